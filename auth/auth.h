@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * auth.h: the door of auth/: what the other programs ask authd, over a link
+ * that master made. authd knows by the link who asks, and answers only the
+ * verbs of that program (table in auth/authd_link.c):
+ *
+ *   front              sasl-start sasl-step sasl-abort     (asynchronous, with ids)
+ *   smtpd              redeem rcpt sender link
+ *   imapd pop3d        redeem link
+ *   lmtpd              rcpt keys link
+ *   mailboxd           keys link
+ *   master             control verbs: domain, user, alias ...
+ *
+ * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
+ * what to advertise, at link time and after every change.
+ *
+ * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
+ *             [cb_exporter cb_end_point: raw channel bindings]
+ * sasl-step   id data
+ * sasl-abort  id
+ *   answer    "sasl" id result=continue|ok|fail|unavailable|limit [data] [user ticket] [text]
+ *             data absent differs from data empty; a failed login is answered late
+ *             (slow-down by account and network). Values are raw bytes (IPC escapes).
+ *
+ * Identity is never front's claim: the ticket of "ok" is single-use, lives 60 s,
+ * and only a room can redeem it, for the service it was made for.
+ */
+#ifndef MANSIO_AUTH_H
+#define MANSIO_AUTH_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "net/ipc.h"
+
+enum auth_result {
+	AUTH_OK,
+	AUTH_UNKNOWN, /* no such address in a domain of ours; bad or used ticket */
+	AUTH_NODOMAIN, /* domain is not ours */
+	AUTH_INACTIVE, /* exists, may not log in (still receives) */
+	AUTH_DENIED,
+	AUTH_TEMP, /* back end down: try later */
+};
+
+/* A logged-in account. Strings live in the arena. */
+struct auth_identity {
+	enum auth_result result;
+	struct str user; /* canonical login address, "anna@example.org" */
+	uint64_t account; /* stable number */
+	struct str name; /* display name, may be empty */
+	struct str roles; /* comma separated, may be empty */
+	uint64_t quota_bytes, quota_messages; /* 0: none */
+	struct str renew; /* a fresh ticket for the same login, for a hand-back */
+	int key; /* mailbox directory (O_PATH), -1 for services without (smtp) */
+};
+
+/* Blocking, for smtpd. `service` as in the hand-over. 0, or negative if authd
+ * cannot be reached in time (then the caller says 4xx / UNAVAILABLE). */
+int auth_redeem(int link, struct str ticket, struct str service, struct arena *a,
+	struct auth_identity *out, deadline d);
+/* The same in two halves, for zygotes that poll: `id` comes back in the answer. */
+int auth_redeem_send(int link, struct str ticket, struct str service, uint64_t id);
+int auth_identity_parse(struct ipc_msg *m, struct arena *a, uint64_t *id_out,
+	struct auth_identity *out); /* takes the key descriptor; E_PEER */
+
+/* What becomes of mail to an address. */
+struct auth_target {
+	struct str account; /* canonical address of a local account; mailbox key name */
+	struct str detail; /* of user+detail, "" if none */
+	uint64_t quota_bytes, quota_messages;
+};
+#define AUTH_TARGETS_MAX 1000
+struct auth_rcpt {
+	enum auth_result result;
+	struct auth_target *target; /* local accounts, after aliases and catch-all */
+	size_t ntargets;
+	struct str *outside; /* alias targets that are not local */
+	size_t noutside;
+};
+/* Exact -> user+detail -> alias -> catch-all, aliases expanded (loops cut at 10). */
+int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d);
+/* May `user` send with this address (own, alias, user+detail, send-as)? */
+int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
+/* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most
+ * IPC_MAX_FDS at a time are asked; this function loops. */
+int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * file.h: files beneath a directory descriptor, and the one library that does
+ * every durable write of the suite.
+ *
+ * Durable means: temporary file in the same file system, write, fsync, link
+ * or rename, fsync of the directory, and only then success. A failed fsync is
+ * never repeated: the file is given up (unlinked) and the error returned; the
+ * caller answers 4xx/NO and its process restarts.
+ * Paths are relative to dirfd and opened by openat2 with RESOLVE_BENEATH and
+ * RESOLVE_NO_SYMLINKS (and NO_MAGICLINKS).
+ */
+#ifndef MANSIO_BASE_FILE_H
+#define MANSIO_BASE_FILE_H
+
+#include "base/buf.h"
+
+/* openat2 beneath dirfd, O_CLOEXEC always set. A descriptor or -errno. */
+int file_open(int dirfd, const char *path, int flags, mode_t mode);
+/* Directory for reading (O_DIRECTORY), and O_PATH. */
+int file_open_dir(int dirfd, const char *path);
+int file_open_path(int dirfd, const char *path);
+/* Whole regular file into out (appended), E_LIMIT above out->max. */
+int file_read_all(int fd, struct buf *out);
+int file_load(int dirfd, const char *path, struct buf *out);
+/* All bytes or -errno; EINTR and short writes handled. */
+int file_write_all(int fd, const void *p, size_t n);
+int file_pread_all(int fd, void *p, size_t n, off_t at); /* E_DAMAGED if shorter */
+int file_fsync(int fd);
+int file_fsync_dir(int dirfd, const char *path); /* "." for dirfd itself */
+/* Replaces dirfd/path atomically and durably by data. */
+int file_replace(int dirfd, const char *path, struct str data, mode_t mode);
+/* Anonymous file (O_TMPFILE) in directory path, later given a name durably by
+ * file_publish; where the file system has none: a named temporary file. */
+int file_tmp(int dirfd, const char *path, mode_t mode);
+/* fsync of fd is the caller's (once); links fd at dirfd/path, E_EXISTS if taken.
+ * The directory is not synced here: file_fsync_dir after unlocking. */
+int file_link(int fd, int dirfd, const char *path);
+int file_unlink(int dirfd, const char *path); /* a missing file is 0 */
+int file_rename(int dirfd, const char *from, const char *to);
+int file_mkdir(int dirfd, const char *path, mode_t mode); /* E_EXISTS if there */
+/* flock with deadline (monotonic ms, 0 = wait for ever): 0, E_TIMEOUT, -errno. */
+int file_lock(int fd, bool exclusive, int64_t deadline_at);
+void file_unlock(int fd);
+void fd_close(int *fd); /* closes if >= 0 and sets -1 */
+int fd_nonblock(int fd, bool on);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf.h: the settings of the suite: one struct made from one table,
+ * keys.def. A row there gives section, name, type, default, limits, whether a
+ * reload is enough, and one sentence; parser, range check, printer, sample
+ * file, manual page and (later) the web form come from it.
+ *
+ * File: "[section]" and "key = value", '#' or ';' starts a comment line;
+ * "[tls example.net]"-like sections do not exist: lists are comma separated.
+ * All errors of a file are reported at once, as file:line, with the nearest
+ * known key. master parses the file; every other process gets the settings as
+ * text (conf_print_text) and parses them with the same code.
+ */
+#ifndef MANSIO_CONF_H
+#define MANSIO_CONF_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum conf_type {
+	CONF_BOOL, /* yes no */
+	CONF_INT, /* plain number */
+	CONF_SIZE, /* bytes: 64k, 50M, 2G (binary); stored as uint64_t */
+	CONF_TIME, /* 500ms 30s 5m 2h 7d; stored in ms */
+	CONF_STRING,
+	CONF_LIST, /* comma separated strings */
+	CONF_ENUM, /* one word of the row's "limits" text "a|b|c"; stored as its index */
+};
+
+struct conf_list {
+	struct str *v;
+	size_t n;
+};
+
+/* Field names are section_name, types: bool, int64_t (INT, TIME, ENUM),
+ * uint64_t (SIZE), struct str (STRING, NUL-terminated), struct conf_list. */
+struct conf {
+	struct arena arena;
+#define CONF_FIELD_BOOL bool
+#define CONF_FIELD_INT int64_t
+#define CONF_FIELD_SIZE uint64_t
+#define CONF_FIELD_TIME int64_t
+#define CONF_FIELD_STRING struct str
+#define CONF_FIELD_LIST struct conf_list
+#define CONF_FIELD_ENUM int64_t
+#define KEY(section, name, type, dflt, lo, hi, words, when, text)              \
+	CONF_FIELD_##type section##_##name;
+#include "conf/keys.def"
+#undef KEY
+	bool *set; /* private: which rows the file set, conf_nkeys of them */
+};
+
+enum conf_when { CONF_RELOAD, CONF_RESTART };
+struct conf_key {
+	const char *section, *name;
+	enum conf_type type;
+	const char *dflt;
+	int64_t lo, hi;
+	const char *words; /* ENUM: "a|b|c"; else "" */
+	enum conf_when when;
+	const char *text; /* one sentence for people */
+	size_t offset;
+};
+extern const struct conf_key conf_keys[];
+extern const size_t conf_nkeys;
+
+/* Parses text; file_name is used in messages only. errors (may be NULL)
+ * receives one line per error ("mansio.conf:12: unknown key 'hostnam' in
+ * [server]: did you mean 'hostname'?"). 0 and *out (free with conf_free), or
+ * E_SYNTAX with every error reported. */
+int conf_parse(struct str text, const char *file_name, struct buf *errors, struct conf **out);
+void conf_free(struct conf *c);
+struct conf *conf_defaults(void);
+/* Values as text. conf_print: "[section]\nkey = value" for all rows; only_set:
+ * those that differ from the default. */
+void conf_print(const struct conf *c, bool only_set, struct buf *out);
+/* "section.name" -> value as text; E_NOTFOUND. */
+int conf_value(const struct conf *c, const char *section, const char *name, struct buf *out);
+bool conf_is_set(const struct conf *c, size_t key_index);
+/* Names of RESTART keys in which a and b differ, comma separated. */
+void conf_restart_diff(const struct conf *a, const struct conf *b, struct buf *out);
+void conf_sample(struct buf *out); /* commented mansio.conf */
+void conf_manual(struct buf *out); /* mansio.conf(5), roff */
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * tls.h: the one place that knows libssl. Server contexts for the door:
+ * several certificates by SNI, TLS 1.2 and 1.3 (RFC 9325), resumption by
+ * tickets whose keys rotate and are bound to the service, ALPN (RFC 7301;
+ * a foreign protocol name ends the handshake: ALPACA), no renegotiation,
+ * compression or early data. Non-blocking, over any descriptor.
+ */
+#ifndef MANSIO_NET_TLS_H
+#define MANSIO_NET_TLS_H
+
+#include "base/buf.h"
+
+struct tls_context; /* certificates and options of the whole door */
+struct tls; /* one connection */
+
+struct tls_certificate {
+	struct str chain_pem, key_pem; /* contents, not paths */
+	struct str label; /* for messages: the configured path */
+};
+
+/* why_out: sentence for the admin on failure, in a static buffer. The ticket
+ * keys of `old` (may be NULL) go on, so that sessions resume over a reload. */
+int tls_context_new(const struct tls_certificate *certs, size_t n, const char *min_version,
+	const struct tls_context *old, struct tls_context **out, const char **why_out);
+void tls_context_free(struct tls_context *ctx);
+void tls_context_ref(struct tls_context *ctx); /* each free drops one */
+
+/* service: "imap", "pop3", "smtp", "http": ALPN name and ticket binding. */
+int tls_new(struct tls_context *ctx, int fd, const char *service, struct tls **out);
+void tls_free(struct tls *t);
+enum tls_want { TLS_DONE = 1, TLS_WANT_READ = -2, TLS_WANT_WRITE = -3, TLS_EOF = 0, TLS_ERROR = -1 };
+enum tls_want tls_handshake(struct tls *t);
+/* > 0 bytes, or TLS_EOF, TLS_WANT_*, TLS_ERROR. */
+ssize_t tls_read(struct tls *t, void *p, size_t n);
+ssize_t tls_write(struct tls *t, const void *p, size_t n);
+size_t tls_pending(const struct tls *t);
+void tls_shutdown(struct tls *t); /* sends close_notify, does not wait */
+const char *tls_error(const struct tls *t); /* why the last call failed */
+
+const char *tls_version(const struct tls *t); /* "TLSv1.3" */
+const char *tls_cipher(const struct tls *t);
+unsigned tls_bits(const struct tls *t);
+const char *tls_sni(const struct tls *t); /* "" if none */
+bool tls_resumed(const struct tls *t);
+/* Channel bindings (RFC 5929, RFC 9266), raw bytes appended; E_UNSUPPORTED. */
+int tls_binding_exporter(struct tls *t, struct buf *out);
+int tls_binding_server_end_point(struct tls *t, struct buf *out);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store.h: the door of store/: one person's mailbox, through its key.
+ *
+ * Maildir is the truth, the index a cache (docs/STORE.md). Everything here
+ * works beneath the key descriptor and hides files, locks and index. No lock
+ * is held and no index is open between two calls. All functions: 0 or
+ * negative (E_*, -errno); output untouched on failure.
+ *
+ * Folder names are UTF-8 with '/' between levels, "INBOX" in capitals; a level
+ * is 1..255 bytes on disk, never "." or "..", no control characters (E_SYNTAX).
+ */
+#ifndef MANSIO_STORE_H
+#define MANSIO_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mail/imapset.h"
+
+struct store;
+
+struct store_options {
+	int key; /* O_PATH descriptor of the user's directory; the store takes it */
+	const char *host; /* for file names: [server] hostname */
+	uint64_t quota_bytes, quota_messages; /* 0: none */
+	int64_t lock_timeout_ms; /* E_TEMP after that */
+	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
+};
+
+/* First opening makes Maildir and the standard folders (INBOX Drafts Sent Junk
+ * Trash Archive, subscribed, special use). fchdir()s to the key: one store per process at a time. */
+int store_open(const struct store_options *opt, struct store **out);
+void store_close(struct store *s);
+/* Descriptors for the sandbox: returns the key. */
+int store_key(const struct store *s);
+
+/* --- folders ----------------------------------------------------------- */
+
+enum store_folder_flags {
+	STORE_NOSELECT = 1, /* a level that is only a parent */
+	STORE_HASCHILDREN = 2,
+	STORE_SUBSCRIBED = 4,
+	STORE_NONEXISTENT = 8, /* subscribed, but not there */
+};
+struct store_folder {
+	struct str name;
+	unsigned flags;
+	struct str special; /* "\\Sent" or empty (RFC 6154) */
+};
+/* All folders in byte order of their names, INBOX first; with subscribed-only
+ * names that no longer exist (STORE_NONEXISTENT). */
+int store_folders(struct store *s, struct arena *a, struct store_folder **out, size_t *n_out);
+int store_folder_exists(struct store *s, struct str name, bool *out);
+/* Missing parents come into being. E_EXISTS, E_SYNTAX, E_LIMIT (too many). special: "" or "\\Sent". */
+int store_create(struct store *s, struct str name, struct str special);
+/* Children stay (the name then is NOSELECT). E_NOTFOUND; E_DENIED for INBOX. */
+int store_delete(struct store *s, struct str name);
+/* With children. INBOX: its messages move to the new folder (RFC 3501 6.3.5). E_EXISTS, E_NOTFOUND. */
+int store_rename(struct store *s, struct str from, struct str to);
+int store_subscribe(struct store *s, struct str name, bool on);
+
+struct store_status {
+	uint32_t messages, recent, unseen, deleted, uidvalidity, uidnext;
+	uint64_t highestmodseq, size;
+};
+int store_status(struct store *s, struct str folder, struct store_status *out);
+int store_usage(struct store *s, uint64_t *bytes_out, uint64_t *messages_out);
+
+/* --- a view: what one session sees of one folder ------------------------ */
+
+enum {
+	STORE_SEEN = 1, STORE_ANSWERED = 2, STORE_FLAGGED = 4, STORE_DELETED = 8, STORE_DRAFT = 16,
+	STORE_RECENT = 32, /* of this view only */
+	STORE_GONE = 64, /* expunged by somebody, not yet told to this client */
+};
+#define STORE_KEYWORDS_MAX 64
+struct store_rec {
+	uint32_t uid;
+	uint32_t flags;
+	uint64_t keywords; /* bit i: view->keyword[i] */
+	uint64_t modseq;
+	int64_t internaldate, savedate; /* unix seconds */
+	uint64_t size; /* as sent on the wire, CRLF */
+};
+
+/* Read by programs, changed by the store only. rec[i] is sequence number i+1. */
+struct store_view {
+	struct store *store;
+	struct str name;
+	bool readonly;
+	struct store_rec *rec;
+	uint32_t n;
+	uint32_t uidvalidity, uidnext;
+	uint32_t recent;
+	uint64_t highestmodseq;
+	struct str keyword[STORE_KEYWORDS_MAX]; /* case kept */
+	unsigned nkeywords;
+	struct store_view_private *priv;
+};
+int store_select(struct store *s, struct str folder, bool readonly, struct store_view **out);
+void store_deselect(struct store_view *v);
+
+struct store_changes {
+	uint32_t *expunged; /* sequence numbers in the order to tell them (each as
+	                       EXPUNGE sees it: counted after the ones before) */
+	uint32_t *expunged_uid;
+	size_t nexpunged;
+	uint32_t *changed; /* indexes into rec[] whose flags or keywords differ, after the expunges */
+	size_t nchanged;
+	bool exists; /* v->n grew: tell EXISTS (and RECENT) */
+	bool keywords; /* a keyword was added: tell FLAGS */
+};
+/* Brings the view up to date. Without `expunge` removed messages stay, marked
+ * STORE_GONE, until a later call with it (RFC 3501 7.4.1, RFC 2180). E_STALE:
+ * the folder is gone or has another UIDVALIDITY. Cheap when nothing happened. */
+int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store_changes *out);
+/* Index of a UID in rec[], or -1; store_find_from: first index with uid >= uid (may be n). */
+ssize_t store_find(const struct store_view *v, uint32_t uid);
+uint32_t store_find_from(const struct store_view *v, uint32_t uid);
+
+enum store_op { STORE_SET, STORE_ADD, STORE_CLEAR };
+/* Flags of messages by index list. Keywords by name (new ones are made; E_LIMIT
+ * past 64). Durable when it returns. Gone messages are skipped, *gone_out says
+ * that there were any. The view's records are changed; indexes of those that really
+ * changed come in changed_out (arena). */
+int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
+	uint32_t flags, const struct str *keyword, size_t nkeywords, struct arena *a,
+	uint32_t **changed_out, size_t *nchanged_out, bool *gone_out);
+/* Removes messages: `index` list, or all with \Deleted if index is NULL. They
+ * become STORE_GONE; the next store_sync(expunge) tells. */
+int store_expunge(struct store_view *v, const uint32_t *index, size_t n);
+
+struct store_copied {
+	uint32_t uidvalidity; /* of the target */
+	uint32_t *from, *to; /* UIDs, pairs in order */
+	size_t n;
+};
+/* All or nothing. move: source messages are removed (STORE_GONE). E_NOTFOUND
+ * (no such target: TRYCREATE), E_QUOTA. Flags, keywords, INTERNALDATE are kept. */
+int store_copy(struct store_view *v, const uint32_t *index, size_t n, struct str target, bool move,
+	struct arena *a, struct store_copied *out);
+
+/* --- content ------------------------------------------------------------- */
+
+enum store_desc_want {
+	STORE_WANT_ENVELOPE = 1, STORE_WANT_BODYSTRUCTURE = 2, STORE_WANT_BODY = 4,
+	STORE_WANT_HEADERS = 8, /* the common header fields, as below */
+};
+struct store_desc {
+	struct str envelope, bodystructure, body; /* IMAP text, without the item's name */
+	struct str headers; /* fields of store_common_headers, raw, in message order, without empty line */
+};
+/* Header fields that are always in `headers` if the message has them; lower case. */
+extern const char *const store_common_headers[];
+/* From the cache file, or computed now and added to it. E_NOTFOUND: gone. */
+int store_describe(struct store_view *v, uint32_t index, unsigned want, struct arena *a,
+	struct store_desc *out);
+
+struct store_msg {
+	int fd; /* the file */
+	uint64_t size; /* on the wire */
+	bool direct; /* file bytes are wire bytes: may be sent from the descriptor */
+	struct str text; /* after store_msg_load: all wire bytes */
+	void *owned;
+};
+int store_msg_open(struct store_view *v, uint32_t index, struct store_msg *out);
+int store_msg_load(struct store_msg *m); /* reads it all (bounded by the message limit) */
+/* Wire bytes [at, at + n) appended to out, less at the end. */
+int store_msg_read(struct store_msg *m, uint64_t at, size_t n, struct buf *out);
+void store_msg_close(struct store_msg *m);
+/* The POP3 unique id: imported, else "uidvalidity.uid" in hex. */
+int store_pop3_uidl(struct store_view *v, uint32_t index, struct buf *out);
+
+/* --- saving --------------------------------------------------------------- */
+
+struct store_save;
+struct store_save_options {
+	struct str folder; /* E_NOTFOUND if it is not there */
+	uint32_t flags;
+	const struct str *keyword;
+	size_t nkeywords;
+	int64_t internaldate; /* 0: now */
+	struct str delivery_id; /* "[A-Za-z0-9]+", or empty: a fresh unique name */
+};
+/* Checks folder and quota (with size_hint, 0 unknown) first. */
+int store_save_begin(struct store *s, const struct store_save_options *opt, uint64_t size_hint,
+	struct store_save **out);
+int store_save_write(struct store_save *w, const void *p, size_t n);
+/* fsync, link under the lock, fsync of the directory, notify: then it is safe.
+ * Frees w in any case. E_EXISTS: this delivery id is already there (the earlier
+ * uid is returned, nothing written). */
+int store_save_commit(struct store_save *w, uint32_t *uidvalidity_out, uint32_t *uid_out);
+void store_save_abort(struct store_save *w);
+
+/* --- waiting --------------------------------------------------------------- */
+
+/* Readable when another process changed a folder; -1 without opt.notify. */
+int store_notify_fd(const struct store *s);
+void store_notify_clear(struct store *s);
+
+/* --- care ------------------------------------------------------------------ */
+
+int store_rebuild(struct store *s); /* deletes the index, builds it anew */
+/* One line a finding into report; *findings_out: how many. repair: mends what it can. */
+int store_check(struct store *s, bool repair, struct buf *report, size_t *findings_out);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * trace.h: the door of trace/: events of the suite.
+ *
+ * One event is one short line of key=value pairs: time, program, event name,
+ * session id `s=`, message id `m=`, then facts. It is sent as one datagram to
+ * traced; it never blocks: what cannot be sent is counted and dropped, and the
+ * count is told with the next event. Values are escaped: control characters,
+ * bidi overrides and broken UTF-8 as \xHH or \u{HEX}, quoted if they hold
+ * spaces; fields are cut at 512 bytes, lines at 4 KiB (C24 of the promises).
+ */
+#ifndef MANSIO_TRACE_H
+#define MANSIO_TRACE_H
+
+#include "base/buf.h"
+
+enum trace_level { TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR };
+
+/* link: socket to traced or -1 (then standard error). Called by program_start's
+ * caller with the peer "traced"; again when master sends a new one. */
+void trace_open(int link, const char *program);
+int trace_link(void);
+
+/* Building and sending one event. Not copied: values are rendered at once. */
+struct trace {
+	struct buf line;
+	enum trace_level level;
+};
+void trace_begin(struct trace *t, enum trace_level level, const char *event);
+void trace_str(struct trace *t, const char *key, struct str value);
+void trace_s(struct trace *t, const char *key, const char *value);
+void trace_u64(struct trace *t, const char *key, uint64_t v);
+void trace_end(struct trace *t);
+
+/* Short forms: session id may be NULL or "". */
+void trace_event(enum trace_level level, const char *event, const char *session, const char *fmt, ...)
+	PRINTF(4, 5); /* fmt makes one field text="..." */
+
+/* Rendering alone, for tests. */
+void trace_escape(struct str value, struct buf *out);
+
+#endif
