@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * auth.c: what a program says to authd and how it reads the answers: the
+ * client half of auth.h. It holds no state: a question is built, sent on the
+ * link, and the answer with the same id is parsed into a value.
+ *
+ * An answer is checked like any peer's message: a result word that is not in
+ * the table, a number that is none, or a missing key descriptor is E_PEER, and
+ * then nothing is handed out.
+ */
+#include "auth/auth.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+static const struct {
+	const char *word;
+	enum auth_result result;
+} results[] = {
+	{ "ok", AUTH_OK },
+	{ "unknown", AUTH_UNKNOWN },
+	{ "nodomain", AUTH_NODOMAIN },
+	{ "inactive", AUTH_INACTIVE },
+	{ "denied", AUTH_DENIED },
+	{ "temp", AUTH_TEMP },
+};
+
+static int result_parse(const struct ipc_msg *m, enum auth_result *out)
+{
+	struct str word = ipc_get(m, "result");
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(results); i++) {
+		if (str_eqc(word, results[i].word)) {
+			*out = results[i].result;
+			return 0;
+		}
+	}
+	return E_PEER;
+}
+
+/* A number that may be absent (then 0). */
+static int number(const struct ipc_msg *m, const char *name, uint64_t *out)
+{
+	uint64_t v = 0;
+	int r = ipc_get_u64(m, name, UINT64_MAX, &v);
+
+	if (r < 0 && r != E_NOTFOUND)
+		return E_PEER;
+	*out = r < 0 ? 0 : v;
+	return 0;
+}
+
+static uint64_t next_id(void)
+{
+	static uint64_t id;
+
+	return ++id;
+}
+
+static int ask(int link, struct ipc_msg *q, struct ipc_msg *m, deadline d)
+{
+	int r;
+
+	ipc_set_u64(q, "id", next_id());
+	r = ipc_call(link, q, m, d);
+	if (r == 0 && !ipc_is(m, "answer"))
+		r = E_PEER;
+	return r;
+}
+
+int auth_redeem_send(int link, struct str ticket, struct str service, uint64_t id)
+{
+	struct ipc_msg q;
+	int r;
+
+	ipc_init(&q, "redeem");
+	ipc_set_u64(&q, "id", id);
+	ipc_set(&q, "ticket", ticket);
+	ipc_set(&q, "service", service);
+	r = ipc_send(link, &q);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_identity_parse(struct ipc_msg *m, struct arena *a, uint64_t *id_out,
+	struct auth_identity *out)
+{
+	struct auth_identity id = { .key = -1 };
+	uint64_t n;
+
+	if (!ipc_is(m, "answer") || ipc_get_u64(m, "id", UINT64_MAX, &n) < 0)
+		return E_PEER;
+	if (result_parse(m, &id.result) < 0)
+		return E_PEER;
+	if (number(m, "account", &id.account) < 0 || number(m, "quota_bytes", &id.quota_bytes) < 0 ||
+	    number(m, "quota_messages", &id.quota_messages) < 0)
+		return E_PEER;
+	if (id.result == AUTH_OK && ipc_get(m, "user").n == 0)
+		return E_PEER;
+	id.user = arena_str(a, ipc_get(m, "user"));
+	id.name = arena_str(a, ipc_get(m, "name"));
+	id.roles = arena_str(a, ipc_get(m, "roles"));
+	id.renew = arena_str(a, ipc_get(m, "renew"));
+	if (id.result == AUTH_OK)
+		id.key = ipc_take_fd(m, "key");
+	*id_out = n;
+	*out = id;
+	return 0;
+}
+
+int auth_redeem(int link, struct str ticket, struct str service, struct arena *a,
+	struct auth_identity *out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	uint64_t id;
+	int r;
+
+	ipc_init(&q, "redeem");
+	ipc_set(&q, "ticket", ticket);
+	ipc_set(&q, "service", service);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = auth_identity_parse(&m, a, &id, out);
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+/* Targets come as four repeated fields, one of each per target. */
+static int rcpt_parse(const struct ipc_msg *m, struct arena *a, struct auth_rcpt *out)
+{
+	struct auth_rcpt v = { 0 };
+	uint64_t n, no, i;
+
+	if (result_parse(m, &v.result) < 0)
+		return E_PEER;
+	if (number(m, "targets", &n) < 0 || number(m, "outsiders", &no) < 0 ||
+	    n > AUTH_TARGETS_MAX || no > AUTH_TARGETS_MAX)
+		return E_PEER;
+	v.target = arena_array(a, (size_t)n, sizeof(*v.target));
+	v.outside = arena_array(a, (size_t)no, sizeof(*v.outside));
+	for (i = 0; i < n; i++) {
+		struct auth_target *t = &v.target[i];
+
+		t->account = arena_str(a, ipc_get_nth(m, "target", i));
+		t->detail = arena_str(a, ipc_get_nth(m, "detail", i));
+		if (t->account.n == 0 ||
+		    str_u64(ipc_get_nth(m, "quota_bytes", i), UINT64_MAX, &t->quota_bytes) < 0 ||
+		    str_u64(ipc_get_nth(m, "quota_messages", i), UINT64_MAX, &t->quota_messages) < 0)
+			return E_PEER;
+	}
+	for (i = 0; i < no; i++) {
+		v.outside[i] = arena_str(a, ipc_get_nth(m, "outside", i));
+		if (v.outside[i].n == 0)
+			return E_PEER;
+	}
+	v.ntargets = (size_t)n;
+	v.noutside = (size_t)no;
+	*out = v;
+	return 0;
+}
+
+int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "rcpt");
+	ipc_set(&q, "address", address);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = rcpt_parse(&m, a, out);
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "sender");
+	ipc_set(&q, "user", user);
+	ipc_set(&q, "address", address);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, out);
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+/* One question for at most IPC_MAX_FDS keys: descriptor "key.I" answers account I. */
+static int keys_some(int link, const struct str *account, size_t n, int *key_out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	enum auth_result result;
+	char name[24];
+	size_t i;
+	int r;
+
+	ipc_init(&q, "keys");
+	for (i = 0; i < n; i++)
+		ipc_set(&q, "account", account[i]);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, &result);
+	if (r == 0 && result != AUTH_OK)
+		r = E_TEMP;
+	for (i = 0; r == 0 && i < n; i++) {
+		snprintf(name, sizeof(name), "key.%u", (unsigned)i);
+		key_out[i] = ipc_take_fd(&m, name);
+	}
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d)
+{
+	size_t at, some, i;
+	int r;
+
+	for (at = 0; at < n; at += some) {
+		some = MIN(n - at, (size_t)IPC_MAX_FDS);
+		r = keys_some(link, account + at, some, key_out + at, d);
+		if (r < 0) {
+			for (i = 0; i < at; i++)
+				fd_close(&key_out[i]);
+			return r;
+		}
+	}
+	return 0;
+}
