@@ -93,6 +93,7 @@ enum {
 /* Text for a negative code, never NULL, static. */
 const char *err_text(int err);
 
+#undef alloca /* a macro of stdlib.h */
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol alloca gets
 
 #endif

@@ -20,7 +20,8 @@ int file_open(int dirfd, const char *path, int flags, mode_t mode);
 /* Directory for reading (O_DIRECTORY), and O_PATH. */
 int file_open_dir(int dirfd, const char *path);
 int file_open_path(int dirfd, const char *path);
-/* Whole regular file into out (appended), E_LIMIT above out->max. */
+/* Whole regular file (from its start, wherever the offset is) appended to out,
+ * which on failure is as before; E_LIMIT above out->max. */
 int file_read_all(int fd, struct buf *out);
 int file_load(int dirfd, const char *path, struct buf *out);
 /* All bytes or -errno; EINTR and short writes handled. */
@@ -28,11 +29,15 @@ int file_write_all(int fd, const void *p, size_t n);
 int file_pread_all(int fd, void *p, size_t n, off_t at); /* E_DAMAGED if shorter */
 int file_fsync(int fd);
 int file_fsync_dir(int dirfd, const char *path); /* "." for dirfd itself */
-/* Replaces dirfd/path atomically and durably by data. */
+/* Replaces dirfd/path atomically and durably by data. The temporary file is
+ * PATH.tmp-ID beside it, and left there by a crash only. */
 int file_replace(int dirfd, const char *path, struct str data, mode_t mode);
-/* Anonymous file (O_TMPFILE) in directory path, later given a name durably by
- * file_publish; where the file system has none: a named temporary file. */
+/* Anonymous file (O_TMPFILE, read and write) in directory path, later given a
+ * name by file_link. E_UNSUPPORTED: this file system has none (NFS, old
+ * overlayfs): then file_tmp_named, whose name ("path/.tmp-ID") is appended to
+ * name_out for file_rename or file_link and file_unlink. */
 int file_tmp(int dirfd, const char *path, mode_t mode);
+int file_tmp_named(int dirfd, const char *path, mode_t mode, struct buf *name_out);
 /* fsync of fd is the caller's (once); links fd at dirfd/path, E_EXISTS if taken.
  * The directory is not synced here: file_fsync_dir after unlocking. */
 int file_link(int fd, int dirfd, const char *path);

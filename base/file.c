@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * file.c: files beneath a directory descriptor, and the durable write.
+ *
+ * Always true:
+ * 1. Every path is resolved by openat2 beneath its descriptor, without
+ *    symbolic links. The calls that take a path themselves (link, rename,
+ *    unlink, mkdir) get the opened parent directory and one last component,
+ *    so that nothing can be followed there either.
+ * 2. A descriptor is close-on-exec.
+ * 3. After a failed fsync the data is given up: Linux may have dropped the
+ *    pages, and a second fsync would lie (the case that taught us: PostgreSQL
+ *    2018).
+ */
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+
+enum { OPEN_TRIES = 100, NAME_TRIES = 10 };
+
+int file_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int tries, fd = -1;
+
+	/* openat2 takes a mode only where something is made */
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
+		how.mode = mode & 07777;
+	/* EAGAIN: a rename elsewhere crossed the resolution of ".." */
+	for (tries = 0; tries < OPEN_TRIES; tries++) {
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+		if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
+			break;
+	}
+	return fd >= 0 ? fd : -errno;
+}
+
+int file_open_dir(int dirfd, const char *path)
+{
+	return file_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+int file_open_path(int dirfd, const char *path)
+{
+	return file_open(dirfd, path, O_PATH | O_DIRECTORY, 0);
+}
+
+/* The directory that holds path and its last component. *fd_out is dirfd
+ * itself where path has no slash: close it by parent_done. */
+static int parent_of(int dirfd, const char *path, int *fd_out, const char **leaf_out)
+{
+	const char *slash = strrchr(path, '/'), *leaf = slash ? slash + 1 : path;
+	char *dir;
+	int fd;
+
+	if (!*leaf || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0)
+		return -EINVAL;
+	if (!slash) {
+		*fd_out = dirfd;
+		*leaf_out = leaf;
+		return 0;
+	}
+	if (slash == path)
+		return -EXDEV; /* absolute: as RESOLVE_BENEATH answers */
+	dir = mem_alloc((size_t)(slash - path) + 1, 1);
+	memcpy(dir, path, (size_t)(slash - path));
+	fd = file_open_path(dirfd, dir);
+	free(dir);
+	if (fd < 0)
+		return fd;
+	*fd_out = fd;
+	*leaf_out = leaf;
+	return 0;
+}
+
+static void parent_done(int dirfd, int fd)
+{
+	if (fd != dirfd)
+		close(fd);
+}
+
+int file_read_all(int fd, struct buf *out)
+{
+	size_t before = out->n;
+	struct stat st;
+	off_t at = 0;
+
+	if (out->err)
+		return out->err;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return E_UNSUPPORTED;
+	if (st.st_size > 0 && (uint64_t)st.st_size > out->max - out->n)
+		return E_LIMIT;
+	for (;;) {
+		/* one byte more than the size finds the end at once */
+		size_t want = at < st.st_size ? (size_t)(st.st_size - at) + 1 : 4096;
+		size_t room = out->max - out->n;
+		ssize_t got;
+		char *p;
+
+		if (room == 0) { /* full: is there more? */
+			char more;
+
+			got = pread(fd, &more, 1, at);
+			if (got > 0) {
+				buf_cut(out, before);
+				return E_LIMIT;
+			}
+		} else {
+			p = buf_room(out, MIN(want, room));
+			got = pread(fd, p, MIN(want, room), at);
+		}
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int err = -errno;
+
+			buf_cut(out, before);
+			return err;
+		}
+		if (got == 0)
+			return 0;
+		buf_grew(out, (size_t)got);
+		at += got;
+	}
+}
+
+int file_load(int dirfd, const char *path, struct buf *out)
+{
+	int fd = file_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0), err;
+
+	if (fd < 0)
+		return fd;
+	err = file_read_all(fd, out);
+	close(fd);
+	return err;
+}
+
+int file_write_all(int fd, const void *p, size_t n)
+{
+	const char *from = p;
+
+	while (n) {
+		ssize_t done = write(fd, from, MIN(n, (size_t)1 << 30));
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		from += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+int file_pread_all(int fd, void *p, size_t n, off_t at)
+{
+	char *to = p;
+
+	while (n) {
+		ssize_t got = pread(fd, to, MIN(n, (size_t)1 << 30), at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return E_DAMAGED;
+		to += got;
+		at += got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+int file_fsync(int fd)
+{
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+int file_fsync_dir(int dirfd, const char *path)
+{
+	int fd = file_open_dir(dirfd, path), err;
+
+	if (fd < 0)
+		return fd;
+	err = file_fsync(fd);
+	close(fd);
+	return err;
+}
+
+/* A new file under a random name beside leaf; its name is left in *name_out. */
+static int open_beside(int dirfd, const char *leaf, mode_t mode, struct buf *name_out)
+{
+	char id[13];
+	int tries, fd = -EEXIST;
+
+	for (tries = 0; tries < NAME_TRIES && fd == -EEXIST; tries++) {
+		rand_id(id, sizeof id - 1);
+		buf_reset(name_out);
+		buf_fmt(name_out, "%s.tmp-%s", leaf, id);
+		if (name_out->err)
+			return -ENAMETOOLONG;
+		fd = file_open(dirfd, buf_cstr(name_out), O_RDWR | O_CREAT | O_EXCL, mode);
+	}
+	return fd;
+}
+
+int file_replace(int dirfd, const char *path, struct str data, mode_t mode)
+{
+	const char *leaf;
+	struct buf tmp;
+	int parent, fd, err;
+
+	err = parent_of(dirfd, path, &parent, &leaf);
+	if (err)
+		return err;
+	buf_init(&tmp, 512);
+	fd = open_beside(parent, leaf, mode, &tmp);
+	if (fd < 0) {
+		err = fd;
+		goto out;
+	}
+	err = file_write_all(fd, data.p, data.n);
+	if (!err)
+		err = file_fsync(fd);
+	if (close(fd) != 0 && !err)
+		err = -errno;
+	if (!err && renameat(parent, buf_cstr(&tmp), parent, leaf) != 0)
+		err = -errno;
+	if (err)
+		unlinkat(parent, buf_cstr(&tmp), 0);
+	else
+		err = file_fsync_dir(parent, ".");
+out:
+	buf_done(&tmp);
+	parent_done(dirfd, parent);
+	return err;
+}
+
+int file_tmp(int dirfd, const char *path, mode_t mode)
+{
+	int fd = file_open(dirfd, path, O_TMPFILE | O_RDWR, mode);
+
+	return fd == -EOPNOTSUPP || fd == -EISDIR ? E_UNSUPPORTED : fd;
+}
+
+int file_tmp_named(int dirfd, const char *path, mode_t mode, struct buf *name_out)
+{
+	struct buf name;
+	int dir = file_open_path(dirfd, path), fd;
+
+	if (dir < 0)
+		return dir;
+	buf_init(&name, 512);
+	fd = open_beside(dir, "", mode, &name);
+	if (fd >= 0) {
+		buf_fmt(name_out, "%s/%s", path, buf_cstr(&name));
+		if (name_out->err) {
+			unlinkat(dir, buf_cstr(&name), 0);
+			fd_close(&fd);
+			fd = name_out->err;
+		}
+	}
+	buf_done(&name);
+	close(dir);
+	return fd;
+}
+
+int file_link(int fd, int dirfd, const char *path)
+{
+	char proc[32];
+	const char *leaf;
+	int parent, err;
+
+	err = parent_of(dirfd, path, &parent, &leaf);
+	if (err)
+		return err;
+	/* The empty path is allowed to whoever opened the file since Linux 6.10
+	 * and needs a capability before; then /proc must do. */
+	if (linkat(fd, "", parent, leaf, AT_EMPTY_PATH) != 0)
+		err = -errno;
+	if (err == -ENOENT || err == -EPERM || err == -EACCES) {
+		snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+		err = linkat(AT_FDCWD, proc, parent, leaf, AT_SYMLINK_FOLLOW) != 0 ? -errno : 0;
+	}
+	parent_done(dirfd, parent);
+	return err == -EEXIST ? E_EXISTS : err;
+}
+
+int file_unlink(int dirfd, const char *path)
+{
+	const char *leaf;
+	int parent, err;
+
+	err = parent_of(dirfd, path, &parent, &leaf);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (unlinkat(parent, leaf, 0) != 0 && errno != ENOENT)
+		err = -errno;
+	parent_done(dirfd, parent);
+	return err;
+}
+
+int file_rename(int dirfd, const char *from, const char *to)
+{
+	const char *from_leaf, *to_leaf;
+	int from_dir, to_dir, err;
+
+	err = parent_of(dirfd, from, &from_dir, &from_leaf);
+	if (err)
+		return err;
+	err = parent_of(dirfd, to, &to_dir, &to_leaf);
+	if (!err) {
+		if (renameat(from_dir, from_leaf, to_dir, to_leaf) != 0)
+			err = -errno;
+		parent_done(dirfd, to_dir);
+	}
+	parent_done(dirfd, from_dir);
+	return err;
+}
+
+int file_mkdir(int dirfd, const char *path, mode_t mode)
+{
+	const char *leaf;
+	int parent, err;
+
+	err = parent_of(dirfd, path, &parent, &leaf);
+	if (err)
+		return err;
+	if (mkdirat(parent, leaf, mode) != 0)
+		err = -errno;
+	parent_done(dirfd, parent);
+	return err == -EEXIST ? E_EXISTS : err;
+}
+
+/* flock has no time limit of its own and a signal would need a handler, so a
+ * wait with a deadline asks again after 0.1, 0.2 ... up to 5 ms. */
+static int lock_until(int fd, int how, deadline d)
+{
+	struct timespec pause = { .tv_nsec = 100000 };
+
+	while (flock(fd, how | LOCK_NB) != 0) {
+		if (errno != EINTR && errno != EWOULDBLOCK)
+			return -errno;
+		if (deadline_passed(d))
+			return E_TIMEOUT;
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = MIN(pause.tv_nsec * 2, 5000000L);
+	}
+	return 0;
+}
+
+int file_lock(int fd, bool exclusive, int64_t deadline_at)
+{
+	int how = exclusive ? LOCK_EX : LOCK_SH;
+
+	if (deadline_at != DEADLINE_NEVER)
+		return lock_until(fd, how, deadline_at);
+	while (flock(fd, how) != 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+void file_unlock(int fd)
+{
+	flock(fd, LOCK_UN);
+}
+
+void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int fd_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL), want;
+
+	if (flags < 0)
+		return -errno;
+	want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	if (want != flags && fcntl(fd, F_SETFL, want) != 0)
+		return -errno;
+	return 0;
+}
