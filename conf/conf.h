@@ -61,6 +61,11 @@ struct conf_key {
 	const char *text; /* one sentence for people */
 	size_t offset;
 };
+/* Indexes of words that code compares with (ENUM rows of keys.def). */
+enum { CONF_SANDBOX_FULL, CONF_SANDBOX_LOG };
+enum { CONF_SCRAM_AUTO, CONF_SCRAM_ON, CONF_SCRAM_OFF };
+enum { CONF_LOG_STDERR, CONF_LOG_FILE, CONF_LOG_JOURNALD, CONF_LOG_SYSLOG };
+
 extern const struct conf_key conf_keys[];
 extern const size_t conf_nkeys;
 
@@ -79,6 +84,8 @@ int conf_value(const struct conf *c, const char *section, const char *name, stru
 bool conf_is_set(const struct conf *c, size_t key_index);
 /* Names of RESTART keys in which a and b differ, comma separated. */
 void conf_restart_diff(const struct conf *a, const struct conf *b, struct buf *out);
+/* For a reload: the RESTART rows of next become those of running. */
+void conf_keep_restart(const struct conf *running, struct conf *next);
 void conf_sample(struct buf *out); /* commented mansio.conf */
 void conf_manual(struct buf *out); /* mansio.conf(5), roff */
 

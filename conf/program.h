@@ -10,6 +10,7 @@
  *   reload  settings=TEXT (+ descriptors)
  *   control verb=..., arguments + fd "reply": a verb of the mansio command for us;
  *           answer with verb "result" messages on that descriptor (docs/PROCESSES.md)
+ *   status  asks for the current numbers (answered by program_dispatch itself)
  *   stop    finish what is in hand within the grace time, then exit 0
  * program -> master:
  *   ready                      (once: sandboxed and serving)
@@ -28,7 +29,9 @@
 
 struct program;
 struct program_ops {
-	/* all optional; fds in m are the callee's to take */
+	/* all optional; fds in m are the callee's to take. reload: p->conf is new
+	 * already, old is freed when the function returns. stop: returns, and the
+	 * program ends by itself within [server] stop_grace. */
 	void (*peer)(struct program *p, const char *name, int fd);
 	void (*client)(struct program *p, const char *name, int instance, int fd);
 	void (*reload)(struct program *p, struct ipc_msg *m, const struct conf *old);
@@ -50,13 +53,15 @@ struct program {
  * Exits by itself with a sentence on standard error if that fails. */
 void program_start(struct program *p, const char *name, const struct program_ops *ops, int argc,
 	char **argv);
-/* Tell master. */
+/* Tell master. Descriptors of p->start that were not taken are closed by
+ * program_ready; statuses within a second of the last are held until asked for.
+ * A forked child must not call either (close p->control there). */
 void program_ready(struct program *p);
 void program_status(struct program *p, uint64_t sessions, const char *note);
 /* One message from control: call when it is readable. master gone: exits 0. */
 void program_dispatch(struct program *p);
 /* Answer of a control verb: fields already in m (verb "result"), last one has
- * done=1 and code=sysexits. */
+ * done=1 and code=sysexits. Waits at most 2 s for a command that does not read. */
 void program_result(int reply_fd, struct ipc_msg *m);
 
 #endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * check.c: checks beside the ranges of keys.def: texts with a grammar of
+ * their own, and settings that must fit one another. Called once, after all
+ * lines were parsed; each mistake is reported at the line of its key.
+ */
+#include "conf/check.h"
+
+#include <stdarg.h>
+
+#include "net/addr.h"
+
+void conf_error(struct conf_report *r, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->count++;
+	if (!r->errors)
+		return;
+	if (line)
+		buf_fmt(r->errors, "%s:%u: ", r->file_name, line);
+	else
+		buf_fmt(r->errors, "%s: ", r->file_name);
+	va_start(ap, fmt);
+	buf_vfmt(r->errors, fmt, ap);
+	va_end(ap);
+	buf_c(r->errors, '\n');
+}
+
+const char *conf_shown(struct str s, char out[80])
+{
+	size_t i, n = MIN(s.n, (size_t)70);
+
+	for (i = 0; i < n; i++)
+		out[i] = s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i];
+	snprintf(out + n, 80 - n, "%s", s.n > n ? "..." : "");
+	return out;
+}
+
+/* The line of a field: its row is found by the offset. */
+#define LINE(r, section, name) line_of((r), offsetof(struct conf, section##_##name))
+static unsigned line_of(const struct conf_report *r, size_t offset)
+{
+	size_t i;
+
+	for (i = 0; i < conf_nkeys; i++)
+		if (conf_keys[i].offset == offset)
+			return r->line[i];
+	return 0;
+}
+
+static void check_listen(const struct conf *c, struct conf_report *r)
+{
+	struct addr seen[512], a;
+	const char *by[ARRAY_LEN(seen)];
+	size_t i, k, j, n = 0;
+	char shown[80];
+
+	for (k = 0; k < conf_nkeys; k++) {
+		const struct conf_list *l = (const void *)((const char *)c + conf_keys[k].offset);
+
+		if (!str_eqc(str_of(conf_keys[k].section), "listen"))
+			continue;
+		for (i = 0; i < l->n; i++) {
+			if (addr_parse_hostport(l->v[i], &a) < 0 || a.port == 0) {
+				conf_error(r, r->line[k], "%s: '%s' is not an address and port, like 0.0.0.0:25 or [::1]:25",
+					conf_keys[k].name, conf_shown(l->v[i], shown));
+				continue;
+			}
+			for (j = 0; j < n; j++)
+				if (addr_eq(&seen[j], &a) && seen[j].port == a.port)
+					break;
+			if (j < n)
+				conf_error(r, r->line[k], "%s: %s is taken by '%s' of this section already",
+					conf_keys[k].name, conf_shown(l->v[i], shown), by[j]);
+			else if (n == ARRAY_LEN(seen))
+				conf_error(r, r->line[k], "%s: more than %zu addresses in this section",
+					conf_keys[k].name, ARRAY_LEN(seen));
+			else {
+				seen[n] = a;
+				by[n++] = conf_keys[k].name;
+			}
+		}
+	}
+}
+
+static bool hostname_good(struct str s)
+{
+	size_t i, label = 0;
+
+	if (s.n > 255)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		char ch = ascii_lower(s.p[i]);
+		bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9');
+
+		if (ch == '.') {
+			if (label == 0 || s.p[i - 1] == '-')
+				return false;
+			label = 0;
+			continue;
+		}
+		if ((!alnum && (ch != '-' || label == 0)) || ++label > 63)
+			return false;
+	}
+	return s.n == 0 || (label > 0 && s.p[s.n - 1] != '-');
+}
+
+static void check_server(const struct conf *c, struct conf_report *r)
+{
+	struct addr_net net;
+	char shown[80];
+	size_t i;
+
+	if (!hostname_good(c->server_hostname))
+		conf_error(r, LINE(r, server, hostname), "hostname: '%s' is not a host name",
+			conf_shown(c->server_hostname, shown));
+	if (c->server_state.n == 0)
+		conf_error(r, LINE(r, server, state), "state: must name a folder");
+	for (i = 0; i < c->server_proxy_from.n; i++)
+		if (addr_net_parse(c->server_proxy_from.v[i], &net) < 0)
+			conf_error(r, LINE(r, server, proxy_from), "proxy_from: '%s' is not a network, like 10.0.0.0/8 or ::1",
+				conf_shown(c->server_proxy_from.v[i], shown));
+}
+
+static bool wants_tls(const struct conf *c)
+{
+	return c->listen_submissions.n || c->listen_imaps.n || c->listen_pop3s.n;
+}
+
+static void check_tls(const struct conf *c, struct conf_report *r)
+{
+	if (c->tls_keys.n != c->tls_certificates.n)
+		conf_error(r, LINE(r, tls, keys), "[tls] has %zu certificates, but %zu keys: one key for each certificate, in the same order",
+			c->tls_certificates.n, c->tls_keys.n);
+	/* the shipped listen lines alone are no mistake; master refuses to serve
+	 * them without a certificate */
+	if (c->tls_certificates.n == 0 && wants_tls(c) &&
+	    (LINE(r, listen, submissions) || LINE(r, listen, imaps) || LINE(r, listen, pop3s)))
+		conf_error(r, 0, "submissions, imaps and pop3s need a certificate: set 'certificates' and 'keys' in [tls]");
+}
+
+static void check_rest(const struct conf *c, struct conf_report *r)
+{
+	static const char good[] = "+-_=#~!$&*";
+
+	if (c->log_to == CONF_LOG_FILE && c->log_file.n == 0)
+		conf_error(r, LINE(r, log, to), "to = file needs 'file', the name of the log file");
+	if (c->auth_detail_separator.n > 1 ||
+	    (c->auth_detail_separator.n == 1 && !memchr(good, c->auth_detail_separator.p[0], sizeof(good) - 1)))
+		conf_error(r, LINE(r, auth, detail_separator), "detail_separator: must be one of %s, or empty", good);
+	if (c->auth_failure_delay > c->auth_failure_delay_max)
+		conf_error(r, LINE(r, auth, failure_delay_max), "failure_delay_max is shorter than failure_delay");
+	if (c->smtp_header_size > c->smtp_message_size)
+		conf_error(r, LINE(r, smtp, header_size), "header_size is larger than message_size");
+}
+
+void conf_check(const struct conf *c, struct conf_report *r)
+{
+	check_server(c, r);
+	check_listen(c, r);
+	check_tls(c, r);
+	check_rest(c, r);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * check.h: private to conf/: what a range of one value cannot say.
+ */
+#ifndef MANSIO_CONF_CHECK_H
+#define MANSIO_CONF_CHECK_H
+
+#include "conf/conf.h"
+
+struct conf_report {
+	const char *file_name;
+	const unsigned *line; /* of each row in the file; 0: not set there */
+	struct buf *errors; /* NULL: only counted */
+	size_t count;
+};
+
+/* One error, at a line (0: the file as a whole). */
+void conf_error(struct conf_report *r, unsigned line, const char *fmt, ...) PRINTF(3, 4);
+/* Text of a stranger to the table, short and printable, for a message. */
+const char *conf_shown(struct str s, char out[80]);
+
+/* Values that must fit one another, and texts with a grammar of their own
+ * (addresses, networks, host names). Every mistake is reported. */
+void conf_check(const struct conf *c, struct conf_report *r);
+
+#endif
