@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * trace.c: builds one event as one line and sends it to traced.
+ *
+ * A packet is "L event key=value ...": L is the level's digit. Time, program
+ * and process id are not in it: traced takes them from its clock, from the
+ * link, and from the kernel (SCM_CREDENTIALS), so that a program taken over by
+ * a stranger cannot write in another's name.
+ *
+ * Always true: no value, whatever bytes it holds, adds a line, a field, or
+ * anything that a terminal would obey; sending never waits.
+ */
+#include "trace/trace.h"
+
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "trace/line.h"
+
+static struct {
+	int link;
+	const char *program;
+	uint64_t dropped; /* events that could not be sent, not yet told */
+} trace = { -1, "mansio", 0 };
+
+void trace_open(int link, const char *program)
+{
+	if (trace.link >= 0 && trace.link != link)
+		close(trace.link);
+	trace.link = link;
+	trace.program = program;
+}
+
+int trace_link(void)
+{
+	return trace.link;
+}
+
+/* Length of the UTF-8 character at p (RFC 3629), 0 if broken; *cp is set. */
+static size_t utf8_char(const unsigned char *p, size_t n, uint32_t *cp)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len, i;
+
+	if (p[0] < 0x80) {
+		*cp = p[0];
+		return 1;
+	}
+	len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	if (len == 0 || len > n || p[0] > 0xf4)
+		return 0;
+	*cp = p[0] & (0x7fu >> len);
+	for (i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		*cp = *cp << 6 | (p[i] & 0x3f);
+	}
+	if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff))
+		return 0;
+	return len;
+}
+
+/* Characters that a reader of the log must not be fooled by: controls, marks
+ * and overrides of direction, invisible ones, line separators. */
+static bool deceptive(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || cp == 0x180e ||
+		(cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+		(cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
+		(cp >= 0xe0000 && cp <= 0xe0fff);
+}
+
+static bool needs_quotes(struct str v)
+{
+	size_t i;
+
+	for (i = 0; i < v.n; i++)
+		if (v.p[i] == ' ' || v.p[i] == '"' || v.p[i] == '=')
+			return true;
+	return v.n == 0;
+}
+
+void trace_escape(struct str value, struct buf *out)
+{
+	struct str v = str_sub(value, 0, TRACE_FIELD_MAX);
+	bool quotes = needs_quotes(v);
+	size_t i = 0, len, end = out->n + TRACE_FIELD_MAX;
+	uint32_t cp;
+
+	if (quotes)
+		buf_c(out, '"');
+	while (i < v.n && out->n < end && out->err == 0) {
+		len = utf8_char((const unsigned char *)v.p + i, v.n - i, &cp);
+		if (len == 0) {
+			/* the cut may have split a character: not its sender's fault */
+			if (value.n > v.n && v.n - i < 4)
+				break;
+			buf_fmt(out, "\\x%02x", (unsigned char)v.p[i]);
+			len = 1;
+		} else if (deceptive(cp)) {
+			buf_fmt(out, cp < 0x80 ? "\\x%02x" : "\\u{%x}", cp);
+		} else if (cp == '\\' || cp == '"') {
+			buf_c(out, '\\');
+			buf_c(out, (char)cp);
+		} else {
+			buf_add(out, v.p + i, len);
+		}
+		i += len;
+	}
+	if (i < value.n)
+		buf_puts(out, "...");
+	if (quotes)
+		buf_c(out, '"');
+}
+
+void trace_begin(struct trace *t, enum trace_level level, const char *event)
+{
+	t->level = level;
+	buf_init(&t->line, TRACE_LINE_MAX);
+	buf_fmt(&t->line, "%d ", (int)level);
+	buf_puts(&t->line, event);
+}
+
+void trace_str(struct trace *t, const char *key, struct str value)
+{
+	size_t before = t->line.n;
+
+	/* room for the drop counter of trace_end stays free: a field that would
+	 * not fit is left out as a whole, with a mark */
+	buf_c(&t->line, ' ');
+	buf_puts(&t->line, key);
+	buf_c(&t->line, '=');
+	trace_escape(value, &t->line);
+	if (t->line.err == 0 && t->line.n <= TRACE_LINE_MAX - TRACE_TAIL)
+		return;
+	t->line.err = 0;
+	buf_cut(&t->line, before);
+	if (!str_ends(buf_view(&t->line), " cut=1"))
+		buf_puts(&t->line, " cut=1");
+}
+
+void trace_s(struct trace *t, const char *key, const char *value)
+{
+	if (value)
+		trace_str(t, key, str_of(value));
+}
+
+void trace_u64(struct trace *t, const char *key, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+	trace_str(t, key, str_of(text));
+}
+
+/* Without traced (early, or it is being restarted): standard error. */
+static bool to_stderr(struct trace *t)
+{
+	struct buf out;
+	bool good;
+
+	buf_init(&out, TRACE_LINE_MAX + 256);
+	trace_line_print(&out, clock_unix_us(), trace.program, getpid(), t->level,
+		str_from(buf_view(&t->line), 2));
+	buf_c(&out, '\n');
+	good = write(STDERR_FILENO, out.p, out.n) == (ssize_t)out.n;
+	buf_done(&out);
+	return good;
+}
+
+void trace_end(struct trace *t)
+{
+	bool good;
+
+	if (trace.dropped)
+		buf_fmt(&t->line, " dropped=%llu", (unsigned long long)trace.dropped);
+	if (trace.link < 0)
+		good = to_stderr(t);
+	else
+		good = send(trace.link, t->line.p, t->line.n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	if (good)
+		trace.dropped = 0;
+	else
+		trace.dropped++;
+	buf_done(&t->line);
+}
+
+void trace_event(enum trace_level level, const char *event, const char *session, const char *fmt, ...)
+{
+	struct trace t;
+	struct buf text;
+	va_list ap;
+
+	trace_begin(&t, level, event);
+	if (session && session[0])
+		trace_s(&t, "s", session);
+	if (fmt && fmt[0]) {
+		buf_init(&text, TRACE_LINE_MAX);
+		va_start(ap, fmt);
+		buf_vfmt(&text, fmt, ap);
+		va_end(ap);
+		trace_str(&t, "text", buf_view(&text));
+		buf_done(&text);
+	}
+	trace_end(&t);
+}
