@@ -1,0 +1,6 @@
+# C20: a browser is shown the door at its first line
+service: smtp
+S: 220 .*
+C: POST / HTTP/1.1
+S: [45]21 .*
+CLOSED
