@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * traced.c: the process that writes the log: one packet from a program
+ * (trace/trace.c), one line.
+ *
+ * Peers are untrusted. The program's name comes from the link, the process id
+ * from the kernel (master sets SO_PASSCRED on these links), the time from our
+ * clock; a packet that is no event drops that peer. Nothing here can hold up a
+ * peer: it sends without waiting and counts what it had to drop.
+ *
+ * master stops traced last, so that the others' last words are read.
+ */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/sandbox.h"
+#include "conf/program.h"
+#include "trace/line.h"
+#include "trace/sink.h"
+
+#define LINKS_MAX 4096
+#define PACKETS_PER_TURN 64 /* of one link, so that none starves the others */
+#define STOP_QUIET_MS 20 /* no packet for this long: the others are gone */
+
+struct peer {
+	char name[32];
+	int instance;
+};
+
+static struct {
+	struct program p;
+	struct sink sink;
+	struct pollfd *pfd; /* [0] is the control socket, [i] belongs to peer[i] */
+	struct peer *peer;
+	size_t n, cap;
+	bool stopping;
+} g;
+
+static void say(enum trace_level level, const char *event, const char *about)
+{
+	struct buf text;
+
+	if ((int64_t)level < g.p.conf->log_level)
+		return;
+	buf_init(&text, 1024);
+	buf_puts(&text, event);
+	if (about) {
+		buf_puts(&text, " peer=");
+		trace_escape(str_of(about), &text);
+	}
+	sink_line(&g.sink, "traced", getpid(), level, buf_view(&text));
+	buf_done(&text);
+}
+
+static void drop(size_t i)
+{
+	fd_close(&g.pfd[i].fd);
+	g.n--;
+	g.pfd[i] = g.pfd[g.n];
+	g.peer[i] = g.peer[g.n];
+}
+
+static void add(int fd, const char *name, int instance)
+{
+	if (g.n == LINKS_MAX) {
+		close(fd);
+		say(TRACE_ERROR, "too-many-links", name);
+		return;
+	}
+	if (g.n == g.cap) {
+		g.cap = g.cap ? g.cap * 2 : 64;
+		g.pfd = mem_grow(g.pfd, g.cap, sizeof(*g.pfd));
+		g.peer = mem_grow(g.peer, g.cap, sizeof(*g.peer));
+	}
+	g.pfd[g.n] = (struct pollfd){ fd, POLLIN, 0 };
+	snprintf(g.peer[g.n].name, sizeof(g.peer[g.n].name), "%s", name);
+	g.peer[g.n].instance = instance;
+	g.n++;
+}
+
+static void on_client(struct program *p, const char *name, int instance, int fd)
+{
+	(void)p;
+	add(fd, name, instance);
+}
+
+static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
+{
+	(void)p;
+	(void)m;
+	(void)old;
+	sink_flush(&g.sink);
+	if (sink_reopen(&g.sink) < 0)
+		say(TRACE_ERROR, "log-reopen-failed", NULL);
+}
+
+static void on_stop(struct program *p)
+{
+	(void)p;
+	g.stopping = true;
+}
+
+/* The kernel's word for who sent it; descriptors sent to us are closed. */
+static pid_t sender_of(struct msghdr *h)
+{
+	struct cmsghdr *c;
+	struct ucred who;
+	pid_t pid = 0;
+	size_t i, n;
+	int fd;
+
+	for (c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&who, CMSG_DATA(c), sizeof(who));
+			pid = who.pid;
+		} else if (c->cmsg_type == SCM_RIGHTS) {
+			n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+			for (i = 0; i < n; i++) {
+				memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+				close(fd);
+			}
+		}
+	}
+	return pid;
+}
+
+/* One packet: 1 read, 0 nothing there, negative: the peer is gone or bad. */
+static int take_packet(size_t i)
+{
+	char packet[TRACE_LINE_MAX + 1];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(16 * sizeof(int))];
+	} control;
+	struct iovec iov = { packet, sizeof(packet) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	enum trace_level level;
+	struct str text;
+	ssize_t n;
+	pid_t pid;
+
+	n = recvmsg(g.pfd[i].fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	pid = sender_of(&h);
+	if (n == 0)
+		return E_CLOSED;
+	if ((h.msg_flags & MSG_TRUNC) || trace_line_parse(str_make(packet, (size_t)n), &level, &text) < 0)
+		return E_PEER;
+	if ((int64_t)level >= g.p.conf->log_level)
+		sink_line(&g.sink, g.peer[i].name, pid, level, text);
+	return 1;
+}
+
+static void serve(size_t i)
+{
+	char who[64];
+	int k, r = 1;
+
+	for (k = 0; k < PACKETS_PER_TURN && r > 0; k++)
+		r = take_packet(i);
+	if (r >= 0)
+		return;
+	if (r == E_PEER) {
+		snprintf(who, sizeof(who), "%s/%d", g.peer[i].name, g.peer[i].instance);
+		say(TRACE_ERROR, "bad-packet", who);
+	}
+	drop(i);
+}
+
+static void loop(void)
+{
+	size_t i;
+	int r;
+
+	for (;;) {
+		r = poll(g.pfd, g.n, g.stopping ? STOP_QUIET_MS : -1);
+		if (r == 0 && g.stopping)
+			break;
+		if (r < 0)
+			continue;
+		/* links first: their words come before a stop; downwards, because
+		 * drop moves the last one here */
+		for (i = g.n; i-- > 1;)
+			if (g.pfd[i].revents)
+				serve(i);
+		if (g.pfd[0].revents && !g.stopping)
+			program_dispatch(&g.p);
+		sink_flush(&g.sink);
+		if (g.stopping)
+			g.pfd[0].fd = -1; /* master may close it: no reason to wake */
+	}
+	say(TRACE_INFO, "stop", NULL);
+	sink_flush(&g.sink);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program_ops ops = { .client = on_client, .reload = on_reload,
+		.stop = on_stop };
+	struct sandbox_rule rule;
+	bool landlock;
+	int r;
+
+	program_start(&g.p, "traced", &ops, argc, argv);
+	if (sink_open(&g.sink, &g.p) < 0)
+		return EX_CANTCREAT;
+	rule = (struct sandbox_rule){ g.sink.dir, SANDBOX_READ | SANDBOX_WRITE };
+	r = sandbox_enter(SANDBOX_TRACED, &rule, g.sink.dir >= 0 ? 1 : 0, &landlock);
+	if (r < 0) {
+		fprintf(stderr, "mansio traced: sandbox: %s\n", err_text(r));
+		return EX_OSERR;
+	}
+	add(g.p.control, "master", 0);
+	say(TRACE_INFO, "start", NULL);
+	sink_flush(&g.sink);
+	program_ready(&g.p);
+	loop();
+	return 0;
+}
