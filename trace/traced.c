@@ -10,6 +10,8 @@
  *
  * master stops traced last, so that the others' last words are read.
  */
+#include "trace/sink.h"
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -21,7 +23,6 @@
 #include "base/sandbox.h"
 #include "conf/program.h"
 #include "trace/line.h"
-#include "trace/sink.h"
 
 #define LINKS_MAX 4096
 #define PACKETS_PER_TURN 64 /* of one link, so that none starves the others */
