@@ -10,3 +10,8 @@ check_PROGRAMS += tests/unit/base/buf_test
 tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
 tests_unit_base_buf_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 endif
+
+# SQLite is for the owners of a database alone: no room links it
+noinst_LIBRARIES += base/libdb.a
+base_libdb_a_SOURCES = base/db.c base/db.h
+DB_LIBS = base/libdb.a $(BASE_LIBS) $(SQLITE_LIBS)
