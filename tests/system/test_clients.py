@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: ISC
+"""Real mail programs against the real suite: send, receive, flag, move, delete, search, IDLE."""
+import email
+import imaplib
+import os
+import pathlib
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+from conftest import DOMAIN, wait_for
+
+
+def run(*args, input=None, env=None, timeout=60, check=True, cwd=None):
+    p = subprocess.run([str(a) for a in args], input=input, capture_output=True, text=True, timeout=timeout, cwd=cwd,
+                       env={**os.environ, **(env or {})}, **({} if input is not None else {"stdin": subprocess.DEVNULL}))
+    assert not check or p.returncode == 0, f"{args[0]}: {p.returncode}\n{p.stdout}\n{p.stderr}"
+    return p
+
+
+def inbox(suite, account, criterion="ALL"):
+    with suite.imap(account) as c:
+        c.select("INBOX", readonly=True)
+        return c.search(None, criterion)[1][0].split()
+
+
+# --- swaks -----------------------------------------------------------------
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks_submits_with_starttls(suite, anna, ben, mechanism):
+    p = run("swaks", "--server", "localhost", "--port", suite.ports["submission"], "--tls", "--tls-ca-path", suite.cert,
+            "--auth", mechanism, "--auth-user", anna.address, "--auth-password", anna.password,
+            "--from", anna.address, "--to", ben.address, "--header", "Subject: swaks " + mechanism)
+    assert "235 2.7.0" in p.stdout and re.search(r"<~  250 2\.0\.0", p.stdout)
+    assert len(inbox(suite, ben, f'SUBJECT "swaks {mechanism}"')) == 1
+
+
+def test_swaks_with_a_wrong_password_is_refused(suite, anna, ben):
+    p = run("swaks", "--server", "localhost", "--port", suite.ports["submissions"], "--tls-on-connect", "--auth", "PLAIN",
+            "--auth-user", anna.address, "--auth-password", "wrong", "--from", anna.address, "--to", ben.address, check=False)
+    assert p.returncode == 28 and "535 5.7.8" in p.stdout
+    assert inbox(suite, ben) == []
+
+
+def test_swaks_attachment_over_ipv6_port_25(suite, ben, tmp_path):
+    blob = tmp_path / "blob.bin"
+    blob.write_bytes(os.urandom(3_000_000))
+    run("swaks", "--server", "[::1]", "--port", suite.ports["smtp"], "--tls", "--from", "joe@elsewhere.example",
+        "--to", ben.address, "--attach", f"@{blob}")
+    with suite.imap(ben) as c:
+        c.select("INBOX")
+        raw = c.fetch("1", "(RFC822)")[1][0][1]
+    parts = [p for p in email.message_from_bytes(raw).walk() if p.get_content_type() == "application/octet-stream"]
+    assert parts[0].get_payload(decode=True) == blob.read_bytes()
+
+
+# --- Python's own clients ------------------------------------------------------
+
+def test_smtplib_submission_and_poplib(suite, anna, ben):
+    with suite.smtp(anna) as c:
+        c.sendmail(anna.address, [ben.address], f"From: {anna.address}\r\nSubject: by smtplib\r\n\r\n..two dots\r\n")
+    p = suite.pop3(ben)
+    assert p.stat()[0] == 1
+    lines = p.retr(1)[1]
+    text = b"\r\n".join(lines)
+    assert b"Subject: by smtplib" in text and b"\r\n..two dots" in text
+    # added on submission: Date and Message-ID (RFC 6409 8.2, 8.3)
+    assert b"\r\nDate: " in text and b"\r\nMessage-ID: <" in text.replace(b"Message-Id", b"Message-ID")
+    assert text.startswith(b"Return-Path: <" + anna.address.encode())
+    assert b"with ESMTPSA" in text
+    uid = p.uidl(1)
+    p.dele(1)
+    p.close()  # aborted: nothing is deleted
+    p = suite.pop3(ben)
+    assert p.stat()[0] == 1 and p.uidl(1) == uid
+    p.dele(1)
+    p.quit()
+    p = suite.pop3(ben)
+    assert p.stat()[0] == 0
+    p.quit()
+
+
+def test_imaplib_flags_moves_deletes_searches(suite, anna):
+    for n in range(5):
+        suite.deliver(anna.address, f"number {n}", f"Body {n} with Grüße\r\n")
+    c = suite.imap(anna)
+    assert c.select("INBOX")[1] == [b"5"]
+    assert c.store("1", "+FLAGS", r"(\Seen \Flagged $Work)")[0] == "OK"
+    assert c.search(None, "KEYWORD", "$Work")[1] == [b"1"]
+    assert c.search("UTF-8", "BODY", "GRÜSSE".encode())[1] == [b"1 2 3 4 5"] or \
+        c.search("UTF-8", "BODY", "grüße".encode())[1] == [b"1 2 3 4 5"]
+    assert c.search(None, "UNSEEN", "NOT", "SUBJECT", '"number 3"')[1] == [b"2 3 5"]
+    assert c._simple_command("MOVE", "2", "Archive")[0] == "OK"
+    c.store("4", "+FLAGS", r"\Deleted")
+    assert c.expunge()[1] == [b"4"]
+    assert c.select("Archive")[1] == [b"1"]
+    assert b"number 1" in c.fetch("1", "(BODY[HEADER.FIELDS (SUBJECT)])")[1][0][1]
+    c.create("Kunden/M&APw-ller")
+    assert any(b"M&APw-ller" in x for x in c.list('""', '"Kunden/%"')[1])
+    c.logout()
+
+
+def test_two_sessions_stay_consistent(suite, anna):
+    """RFC 2180: a message that one session expunged does not vanish under the other's numbers."""
+    for n in range(4):
+        suite.deliver(anna.address, f"m{n}")
+    a, b = suite.imap(anna), suite.imap(anna)
+    a.select("INBOX")
+    b.select("INBOX")
+    a.store("2", "+FLAGS", r"\Deleted")
+    a.expunge()
+    # numbers of b are unchanged in FETCH, SEARCH and STORE
+    assert b"m3" in b.fetch("4", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0][1]
+    assert b.store("4", "+FLAGS", r"\Flagged")[0] == "OK"
+    b.untagged_responses.clear()
+    b.noop()
+    assert b.untagged_responses.get("EXPUNGE") == [b"2"]
+    assert b"m3" in b.fetch("3", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0][1]
+    a.untagged_responses.clear()
+    a.noop()
+    assert any(b"\\Flagged" in x for x in a.untagged_responses.get("FETCH", []))
+    a.logout()
+    b.logout()
+
+
+def test_idle_shows_new_mail_at_once(suite, anna):
+    c = suite.imap(anna)
+    c.select("INBOX")
+    c.send(b"i1 IDLE\r\n")
+    assert c.readline().startswith(b"+")
+    delays = []
+    for n in range(5):
+        suite.deliver(anna.address, f"push {n}")
+        began = time.monotonic()
+        assert select.select([c.sock], [], [], 5)[0] or c.sock.pending()
+        line = c.readline()
+        delays.append(time.monotonic() - began)
+        while b"EXISTS" not in line:
+            line = c.readline()
+        assert line == b"* %d EXISTS\r\n" % (n + 1)
+        while c.sock.pending() or select.select([c.sock], [], [], 0.05)[0]:
+            c.readline()
+    c.send(b"DONE\r\n")
+    while not c.readline().startswith(b"i1 OK"):
+        pass
+    c.logout()
+    assert sorted(delays)[2] < 0.1, delays  # the goal is 20 ms
+
+
+# --- curl ---------------------------------------------------------------------
+
+def test_curl_reads_and_searches(suite, anna):
+    suite.deliver(anna.address, "for curl")
+    base = ["curl", "-sS", "--cacert", suite.cert, "-u", f"{anna.address}:{anna.password}"]
+    out = run(*base, f"imaps://localhost:{suite.ports['imaps']}/INBOX;UID=1").stdout
+    assert "Subject: for curl" in out
+    assert "* SEARCH 1" in run(*base, f"imaps://localhost:{suite.ports['imaps']}/INBOX", "-X", "SEARCH SUBJECT curl").stdout
+    assert "Subject: for curl" in run(*base, "--ssl-reqd", f"pop3://localhost:{suite.ports['pop3']}/1").stdout
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN", "LOGIN"])
+def test_curl_mechanisms(suite, anna, mechanism):
+    for url in (f"imaps://localhost:{suite.ports['imaps']}/", f"pop3s://localhost:{suite.ports['pop3s']}/"):
+        p = run("curl", "-sSv", "--cacert", suite.cert, "-u", f"{anna.address}:{anna.password}",
+                "--login-options", "AUTH=" + mechanism, url, check=False)
+        if "not supported" in p.stderr or p.returncode == 4:
+            pytest.fail(p.stderr)
+        assert p.returncode == 0, p.stderr
+        assert mechanism in p.stderr
+
+
+# --- mbsync ----------------------------------------------------------------------
+
+def test_mbsync_two_way_and_second_run_transfers_nothing(suite, anna, tmp_path):
+    for n in range(3):
+        suite.deliver(anna.address, f"sync {n}")
+    (tmp_path / "mail").mkdir()
+    rc = tmp_path / "mbsyncrc"
+    rc.write_text(f"""
+IMAPAccount test
+Host localhost
+Port {suite.ports['imaps']}
+User {anna.address}
+Pass "{anna.password}"
+SSLType IMAPS
+CertificateFile {suite.cert}
+
+IMAPStore remote
+Account test
+
+MaildirStore local
+Path {tmp_path}/mail/
+Inbox {tmp_path}/mail/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :remote:
+Near :local:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+""")
+    sync = ("mbsync", "-V", "-c", rc, "all")
+    run(*sync, env={"HOME": str(tmp_path)})
+    local = tmp_path / "mail" / "INBOX"
+    files = [p for d in ("new", "cur") for p in (local / d).iterdir()]
+    assert len(files) == 3
+
+    def state():
+        out = run(*sync, env={"HOME": str(tmp_path)})
+        return re.findall(r"[FN]:? *\+(\d+) \*(\d+) #(\d+)", out.stdout + out.stderr), out.stdout + out.stderr
+
+    def snapshot():
+        return sorted((p.name, p.stat().st_mtime_ns) for d in ("new", "cur") for p in (local / d).iterdir())
+
+    before = snapshot()
+    counts, text = state()
+    assert snapshot() == before
+    for triple in counts:
+        assert triple == ("0", "0", "0"), text
+    # local changes travel: a flag, a new message, a deletion
+    first = files[0]
+    first.rename(local / "cur" / (first.name.split(":")[0] + ":2,FS"))
+    (local / "new" / "1.local.host").write_text("From: a@b.example\nSubject: written here\n\nx\n")
+    run(*sync, env={"HOME": str(tmp_path)})
+    with suite.imap(anna) as c:
+        c.select("INBOX")
+        assert len(c.search(None, "ALL")[1][0].split()) == 4
+        assert len(c.search(None, "FLAGGED SEEN")[1][0].split()) == 1
+        assert len(c.search(None, 'SUBJECT "written here"')[1][0].split()) == 1
+        # remote changes travel back
+        c.store("2", "+FLAGS", r"\Deleted")
+        c.expunge()
+    run(*sync, env={"HOME": str(tmp_path)})
+    assert len([p for d in ("new", "cur") for p in (local / d).iterdir()]) == 3
+
+
+# --- fetchmail, msmtp, mutt ---------------------------------------------------------
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_fetchmail_takes_all_and_then_nothing(suite, anna, tmp_path, protocol):
+    for n in range(3):
+        suite.deliver(anna.address, f"fetch {n}")
+    port = suite.ports[protocol + "s"]
+    rc = tmp_path / "fetchmailrc"
+    out = tmp_path / "out"
+    rc.write_text(f'poll localhost protocol {protocol} service {port} user "{anna.address}" password "{anna.password}" '
+                  f'ssl sslcertck sslcertfile {suite.cert} mda "cat >>{out}" {"keep uidl" if protocol == "pop3" else "keep"}\n')
+    rc.chmod(0o600)
+    env = {"HOME": str(tmp_path), "FETCHMAILHOME": str(tmp_path)}
+    run("fetchmail", "-f", rc, env=env)
+    assert out.read_text().count("Subject: fetch ") == 3
+    p = run("fetchmail", "-f", rc, env=env, check=False)
+    assert p.returncode == 1 and out.read_text().count("Subject: fetch ") == 3
+
+
+def test_msmtp_sends(suite, anna, ben, tmp_path):
+    rc = tmp_path / "msmtprc"
+    rc.write_text(f"""account default
+host localhost
+port {suite.ports['submission']}
+tls on
+tls_starttls on
+tls_trust_file {suite.cert}
+auth on
+user {anna.address}
+password {anna.password}
+from {anna.address}
+""")
+    rc.chmod(0o600)
+    run("msmtp", "-C", rc, ben.address, input="Subject: by msmtp\n\nhello\n")
+    assert len(inbox(suite, ben, 'SUBJECT "by msmtp"')) == 1
+
+
+def test_mutt_opens_flags_and_copies(suite, anna, tmp_path):
+    suite.deliver(anna.address, "for mutt")
+    rc = tmp_path / "muttrc"
+    rc.write_text(f"""set folder="imaps://localhost:{suite.ports['imaps']}/"
+set spoolfile="+INBOX"
+set imap_user="{anna.address}"
+set imap_pass="{anna.password}"
+set certificate_file={suite.cert}
+set ssl_ca_certificates_file={suite.cert}
+set ssl_force_tls=yes
+set mail_check=1
+set wait_key=no
+set confirmappend=no
+set copy=no
+unset mark_old
+set quit=yes
+set delete=yes
+push "<flag-message><copy-message>=Archive<enter><sync-mailbox><quit>"
+""")
+    run("script", "-qec", f"mutt -n -F {rc}", "/dev/null",
+        env={"HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}, timeout=30, check=False)
+    with suite.imap(anna) as c:
+        c.select("INBOX")
+        assert c.search(None, "FLAGGED")[1] == [b"1"]
+        assert c.select("Archive")[1] == [b"1"]
+
+
+# --- Thunderbird --------------------------------------------------------------------
+
+def test_thunderbird_headless_reads_the_inbox(suite, anna, tmp_path):
+    """Thunderbird with a ready profile starts, logs in, and keeps the messages for offline use."""
+    for n in range(2):
+        suite.deliver(anna.address, f"for thunderbird {n}", f"bird {n}\r\n")
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    prefs = {
+        "app.update.enabled": False, "datareporting.policy.dataSubmissionEnabled": False,
+        "toolkit.telemetry.enabled": False, "mail.rights.version": 1, "mail.provider.suppress_dialog_on_startup": True,
+        "mail.spotlight.firstRunDone": True, "mail.winsearch.firstRunDone": True, "mailnews.start_page.enabled": False,
+        "mail.accountmanager.accounts": "account1,account2", "mail.accountmanager.defaultaccount": "account1",
+        "mail.accountmanager.localfoldersserver": "server2",
+        "mail.account.account1.server": "server1", "mail.account.account1.identities": "id1",
+        "mail.account.account2.server": "server2",
+        "mail.identity.id1.useremail": anna.address, "mail.identity.id1.fullName": "Anna", "mail.identity.id1.smtpServer": "smtp1",
+        "mail.server.server1.type": "imap", "mail.server.server1.hostname": "localhost",
+        "mail.server.server1.port": suite.ports["imaps"], "mail.server.server1.socketType": 3,
+        "mail.server.server1.authMethod": 3, "mail.server.server1.userName": anna.address,
+        "mail.server.server1.name": "test", "mail.server.server1.login_at_startup": True,
+        "mail.server.server1.check_new_mail": True, "mail.server.server1.offline_download": True,
+        "mail.server.server1.autosync_offline_stores": True, "mail.server.server1.timeout": 20,
+        "mail.server.default.autosync_max_age_days": -1, "mail.server.server1.directory-rel": "[ProfD]ImapMail/localhost",
+        "mail.server.server2.type": "none", "mail.server.server2.hostname": "Local Folders", "mail.server.server2.name": "Local",
+        "mail.server.server2.userName": "nobody", "mail.server.server2.directory-rel": "[ProfD]Mail/Local",
+        "mail.smtpservers": "smtp1", "mail.smtp.defaultserver": "smtp1",
+        "mail.smtpserver.smtp1.hostname": "localhost", "mail.smtpserver.smtp1.port": suite.ports["submissions"],
+        "mail.smtpserver.smtp1.try_ssl": 3, "mail.smtpserver.smtp1.authMethod": 3,
+        "mail.smtpserver.smtp1.username": anna.address,
+        "signon.rememberSignons": True, "mailnews.auto_config.fetchFromISP.enabled": False, "network.proxy.type": 0,
+        "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False,
+        "extensions.update.enabled": False, "browser.safebrowsing.malware.enabled": False,
+    }
+    import json
+    (profile / "user.js").write_text("".join(f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in prefs.items()))
+    env = {**os.environ, "HOME": str(tmp_path), "MOZ_HEADLESS": "1", "MOZ_DISABLE_AUTO_SAFE_MODE": "1", "XDG_RUNTIME_DIR": str(tmp_path)}
+    trust_and_password(profile, suite, anna)
+    p = subprocess.Popen(["thunderbird", "--headless", "--profile", str(profile), "--no-remote"], env=env,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        store = profile / "ImapMail" / "localhost" / "INBOX"
+        wait_for(lambda: store.exists() and store.read_bytes().count(b"Subject: for thunderbird") == 2, 60, 0.2)
+        suite.deliver(anna.address, "for thunderbird 3")  # shown by IDLE, fetched at once
+        wait_for(lambda: store.read_bytes().count(b"Subject: for thunderbird") == 3, 60, 0.2)
+    finally:
+        p.terminate()
+        try:
+            p.wait(15)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+
+
+def trust_and_password(profile, suite, account):
+    """The profile trusts the suite's certificate and knows the password, as after a first manual login."""
+    run("certutil", "-N", "-d", f"sql:{profile}", "--empty-password")
+    run("certutil", "-A", "-d", f"sql:{profile}", "-n", "mansio", "-t", "CT,C,C", "-i", suite.cert)
+    script = f"""
+import base64, ctypes, json, sys, time
+nss = ctypes.CDLL("libnss3.so")
+class Item(ctypes.Structure):
+    _fields_ = [("type", ctypes.c_uint), ("data", ctypes.c_char_p), ("len", ctypes.c_uint)]
+assert nss.NSS_InitReadWrite(b"sql:{profile}") == 0
+nss.PK11_GetInternalKeySlot.restype = ctypes.c_void_p
+slot = nss.PK11_GetInternalKeySlot()
+assert nss.PK11_CheckUserPassword(ctypes.c_void_p(slot), b"") == 0
+def seal(text):
+    data = text.encode()
+    a, b, out = Item(0, None, 0), Item(0, data, len(data)), Item(0, None, 0)
+    assert nss.PK11SDR_Encrypt(ctypes.byref(a), ctypes.byref(b), ctypes.byref(out), None) == 0
+    return base64.b64encode(ctypes.string_at(out.data, out.len)).decode()
+logins = []
+for n, url in enumerate(("imap://localhost", "smtp://localhost"), 1):
+    logins.append(dict(id=n, hostname=url, httpRealm=url, formSubmitURL=None, usernameField="", passwordField="",
+        encryptedUsername=seal({account.address!r}), encryptedPassword=seal({account.password!r}), guid="{{%036d}}" % n, encType=1,
+        timeCreated=1, timeLastUsed=1, timePasswordChanged=1, timesUsed=1))
+json.dump(dict(nextId=3, logins=logins, version=3), open("{profile}/logins.json", "w"))
+nss.NSS_Shutdown()
+"""
+    run("/usr/bin/python3", "-c", script)
