@@ -20,7 +20,7 @@
 #define IPC_VERSION 1
 #define IPC_MAX (128 * 1024) /* bytes of a packet */
 #define IPC_MAX_FIELDS 4096
-#define IPC_MAX_FDS 16
+#define IPC_MAX_FDS 64 /* the start of front: listening sockets, certificates, keys */
 
 struct ipc_field {
 	struct str name, value; /* decoded, in the message's arena */
@@ -60,15 +60,19 @@ bool ipc_get_bool(const struct ipc_msg *m, const char *name); /* "1" */
 int ipc_take_fd(struct ipc_msg *m, const char *name);
 bool ipc_is(const struct ipc_msg *m, const char *verb);
 
-/* Sends on a blocking or non-blocking socket. 0, -EAGAIN, E_CLOSED, -errno. */
+/* Sends on a blocking or non-blocking socket. 0, -EAGAIN (a blocking link of
+ * ipc_pair: full for 10 s), E_CLOSED, -errno; the building error of m. */
 int ipc_send(int sock, const struct ipc_msg *m);
+int ipc_try_send(int sock, const struct ipc_msg *m); /* -EAGAIN at once if full */
 /* Receives one message into m (ipc_init'ed or not: overwritten; ipc_done it in
  * any case). 0, -EAGAIN, E_CLOSED (peer gone), E_PEER (malformed), -errno. */
 int ipc_recv(int sock, struct ipc_msg *m);
+int ipc_try_recv(int sock, struct ipc_msg *m); /* -EAGAIN at once if nothing is there */
 /* As ipc_recv with poll before: E_TIMEOUT when d passes. */
 int ipc_recv_until(int sock, struct ipc_msg *m, int64_t deadline_at);
-/* Send a question and wait for the answer that has the same "id": messages
- * with other ids that arrive meanwhile are dropped (blocking rooms only). */
+/* Send a question (which gets an "id" if it has none) and wait for the answer
+ * that has the same "id": messages with other ids that arrive meanwhile are
+ * dropped (blocking rooms only). ipc_done the answer in any case. */
 int ipc_call(int sock, struct ipc_msg *question, struct ipc_msg *answer, int64_t deadline_at);
 /* Parsing and printing alone, for tests and fuzzing. */
 int ipc_parse(struct str packet, struct ipc_msg *m);
@@ -76,7 +80,8 @@ int ipc_print(const struct ipc_msg *m, struct buf *out);
 /* A connected pair: SEQPACKET, close-on-exec, send buffer fit for IPC_MAX. */
 int ipc_pair(int pair_out[2]);
 /* On a link to a peer: makes a second link of the same standing (the peer must
- * serve the verb "link"), for a forked child. Returns its descriptor or negative. */
+ * serve the verb "link" by an answer with the same id and the descriptor "link"),
+ * for a forked child. Returns its descriptor, or negative; E_DENIED: none came. */
 int ipc_link_clone(int link);
 
 #endif
