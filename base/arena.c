@@ -50,6 +50,17 @@ void arena_done(struct arena *a)
 	arena_init(a);
 }
 
+void arena_wipe(struct arena *a)
+{
+	struct arena_chunk *c;
+
+	for (c = a->first; c; c = c->next) {
+		UNPOISON(c->data, c->used);
+		explicit_bzero(c->data, c->used);
+	}
+	arena_done(a);
+}
+
 void arena_reset(struct arena *a)
 {
 	if (a->first) {

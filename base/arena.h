@@ -20,6 +20,7 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_done(struct arena *a);
+void arena_wipe(struct arena *a); /* as arena_done, contents zeroed first */
 void arena_reset(struct arena *a); /* keeps the first chunk */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);

@@ -21,6 +21,7 @@ struct addr {
 int addr_parse(struct str s, struct addr *out);
 int addr_of_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out);
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
+/* Family 0 is "unknown". */
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);
 /* "192.0.2.1" or "IPv6:2001:db8::1" (RFC 5321 4.1.3, without brackets). */
 const char *addr_literal(const struct addr *a, char out[ADDR_TEXT + 8]);
@@ -33,13 +34,15 @@ struct addr_net {
 	struct addr net;
 	uint8_t bits;
 };
-int addr_net_parse(struct str s, struct addr_net *out); /* "10.0.0.0/8", "::1" */
+/* "10.0.0.0/8", "::1"; bits set behind the prefix are E_SYNTAX. */
+int addr_net_parse(struct str s, struct addr_net *out);
 bool addr_net_has(const struct addr_net *n, const struct addr *a);
-/* "host:port", "[::1]:port", ":port" (any), "/path" is not for here. */
+/* "192.0.2.1:port", "[::1]:port", ":port" (family 0: any); "/path" is not for here. */
 int addr_parse_hostport(struct str s, struct addr *out);
 
-/* A bound, listening TCP socket (SO_REUSEADDR, IPV6_V6ONLY, close-on-exec,
- * non-blocking) or -errno. reuseport: several may bind it. */
+/* A bound, listening TCP socket (SO_REUSEADDR, close-on-exec, non-blocking) or
+ * -errno. IPv6 is IPv6 only; family 0 takes both families on one socket.
+ * reuseport: several may bind it. */
 int addr_listen(const struct addr *a, int backlog, bool reuseport);
 
 #endif

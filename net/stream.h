@@ -5,9 +5,12 @@
  *
  * Every wait also watches the lease (the door's hold on this session): when
  * front closes its end, reads return E_KICKED. Errors are sticky for writing:
- * after a failed write nothing more is sent and stream_flush tells.
+ * after a failed write nothing more is sent and stream_flush tells. A failed
+ * read is not sticky, and last words can be written after it.
  * Minimum data rate: a peer that sends (or takes) less than min_rate bytes a
- * second, averaged over a deadline, gets E_TIMEOUT.
+ * second, averaged over timeout_ms of waiting for it, gets E_TIMEOUT. Set
+ * min_rate for the length of a bulk transfer (DATA, a literal) and 0 after it:
+ * between commands a peer may be silent up to the time-out.
  */
 #ifndef MANSIO_NET_STREAM_H
 #define MANSIO_NET_STREAM_H
@@ -15,19 +18,26 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
+struct stream_rate {
+	int64_t waited_us; /* for the peer, since the last judgement */
+	uint64_t from; /* count of bytes then */
+};
+
 struct stream {
 	int fd, lease; /* -1: none */
 	char *in;
 	size_t in_len, in_pos, in_cap;
 	struct buf out;
-	int err; /* sticky: first read or write failure */
-	int64_t timeout_ms; /* of one read wait, and of one flush */
+	int err; /* sticky: first write failure */
+	int64_t timeout_ms; /* of one line, one read, one fill; of 64 KiB written */
 	uint32_t min_rate; /* bytes a second, 0: off */
 	uint64_t bytes_in, bytes_out;
+	struct stream_rate rate_in, rate_out;
 	bool skipping; /* inside an overlong line */
 };
 
-/* Takes the descriptors. in_cap: input buffer, at least the longest line. */
+/* Takes the descriptors and makes fd, a stream socket, non-blocking. in_cap:
+ * input buffer, at least the longest line and its CRLF (made 64 KiB if less). */
 void stream_init(struct stream *s, int fd, int lease, size_t in_cap, int64_t timeout_ms);
 void stream_done(struct stream *s); /* closes both, frees */
 /* Puts bytes in front of what comes (read by others before). E_LIMIT if too many. */
@@ -47,13 +57,15 @@ ssize_t stream_read(struct stream *s, void *p, size_t n);
 int stream_read_all(struct stream *s, void *p, size_t n); /* exactly n */
 /* Reads directly what is available into the view; consume with stream_skip. */
 int stream_fill(struct stream *s); /* waits until at least one unread byte is there */
+int stream_more(struct stream *s); /* waits for bytes beyond those; E_LIMIT: buffer full */
 struct str stream_view(const struct stream *s);
 void stream_skip(struct stream *s, size_t n);
 
 void stream_write(struct stream *s, struct str bytes);
 void stream_puts(struct stream *s, const char *text);
 void stream_fmt(struct stream *s, const char *fmt, ...) PRINTF(2, 3);
-/* Sends a part of a file (sendfile where possible, after a flush of what waits). */
+/* Sends a part of a file (sendfile where possible, after a flush of what waits).
+ * E_DAMAGED: the file is shorter; what was promised cannot come, writing ends. */
 int stream_sendfile(struct stream *s, int fd, off_t at, size_t n);
 int stream_flush(struct stream *s);
 

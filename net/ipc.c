@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * ipc.c: text messages with descriptors between our own processes (ipc.h).
+ *
+ *     packet = "mansio" SP "1" SP name LF *( name "=" value LF )
+ *     name   = 1*64( a-z / 0-9 / "_" / "-" / "." )
+ *     value  = *( %x20-24 / %x26-7E / "%" 2HEXDIG )
+ *
+ * The name "fds" is ours: it lists the names of the descriptors that came
+ * along, and their number must be the number that came.
+ *
+ * Always true: a received message owns its descriptors, and every path that
+ * refuses a packet closes what came with it. Messages carry passwords and
+ * tickets, so buffers are wiped when they have been used.
+ */
+#include "net/ipc.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cur.h"
+#include "base/file.h"
+#include "base/rand.h"
+
+enum {
+	NAME = 1, /* byte of a name */
+	PLAIN = 2, /* byte of a value that stands for itself */
+	IPC_NAME_MAX = 64,
+	LINK_WAIT_MS = 5000,
+	SEND_WAIT_S = 10,
+};
+
+static cur_class class = {
+	[0x20 ... 0x24] = PLAIN,
+	[0x26 ... 0x2c] = PLAIN,
+	['-' ... '.'] = NAME | PLAIN,
+	['/'] = PLAIN,
+	['0' ... '9'] = NAME | PLAIN,
+	[0x3a ... 0x5e] = PLAIN,
+	['_'] = NAME | PLAIN,
+	['`'] = PLAIN,
+	['a' ... 'z'] = NAME | PLAIN,
+	[0x7b ... 0x7e] = PLAIN,
+};
+
+static bool is_name(struct str s)
+{
+	struct cur c = cur_of(s);
+
+	return s.n && s.n <= IPC_NAME_MAX && cur_span(&c, class, NAME).n == s.n;
+}
+
+void ipc_init(struct ipc_msg *m, const char *verb)
+{
+	*m = (struct ipc_msg){ 0 };
+	arena_init(&m->arena);
+	m->verb = arena_str(&m->arena, str_of(verb));
+	if (!is_name(m->verb))
+		m->err = E_SYNTAX;
+}
+
+void ipc_done(struct ipc_msg *m)
+{
+	size_t i;
+
+	if (m->owns_fds)
+		for (i = 0; i < m->nfds; i++)
+			fd_close(&m->fd[i]);
+	arena_wipe(&m->arena);
+	*m = (struct ipc_msg){ 0 };
+}
+
+void ipc_set(struct ipc_msg *m, const char *name, struct str value)
+{
+	struct ipc_field *grown;
+
+	if (m->err)
+		return;
+	if (!is_name(str_of(name)) || strcmp(name, "fds") == 0) {
+		m->err = E_SYNTAX;
+		return;
+	}
+	if (m->nfields >= IPC_MAX_FIELDS || value.n > IPC_MAX) {
+		m->err = E_LIMIT;
+		return;
+	}
+	if (m->nfields == m->cap) {
+		m->cap = m->cap ? m->cap * 2 : 16;
+		grown = arena_array(&m->arena, m->cap, sizeof *grown);
+		if (m->nfields)
+			memcpy(grown, m->field, m->nfields * sizeof *grown);
+		m->field = grown;
+	}
+	m->field[m->nfields++] = (struct ipc_field){
+		arena_str(&m->arena, str_of(name)), arena_str(&m->arena, value)
+	};
+}
+
+void ipc_setc(struct ipc_msg *m, const char *name, const char *value)
+{
+	if (value)
+		ipc_set(m, name, str_of(value));
+}
+
+void ipc_set_u64(struct ipc_msg *m, const char *name, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)v);
+	ipc_setc(m, name, text);
+}
+
+void ipc_set_bool(struct ipc_msg *m, const char *name, bool v)
+{
+	ipc_setc(m, name, v ? "1" : "0");
+}
+
+void ipc_add_fd(struct ipc_msg *m, const char *name, int fd)
+{
+	if (m->err)
+		return;
+	if (fd < 0)
+		m->err = -EBADF;
+	else if (m->nfds == IPC_MAX_FDS)
+		m->err = E_LIMIT;
+	else if (!is_name(str_of(name)))
+		m->err = E_SYNTAX;
+	if (m->err)
+		return;
+	m->fd[m->nfds] = fd;
+	m->fd_name[m->nfds++] = arena_str(&m->arena, str_of(name));
+}
+
+struct str ipc_get(const struct ipc_msg *m, const char *name)
+{
+	return ipc_get_nth(m, name, 0);
+}
+
+struct str ipc_get_nth(const struct ipc_msg *m, const char *name, size_t i)
+{
+	struct str want = str_of(name);
+	size_t at;
+
+	for (at = 0; at < m->nfields; at++)
+		if (str_eq(m->field[at].name, want) && i-- == 0)
+			return m->field[at].value;
+	return STR_NONE;
+}
+
+int ipc_get_u64(const struct ipc_msg *m, const char *name, uint64_t max, uint64_t *out)
+{
+	struct str value = ipc_get(m, name);
+
+	return value.p ? str_u64(value, max, out) : E_NOTFOUND;
+}
+
+bool ipc_get_bool(const struct ipc_msg *m, const char *name)
+{
+	return str_eqc(ipc_get(m, name), "1");
+}
+
+int ipc_take_fd(struct ipc_msg *m, const char *name)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < m->nfds; i++) {
+		if (m->fd[i] < 0 || !str_eqc(m->fd_name[i], name))
+			continue;
+		fd = m->fd[i];
+		m->fd[i] = -1;
+		return fd;
+	}
+	return -1;
+}
+
+bool ipc_is(const struct ipc_msg *m, const char *verb)
+{
+	return str_eqc(m->verb, verb);
+}
+
+/* ---- printing and parsing ---- */
+
+static void put_value(struct buf *out, struct str value)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	struct cur c = cur_of(value);
+	int byte;
+
+	for (;;) {
+		buf_str(out, cur_span(&c, class, PLAIN));
+		byte = cur_next(&c);
+		if (byte < 0)
+			return;
+		buf_add(out, (char[3]){ '%', hex[byte >> 4], hex[byte & 15] }, 3);
+	}
+}
+
+int ipc_print(const struct ipc_msg *m, struct buf *out)
+{
+	size_t i;
+
+	if (m->err)
+		return m->err;
+	buf_fmt(out, "mansio %d ", IPC_VERSION);
+	buf_str(out, m->verb);
+	buf_c(out, '\n');
+	for (i = 0; i < m->nfds; i++) {
+		buf_puts(out, i ? "," : "fds=");
+		buf_str(out, m->fd_name[i]);
+	}
+	if (m->nfds)
+		buf_c(out, '\n');
+	for (i = 0; i < m->nfields; i++) {
+		buf_str(out, m->field[i].name);
+		buf_c(out, '=');
+		put_value(out, m->field[i].value);
+		buf_c(out, '\n');
+	}
+	return out->err;
+}
+
+static int hex_digit(int c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Decodes a value into the arena; false if a byte in it may not be there. */
+static bool get_value(struct arena *a, struct str s, struct str *out)
+{
+	struct cur c = cur_of(s);
+	char *to = arena_alloc(a, s.n + 1);
+	size_t n = 0;
+
+	while (!cur_end(&c)) {
+		struct str plain = cur_span(&c, class, PLAIN);
+		int hi, lo;
+
+		if (plain.n) {
+			memcpy(to + n, plain.p, plain.n);
+			n += plain.n;
+			continue;
+		}
+		if (!cur_take(&c, '%'))
+			return false;
+		hi = hex_digit(cur_next(&c));
+		lo = hex_digit(cur_next(&c));
+		if (hi < 0 || lo < 0)
+			return false;
+		to[n++] = (char)(hi << 4 | lo);
+	}
+	*out = str_make(to, n);
+	return true;
+}
+
+static int get_fd_names(struct ipc_msg *m, struct str list)
+{
+	if (m->nfds)
+		return E_PEER;
+	while (list.p) {
+		struct str name = str_cut(&list, ',');
+
+		if (m->nfds == IPC_MAX_FDS || !is_name(name))
+			return E_PEER;
+		m->fd[m->nfds] = -1;
+		m->fd_name[m->nfds++] = arena_str(&m->arena, name);
+	}
+	return 0;
+}
+
+static int get_field(struct ipc_msg *m, struct str line)
+{
+	struct ipc_field *f;
+	struct str name = str_cut(&line, '=');
+
+	if (!line.p || !is_name(name))
+		return E_PEER;
+	if (str_eqc(name, "fds"))
+		return get_fd_names(m, line);
+	if (m->nfields == m->cap)
+		return E_PEER;
+	f = &m->field[m->nfields];
+	if (!get_value(&m->arena, line, &f->value))
+		return E_PEER;
+	f->name = arena_str(&m->arena, name);
+	m->nfields++;
+	return 0;
+}
+
+static int get_verb(struct ipc_msg *m, struct str line)
+{
+	struct cur c = cur_of(line);
+	uint64_t version;
+
+	if (!cur_word(&c, "mansio ") || cur_u64(&c, UINT32_MAX, &version) != 1 ||
+		version != IPC_VERSION || !cur_take(&c, ' ') || !is_name(cur_rest(&c)))
+		return E_PEER;
+	m->verb = arena_str(&m->arena, cur_rest(&c));
+	return 0;
+}
+
+int ipc_parse(struct str packet, struct ipc_msg *m)
+{
+	struct str rest = packet;
+	size_t lines = 0, i;
+	int err;
+
+	*m = (struct ipc_msg){ .owns_fds = true };
+	if (packet.n == 0 || packet.n > IPC_MAX || packet.p[packet.n - 1] != '\n')
+		return E_PEER;
+	for (i = 0; i < packet.n; i++)
+		lines += packet.p[i] == '\n';
+	m->cap = MIN(lines - 1, (size_t)IPC_MAX_FIELDS);
+	m->field = arena_array(&m->arena, m->cap, sizeof *m->field);
+	err = get_verb(m, str_cut(&rest, '\n'));
+	while (!err && rest.n)
+		err = get_field(m, str_cut(&rest, '\n'));
+	return err;
+}
+
+/* ---- sockets ---- */
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(IPC_MAX_FDS * sizeof(int))];
+};
+
+static int send_flags(int sock, const struct ipc_msg *m, int flags)
+{
+	struct buf packet;
+	struct iovec iov;
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control ctl = { 0 };
+	ssize_t n;
+	int err;
+
+	buf_init(&packet, IPC_MAX);
+	err = ipc_print(m, &packet);
+	if (err)
+		goto out;
+	iov = (struct iovec){ packet.p, packet.n };
+	if (m->nfds) {
+		size_t bytes = m->nfds * sizeof m->fd[0];
+
+		ctl.align = (struct cmsghdr){ CMSG_LEN(bytes), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&ctl.align), m->fd, bytes);
+		h.msg_control = &ctl;
+		h.msg_controllen = CMSG_SPACE(bytes);
+	}
+	do {
+		n = sendmsg(sock, &h, MSG_NOSIGNAL | flags);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		err = errno == EPIPE || errno == ECONNRESET ? E_CLOSED : -errno;
+out:
+	buf_wipe(&packet);
+	return err;
+}
+
+int ipc_send(int sock, const struct ipc_msg *m)
+{
+	return send_flags(sock, m, 0);
+}
+
+int ipc_try_send(int sock, const struct ipc_msg *m)
+{
+	return send_flags(sock, m, MSG_DONTWAIT);
+}
+
+/* Descriptors of a packet into fd[]: how many, or E_PEER with all closed. */
+static int collect_fds(struct msghdr *h, int fd[IPC_MAX_FDS])
+{
+	struct cmsghdr *c;
+	size_t n = 0, i;
+	bool bad = h->msg_flags & (MSG_CTRUNC | MSG_TRUNC);
+
+	for (c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t came = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+			bad = true;
+			continue;
+		}
+		/* the control buffer has no room for more than the array has */
+		BUG_ON(came > IPC_MAX_FDS - n);
+		memcpy(fd + n, CMSG_DATA(c), came * sizeof(int));
+		n += came;
+	}
+	if (!bad)
+		return (int)n;
+	for (i = 0; i < n; i++)
+		fd_close(&fd[i]);
+	return E_PEER;
+}
+
+static int recv_flags(int sock, struct ipc_msg *m, int flags)
+{
+	static char packet[IPC_MAX]; /* pages that no message needs stay untouched */
+	struct iovec iov = { packet, sizeof packet };
+	union control ctl;
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl,
+		.msg_controllen = sizeof ctl };
+	int fd[IPC_MAX_FDS], nfds, err;
+	bool reset = false;
+	ssize_t n;
+
+	*m = (struct ipc_msg){ 0 };
+	for (;;) {
+		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | flags);
+		if (n >= 0)
+			break;
+		/* A peer that closed with unread messages of ours shows up as a
+		 * reset first; what it sent before comes after that. */
+		if (errno == ECONNRESET && reset)
+			return E_CLOSED;
+		if (errno == ECONNRESET)
+			reset = true;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	nfds = collect_fds(&h, fd);
+	if (nfds < 0)
+		return nfds;
+	if (n == 0 && nfds == 0)
+		return E_CLOSED;
+	err = ipc_parse(str_make(packet, (size_t)n), m);
+	explicit_bzero(packet, (size_t)n);
+	if (!err && m->nfds != (size_t)nfds)
+		err = E_PEER;
+	if (err) {
+		while (nfds)
+			close(fd[--nfds]);
+		ipc_done(m);
+		return err;
+	}
+	if (nfds)
+		memcpy(m->fd, fd, (size_t)nfds * sizeof fd[0]);
+	return 0;
+}
+
+int ipc_recv(int sock, struct ipc_msg *m)
+{
+	return recv_flags(sock, m, 0);
+}
+
+int ipc_try_recv(int sock, struct ipc_msg *m)
+{
+	return recv_flags(sock, m, MSG_DONTWAIT);
+}
+
+/* 0 when the socket is ready (or broken: the call after will tell). */
+static int wait_for(int sock, short events, deadline d)
+{
+	struct pollfd p = { .fd = sock, .events = events };
+	int n;
+
+	for (;;) {
+		n = poll(&p, 1, deadline_left(d));
+		if (n > 0)
+			return 0;
+		if (n == 0 && deadline_passed(d))
+			return E_TIMEOUT;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+int ipc_recv_until(int sock, struct ipc_msg *m, int64_t deadline_at)
+{
+	int err;
+
+	*m = (struct ipc_msg){ 0 };
+	do {
+		err = wait_for(sock, POLLIN, deadline_at);
+		if (!err)
+			err = ipc_try_recv(sock, m);
+	} while (err == -EAGAIN); /* somebody else who shares the socket was faster */
+	return err;
+}
+
+int ipc_call(int sock, struct ipc_msg *question, struct ipc_msg *answer, int64_t deadline_at)
+{
+	static uint64_t last;
+	struct str id = ipc_get(question, "id");
+	int err;
+
+	*answer = (struct ipc_msg){ 0 };
+	if (!id.p) {
+		/* links are cloned, numbers start anywhere: no answer of another's */
+		if (!last)
+			last = rand_u64() >> 16;
+		ipc_set_u64(question, "id", ++last);
+		id = ipc_get(question, "id");
+	}
+	while ((err = ipc_try_send(sock, question)) == -EAGAIN) {
+		err = wait_for(sock, POLLOUT, deadline_at);
+		if (err)
+			break;
+	}
+	while (!err) {
+		err = ipc_recv_until(sock, answer, deadline_at);
+		if (!err && str_eq(ipc_get(answer, "id"), id))
+			return 0;
+		ipc_done(answer);
+	}
+	return err;
+}
+
+int ipc_pair(int pair_out[2])
+{
+	int size = 2 * IPC_MAX, pair[2], i;
+	struct timeval wait = { .tv_sec = SEND_WAIT_S };
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return -errno;
+	for (i = 0; i < 2; i++) {
+		/* one that stays full for so long belongs to a dead man */
+		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
+			setsockopt(pair[i], SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0)
+			continue;
+		size = -errno;
+		close(pair[0]);
+		close(pair[1]);
+		return size;
+	}
+	memcpy(pair_out, pair, sizeof pair);
+	return 0;
+}
+
+int ipc_link_clone(int link)
+{
+	struct ipc_msg question, answer;
+	int fd, err;
+
+	ipc_init(&question, "link");
+	err = ipc_call(link, &question, &answer, deadline_in(LINK_WAIT_MS));
+	fd = err ? err : ipc_take_fd(&answer, "link");
+	ipc_done(&question);
+	ipc_done(&answer);
+	return !err && fd < 0 ? E_DENIED : fd;
+}
