@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: ISC
+"""configure without the optional back ends, make distcheck, hardening of the binaries (S12)."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, TOP
+
+PROGRAMS = ("front", "authd", "smtpd", "lmtpd", "imapd", "pop3d", "traced", "mailboxd")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_binaries_are_hardened(name):
+    binary = BUILD / "libexec" / name
+    out = subprocess.run(["readelf", "-Wlnd", binary], capture_output=True, text=True, check=True).stdout
+    assert "BIND_NOW" in out and "GNU_RELRO" in out and "PIE" in out
+    assert re.search(r"GNU_STACK.*RW ", out) and "RPATH" not in out and "RUNPATH" not in out
+    assert "IBT" in out and "SHSTK" in out
+    symbols = subprocess.run(["readelf", "-Ws", "--dyn-syms", binary], capture_output=True, text=True).stdout
+    assert "__stack_chk_fail" in symbols and "_chk@" in symbols
+
+
+@pytest.mark.parametrize("name", ["imapd", "pop3d", "lmtpd", "smtpd", "mailboxd"])
+def test_rooms_link_neither_tls_nor_sql(name):
+    out = subprocess.run(["readelf", "-d", BUILD / "libexec" / name], capture_output=True, text=True, check=True).stdout
+    for library in ("libssl", "libsqlite3", "libsasl2", "libpq", "libldap"):
+        assert library not in out
+
+
+def test_configure_without_optional_back_ends(tmp_path):
+    subprocess.run([TOP / "configure", "-q", "--without-ldap", "--without-pgsql", "--without-pam", "--without-gssapi"],
+                   cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    subprocess.run(["make", "-s", "-j2", "libexec/authd"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+
+
+def test_distcheck():
+    """The release archive builds, tests and installs by itself (unit tests run in it)."""
+    p = subprocess.run(["make", "-s", "-C", BUILD, "-j2", "distcheck"], capture_output=True, text=True, timeout=900,
+                       env={**os.environ, "DISTCHECK_CONFIGURE_FLAGS": ""})
+    assert p.returncode == 0, p.stdout[-3000:] + p.stderr[-3000:]
