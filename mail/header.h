@@ -34,11 +34,20 @@ extern const struct header_limits header_default_limits;
  * with an empty name (but an "mbox From " first line too). */
 void header_parse(struct str message, const struct header_limits *lim, struct arena *a,
 	struct header *out);
+/* The same as a walk that keeps nothing, for readers of few fields. At start:
+ * { .message = m }. True: *out is the next field (bodies not limited). False:
+ * the header is over and w->at is its size, as in struct header. */
+struct header_walk {
+	struct str message;
+	size_t at;
+};
+bool header_walk(struct header_walk *w, struct header_field *out);
 /* n-th field of that name (case folded), NULL if none. */
 const struct header_field *header_get(const struct header *h, const char *name, size_t nth);
 /* Body with folds removed (CR LF WSP -> WSP) and trimmed. */
 struct str header_unfold(struct str body, struct arena *a);
-/* Message-IDs "<...>" in a References-like body, with brackets, at most max. */
+/* Message-IDs "<...>" in a References-like body, with brackets. Of more than
+ * max the last ones are kept: they are the nearest ancestors (RFC 5256). */
 size_t header_message_ids(struct str body, struct arena *a, size_t max, struct str **out);
 
 #endif

@@ -14,6 +14,7 @@
 struct mime_param {
 	struct str name; /* lower case, RFC 2231 continuations joined */
 	struct str value; /* RFC 2231 values decoded to UTF-8 */
+	bool extended; /* was written in RFC 2231 form */
 };
 
 struct mime_part {
@@ -53,7 +54,9 @@ extern const struct mime_limits mime_default_limits;
 /* part[0] is the root: the message itself. Offsets count in `message`. Never fails. */
 void mime_parse(struct str message, const struct mime_limits *lim, struct arena *a,
 	struct mime *out);
-struct str mime_param(const struct mime_part *p, const char *name); /* STR_NONE */
+/* STR_NONE if absent; the RFC 2231 form goes before the plain one. */
+struct str mime_param(const struct mime_part *p, const char *name);
+struct str mime_disposition_param(const struct mime_part *p, const char *name);
 /* Decodes base64, quoted-printable; others unchanged. Lenient. */
 void mime_decode(struct str body, struct str encoding, struct buf *out);
 /* Text of a part as UTF-8 (decoded, charset converted, HTML tags stripped for
