@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * cmd_mail.c: MAIL FROM (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC
+ * 6152), SMTPUTF8 (RFC 6531 3.4) and AUTH (RFC 4954 5).
+ */
+#include "smtp/receive/session.h"
+
+#include "base/codec.h"
+
+struct mail_params {
+	uint64_t size;
+	bool body8, smtputf8;
+};
+
+/* SIZE=: a declared size beyond the limit is refused before the message is sent. */
+static int param_size(struct session *s, struct str value, struct mail_params *p, struct dsn *why)
+{
+	int r = str_u64(value, INT64_MAX, &p->size);
+
+	if (r == E_SYNTAX || value.n > 20) {
+		dsn_set(why, 501, "5.5.4", "Bad SIZE parameter");
+		return -1;
+	}
+	if (r || p->size > s->room->conf->smtp_message_size) {
+		dsn_set(why, 552, "5.3.4", "Message too large: the limit is %llu bytes",
+			(unsigned long long)s->room->conf->smtp_message_size);
+		return -1;
+	}
+	return 0;
+}
+
+static int param_body(struct str value, struct mail_params *p, struct dsn *why)
+{
+	p->body8 = str_ieqc(value, "8BITMIME");
+	if (p->body8 || str_ieqc(value, "7BIT"))
+		return 0;
+	dsn_set(why, 501, "5.5.4", "BODY is 7BIT or 8BITMIME here");
+	return -1;
+}
+
+/* AUTH=<> or AUTH= an address in xtext. Believed from nobody, so only its form
+ * counts: what decodes to a line end is no address (C02). */
+static int param_auth(struct session *s, struct str value, struct dsn *why)
+{
+	struct address addr;
+	struct buf text;
+	int r;
+
+	if (str_eqc(value, "<>"))
+		return 0;
+	buf_init(&text, 1024);
+	r = xtext_decode(value, &text);
+	if (!r)
+		r = address_parse_all(buf_view(&text), &s->cmd, &addr);
+	buf_done(&text);
+	if (!r)
+		return 0;
+	dsn_set(why, 501, "5.5.4", "Bad AUTH parameter");
+	return -1;
+}
+
+static int params(struct session *s, const struct smtp_path_command *c, struct mail_params *p,
+	struct dsn *why)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < c->nparams; i++) {
+		struct str name = c->param[i].name, value = c->param[i].value;
+
+		if (s->h.esmtp && str_eqc(name, "SIZE") && value.p) {
+			r = param_size(s, value, p, why);
+		} else if (s->h.esmtp && str_eqc(name, "BODY") && value.p) {
+			r = param_body(value, p, why);
+		} else if (s->h.esmtp && str_eqc(name, "SMTPUTF8") && !value.p) {
+			p->smtputf8 = true;
+			r = 0;
+		} else if (s->h.esmtp && str_eqc(name, "AUTH") && value.p) {
+			r = param_auth(s, value, why);
+		} else {
+			dsn_set(why, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(name.n, 60),
+				name.p);
+			r = -1;
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static bool may_begin(struct session *s)
+{
+	if (s->submission && !s->authenticated) {
+		reply_error(s, 530, "5.7.0", "Authentication required");
+		return false;
+	}
+	if (s->messages >= (uint64_t)s->room->conf->smtp_transactions) {
+		reply(s, 421, "4.7.0", "Too many messages in one connection, connect again");
+		s->end = SESSION_CLOSE;
+		return false;
+	}
+	return true;
+}
+
+static void begin(struct session *s, const struct smtp_path_command *c, const struct mail_params *p)
+{
+	struct tx *tx = &s->tx;
+	struct buf sender;
+	struct trace t;
+
+	tx_begin(s);
+	tx->declared = p->size;
+	tx->body8 = p->body8;
+	tx->smtputf8 = p->smtputf8;
+	if (!c->null_path) {
+		buf_init(&sender, 1024);
+		address_print(&c->addr, &sender);
+		tx->sender = arena_str(&tx->a, buf_view(&sender));
+		buf_done(&sender);
+	}
+	s->messages++;
+	event_begin(s, &t, TRACE_INFO, "mail");
+	trace_str(&t, "from", tx->sender);
+	trace_str(&t, "helo", s->h.helo);
+	if (s->authenticated)
+		trace_str(&t, "user", s->who.user);
+	if (p->size)
+		trace_u64(&t, "size", p->size);
+	trace_end(&t);
+	reply(s, 250, "2.1.0", "Sender ok");
+}
+
+void cmd_mail(struct session *s, struct str args)
+{
+	struct smtp_path_command c;
+	struct mail_params p = { 0 };
+	struct dsn why = { 0 };
+	int r;
+
+	if (!may_begin(s))
+		return;
+	r = smtp_parse_mail(args, true, &s->cmd, &c);
+	if (r == E_LIMIT) {
+		reply_error(s, 501, "5.1.7", "Sender address or parameters too long");
+	} else if (r && !str_istarts(args, "FROM:")) {
+		reply_error(s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+	} else if (r) {
+		reply_error(s, 501, "5.1.7", "Bad syntax of the sender address or a parameter");
+	} else if (params(s, &c, &p, &why)) {
+		reply_error(s, why.code, why.status, "%s", why.text);
+	} else if (c.addr.utf8 && !p.smtputf8) {
+		reply_error(s, 553, "5.6.7", "An address with non-ASCII characters needs SMTPUTF8");
+	} else if (policy_sender(s, &c, &why)) {
+		reply_dsn(s, &why);
+	} else {
+		begin(s, &c, &p);
+	}
+}

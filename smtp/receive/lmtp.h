@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * lmtp.h: the client side of the straight path: one LMTP connection to a child
+ * of lmtpd for one transaction (RFC 2033, docs/PROCESSES.md). It opens with the
+ * first recipient, so that lmtpd's refusals reach the client at RCPT.
+ *
+ *   CLOSED --lmtp_rcpt--> OPEN --lmtp_send--> SENT --lmtp_result × n--> (lmtp_close) CLOSED
+ *                          any failure: BROKEN, everything after it is a temporary refusal
+ */
+#ifndef MANSIO_SMTP_RECEIVE_LMTP_H
+#define MANSIO_SMTP_RECEIVE_LMTP_H
+
+#include "mail/dsn.h"
+#include "net/stream.h"
+
+struct lmtp {
+	enum { LMTP_CLOSED, LMTP_OPEN, LMTP_SENT, LMTP_BROKEN } state;
+	bool connected; /* io is there */
+	struct stream io;
+	size_t accepted; /* recipients */
+};
+
+struct lmtp_envelope {
+	const char *hostname, *id; /* id: XID= */
+	struct str session, sender; /* sender empty: null */
+	uint64_t size; /* 0: unknown */
+	bool body8, smtputf8;
+};
+
+/* Opens over the link to lmtpd if needed and asks for the recipient. 0: it is taken;
+ * -1: `why` is lmtpd's refusal or says that it cannot be reached. */
+int lmtp_rcpt(struct lmtp *l, int link, const struct lmtp_envelope *e, struct str address,
+	int64_t timeout_ms, struct dsn *why);
+/* Sends the message, head and body one behind the other. 0 or -1 with why. */
+int lmtp_send(struct lmtp *l, struct str head, struct str body, int64_t timeout_ms, struct dsn *why);
+/* The reply for the next accepted recipient; call it `accepted` times. A broken
+ * connection gives temporary refusals. */
+void lmtp_result(struct lmtp *l, deadline d, struct dsn *why);
+void lmtp_close(struct lmtp *l);
+
+#endif

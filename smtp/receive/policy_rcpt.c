@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * policy_rcpt.c: do we take mail for this address? Only if it ends in mailboxes
+ * of ours (the straight path): nothing is relayed, for nobody, and what an
+ * alias sends elsewhere is refused here, in the session, not bounced later.
+ */
+#include "smtp/receive/session.h"
+
+#define AUTHD_WAIT_MS 10000
+
+static int ask(struct room *room, struct arena *a, struct str address, struct auth_rcpt *out)
+{
+	int link = room->authd;
+	int r = auth_rcpt(link, address, a, out, deadline_in(AUTHD_WAIT_MS));
+
+	if (r && room_relink(room, &room->authd, link))
+		r = auth_rcpt(room->authd, address, a, out, deadline_in(AUTHD_WAIT_MS));
+	return r;
+}
+
+/* <postmaster> without a domain must be taken (RFC 5321 4.5.1): the one of this
+ * host's name, or of the nearest domain above it that is ours. */
+static int ask_postmaster(struct session *s, struct str *address, struct auth_rcpt *out)
+{
+	struct str domain = str_of(s->room->hostname);
+	ssize_t dot;
+	int r;
+
+	for (;;) {
+		*address = str_of(arena_fmt(&s->cmd, "postmaster@%.*s", STRF(domain)));
+		r = ask(s->room, &s->cmd, *address, out);
+		dot = str_find(domain, '.');
+		if (r || out->result != AUTH_NODOMAIN || dot < 0)
+			return r;
+		domain = str_from(domain, (size_t)dot + 1);
+	}
+}
+
+static void refuse(struct session *s, struct str address, const struct auth_rcpt *rcpt,
+	struct dsn *why)
+{
+	switch (rcpt->result) {
+	case AUTH_NODOMAIN:
+		if (s->authenticated)
+			dsn_set(why, 550, "5.7.1", "<%.*s>: this server does not send mail to other domains yet",
+				STRF(address));
+		else
+			dsn_set(why, 550, "5.7.1", "<%.*s>: relaying denied, this is not a domain of this server",
+				STRF(address));
+		break;
+	case AUTH_OK:
+	case AUTH_INACTIVE:
+		if (rcpt->noutside) {
+			dsn_set(why, 550, "5.7.1", "<%.*s>: this server does not forward mail to other domains yet",
+				STRF(address));
+			break;
+		}
+		/* fall through */
+	case AUTH_UNKNOWN:
+	case AUTH_DENIED:
+		dsn_set(why, 550, "5.1.1", "<%.*s>: no such mailbox here", STRF(address));
+		break;
+	case AUTH_TEMP:
+		dsn_set(why, 451, "4.3.0", "<%.*s>: cannot be looked up at the moment, try again later",
+			STRF(address));
+		break;
+	}
+}
+
+int policy_rcpt(struct session *s, struct str *address, struct dsn *why)
+{
+	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
+	int r;
+
+	if (str_eqc(*address, "postmaster"))
+		r = ask_postmaster(s, address, &rcpt);
+	else
+		r = ask(s->room, &s->cmd, *address, &rcpt);
+	if (r) {
+		rcpt = (struct auth_rcpt){ .result = AUTH_TEMP };
+		refuse(s, *address, &rcpt, why);
+		dsn_log(why, "authd: %s", err_text(r));
+		return -1;
+	}
+	if ((rcpt.result == AUTH_OK || rcpt.result == AUTH_INACTIVE) && rcpt.ntargets && !rcpt.noutside)
+		return 0;
+	refuse(s, *address, &rcpt, why);
+	return -1;
+}

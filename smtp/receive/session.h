@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * session.h: one SMTP session in this room, from the hand-over to its end, and
+ * the transaction in it: two lives, two structs. The session belongs to the
+ * connection; the transaction begins with MAIL and ends with the message, RSET
+ * or the session.
+ *
+ *                 MAIL          RCPT           DATA ... CRLF.CRLF
+ *       READY ----------> MAIL -------> RCPT ---------------------> READY
+ *         ^                 |             |  BDAT          BDAT LAST  ^
+ *         |<---- RSET ------+<----RSET ---+--------> BDAT ------------+
+ *
+ * session_move() makes every move. RSET leads to READY from everywhere; so do
+ * EHLO and HELO, which front answers: the session goes back to it (hand-back).
+ */
+#ifndef MANSIO_SMTP_RECEIVE_SESSION_H
+#define MANSIO_SMTP_RECEIVE_SESSION_H
+
+#include "auth/auth.h"
+#include "conf/conf.h"
+#include "mail/dsn.h"
+#include "mail/smtpdata.h"
+#include "mail/smtp.h"
+#include "net/handover.h"
+#include "net/stream.h"
+#include "smtp/receive/lmtp.h"
+#include "trace/trace.h"
+
+/* What the process has, for all its sessions. Changed between two commands only. */
+struct room {
+	const struct conf *conf; /* may be another one after a reload */
+	const char *hostname;
+	int authd, lmtpd; /* links, -1: not there */
+	int control; /* readable: something for on_control */
+	bool stopping;
+	void (*on_control)(struct room *room); /* handles what waits there */
+};
+
+enum session_state { /* bits: verbs.c says in which each verb is legal */
+	SESSION_READY = 1,
+	SESSION_MAIL = 2,
+	SESSION_RCPT = 4,
+	SESSION_BDAT = 8, /* a chunk came: only BDAT, RSET, NOOP, QUIT */
+};
+
+struct recipient {
+	struct str address; /* printed */
+};
+
+#define TX_ID 12
+struct tx {
+	struct arena a;
+	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */
+	struct str sender; /* printed, empty: null */
+	bool smtputf8, body8;
+	uint64_t declared; /* SIZE=, 0: not said */
+	struct recipient *rcpt;
+	size_t nrcpt, rcpt_cap, refused;
+	struct buf body; /* the message as it came */
+	struct smtp_data reader;
+	bool failed; /* BDAT: a chunk was refused, the rest is read and thrown away */
+	struct lmtp lmtp;
+};
+
+enum session_end {
+	SESSION_ON, /* goes on */
+	SESSION_CLOSE, /* last reply is written */
+	SESSION_DRAIN, /* as CLOSE, and the client may still be sending: swallow it first */
+	SESSION_HANDBACK, /* to front; `unused` is the line that it shall read again */
+};
+
+struct session {
+	struct room *room;
+	struct arena a; /* the session's */
+	struct arena cmd; /* reset before each command */
+	struct handover h; /* deep copy */
+	struct auth_identity who;
+	bool authenticated, submission;
+	struct stream io;
+	enum session_state state;
+	enum session_end end;
+	struct str unused;
+	uint32_t errors, messages;
+	struct tx tx;
+};
+
+/* A session that front handed over, with its descriptors (taken). */
+void session_init(struct session *s, struct room *room, const struct handover *h, int client,
+	int lease);
+/* Redeems the ticket. False: a reply was written, the session is to end. */
+bool session_identify(struct session *s);
+/* Talks until the session ends or goes back; what it was is in s->end. */
+void session_run(struct session *s);
+/* The message "handback" for front (descriptor "client" is added, stays ours). */
+void session_handback(struct session *s, struct ipc_msg *m);
+void session_done(struct session *s);
+void session_move(struct session *s, enum session_state to);
+/* Ends the transaction: memory, LMTP connection, state. */
+void tx_reset(struct session *s);
+void tx_begin(struct session *s);
+
+/* Replies. With a status of 4 or 5 the event `refused` is traced. */
+void reply(struct session *s, int code, const char *status, const char *fmt, ...) PRINTF(4, 5);
+void reply_dsn(struct session *s, const struct dsn *why);
+/* As reply, and counted: too many end the session with 421. */
+void reply_error(struct session *s, int code, const char *status, const char *fmt, ...) PRINTF(4, 5);
+
+/* A trace event with the ids of session and transaction. */
+void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name);
+
+/* A question to authd failed with err: waits shortly for a new link. True: ask again. */
+bool room_relink(struct room *room, const int *link, int was);
+
+/* verbs.c */
+void verb_run(struct session *s, struct str line);
+
+/* One file each. */
+void cmd_mail(struct session *s, struct str args);
+void cmd_rcpt(struct session *s, struct str args);
+void cmd_data(struct session *s, struct str args);
+void cmd_bdat(struct session *s, struct str args);
+void cmd_rset(struct session *s, struct str args);
+void cmd_noop(struct session *s, struct str args);
+void cmd_vrfy(struct session *s, struct str args);
+void cmd_help(struct session *s, struct str args);
+void cmd_quit(struct session *s, struct str args);
+void cmd_handback(struct session *s, struct str args);
+void cmd_not_here(struct session *s, struct str args);
+
+/* policy_*.c: 0, or -1 with the refusal in why. */
+int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why);
+/* *address: as given; "postmaster" alone becomes the address that we have for it. */
+int policy_rcpt(struct session *s, struct str *address, struct dsn *why);
+
+/* content.c: looks at the whole message. 0, or -1 with the refusal in why. */
+int content_check(struct session *s, struct dsn *why);
+/* The refusal for a fault of the reader. */
+void content_fault(struct session *s, struct dsn *why);
+/* The fields that we put in front. */
+void content_head(struct session *s, struct buf *out);
+
+/* submit.c: checks, delivers, replies, ends the transaction. */
+void submit(struct session *s);
+
+#endif

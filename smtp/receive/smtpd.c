@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * smtpd.c: a room for SMTP sessions that transfer mail. One of a pool: each idle
+ * smtpd polls the same links, the kernel gives each hand-over to one of them,
+ * and that one talks to its client in straight-line code until the session ends
+ * or goes back to front (docs/PROCESSES.md).
+ *
+ *   IDLE --handover--> (taken, redeem) SESSION --+--> end --------> IDLE
+ *                                                `--> handback ---> IDLE
+ *
+ * Always true: one session at most; links and settings change in IDLE or
+ * between two commands only (on_control). After smtp.sessions_per_process
+ * sessions the process ends and master starts a fresh one.
+ */
+#include "smtp/receive/session.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/sandbox.h"
+#include "conf/program.h"
+
+#define FRONTS_MAX 64
+
+struct front {
+	int instance, fd; /* fd -1: free place */
+};
+
+struct smtpd {
+	struct program program;
+	struct room room;
+	struct front front[FRONTS_MAX];
+	uint64_t sessions;
+	bool busy;
+};
+
+/* --- links ------------------------------------------------------------------- */
+
+static void on_peer(struct program *p, const char *name, int fd)
+{
+	struct smtpd *d = p->data;
+
+	if (!strcmp(name, "authd")) {
+		fd_close(&d->room.authd);
+		d->room.authd = fd;
+	} else if (!strcmp(name, "lmtpd")) {
+		fd_close(&d->room.lmtpd);
+		d->room.lmtpd = fd;
+	} else if (!strcmp(name, "traced")) {
+		trace_open(fd, "smtpd");
+	} else {
+		close(fd);
+	}
+}
+
+static void on_client(struct program *p, const char *name, int instance, int fd)
+{
+	struct smtpd *d = p->data;
+	struct front *place = NULL;
+	size_t i;
+
+	for (i = 0; i < FRONTS_MAX; i++) {
+		struct front *f = &d->front[i];
+
+		if (f->fd >= 0 && f->instance == instance)
+			fd_close(&f->fd);
+		if (f->fd < 0 && !place)
+			place = f;
+	}
+	if (strcmp(name, "front") || !place) {
+		close(fd);
+		return;
+	}
+	place->instance = instance;
+	place->fd = fd;
+}
+
+static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
+{
+	struct smtpd *d = p->data;
+
+	(void)m;
+	(void)old;
+	d->room.conf = p->conf;
+}
+
+static void on_stop(struct program *p)
+{
+	struct smtpd *d = p->data;
+
+	if (!d->busy)
+		exit(0);
+	d->room.stopping = true;
+}
+
+static const struct program_ops ops = {
+	.peer = on_peer,
+	.client = on_client,
+	.reload = on_reload,
+	.stop = on_stop,
+};
+
+static void on_control(struct room *room)
+{
+	struct smtpd *d = (struct smtpd *)((char *)room - offsetof(struct smtpd, room));
+
+	program_dispatch(&d->program);
+}
+
+/* --- a session ---------------------------------------------------------------- */
+
+static void say_taken(int link, struct str id)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "taken");
+	ipc_set(&m, "id", id);
+	ipc_send(link, &m);
+	ipc_done(&m);
+}
+
+/* front must have the message before it sees the lease end. */
+static void give_back(struct session *s, const struct front *front)
+{
+	struct ipc_msg m;
+	int r;
+
+	if (stream_flush(&s->io)) {
+		s->end = SESSION_CLOSE;
+		return;
+	}
+	session_handback(s, &m);
+	r = front->fd >= 0 ? ipc_send(front->fd, &m) : E_CLOSED;
+	if (r) {
+		s->end = SESSION_CLOSE;
+		reply(s, 421, "4.3.0", "The server closes this connection");
+	}
+	ipc_done(&m);
+}
+
+static void serve(struct smtpd *d, const struct front *front, const struct handover *h, int client,
+	int lease)
+{
+	char peer[ADDR_TEXT];
+	struct session s;
+
+	say_taken(front->fd, h->id);
+	proc_title("smtpd %s", addr_text(&h->peer, peer));
+	d->busy = true;
+	session_init(&s, &d->room, h, client, lease);
+	if (session_identify(&s))
+		session_run(&s);
+	if (s.end == SESSION_HANDBACK)
+		give_back(&s, front);
+	session_done(&s);
+	d->busy = false;
+	d->sessions++;
+	proc_title("smtpd");
+	if (d->room.stopping || d->sessions >= (uint64_t)d->room.conf->smtp_sessions_per_process)
+		exit(0);
+}
+
+/* 0, or negative: this front breaks the rules, or is gone. */
+static int receive(struct smtpd *d, const struct front *front)
+{
+	struct ipc_msg m;
+	struct handover h;
+	int client, lease, r = ipc_try_recv(front->fd, &m);
+
+	if (!r && !ipc_is(&m, "handover"))
+		r = E_PEER;
+	if (!r)
+		r = handover_parse(&m, &h);
+	if (!r) {
+		client = ipc_take_fd(&m, "client");
+		lease = ipc_take_fd(&m, "lease");
+		if (client >= 0 && lease >= 0) {
+			serve(d, front, &h, client, lease);
+		} else {
+			fd_close(&client);
+			fd_close(&lease);
+			r = E_PEER;
+		}
+	}
+	ipc_done(&m);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/* --- idle ---------------------------------------------------------------------- */
+
+static void idle(struct smtpd *d)
+{
+	struct pollfd p[FRONTS_MAX + 1] = { { .fd = PROGRAM_CONTROL_FD, .events = POLLIN } };
+	size_t i;
+	int r;
+
+	for (i = 0; i < FRONTS_MAX; i++)
+		p[i + 1] = (struct pollfd){ .fd = d->front[i].fd, .events = POLLIN };
+	if (poll(p, FRONTS_MAX + 1, -1) < 0)
+		return;
+	if (p[0].revents) {
+		program_dispatch(&d->program);
+		return; /* links may be others now */
+	}
+	for (i = 0; i < FRONTS_MAX; i++) {
+		if (!p[i + 1].revents)
+			continue;
+		r = receive(d, &d->front[i]);
+		if (r) {
+			trace_event(TRACE_WARN, "peer", NULL, "front %d dropped: %s", d->front[i].instance,
+				err_text(r));
+			fd_close(&d->front[i].fd);
+		}
+		return; /* settings and links may have changed during the session */
+	}
+}
+
+static char *hostname_of(const struct conf *conf)
+{
+	char name[256] = "localhost";
+
+	if (conf->server_hostname.n)
+		return mem_strdup(conf->server_hostname.p);
+	gethostname(name, sizeof name - 1);
+	return mem_strdup(name);
+}
+
+int main(int argc, char **argv)
+{
+	static struct smtpd d;
+	bool landlock;
+	size_t i;
+
+	d.room.authd = d.room.lmtpd = -1;
+	for (i = 0; i < FRONTS_MAX; i++)
+		d.front[i].fd = -1;
+	program_start(&d.program, "smtpd", &ops, argc, argv);
+	d.program.data = &d;
+	d.room.conf = d.program.conf;
+	d.room.control = PROGRAM_CONTROL_FD;
+	d.room.on_control = on_control;
+	d.room.hostname = hostname_of(d.program.conf);
+	trace_open(-1, "smtpd");
+	if (sandbox_prepare(SANDBOX_SMTPD) || sandbox_enter(SANDBOX_SMTPD, NULL, 0, &landlock)) {
+		fprintf(stderr, "mansio: smtpd: cannot enter the sandbox\n");
+		return 71;
+	}
+	program_ready(&d.program);
+	for (;;)
+		idle(&d);
+}
