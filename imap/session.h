@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * session.h: one IMAP session after login (RFC 3501 6.2 to 7), in a process of
+ * its own: what it knows, and what commands use to answer.
+ *
+ * A command is a row of the table in commands.c and one function. It parses
+ * s->in.args to the end, acts, and sets exactly one tagged reply with imap_ok,
+ * imap_no or imap_bad; the loop in session.c then tells what changed in the
+ * mailbox (as far as the command allows it, RFC 3501 7.4.1) and sends the reply.
+ */
+#ifndef MANSIO_IMAP_SESSION_H
+#define MANSIO_IMAP_SESSION_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cur.h"
+#include "conf/conf.h"
+#include "imap/input.h"
+#include "net/handover.h"
+#include "net/stream.h"
+#include "store/store.h"
+#include "trace/trace.h"
+
+#define IMAP_CAPABILITY                                                         \
+	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN " \
+	"SPECIAL-USE CREATE-SPECIAL-USE"
+
+enum imap_result { IMAP_NONE, IMAP_OK, IMAP_NO, IMAP_BAD };
+
+/* Offsets of the parts of the message that was looked at last (body.c). */
+struct imap_tree {
+	uint32_t uid; /* 0: none */
+	struct arena a;
+	struct mime *mime;
+};
+
+struct imap_session {
+	struct stream *stream;
+	struct store *store;
+	const struct conf *conf;
+	struct str id, user;
+	struct store_view *view; /* NULL: authenticated state, else selected */
+	struct arena a; /* one command */
+	struct arena ma; /* one message inside a command */
+	struct imap_input in; /* the command in hand */
+	enum imap_result result;
+	struct buf reply; /* text of the tagged reply */
+	struct imap_tree tree;
+	bool ending; /* BYE was said */
+	unsigned bad; /* bad commands so far */
+	uint64_t commands, fetched, appended, expunged;
+};
+
+/* Serves a logged-in client until it leaves; h names its session, login tag and
+ * peer. login: NULL, or the reason why the mailbox could not be opened (store is
+ * NULL then): the login is answered NO [UNAVAILABLE] and the session ends. Nothing
+ * is closed: stream and store stay the caller's. */
+void imap_session_run(struct stream *stream, struct store *store, const struct conf *conf,
+	const struct handover *h, struct str user, const char *login);
+
+/* --- the tagged reply: the last call counts ------------------------------- */
+
+void imap_ok(struct imap_session *s, const char *fmt, ...) PRINTF(2, 3);
+void imap_no(struct imap_session *s, const char *fmt, ...) PRINTF(2, 3);
+void imap_bad(struct imap_session *s, const char *fmt, ...) PRINTF(2, 3);
+/* A store error as NO with the response code of RFC 5530; what: "CREATE", for
+ * the log. A damaged machine is logged here. */
+void imap_error(struct imap_session *s, int err, const char *what);
+/* Untagged BYE; the session ends after this command. */
+void imap_bye(struct imap_session *s, const char *text);
+
+/* --- shared by commands ----------------------------------------------------- */
+
+/* Tells EXPUNGE (if allowed), EXISTS, RECENT, FLAGS and flag changes of others
+ * (tell.c). A mailbox that is gone ends the session with BYE. */
+void imap_tell(struct imap_session *s, bool expunge);
+void imap_tell_flags(struct imap_session *s, uint32_t index, bool uid);
+/* "(\Seen work)" */
+void imap_print_flags(const struct store_view *v, const struct store_rec *r, struct buf *out);
+/* "* FLAGS (...)" and the PERMANENTFLAGS. */
+void imap_tell_keywords(struct imap_session *s);
+/* A mailbox name as quoted modified UTF-7. */
+void imap_print_mailbox(struct str utf8, struct buf *out);
+/* No more arguments? Else BAD is set. */
+bool imap_args_end(struct imap_session *s, struct cur *c);
+/* SP mailbox as the whole argument list: true, or the reply is set. */
+bool imap_only_mailbox(struct imap_session *s, struct str *name_out);
+/* The only message set of a command as indexes of the view, rising: sequence
+ * numbers or, if s->in.uid, UIDs (those that do not exist are skipped). Expunged
+ * ones are left out and *gone_out says so. false: BAD is set. */
+bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out, size_t *n_out,
+	bool *gone_out);
+
+#endif
