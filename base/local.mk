@@ -2,13 +2,14 @@ noinst_LIBRARIES += base/libbase.a
 base_libbase_a_SOURCES = base/base.c base/base.h base/str.c base/str.h base/buf.c base/buf.h \
 	base/arena.c base/arena.h base/cur.c base/cur.h base/codec.c base/codec.h \
 	base/clock.c base/clock.h base/rand.c base/rand.h base/table.c base/table.h \
-	base/file.c base/file.h base/proc.c base/proc.h base/sandbox.h
+	base/file.c base/file.h base/proc.c base/proc.h base/sandbox.c base/sandbox.h \
+	base/sandbox_filter.c base/sandbox_filter.h
 BASE_LIBS = base/libbase.a $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/base/buf_test
-tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
-tests_unit_base_buf_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/sandbox_test
+tests_unit_base_sandbox_test_SOURCES = tests/unit/base/sandbox_test.c
+tests_unit_base_sandbox_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 endif
 
 # SQLite is for the owners of a database alone: no room links it

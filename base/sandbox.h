@@ -6,8 +6,12 @@
  * seccomp last. The seccomp program of a profile is compiled once by
  * sandbox_prepare (in a zygote: before the forks) and entered in a few
  * microseconds by sandbox_enter. Default action: kill the process; in the
- * sanitizer build: log. No profile but MASTER has kill, ptrace, pidfd_getfd,
- * execve (ZYGOTE: execve of itself only through its own descriptor), io_uring.
+ * sanitizer build and after sandbox_log_only(true): log and do. No profile has
+ * kill, ptrace, pidfd_getfd, execve, io_uring. What libraries try in passing
+ * (opening files, socket) is EACCES in a profile without it, not death.
+ *
+ * Both parts only ever narrow. ZYGOTE therefore allows what its STORE children
+ * need, and AUTHD what AUTH_WORKER needs; ZYGOTE takes no Landlock layer.
  */
 #ifndef MANSIO_BASE_SANDBOX_H
 #define MANSIO_BASE_SANDBOX_H
@@ -16,11 +20,11 @@
 
 enum sandbox_profile {
 	SANDBOX_FRONT, /* sockets that it holds, no files, no new sockets */
-	SANDBOX_AUTHD, /* files beneath its descriptors; SQLite; fork denied */
-	SANDBOX_AUTH_WORKER, /* as AUTHD; sockets only where a back end needs the network */
+	SANDBOX_AUTHD, /* files beneath its descriptors; SQLite; forks its workers */
+	SANDBOX_AUTH_WORKER, /* as AUTHD without fork; sockets for the back ends */
 	SANDBOX_SMTPD, /* memory, its sockets, socketpair */
-	SANDBOX_ZYGOTE, /* imapd, pop3d, lmtpd, mailboxd parents: fork, wait, exec anew */
-	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify sockets already open */
+	SANDBOX_ZYGOTE, /* imapd, pop3d, lmtpd, mailboxd parents: fork and wait */
+	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify socket made before */
 	SANDBOX_TRACED, /* log file, its database */
 	SANDBOX_NPROFILES
 };
@@ -31,15 +35,20 @@ struct sandbox_rule {
 	int access; /* SANDBOX_READ | SANDBOX_WRITE */
 };
 
+const char *sandbox_profile_name(enum sandbox_profile p);
+/* server.sandbox = log: what is forbidden is logged (kernel log) and done. Before
+ * sandbox_prepare. Landlock stays in force. */
+void sandbox_log_only(bool on);
 /* Compiles the filter of a profile. 0 or negative. */
 int sandbox_prepare(enum sandbox_profile p);
 /* Enters: Landlock with the rules (none: no file system at all), then
- * seccomp. Returns 0, or negative if the kernel has no seccomp; without
- * Landlock (kernel before 5.19) it goes on and *landlock_out is false. */
+ * seccomp. Returns 0, or negative if the kernel has no seccomp or a rule is bad;
+ * without Landlock (kernel before 5.19) it goes on and *landlock_out is false.
+ * The rules' descriptors may be closed after it. */
 int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size_t nrules,
 	bool *landlock_out);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
- * by this before entering; appends at most `cap` and returns how many. */
+ * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);
 
 #endif

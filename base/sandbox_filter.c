@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sandbox_filter.c: which system calls each profile may make, as tables.
+ *
+ * A call is in one of four places:
+ *   calls[]   allowed to the profiles in its row, whatever the arguments
+ *   checks[]  allowed if one argument has the value (under a mask)
+ *   refused[] answered with an error instead of death: what libraries try in
+ *             passing and can do without (a locale, /etc/localtime, syslog)
+ *   nowhere   the process dies
+ *
+ * Filters stack, and the strictest answer counts. So a parent that forks
+ * children of another profile must itself be allowed all that they are:
+ * ZYGOTE holds STORE, AUTHD holds AUTH_WORKER. What keeps a zygote from using
+ * it is that it owns no file and no network.
+ *
+ * The traps that shaped it: fcntl(F_SETOWN, F_SETSIG) and ioctl(FIOSETOWN)
+ * send any signal to others of the same uid without kill(2); prctl and clone
+ * are many calls in one; memory is never writable and executable, and only who
+ * loads conversions or plug-ins maps code at all.
+ */
+#include "base/sandbox_filter.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BIT(profile) (1u << SANDBOX_##profile)
+enum {
+	ALL = (1u << SANDBOX_NPROFILES) - 1,
+	AUTH = BIT(AUTHD) | BIT(AUTH_WORKER),
+	STORE = BIT(STORE) | BIT(ZYGOTE),
+	FILES = AUTH | STORE | BIT(TRACED), /* open files, beneath what Landlock leaves */
+	LOADS = AUTH | STORE, /* maps code: gconv, NSS, SASL, PAM */
+	FORKS = BIT(AUTHD) | BIT(ZYGOTE),
+	PAIRS = AUTH | BIT(FRONT) | BIT(SMTPD) | BIT(TRACED) | BIT(ZYGOTE), /* socketpair(2) */
+	CONNECTS = AUTH,
+};
+
+/* The rows are written by name, for a reader; libseccomp knows the numbers. */
+#define ROW(profiles, ...) { profiles, { __VA_ARGS__ } }
+#define S(name) SCMP_SYS(name)
+enum { ROW_MAX = 24 };
+
+static const struct {
+	unsigned profiles;
+	int call[ROW_MAX]; /* a zero ends the list, but as first: that is read(2) */
+} calls[] = {
+	/* bytes through descriptors that it has */
+	ROW(ALL, S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64), S(preadv), S(pwritev),
+		S(preadv2), S(pwritev2), S(lseek), S(sendfile), S(close), S(close_range), S(dup), S(dup2),
+		S(dup3), S(pipe2), S(memfd_create), S(fstat), S(newfstatat), S(statx)),
+	/* memory */
+	ROW(ALL, S(brk), S(munmap), S(mremap), S(madvise), S(futex), S(rseq), S(set_robust_list),
+		S(membarrier)),
+	/* waiting */
+	ROW(ALL, S(poll), S(ppoll), S(select), S(pselect6), S(epoll_create1), S(epoll_ctl),
+		S(epoll_wait), S(epoll_pwait), S(epoll_pwait2), S(eventfd2), S(timerfd_create),
+		S(timerfd_settime), S(timerfd_gettime), S(signalfd4), S(restart_syscall)),
+	/* time */
+	ROW(ALL, S(clock_gettime), S(clock_getres), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
+		S(time), S(alarm), S(setitimer), S(getitimer), S(times)),
+	/* itself */
+	ROW(ALL, S(getrandom), S(getpid), S(getppid), S(gettid), S(getuid), S(geteuid), S(getgid),
+		S(getegid), S(getgroups), S(getresuid), S(getresgid), S(getpgrp), S(uname), S(sysinfo),
+		S(getrusage), S(umask), S(sched_yield), S(sched_getaffinity), S(getcpu)),
+	ROW(ALL, S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn), S(rt_sigpending),
+		S(rt_sigtimedwait), S(sigaltstack), S(exit), S(exit_group)),
+	/* sockets that it has */
+	ROW(ALL, S(sendto), S(recvfrom), S(sendmsg), S(recvmsg), S(shutdown), S(getsockname),
+		S(getpeername), S(getsockopt)),
+	ROW(BIT(FRONT) | BIT(ZYGOTE), S(accept4), S(accept)),
+	ROW(STORE, S(bind)), /* the notify socket, made before */
+	ROW(CONNECTS, S(connect), S(bind), S(sendmmsg), S(recvmmsg)),
+	/* files */
+	ROW(FILES, S(openat), S(openat2), S(open), S(access), S(faccessat), S(faccessat2), S(readlink),
+		S(readlinkat), S(stat), S(lstat), S(getdents64), S(statfs), S(fstatfs), S(getcwd),
+		S(chdir), S(fchdir), S(fadvise64), S(readahead)),
+	ROW(FILES, S(fsync), S(fdatasync), S(sync_file_range), S(msync), S(flock), S(ftruncate),
+		S(fallocate), S(unlink), S(unlinkat), S(rename), S(renameat), S(renameat2), S(link),
+		S(linkat), S(mkdir), S(mkdirat), S(rmdir), S(fchmod), S(utimensat), S(copy_file_range)),
+	/* the directories of the mailboxes get their group from authd */
+	ROW(AUTH, S(fchown), S(fchownat), S(chown), S(chmod), S(fchmodat), S(mlock), S(munlock)),
+	/* children, which narrow themselves further */
+	ROW(FORKS, S(wait4), S(waitid), S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
+		S(landlock_restrict_self)),
+};
+
+static const struct check {
+	unsigned profiles;
+	int call;
+	unsigned arg;
+	uint64_t mask, value;
+} checks[] = {
+	{ ALL, S(mmap), 2, PROT_EXEC, 0 },
+	{ LOADS, S(mmap), 2, PROT_EXEC | PROT_WRITE, PROT_EXEC },
+	{ ALL, S(mprotect), 2, PROT_EXEC, 0 },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_DUPFD },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_DUPFD_CLOEXEC },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_GETFD },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_SETFD },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_GETFL },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_SETFL },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_GET_SEALS },
+	{ ALL, S(fcntl), 1, UINT32_MAX, F_ADD_SEALS },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_GETLK },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_SETLK },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_SETLKW },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_OFD_GETLK },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_OFD_SETLK },
+	{ FILES, S(fcntl), 1, UINT32_MAX, F_OFD_SETLKW },
+	{ ALL, S(ioctl), 1, UINT32_MAX, FIONREAD },
+	{ ALL, S(ioctl), 1, UINT32_MAX, FIONBIO },
+	{ ALL, S(prctl), 0, UINT32_MAX, PR_SET_NAME },
+	{ ALL, S(prctl), 0, UINT32_MAX, PR_GET_NAME },
+	{ ALL, S(prctl), 0, UINT32_MAX, PR_SET_PDEATHSIG },
+	{ ALL, S(prctl), 0, UINT32_MAX, PR_GET_DUMPABLE },
+	{ FORKS, S(prctl), 0, UINT32_MAX, PR_SET_NO_NEW_PRIVS },
+	/* limits of itself, for which 0 stands: never another's */
+	{ ALL, S(prlimit64), 0, UINT32_MAX, 0 },
+	{ PAIRS, S(socketpair), 0, UINT32_MAX, AF_UNIX },
+	{ CONNECTS | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
+	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET },
+	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET6 },
+	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_NETLINK },
+	{ ALL, S(setsockopt), 1, UINT32_MAX, IPPROTO_TCP },
+	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
+	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },
+	/* fork(2) as glibc does it: no thread, no namespace, nothing shared */
+	{ FORKS, S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
+};
+
+/* Options of SOL_SOCKET that anybody may set on what he has. */
+static const int socket_options[] = { SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF, SO_SNDTIMEO,
+	SO_RCVTIMEO, SO_REUSEADDR, SO_OOBINLINE };
+
+static const struct {
+	unsigned profiles;
+	int err, call[ROW_MAX];
+} refused[] = {
+	{ ALL & ~FILES, EACCES, { S(open), S(openat), S(openat2), S(access), S(faccessat), S(faccessat2),
+		S(readlink), S(readlinkat), S(stat), S(lstat), S(statfs) } },
+	{ ALL & ~CONNECTS, EACCES, { S(connect) } },
+	{ ALL & ~CONNECTS & ~BIT(ZYGOTE), EACCES, { S(socket) } },
+	{ ALL & ~PAIRS, EACCES, { S(socketpair) } },
+	{ AUTH, ENOSYS, { S(keyctl), S(add_key), S(request_key) } },
+	{ ALL, ENOSYS, { S(clone3) } }, /* glibc goes on with clone */
+};
+
+static int add_calls(scmp_filter_ctx ctx, unsigned bit)
+{
+	size_t i, j;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_LEN(calls) && r == 0; i++)
+		for (j = 0; j < ROW_MAX && (j == 0 || calls[i].call[j]) && r == 0; j++)
+			if (calls[i].profiles & bit)
+				r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].call[j], 0);
+	return r;
+}
+
+static int add_checks(scmp_filter_ctx ctx, unsigned bit)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_LEN(checks) && r == 0; i++) {
+		const struct check *c = &checks[i];
+
+		if (c->profiles & bit)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, c->call, 1,
+				SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value));
+	}
+	for (i = 0; i < ARRAY_LEN(socket_options) && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+			SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SOL_SOCKET),
+			SCMP_CMP(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, (unsigned)socket_options[i]));
+	return r;
+}
+
+static int add_refused(scmp_filter_ctx ctx, unsigned bit)
+{
+	size_t i, j;
+	int r;
+
+	/* stdio asks whether a descriptor is a terminal */
+	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, TCGETS));
+	for (i = 0; i < ARRAY_LEN(refused) && r == 0; i++)
+		for (j = 0; j < ROW_MAX && refused[i].call[j] && r == 0; j++)
+			if (refused[i].profiles & bit)
+				r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((unsigned)refused[i].err),
+					refused[i].call[j], 0);
+	return r;
+}
+
+/* The compiled program, by way of a file in memory: libseccomp writes only to
+ * a descriptor (seccomp_export_bpf_mem came with 2.6). */
+static int export(scmp_filter_ctx ctx, struct sock_fprog *prog_out)
+{
+	int fd = memfd_create("seccomp", MFD_CLOEXEC), r;
+	struct sock_filter *code;
+	off_t bytes;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(ctx, fd);
+	bytes = lseek(fd, 0, SEEK_END);
+	if (r == 0 && (bytes <= 0 || (size_t)bytes / sizeof *code > UINT16_MAX))
+		r = -E2BIG;
+	if (r == 0) {
+		code = mem_alloc((size_t)bytes, 1);
+		if (pread(fd, code, (size_t)bytes, 0) == bytes) {
+			prog_out->filter = code;
+			prog_out->len = (unsigned short)((size_t)bytes / sizeof *code);
+		} else {
+			free(code);
+			r = -EIO;
+		}
+	}
+	close(fd);
+	return r;
+}
+
+int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *prog_out)
+{
+	uint32_t otherwise = log ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx ctx = seccomp_init(otherwise);
+	unsigned bit = 1u << p;
+	int r;
+
+	if (!ctx)
+		return -ENOMEM;
+	/* i386 and x32 calls have other numbers: none of them is ours */
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r == 0)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r == 0)
+		r = add_calls(ctx, bit);
+	if (r == 0)
+		r = add_checks(ctx, bit);
+	if (r == 0 && !log)
+		r = add_refused(ctx, bit);
+	if (r == 0)
+		r = export(ctx, prog_out);
+	seccomp_release(ctx);
+	return r;
+}

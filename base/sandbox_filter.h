@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sandbox_filter.h: private to sandbox.c: the system calls of each profile.
+ */
+#ifndef MANSIO_BASE_SANDBOX_FILTER_H
+#define MANSIO_BASE_SANDBOX_FILTER_H
+
+#include <linux/filter.h>
+
+#include "base/sandbox.h"
+
+/* Compiles the filter of a profile; log: what is forbidden is logged and done.
+ * prog_out->filter is malloc'ed. 0 or -errno. */
+int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *prog_out);
+
+#endif
