@@ -51,19 +51,10 @@ static int number(const struct ipc_msg *m, const char *name, uint64_t *out)
 	return 0;
 }
 
-static uint64_t next_id(void)
-{
-	static uint64_t id;
-
-	return ++id;
-}
-
 static int ask(int link, struct ipc_msg *q, struct ipc_msg *m, deadline d)
 {
-	int r;
+	int r = ipc_call(link, q, m, d);
 
-	ipc_set_u64(q, "id", next_id());
-	r = ipc_call(link, q, m, d);
 	if (r == 0 && !ipc_is(m, "answer"))
 		r = E_PEER;
 	return r;

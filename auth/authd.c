@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * authd.c: who exists and who you are. The main process: it holds the links of
+ * all programs, tickets, mailbox keys, the cache and the fair queue, and never
+ * blocks. What may block (directory, hashing, SASL) is in workers (worker.c),
+ * forked by a small parent before this process locks itself in.
+ *
+ *   fronts --sasl--> exchange.c --+                     +--> worker 0: lookups
+ *   rooms --> authd_link.c --> lookup.c --> pool.c -----+--> workers: SASL, verbs
+ *   master --control--> control.c +
+ *
+ * Rights: the mail root (keys are opened beneath it), and nothing else; the
+ * database belongs to the workers.
+ */
+#include "auth/authd.h"
+
+#include <fcntl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/worker.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/sandbox.h"
+#include "trace/trace.h"
+
+#define SWEEP_MS 60000
+
+struct authd authd;
+
+static const struct client_ops client_events = {
+	.message = link_message,
+	.closed = link_closed,
+};
+
+static void on_peer(struct program *p, const char *name, int fd)
+{
+	if (strcmp(name, "traced") == 0)
+		trace_open(fd, p->name);
+	else
+		close(fd);
+}
+
+static void on_client(struct program *p, const char *name, int instance, int fd)
+{
+	(void)p;
+	offer_send(client_new(name, instance, fd));
+}
+
+static struct slowdown_limits slowdown_limits(const struct conf *c)
+{
+	return (struct slowdown_limits){ .first_ms = c->auth_failure_delay,
+		.max_ms = MAX(c->auth_failure_delay, c->auth_failure_delay_max),
+		.memory_ms = c->auth_failure_memory, .entries = (size_t)c->auth_failures };
+}
+
+static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
+{
+	struct slowdown_limits l = slowdown_limits(p->conf);
+	bool clear_before = old->auth_allow_clear;
+
+	slowdown_set(authd.slowdown, &l);
+	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
+	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
+	pool_settings(authd.pool, ipc_get(m, "settings"), (size_t)p->conf->auth_queue);
+	if (clear_before != p->conf->auth_allow_clear)
+		clients_each(offer_send);
+	directory_changed();
+}
+
+static const struct program_ops ops = {
+	.peer = on_peer,
+	.client = on_client,
+	.reload = on_reload,
+	.control = control_message,
+};
+
+static void control_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	program_dispatch(&authd.program);
+}
+
+static void sweep(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	tickets_sweep(authd.tickets, clock_mono_ms());
+	program_status(&authd.program, authd.exchanges, NULL);
+}
+
+static NORETURN void give_up(int code, const char *what, int err)
+{
+	fprintf(stderr, "mansio authd: %s: %s\n", what, err_text(err));
+	exit(code);
+}
+
+static unsigned hashers(const struct conf *c)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (c->auth_workers > 0)
+		return (unsigned)c->auth_workers;
+	return cores > 0 ? (unsigned)MIN(cores, 64) : 1;
+}
+
+static void lock_in(int mail)
+{
+	struct sandbox_rule rule = { mail, SANDBOX_READ | SANDBOX_WRITE };
+	int r = sandbox_enter(SANDBOX_AUTHD, &rule, 1, NULL);
+
+	if (r < 0)
+		give_up(EX_OSERR, "cannot lock itself in", r);
+}
+
+static void state_init(struct program *p, int parent, int mail)
+{
+	struct slowdown_limits l = slowdown_limits(p->conf);
+
+	authd.tickets = tickets_new((size_t)p->conf->auth_tickets);
+	authd.cache = cache_new((size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
+	authd.slowdown = slowdown_new(&l);
+	keys_init(&authd.keys, mail);
+	lock_in(mail);
+	clients_init(authd.base, &client_events);
+	authd.pool = pool_new(authd.base, parent, hashers(p->conf), (size_t)p->conf->auth_queue,
+		ipc_get(&p->start, "settings"));
+}
+
+int main(int argc, char **argv)
+{
+	struct program *p = &authd.program;
+	struct timeval every = { .tv_sec = SWEEP_MS / 1000 };
+	struct event *control, *timer;
+	int dir, mail, parent, shut[2];
+
+	program_start(p, "authd", &ops, argc, argv);
+	sandbox_log_only(p->conf->server_sandbox == 1);
+	dir = ipc_take_fd(&p->start, "dir");
+	mail = ipc_take_fd(&p->start, "mail");
+	if (dir < 0 || mail < 0)
+		give_up(EX_SOFTWARE, "master gave no directory", E_PEER);
+	shut[0] = PROGRAM_CONTROL_FD;
+	shut[1] = mail;
+	parent = workers_start(dir, shut, ARRAY_LEN(shut));
+	if (parent < 0)
+		give_up(EX_OSERR, "cannot start workers", parent);
+	fd_close(&dir);
+	fd_nonblock(parent, true);
+	trace_open(-1, p->name);
+	authd.base = event_base_new();
+	if (!authd.base)
+		give_up(EX_OSERR, "cannot make the event loop", E_TEMP);
+	state_init(p, parent, mail);
+	control = event_new(authd.base, p->control, EV_READ | EV_PERSIST, control_readable, NULL);
+	timer = event_new(authd.base, -1, EV_PERSIST, sweep, NULL);
+	event_add(control, NULL);
+	event_add(timer, &every);
+	offer_refresh();
+	event_base_dispatch(authd.base);
+	give_up(EX_OSERR, "the event loop ended", E_TEMP);
+}

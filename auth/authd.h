@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * authd.h: what the files of authd's main process share.
+ */
+#ifndef MANSIO_AUTH_AUTHD_H
+#define MANSIO_AUTH_AUTHD_H
+
+#include <event2/event.h>
+
+#include "auth/cache.h"
+#include "auth/client.h"
+#include "auth/key.h"
+#include "auth/pool.h"
+#include "auth/slowdown.h"
+#include "auth/ticket.h"
+#include "conf/program.h"
+
+struct authd {
+	struct program program;
+	struct event_base *base;
+	struct pool *pool;
+	struct cache *cache;
+	struct tickets *tickets;
+	struct slowdown *slowdown;
+	struct keys keys;
+	bool scram; /* offered now */
+	bool offered; /* the fronts know what is offered: we are ready */
+	size_t exchanges;
+};
+extern struct authd authd;
+
+/* authd_link.c: one message of a client, checked against the table of verbs. */
+bool link_message(struct client *c, struct ipc_msg *m);
+void link_closed(struct client *c);
+
+/* lookup.c: a question to the directory, answered from the cache or by a
+ * worker. fn is called once, maybe at once; answer NULL: back end down. */
+typedef void lookup_fn(void *arg, const struct ipc_msg *answer);
+void lookup(const char *kind, struct str user, struct str address, lookup_fn *fn, void *arg);
+/* The directory has changed: nothing cached counts, offers may differ. */
+void directory_changed(void);
+
+/* exchange.c: SASL exchanges of the fronts. false: the front breaks the rules. */
+bool exchange_message(struct client *c, struct ipc_msg *m);
+void exchange_drop_all(struct client *c);
+/* Tells every front, or one, what to advertise. */
+void offer_send(struct client *c);
+void offer_refresh(void);
+
+/* control.c: verbs of the mansio command. */
+void control_message(struct program *p, struct ipc_msg *m);
+
+#endif

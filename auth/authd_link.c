@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * authd_link.c: what each program may ask (auth.h), and the answers to the
+ * rooms: redeem, rcpt, sender, keys, link. The name of a link is master's word,
+ * so this table is the whole of the rights. What is not in it drops the link.
+ *
+ *   message -> table -> answer at once, or lookup() -> answer
+ *
+ * A question holds its client, so an answer may come after the link closed.
+ */
+#include "auth/auth.h"
+#include "auth/authd.h"
+#include "auth/frame.h"
+#include "base/clock.h"
+#include "trace/trace.h"
+
+#define QUESTIONS_MAX 10000 /* of one link, not answered yet */
+
+struct question {
+	struct client *c;
+	uint64_t id;
+	char service[16]; /* redeem */
+	/* keys */
+	struct ipc_msg answer;
+	size_t n, waiting;
+	struct key_part {
+		struct question *q;
+		unsigned index;
+	} part[IPC_MAX_FDS];
+};
+
+static struct question *question_new(struct client *c, uint64_t id)
+{
+	struct question *q = mem_alloc(1, sizeof(*q));
+
+	q->c = c;
+	q->id = id;
+	c->questions++;
+	client_hold(c);
+	return q;
+}
+
+/* Sends m as the answer; with it the question is over. */
+static void answer(struct question *q, struct ipc_msg *m)
+{
+	struct client *c = q->c;
+
+	ipc_set_u64(m, "id", q->id);
+	free(q);
+	c->questions--;
+	client_send(c, m);
+	client_release(c);
+}
+
+static void answer_result(struct question *q, const char *result)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "answer");
+	ipc_setc(&m, "result", result);
+	answer(q, &m);
+}
+
+/* --- redeem ----------------------------------------------------------------- */
+
+static void copy_field(struct ipc_msg *to, const struct ipc_msg *from, const char *name)
+{
+	struct str v = ipc_get(from, name);
+
+	if (v.p)
+		ipc_set(to, name, v);
+}
+
+static void redeem_identity(struct question *q, const struct ipc_msg *account)
+{
+	static const char *const fields[] = { "result", "user", "account", "name", "roles",
+		"quota_bytes", "quota_messages" };
+	char renew[TICKET_LEN + 1];
+	struct str service = str_of(q->service);
+	struct ipc_msg m;
+	int key = -1;
+	size_t i;
+
+	if (service_has_key(service)) {
+		key = key_open(&authd.keys, ipc_get(account, "local"), ipc_get(account, "domain"));
+		if (key < 0) {
+			trace_event(TRACE_ERROR, "key-failed", "", "%.*s: %s",
+				STRF(ipc_get(account, "user")), err_text(key));
+			answer_result(q, "temp");
+			return;
+		}
+	}
+	ipc_init(&m, "answer");
+	for (i = 0; i < ARRAY_LEN(fields); i++)
+		copy_field(&m, account, fields[i]);
+	ticket_issue(authd.tickets, ipc_get(account, "user"), service, clock_mono_ms(),
+		authd.program.conf->auth_renew_time, renew);
+	ipc_setc(&m, "renew", renew);
+	explicit_bzero(renew, sizeof(renew));
+	if (key >= 0)
+		ipc_add_fd(&m, "key", key);
+	answer(q, &m);
+}
+
+static void redeemed(void *arg, const struct ipc_msg *account)
+{
+	struct question *q = arg;
+
+	if (!account)
+		answer_result(q, "temp");
+	else if (str_eqc(ipc_get(account, "result"), "inactive"))
+		answer_result(q, "inactive");
+	else if (!str_eqc(ipc_get(account, "result"), "ok"))
+		answer_result(q, "unknown");
+	else
+		redeem_identity(q, account);
+}
+
+/* Which services' tickets a program may redeem. */
+static bool may_redeem(const struct client *c, struct str service)
+{
+	if (strcmp(c->name, "imapd") == 0)
+		return str_starts(service, "imap");
+	if (strcmp(c->name, "pop3d") == 0)
+		return str_starts(service, "pop3");
+	return !service_has_key(service);
+}
+
+static bool ask_redeem(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct str service = ipc_get(m, "service");
+	struct question *q;
+	char *user;
+
+	if (!service_known(service) || !may_redeem(c, service))
+		return false;
+	q = question_new(c, id);
+	snprintf(q->service, sizeof(q->service), "%.*s", STRF(service));
+	if (ticket_redeem(authd.tickets, ipc_get(m, "ticket"), service, clock_mono_ms(), &user) < 0) {
+		answer_result(q, "unknown");
+		return true;
+	}
+	lookup("account", STR(""), str_of(user), redeemed, q);
+	free(user);
+	return true;
+}
+
+/* --- rcpt, sender ----------------------------------------------------------- */
+
+/* The worker's answer goes on as it is. */
+static void resolved(void *arg, const struct ipc_msg *found)
+{
+	struct question *q = arg;
+	struct ipc_msg m;
+	size_t i;
+
+	if (!found) {
+		answer_result(q, "temp");
+		return;
+	}
+	ipc_init(&m, "answer");
+	for (i = 0; i < found->nfields; i++)
+		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
+	answer(q, &m);
+}
+
+static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	lookup("rcpt", STR(""), ipc_get(m, "address"), resolved, question_new(c, id));
+	return true;
+}
+
+static bool ask_sender(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	lookup("sender", ipc_get(m, "user"), ipc_get(m, "address"), resolved, question_new(c, id));
+	return true;
+}
+
+/* --- keys -------------------------------------------------------------------- */
+
+static void keys_ready(struct question *q)
+{
+	struct ipc_msg m = q->answer;
+
+	if (--q->waiting > 0)
+		return;
+	ipc_setc(&m, "result", "ok");
+	answer(q, &m);
+}
+
+static void key_found(void *arg, const struct ipc_msg *account)
+{
+	struct key_part *part = arg;
+	struct question *q = part->q;
+	struct str result = account ? ipc_get(account, "result") : STR("temp");
+	char name[24];
+	int key;
+
+	/* inactive accounts still receive */
+	if (str_eqc(result, "ok") || str_eqc(result, "inactive")) {
+		key = key_open(&authd.keys, ipc_get(account, "local"), ipc_get(account, "domain"));
+		snprintf(name, sizeof(name), "key.%u", part->index);
+		if (key >= 0)
+			ipc_add_fd(&q->answer, name, key);
+		else
+			trace_event(TRACE_ERROR, "key-failed", "", "%.*s: %s",
+				STRF(ipc_get(account, "user")), err_text(key));
+	}
+	keys_ready(q);
+}
+
+static bool ask_keys(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct question *q;
+	unsigned i;
+	size_t n = 0;
+
+	while (n <= IPC_MAX_FDS && ipc_get_nth(m, "account", n).p)
+		n++;
+	if (n > IPC_MAX_FDS)
+		return false;
+	q = question_new(c, id);
+	ipc_init(&q->answer, "answer");
+	q->waiting = n + 1; /* and this function itself */
+	for (i = 0; i < n; i++) {
+		q->part[i].q = q;
+		q->part[i].index = i;
+		lookup("account", STR(""), ipc_get_nth(m, "account", i), key_found, &q->part[i]);
+	}
+	keys_ready(q);
+	return true;
+}
+
+/* --- link --------------------------------------------------------------------- */
+
+/* A second link of the same standing, for a forked child. */
+static bool ask_link(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct question *q = question_new(c, id);
+	struct ipc_msg a;
+	int pair[2];
+
+	(void)m;
+	if (ipc_pair(pair) < 0) {
+		answer_result(q, "temp");
+		return true;
+	}
+	client_new(c->name, c->instance, pair[0]);
+	ipc_init(&a, "answer");
+	ipc_setc(&a, "result", "ok");
+	ipc_add_fd(&a, "link", pair[1]);
+	answer(q, &a);
+	return true;
+}
+
+/* --- who may ask what ----------------------------------------------------------- */
+
+static const struct {
+	const char *verb;
+	const char *programs; /* space at both ends */
+	bool (*ask)(struct client *c, struct ipc_msg *m, uint64_t id);
+} table[] = {
+	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
+	{ "rcpt", " smtpd lmtpd ", ask_rcpt },
+	{ "sender", " smtpd ", ask_sender },
+	{ "keys", " lmtpd mailboxd ", ask_keys },
+	{ "link", " smtpd imapd pop3d lmtpd mailboxd ", ask_link },
+};
+
+static bool allowed(const char *programs, const char *name)
+{
+	char word[24];
+
+	snprintf(word, sizeof(word), " %s ", name);
+	return strstr(programs, word) != NULL;
+}
+
+bool link_message(struct client *c, struct ipc_msg *m)
+{
+	uint64_t id = 0;
+	size_t i;
+
+	if (strcmp(c->name, "front") == 0)
+		return exchange_message(c, m);
+	for (i = 0; i < ARRAY_LEN(table); i++)
+		if (ipc_is(m, table[i].verb))
+			break;
+	if (i == ARRAY_LEN(table) || !allowed(table[i].programs, c->name) ||
+	    ipc_get_u64(m, "id", UINT64_MAX, &id) < 0 || c->questions >= QUESTIONS_MAX) {
+		trace_event(TRACE_WARN, "peer-dropped", "", "%s asked '%.*s'", c->name,
+			STRF(m->verb));
+		return false;
+	}
+	return table[i].ask(c, m, id);
+}
+
+void link_closed(struct client *c)
+{
+	exchange_drop_all(c);
+}

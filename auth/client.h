@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * client.h: the links of the programs that ask authd. A link knows who is at
+ * its other end, because master said so; what it may ask follows from that.
+ */
+#ifndef MANSIO_AUTH_CLIENT_H
+#define MANSIO_AUTH_CLIENT_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "base/table.h"
+#include "net/ipc.h"
+
+struct outgoing {
+	STAILQ_ENTRY(outgoing) link;
+	struct ipc_msg m;
+};
+
+/* Lives until its link is closed and nobody holds it. */
+struct client {
+	LIST_ENTRY(client) link;
+	char name[20];
+	int instance;
+	int fd; /* -1: the link is closed, answers go nowhere */
+	unsigned holds;
+	struct event *readable, *writable;
+	STAILQ_HEAD(outgoing_list, outgoing) out;
+	size_t nout;
+	struct table exchanges; /* front: id -> exchange */
+	size_t questions; /* not answered yet */
+};
+
+struct client_ops {
+	/* One message; false: it breaks the rules, and the link is dropped. */
+	bool (*message)(struct client *c, struct ipc_msg *m);
+	void (*closed)(struct client *c); /* nothing more can be sent */
+};
+
+void clients_init(struct event_base *base, const struct client_ops *ops);
+struct client *client_new(const char *name, int instance, int fd);
+void client_drop(struct client *c);
+void client_hold(struct client *c);
+void client_release(struct client *c);
+/* Sends and ends the message, with the descriptors in it. A peer that does not
+ * read CLIENT_OUT messages loses its link. */
+#define CLIENT_OUT 10000
+void client_send(struct client *c, struct ipc_msg *m);
+void clients_each(void (*fn)(struct client *c));
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * control.c: verbs of the mansio command on their way to a worker. One runs at
+ * a time: so a verb may look before it changes something.
+ */
+#include <sysexits.h>
+
+#include "auth/authd.h"
+#include "base/file.h"
+
+#define VERBS_MAX 100
+
+struct waiting {
+	STAILQ_ENTRY(waiting) link;
+	struct pool_job *job;
+	int reply;
+};
+
+static STAILQ_HEAD(waiting_list, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
+static size_t nqueue;
+static bool running;
+
+static void next(void);
+
+/* A refusal of ours, in the words of program.h. */
+static void refuse(int reply, int code, const char *error)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set_u64(&m, "done", 1);
+	ipc_set_u64(&m, "code", (uint64_t)code);
+	ipc_setc(&m, "error", error);
+	fd_nonblock(reply, true);
+	(void)ipc_try_send(reply, &m); /* who does not read gets nothing */
+	ipc_done(&m);
+}
+
+static void done(struct pool_job *job, struct ipc_msg *answer)
+{
+	struct waiting *w = job->arg;
+
+	if (!answer)
+		refuse(w->reply, EX_TEMPFAIL, "authd's worker failed: look with 'show' whether it was done");
+	/* a worker that died may have changed something */
+	if (!answer || ipc_get_bool(answer, "changed"))
+		directory_changed();
+	fd_close(&w->reply);
+	free(w);
+	running = false;
+	next();
+}
+
+static void next(void)
+{
+	struct waiting *w;
+
+	while (!running && (w = STAILQ_FIRST(&queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&queue, link);
+		nqueue--;
+		running = true;
+		if (pool_add(authd.pool, STR("control"), w->job))
+			continue;
+		running = false;
+		refuse(w->reply, EX_TEMPFAIL, "authd is too busy: try again");
+		pool_job_free(w->job);
+		fd_close(&w->reply);
+		free(w);
+	}
+}
+
+void control_message(struct program *p, struct ipc_msg *m)
+{
+	int reply = ipc_take_fd(m, "reply");
+	struct waiting *w;
+	size_t i;
+
+	(void)p;
+	if (reply < 0)
+		return;
+	if (nqueue >= VERBS_MAX) {
+		refuse(reply, EX_TEMPFAIL, "too many commands at once: try again");
+		fd_close(&reply);
+		return;
+	}
+	w = mem_alloc(1, sizeof(*w));
+	w->reply = reply;
+	w->job = pool_job_new("control", done, w);
+	for (i = 0; i < m->nfields; i++)
+		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),
+			m->field[i].value);
+	ipc_add_fd(&w->job->m, "reply", reply);
+	STAILQ_INSERT_TAIL(&queue, w, link);
+	nqueue++;
+	next();
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory.h: who exists. One interface for every back end that can tell:
+ * domains, accounts, aliases. The one that is built in is SQLite
+ * (directory_sqlite.c); it alone can be changed by the verbs.
+ *
+ * All functions may block and are called in authd's workers only. Names come
+ * in normal form (address_normal), and reach a back end as bound parameters,
+ * never as text of a query (C15). Return 0, E_NOTFOUND, or negative (E_TEMP:
+ * back end down); strings live in the arena, output is untouched on failure.
+ */
+#ifndef MANSIO_AUTH_DIRECTORY_H
+#define MANSIO_AUTH_DIRECTORY_H
+
+#include "base/arena.h"
+
+struct directory_domain {
+	struct str name;
+	bool active; /* no: no mail, no logins */
+	struct str catchall; /* address or empty */
+	uint64_t accounts, aliases; /* only in lists */
+};
+
+struct directory_account {
+	uint64_t id; /* stable, never used again */
+	struct str local, domain;
+	struct str name; /* for people */
+	struct str hash; /* crypt(5), empty: cannot log in by password */
+	struct str scram; /* "SCRAM-SHA-256$...", empty: none */
+	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
+	bool active; /* no: no logins; still receives */
+	struct str roles; /* comma separated */
+	bool domain_active;
+};
+
+struct directory_alias {
+	struct str address; /* normal form, printed */
+	struct str targets; /* one address a line */
+};
+
+#define DIRECTORY_SECRET 32
+
+struct directory;
+struct directory_ops {
+	void (*close)(struct directory *d);
+	int (*domain)(struct directory *d, struct str name, struct arena *a,
+		struct directory_domain *out);
+	int (*account)(struct directory *d, struct str local, struct str domain, struct arena *a,
+		struct directory_account *out);
+	int (*alias)(struct directory *d, struct str address, struct arena *a,
+		struct directory_alias *out);
+	/* The account that reads a domain's postmaster mail: its first admin, else its first account. */
+	int (*keeper)(struct directory *d, struct str domain, struct arena *a,
+		struct directory_account *out);
+	/* Has every active account SCRAM keys (and is there one)? */
+	int (*scram_complete)(struct directory *d, bool *out);
+	/* A secret that never changes, the same in every process. */
+	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);
+	/* New forms of the same password, after a login. */
+	int (*credentials)(struct directory *d, uint64_t id, struct str hash, struct str scram);
+
+	/* Changes; NULL in a back end that others keep. E_EXISTS, E_NOTFOUND. */
+	int (*domain_put)(struct directory *d, const struct directory_domain *v, bool is_new);
+	int (*domain_remove)(struct directory *d, struct str name); /* E_EXISTS: not empty */
+	int (*account_put)(struct directory *d, const struct directory_account *v, bool is_new);
+	int (*account_remove)(struct directory *d, struct str local, struct str domain);
+	int (*alias_put)(struct directory *d, const struct directory_alias *v, struct str domain,
+		bool is_new);
+	int (*alias_remove)(struct directory *d, struct str address);
+	/* Lists in order of names; domain empty: of all domains. fn returns false to stop. */
+	int (*domains)(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg),
+		void *arg);
+	int (*accounts)(struct directory *d, struct str domain,
+		bool (*fn)(const struct directory_account *v, void *arg), void *arg);
+	int (*aliases)(struct directory *d, struct str domain,
+		bool (*fn)(const struct directory_alias *v, void *arg), void *arg);
+};
+
+struct directory {
+	const struct directory_ops *ops;
+};
+
+/* The built-in directory, a database in the current directory. */
+int directory_sqlite_open(struct directory **out);
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * exchange.c: SASL exchanges of the fronts (auth.h), in authd's loop.
+ *
+ *   sasl-start --> RUN --continue--> WAIT --sasl-step--> RUN
+ *                   |                 |
+ *                   | ok, fail        | deadline, sasl-abort, link closed
+ *                   v                 v
+ *                  LATE --timer--> answered, gone
+ *
+ *   RUN   a worker has it, or it waits in its network's lane (fair.h)
+ *   WAIT  the client's next step is awaited, at most auth.exchange_time
+ *   LATE  the answer is known and held back (slowdown.h)
+ *
+ * Invariants: an exchange stays with the worker that began it, and ends when
+ * that one dies; every start and step is answered exactly once unless aborted;
+ * a ticket is made at the moment in which "ok" goes out. The numbers that
+ * workers see (serial) are ours: a front cannot reach another front's exchange.
+ */
+#include "auth/authd.h"
+#include "auth/frame.h"
+#include "base/clock.h"
+#include "trace/trace.h"
+
+enum state { RUN, WAIT, LATE };
+
+struct exchange {
+	struct client *c;
+	uint64_t id, serial;
+	enum state state;
+	struct arena a;
+	struct sasl_start start; /* strings in the arena, no client data */
+	struct str lane;
+	struct pool_job *job; /* RUN */
+	int worker;
+	uint64_t life;
+	struct event *timer;
+	struct ipc_msg late; /* LATE: the answer, without the ticket */
+	bool good; /* LATE: it is an "ok" */
+	struct str user;
+};
+
+static const char mechs_scram[] = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
+static const char mechs_scram_clear[] = "SCRAM-SHA-256 PLAIN LOGIN";
+static const char mechs_plain[] = "PLAIN LOGIN";
+
+/* --- what is offered ----------------------------------------------------------- */
+
+static const char *offered(bool tls)
+{
+	if (!tls && !authd.program.conf->auth_allow_clear)
+		return "";
+	if (!authd.scram)
+		return mechs_plain;
+	return tls ? mechs_scram : mechs_scram_clear;
+}
+
+static bool is_offered(const struct sasl_start *s)
+{
+	struct str rest = str_of(offered(s->tls));
+
+	while (rest.n > 0)
+		if (str_eq(str_cut(&rest, ' '), s->mech))
+			return true;
+	return false;
+}
+
+void offer_send(struct client *c)
+{
+	struct ipc_msg m;
+
+	if (!authd.offered || strcmp(c->name, "front") != 0)
+		return;
+	ipc_init(&m, "offer");
+	ipc_setc(&m, "mechs", offered(true));
+	ipc_setc(&m, "clear", offered(false));
+	client_send(c, &m);
+}
+
+static void offer_known(struct pool_job *job, struct ipc_msg *answer)
+{
+	enum { AUTO, ON, OFF } want = (int)authd.program.conf->auth_scram;
+	bool first = !authd.offered, before = authd.scram;
+
+	(void)job;
+	if (answer && str_eqc(ipc_get(answer, "result"), "ok"))
+		authd.scram = want == ON || (want == AUTO && ipc_get_bool(answer, "scram"));
+	else if (first) {
+		offer_refresh(); /* no worker yet: ready only with the first answer */
+		return;
+	}
+	authd.offered = true;
+	if (first)
+		program_ready(&authd.program);
+	if (first || before != authd.scram)
+		clients_each(offer_send);
+}
+
+void offer_refresh(void)
+{
+	struct pool_job *job = pool_job_new("offer", offer_known, NULL);
+
+	job->lookup = true;
+	if (!pool_add(authd.pool, STR(""), job))
+		pool_job_free(job);
+}
+
+/* --- life of an exchange ---------------------------------------------------------- */
+
+static void arm(struct exchange *x, int64_t ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+
+	event_add(x->timer, &tv);
+}
+
+static struct str id_key(const uint64_t *id)
+{
+	return str_make(id, sizeof(*id));
+}
+
+static void exchange_free(struct exchange *x)
+{
+	struct client *c = x->c;
+
+	table_remove(&c->exchanges, id_key(&x->id));
+	if (x->state != LATE) {
+		c->questions--;
+		authd.exchanges--;
+	}
+	event_free(x->timer);
+	ipc_done(&x->late);
+	arena_done(&x->a);
+	free(x);
+	client_release(c);
+}
+
+/* The worker forgets it too. */
+static void abort_in_worker(struct exchange *x)
+{
+	struct ipc_msg m;
+
+	if (x->job)
+		pool_cancel(authd.pool, x->job);
+	x->job = NULL;
+	if (x->worker == POOL_ANY || x->state == LATE)
+		return;
+	ipc_init(&m, "sasl-abort");
+	ipc_set_u64(&m, "id", x->serial);
+	pool_tell(authd.pool, x->worker, x->life, &m);
+	ipc_done(&m);
+}
+
+static void answer_begin(struct exchange *x, struct ipc_msg *m, const char *result)
+{
+	ipc_init(m, "sasl");
+	ipc_set_u64(m, "id", x->id);
+	ipc_setc(m, "result", result);
+}
+
+/* The last answer of an exchange; it is gone afterwards. */
+static void answer_last(struct exchange *x, struct ipc_msg *m)
+{
+	struct client *c = x->c;
+
+	client_hold(c);
+	exchange_free(x);
+	client_send(c, m);
+	client_release(c);
+}
+
+static void answer_simple(struct exchange *x, const char *result, const char *text)
+{
+	struct ipc_msg m;
+
+	answer_begin(x, &m, result);
+	ipc_setc(&m, "text", text);
+	answer_last(x, &m);
+}
+
+static void log_result(const struct exchange *x, const char *event, struct str why, int64_t delay)
+{
+	struct trace t;
+	char peer[ADDR_TEXT];
+
+	trace_begin(&t, TRACE_INFO, event);
+	trace_str(&t, "s", x->start.session);
+	trace_str(&t, "user", x->user);
+	trace_str(&t, "service", x->start.service);
+	trace_str(&t, "mech", x->start.mech);
+	trace_s(&t, "peer", x->start.peer.family ? addr_text(&x->start.peer, peer) : "local");
+	trace_s(&t, "tls", x->start.tls ? "yes" : "no");
+	if (why.n > 0)
+		trace_str(&t, "why", why);
+	if (delay > 0)
+		trace_u64(&t, "delay_ms", (uint64_t)delay);
+	trace_end(&t);
+}
+
+/* The held-back answer goes out now. */
+static void answer_late(struct exchange *x)
+{
+	char ticket[TICKET_LEN + 1];
+	struct ipc_msg m = x->late;
+
+	x->late = (struct ipc_msg){ 0 };
+	if (x->good) {
+		ticket_issue(authd.tickets, x->user, x->start.service, clock_mono_ms(),
+			authd.program.conf->auth_ticket_time, ticket);
+		ipc_set(&m, "user", x->user);
+		ipc_setc(&m, "ticket", ticket);
+		explicit_bzero(ticket, sizeof(ticket));
+	}
+	answer_last(x, &m);
+}
+
+static void expired(evutil_socket_t fd, short what, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)fd;
+	(void)what;
+	if (x->state == LATE) {
+		answer_late(x);
+		return;
+	}
+	abort_in_worker(x);
+	if (x->state == RUN)
+		answer_simple(x, "unavailable", "authentication takes too long");
+	else
+		exchange_free(x); /* no question is open: a later step hears "unavailable" */
+}
+
+/* The outcome is known: it may have to wait. */
+static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
+{
+	int64_t now = clock_mono_ms(), delay;
+
+	x->good = good;
+	delay = good ? slowdown_good(authd.slowdown, x->user, &x->start.peer, now) :
+		       slowdown_failed(authd.slowdown, x->user, &x->start.peer, now);
+	log_result(x, delay == SLOWDOWN_REFUSE ? "login-refused" : good ? "login" : "login-failed",
+		good ? STR("") : ipc_get(answer, "why"), delay);
+	if (delay == SLOWDOWN_REFUSE) {
+		answer_simple(x, "limit", "too many failed logins: try again later");
+		return;
+	}
+	answer_begin(x, &x->late, good ? "ok" : "fail");
+	if (good && ipc_get(answer, "data").p)
+		ipc_set(&x->late, "data", ipc_get(answer, "data"));
+	x->state = LATE;
+	x->c->questions--;
+	authd.exchanges--;
+	if (delay > 0)
+		arm(x, delay);
+	else
+		answer_late(x);
+}
+
+static void step_done(struct pool_job *job, struct ipc_msg *answer)
+{
+	struct exchange *x = job->arg;
+	struct str result;
+	struct ipc_msg m;
+
+	if (answer && ipc_get_bool(answer, "changed"))
+		directory_changed(); /* better hash and keys were stored */
+	if (!x)
+		return; /* aborted meanwhile */
+	x->job = NULL;
+	x->worker = job->worker;
+	x->life = job->life;
+	result = answer ? ipc_get(answer, "result") : STR("unavailable");
+	if (answer && ipc_get(answer, "user").n > 0)
+		x->user = arena_str(&x->a, ipc_get(answer, "user"));
+	if (str_eqc(result, "continue")) {
+		x->state = WAIT;
+		arm(x, authd.program.conf->auth_exchange_time);
+		answer_begin(x, &m, "continue");
+		ipc_set(&m, "data", ipc_get(answer, "data"));
+		client_send(x->c, &m);
+	} else if (str_eqc(result, "ok") && x->user.n > 0) {
+		decided(x, answer, true);
+	} else if (str_eqc(result, "fail")) {
+		decided(x, answer, false);
+	} else {
+		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
+		answer_simple(x, "unavailable", NULL);
+	}
+}
+
+/* Hands a job to the workers; the exchange may be gone when this returns. */
+static void run(struct exchange *x, struct pool_job *job)
+{
+	x->state = RUN;
+	x->job = job;
+	arm(x, authd.program.conf->auth_exchange_time);
+	if (pool_add(authd.pool, x->lane, job))
+		return;
+	x->job = NULL;
+	pool_job_free(job);
+	answer_simple(x, "unavailable", NULL);
+}
+
+/* --- messages of a front ------------------------------------------------------------ */
+
+static struct str lane_of(struct arena *a, const struct addr *peer)
+{
+	struct addr net;
+	char text[ADDR_TEXT];
+
+	if (!peer->family)
+		return STR("local");
+	net = addr_network(peer);
+	return str_of(arena_fmt(a, "%s", addr_text(&net, text)));
+}
+
+static struct exchange *exchange_new(struct client *c, const struct sasl_start *start)
+{
+	static uint64_t serial;
+	struct exchange *x = mem_alloc(1, sizeof(*x));
+
+	arena_init(&x->a);
+	x->c = c;
+	x->id = start->id;
+	x->serial = ++serial;
+	x->worker = POOL_ANY;
+	x->start = *start;
+	x->start.service = arena_str(&x->a, start->service);
+	x->start.mech = arena_str(&x->a, start->mech);
+	x->start.session = arena_str(&x->a, start->session);
+	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = STR_NONE;
+	x->lane = lane_of(&x->a, &start->peer);
+	x->user = STR("");
+	x->timer = evtimer_new(authd.base, expired, x);
+	client_hold(c);
+	c->questions++;
+	authd.exchanges++;
+	table_set(&c->exchanges, id_key(&x->id), x);
+	return x;
+}
+
+static bool start(struct client *c, struct ipc_msg *m)
+{
+	struct sasl_start s;
+	struct exchange *x;
+	struct pool_job *job;
+	int r = sasl_start_parse(m, authd.program.conf->limit_auth_line, &s);
+
+	if ((r < 0 && r != E_LIMIT) || table_get(&c->exchanges, id_key(&s.id)))
+		return false;
+	x = exchange_new(c, &s);
+	if (c->questions > (size_t)authd.program.conf->auth_exchanges) {
+		answer_simple(x, "unavailable", "too many logins at once");
+		return true;
+	}
+	if (r == E_LIMIT || !is_offered(&s)) {
+		log_result(x, "login-failed",
+			r == E_LIMIT ? STR("too long") : STR("mechanism is not offered"), 0);
+		answer_simple(x, "fail", NULL);
+		return true;
+	}
+	job = pool_job_new("sasl-start", step_done, x);
+	s.id = x->serial;
+	sasl_start_print(&s, &job->m);
+	ipc_set_bool(&job->m, "scram", authd.scram);
+	run(x, job);
+	return true;
+}
+
+static bool step(struct client *c, struct ipc_msg *m)
+{
+	struct sasl_step s;
+	struct exchange *x;
+	struct pool_job *job;
+	struct ipc_msg none;
+	int r = sasl_step_parse(m, authd.program.conf->limit_auth_line, &s);
+
+	if (r < 0 && r != E_LIMIT)
+		return false;
+	x = table_get(&c->exchanges, id_key(&s.id));
+	if (!x) {
+		ipc_init(&none, "sasl");
+		ipc_set_u64(&none, "id", s.id);
+		ipc_setc(&none, "result", "unavailable");
+		client_send(c, &none);
+		return true;
+	}
+	if (x->state != WAIT)
+		return false;
+	if (r == E_LIMIT) {
+		abort_in_worker(x);
+		answer_simple(x, "fail", NULL);
+		return true;
+	}
+	job = pool_job_new("sasl-step", step_done, x);
+	job->worker = x->worker;
+	job->life = x->life;
+	ipc_set_u64(&job->m, "id", x->serial);
+	ipc_set(&job->m, "data", s.data);
+	run(x, job);
+	return true;
+}
+
+static bool drop_one(struct str key, void *value, void *arg)
+{
+	struct exchange *x = value;
+
+	(void)key;
+	(void)arg;
+	abort_in_worker(x);
+	exchange_free(x);
+	return true;
+}
+
+static bool abort_one(struct client *c, const struct ipc_msg *m)
+{
+	struct exchange *x;
+	uint64_t id;
+
+	if (ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)
+		return false;
+	x = table_get(&c->exchanges, id_key(&id));
+	if (x)
+		drop_one(STR_NONE, x, NULL);
+	return true;
+}
+
+void exchange_drop_all(struct client *c)
+{
+	table_each(&c->exchanges, drop_one, NULL);
+}
+
+bool exchange_message(struct client *c, struct ipc_msg *m)
+{
+	bool good = false;
+
+	if (ipc_is(m, "sasl-start"))
+		good = start(c, m);
+	else if (ipc_is(m, "sasl-step"))
+		good = step(c, m);
+	else if (ipc_is(m, "sasl-abort"))
+		good = abort_one(c, m);
+	if (!good)
+		trace_event(TRACE_WARN, "peer-dropped", "", "front %d sent '%.*s'", c->instance,
+			STRF(m->verb));
+	return good;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * fair.h: a queue in which no network waits behind another's crowd: one lane a
+ * network, one job of each lane in turn.
+ */
+#ifndef MANSIO_AUTH_FAIR_H
+#define MANSIO_AUTH_FAIR_H
+
+#include <sys/queue.h>
+
+#include "base/table.h"
+
+struct fair_lane;
+/* Lies in what is queued. */
+struct fair_job {
+	TAILQ_ENTRY(fair_job) link;
+	struct fair_lane *lane; /* NULL: not queued */
+};
+
+struct fair {
+	struct table lanes;
+	TAILQ_HEAD(fair_lanes, fair_lane) turn; /* lanes with jobs, next one first */
+	size_t n;
+};
+
+void fair_init(struct fair *f);
+void fair_done(struct fair *f); /* jobs are forgotten, not freed */
+void fair_add(struct fair *f, struct str lane, struct fair_job *job);
+struct fair_job *fair_take(struct fair *f); /* NULL: empty */
+void fair_remove(struct fair *f, struct fair_job *job); /* not queued: nothing happens */
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * pool.c: see pool.h.
+ *
+ *   pool_add -> waiting (shared queue, or the pinned worker's own)
+ *            -> running (one at a time in a worker)       dispatch()
+ *            -> done(answer) | done(NULL)                 readable(), worker_lost()
+ *
+ * Invariants: a worker runs at most one job; a job pinned to a worker never
+ * moves to another; a worker that breaks the rules, dies, or takes longer than
+ * JOB_MS loses its link, and with it everything pinned to it. A lost one is
+ * replaced through the parent of workers after a wait that doubles while
+ * workers keep dying young. A worker's pinned jobs go first: they are the later
+ * steps of exchanges that had their turn, and each of those is short.
+ */
+#include "auth/pool.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define JOB_MS 30000
+#define YOUNG_MS 10000
+#define BRAKE_MIN_MS 100
+#define BRAKE_MAX_MS 10000
+
+struct worker {
+	struct pool *pool;
+	int index, fd;
+	uint64_t life; /* which incarnation; 0: never alive */
+	struct event *readable, *timer; /* timer: job deadline, or time of the restart */
+	struct fair pinned;
+	struct pool_job *job;
+	int64_t born_ms, brake_ms;
+};
+
+struct pool {
+	struct event_base *base;
+	int parent;
+	size_t max_jobs, waiting;
+	uint64_t lives;
+	struct buf settings;
+	struct fair lookups, shared;
+	struct worker *worker;
+	int nworkers;
+};
+
+static void dispatch(struct worker *w);
+static void worker_start(struct worker *w);
+
+static void arm(struct event *timer, int64_t ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+
+	event_add(timer, &tv);
+}
+
+struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
+	void *arg)
+{
+	struct pool_job *job = mem_alloc(1, sizeof(*job));
+
+	ipc_init(&job->m, verb);
+	job->worker = POOL_ANY;
+	job->done = done;
+	job->arg = arg;
+	return job;
+}
+
+void pool_job_free(struct pool_job *job)
+{
+	ipc_done(&job->m);
+	free(job);
+}
+
+static void finish(struct pool_job *job, struct ipc_msg *answer)
+{
+	job->running = false;
+	job->done(job, answer);
+	pool_job_free(job);
+}
+
+static void worker_lost(struct worker *w)
+{
+	struct pool *p = w->pool;
+	struct pool_job *job = w->job;
+	struct fair_job *f;
+
+	if (w->fd < 0)
+		return;
+	event_free(w->readable);
+	w->readable = NULL;
+	fd_close(&w->fd);
+	w->life = 0;
+	w->job = NULL;
+	if (clock_mono_ms() - w->born_ms < YOUNG_MS)
+		w->brake_ms = MIN(MAX(w->brake_ms * 2, BRAKE_MIN_MS), BRAKE_MAX_MS);
+	else
+		w->brake_ms = 0;
+	arm(w->timer, w->brake_ms);
+	if (job)
+		finish(job, NULL);
+	while ((f = fair_take(&w->pinned)) != NULL) {
+		p->waiting--;
+		finish((struct pool_job *)f, NULL);
+	}
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct pool_job *job = w->job;
+	struct ipc_msg m;
+	int r = ipc_recv(fd, &m);
+
+	(void)what;
+	if (r == -EAGAIN || r == -EINTR) {
+		ipc_done(&m);
+		return;
+	}
+	if (r < 0 || !job) {
+		/* gone, or an answer that nobody asked for */
+		ipc_done(&m);
+		worker_lost(w);
+		return;
+	}
+	w->job = NULL;
+	evtimer_del(w->timer);
+	finish(job, &m);
+	ipc_done(&m);
+	dispatch(w);
+}
+
+static void timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->fd >= 0)
+		worker_lost(w);
+	else
+		worker_start(w);
+}
+
+static void worker_start(struct worker *w)
+{
+	struct pool *p = w->pool;
+	struct ipc_msg m;
+	int pair[2], r;
+
+	r = ipc_pair(pair);
+	if (r < 0) {
+		arm(w->timer, BRAKE_MAX_MS);
+		return;
+	}
+	ipc_init(&m, "worker");
+	ipc_set(&m, "settings", buf_view(&p->settings));
+	ipc_add_fd(&m, "link", pair[1]);
+	r = ipc_try_send(p->parent, &m);
+	ipc_done(&m);
+	close(pair[1]);
+	if (r < 0) {
+		close(pair[0]);
+		arm(w->timer, BRAKE_MAX_MS);
+		return;
+	}
+	fd_nonblock(pair[0], true);
+	w->fd = pair[0];
+	w->life = ++p->lives;
+	w->born_ms = clock_mono_ms();
+	w->readable = event_new(p->base, w->fd, EV_READ | EV_PERSIST, readable, w);
+	event_add(w->readable, NULL);
+	dispatch(w);
+}
+
+struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
+	struct str settings)
+{
+	struct pool *p = mem_alloc(1, sizeof(*p));
+	int i;
+
+	p->base = base;
+	p->parent = parent;
+	p->max_jobs = max_jobs;
+	buf_init(&p->settings, IPC_MAX);
+	buf_str(&p->settings, settings);
+	fair_init(&p->lookups);
+	fair_init(&p->shared);
+	p->nworkers = (int)hashers + 1;
+	p->worker = mem_alloc((size_t)p->nworkers, sizeof(*p->worker));
+	for (i = 0; i < p->nworkers; i++) {
+		struct worker *w = &p->worker[i];
+
+		w->pool = p;
+		w->index = i;
+		w->fd = -1;
+		fair_init(&w->pinned);
+		w->timer = evtimer_new(base, timeout, w);
+		worker_start(w);
+	}
+	return p;
+}
+
+/* The next job for a worker, or NULL. */
+static struct pool_job *next_job(struct worker *w)
+{
+	struct fair_job *f = fair_take(&w->pinned);
+
+	if (!f)
+		f = fair_take(w->index == 0 ? &w->pool->lookups : &w->pool->shared);
+	if (f)
+		w->pool->waiting--;
+	return (struct pool_job *)f;
+}
+
+static void dispatch(struct worker *w)
+{
+	struct pool_job *job;
+
+	if (w->fd < 0 || w->job || !(job = next_job(w)))
+		return;
+	job->worker = w->index;
+	job->life = w->life;
+	job->running = true;
+	w->job = job;
+	if (ipc_try_send(w->fd, &job->m) < 0) {
+		worker_lost(w);
+		return;
+	}
+	arm(w->timer, JOB_MS);
+}
+
+bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
+{
+	struct worker *w = NULL;
+	int i;
+
+	_Static_assert(offsetof(struct pool_job, fair) == 0, "a fair_job is cast back to its job");
+	if (job->m.err || p->waiting >= p->max_jobs)
+		return false;
+	if (job->worker != POOL_ANY) {
+		w = &p->worker[job->worker];
+		if (w->fd < 0 || w->life != job->life)
+			return false;
+	}
+	p->waiting++;
+	if (w)
+		fair_add(&w->pinned, lane, &job->fair);
+	else
+		fair_add(job->lookup ? &p->lookups : &p->shared, lane, &job->fair);
+	if (w || job->lookup) {
+		dispatch(w ? w : &p->worker[0]);
+		return true;
+	}
+	for (i = 1; i < p->nworkers; i++) {
+		if (p->worker[i].fd >= 0 && !p->worker[i].job) {
+			dispatch(&p->worker[i]);
+			break;
+		}
+	}
+	return true;
+}
+
+void pool_cancel(struct pool *p, struct pool_job *job)
+{
+	struct fair *f = job->lookup ? &p->lookups : &p->shared;
+
+	if (job->running) {
+		job->arg = NULL;
+		return;
+	}
+	if (job->worker != POOL_ANY)
+		f = &p->worker[job->worker].pinned;
+	fair_remove(f, &job->fair);
+	p->waiting--;
+	pool_job_free(job);
+}
+
+void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *m)
+{
+	struct worker *w;
+
+	if (worker == POOL_ANY)
+		return;
+	w = &p->worker[worker];
+	/* a worker whose socket is full of these does not answer either */
+	if (w->fd >= 0 && w->life == life && ipc_try_send(w->fd, m) < 0)
+		worker_lost(w);
+}
+
+static void settings_taken(struct pool_job *job, struct ipc_msg *answer)
+{
+	(void)job;
+	(void)answer;
+}
+
+void pool_settings(struct pool *p, struct str settings, size_t max_jobs)
+{
+	struct pool_job *job;
+	int i;
+
+	p->max_jobs = max_jobs;
+	buf_reset(&p->settings);
+	buf_str(&p->settings, settings);
+	for (i = 0; i < p->nworkers; i++) {
+		if (p->worker[i].fd < 0)
+			continue;
+		job = pool_job_new("settings", settings_taken, NULL);
+		ipc_set(&job->m, "settings", settings);
+		job->worker = i;
+		job->life = p->worker[i].life;
+		if (!pool_add(p, STR(""), job)) {
+			pool_job_free(job);
+			worker_lost(&p->worker[i]); /* its successor has them */
+		}
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * pool.h: authd's workers as seen from its loop: jobs go in, each comes back
+ * exactly once. Worker 0 answers lookups alone, so that no crowd of logins
+ * delays mail; the others hash.
+ */
+#ifndef MANSIO_AUTH_POOL_H
+#define MANSIO_AUTH_POOL_H
+
+#include <event2/event.h>
+
+#include "auth/fair.h"
+#include "net/ipc.h"
+
+#define POOL_ANY (-1)
+
+struct pool_job {
+	struct fair_job fair;
+	struct ipc_msg m; /* the question; pool_job_free ends it */
+	bool lookup;
+	int worker; /* POOL_ANY, or the only one that can do it; set when it runs */
+	uint64_t life; /* of that worker: another one after its death */
+	bool running;
+	/* answer NULL: the worker died or could not be asked. The job is freed after it. */
+	void (*done)(struct pool_job *job, struct ipc_msg *answer);
+	void *arg;
+};
+
+struct pool;
+/* `parent` is workers_start's link, taken over; settings are copied. */
+struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
+	struct str settings);
+/* New settings for all workers, also those that come. */
+void pool_settings(struct pool *p, struct str settings, size_t max_jobs);
+struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
+	void *arg);
+void pool_job_free(struct pool_job *job);
+/* Takes the job. lane: who waits in turn with whom. false: too many wait (or a
+ * pinned worker is gone): the job stays the caller's and was not done. */
+bool pool_add(struct pool *p, struct str lane, struct pool_job *job);
+/* Gives up a job: waiting ones are freed, a running one loses its arg (done is
+ * called with arg NULL). */
+void pool_cancel(struct pool *p, struct pool_job *job);
+/* An unanswered message to a worker of that life (sasl-abort). */
+void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *m);
+
+#endif

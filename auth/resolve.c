@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * resolve.c: from an address to mailboxes (see resolve.h).
+ *
+ * Order for one address of a domain of ours:
+ *   account -> user+detail -> alias -> alias of user+detail -> catch-all
+ *   -> for postmaster and abuse: the domain's keeper (RFC 5321 4.5.1, RFC 2142)
+ * An alias may name any address, also one that is not ours ("outside"). Each
+ * alias is expanded once and at most RESOLVE_DEPTH deep, each mailbox counts
+ * once, so loops and diamonds end; a target that leads nowhere is left out.
+ */
+#include "auth/resolve.h"
+
+#include "base/table.h"
+#include "mail/address.h"
+
+struct walk {
+	const struct resolver *r;
+	struct arena *a;
+	struct table seen; /* account and alias names, outside addresses */
+	struct auth_rcpt *out;
+	bool own_only; /* neither catch-all nor keeper: whose address is it? */
+};
+
+struct str address_name(struct str local, struct str domain, struct arena *a)
+{
+	struct address addr = { .local = local, .domain = domain };
+	struct str s;
+	struct buf b;
+
+	buf_init(&b, 4 * (ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX) + 1024);
+	address_print(&addr, &b);
+	s = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return s;
+}
+
+int address_read(struct str text, struct arena *a, struct str *local_out, struct str *domain_out)
+{
+	struct address addr;
+
+	if (text.n == 0 || text.n > 4 * ADDRESS_MAX || address_parse_all(text, a, &addr) < 0 ||
+	    addr.literal || addr.domain.n == 0)
+		return E_SYNTAX;
+	return address_normal(&addr, a, local_out, domain_out);
+}
+
+/* Where user and detail part in a local part; -1: no detail. */
+static ssize_t detail_at(const struct resolver *r, struct str local)
+{
+	ssize_t at = r->separator ? str_find(local, r->separator) : -1;
+
+	return at > 0 ? at : -1;
+}
+
+int resolve_account(const struct resolver *r, struct str name, struct arena *a,
+	struct directory_account *out)
+{
+	struct str local, domain;
+
+	if (address_read(name, a, &local, &domain) < 0)
+		return E_NOTFOUND;
+	return r->d->ops->account(r->d, local, domain, a, out);
+}
+
+uint64_t resolve_quota(const struct resolver *r, const struct directory_account *acc)
+{
+	return acc->quota_bytes ? acc->quota_bytes : r->default_quota;
+}
+
+/* false: was there already. */
+static bool first_time(struct walk *w, char kind, struct str name)
+{
+	char *key = arena_fmt(w->a, "%c%.*s", kind, STRF(name));
+
+	return table_set(&w->seen, str_of(key), w) == NULL;
+}
+
+static int add_account(struct walk *w, const struct directory_account *acc, struct str detail)
+{
+	struct str name = address_name(acc->local, acc->domain, w->a);
+	struct auth_target *t;
+
+	if (!first_time(w, 'u', name))
+		return 0;
+	if (w->out->ntargets == AUTH_TARGETS_MAX)
+		return E_LIMIT;
+	t = &w->out->target[w->out->ntargets++];
+	t->account = name;
+	t->detail = arena_str(w->a, detail);
+	t->quota_bytes = resolve_quota(w->r, acc);
+	t->quota_messages = acc->quota_messages;
+	return 0;
+}
+
+static int add_outside(struct walk *w, struct str address)
+{
+	if (!first_time(w, 'o', address))
+		return 0;
+	if (w->out->noutside == AUTH_TARGETS_MAX)
+		return E_LIMIT;
+	w->out->outside[w->out->noutside++] = address;
+	return 0;
+}
+
+static int expand(struct walk *w, struct str text, unsigned depth);
+
+/* 1 there was such an alias, 0 none, negative. */
+static int try_alias(struct walk *w, struct str local, struct str domain, unsigned depth)
+{
+	struct str name = address_name(local, domain, w->a), rest;
+	struct directory_alias al;
+	int r = w->r->d->ops->alias(w->r->d, name, w->a, &al);
+
+	if (r < 0)
+		return r == E_NOTFOUND ? 0 : r;
+	if (depth >= RESOLVE_DEPTH || !first_time(w, 'a', name))
+		return 1;
+	for (rest = al.targets; rest.p;) {
+		struct str target = str_cut(&rest, '\n');
+
+		if (target.n == 0)
+			continue;
+		r = expand(w, target, depth + 1);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+/* 1 there is such an account, 0 none, negative. */
+static int try_account(struct walk *w, struct str local, struct str domain, struct str detail)
+{
+	struct directory_account acc;
+	int r = w->r->d->ops->account(w->r->d, local, domain, w->a, &acc);
+
+	if (r < 0)
+		return r == E_NOTFOUND ? 0 : r;
+	r = add_account(w, &acc, detail);
+	return r < 0 ? r : 1;
+}
+
+/* What a domain does with addresses that nobody has. */
+static int try_rest(struct walk *w, const struct directory_domain *dom, struct str local,
+	unsigned depth)
+{
+	struct directory_account acc;
+	int r;
+
+	if (w->own_only)
+		return 0;
+	if (dom->catchall.n > 0 && depth < RESOLVE_DEPTH &&
+	    first_time(w, 'c', dom->name))
+		return expand(w, dom->catchall, depth + 1);
+	if (!str_eqc(local, "postmaster") && !str_eqc(local, "abuse"))
+		return 0;
+	r = w->r->d->ops->keeper(w->r->d, dom->name, w->a, &acc);
+	if (r < 0)
+		return r == E_NOTFOUND ? 0 : r;
+	return add_account(w, &acc, STR(""));
+}
+
+/* Every way in which a local part can belong to somebody. `given` is as it
+ * was written: the detail keeps its capitals. */
+static int try_local(struct walk *w, const struct directory_domain *dom, struct str local,
+	struct str given, unsigned depth)
+{
+	ssize_t at = detail_at(w->r, local), given_at = detail_at(w->r, given);
+	int r = try_account(w, local, dom->name, STR(""));
+
+	if (r == 0 && at > 0 && given_at > 0)
+		r = try_account(w, str_sub(local, 0, (size_t)at), dom->name,
+			str_from(given, (size_t)given_at + 1));
+	if (r == 0)
+		r = try_alias(w, local, dom->name, depth);
+	if (r == 0 && at > 0)
+		r = try_alias(w, str_sub(local, 0, (size_t)at), dom->name, depth);
+	if (r == 0)
+		r = try_rest(w, dom, local, depth);
+	return MIN(r, 0);
+}
+
+/* depth 0 is the recipient itself; it sets out->result when not ours. */
+static int expand(struct walk *w, struct str text, unsigned depth)
+{
+	struct directory_domain dom;
+	struct address addr;
+	struct str local, domain;
+	int r;
+
+	if (address_read(text, w->a, &local, &domain) < 0) {
+		if (depth == 0)
+			w->out->result = AUTH_NODOMAIN;
+		return 0;
+	}
+	r = w->r->d->ops->domain(w->r->d, domain, w->a, &dom);
+	if (r < 0 && r != E_NOTFOUND)
+		return r;
+	if (r == 0 && dom.active) {
+		if (address_parse_all(text, w->a, &addr) < 0)
+			return 0;
+		return try_local(w, &dom, local, addr.local, depth);
+	}
+	if (depth == 0)
+		w->out->result = AUTH_NODOMAIN;
+	else if (r == E_NOTFOUND)
+		return add_outside(w, address_name(local, domain, w->a));
+	return 0;
+}
+
+static int walk(const struct resolver *r, struct str address, bool own_only, struct arena *a,
+	struct auth_rcpt *out)
+{
+	struct auth_rcpt v = { .result = AUTH_UNKNOWN };
+	struct walk w = { .r = r, .a = a, .out = &v, .own_only = own_only };
+	int e;
+
+	v.target = arena_array(a, AUTH_TARGETS_MAX, sizeof(*v.target));
+	v.outside = arena_array(a, AUTH_TARGETS_MAX, sizeof(*v.outside));
+	table_init(&w.seen);
+	e = expand(&w, address, 0);
+	table_done(&w.seen);
+	if (e < 0)
+		return e;
+	if (v.ntargets + v.noutside > 0)
+		v.result = AUTH_OK;
+	*out = v;
+	return 0;
+}
+
+int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,
+	struct auth_rcpt *out)
+{
+	return walk(r, address, false, a, out);
+}
+
+int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
+	enum auth_result *out)
+{
+	struct directory_account acc;
+	struct auth_rcpt who;
+	struct str name;
+	size_t i;
+	int e = resolve_account(r, user, a, &acc);
+
+	if (e < 0 && e != E_NOTFOUND)
+		return e;
+	if (e == E_NOTFOUND || !acc.active || !acc.domain_active) {
+		*out = e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_INACTIVE;
+		return 0;
+	}
+	e = walk(r, address, true, a, &who);
+	if (e < 0)
+		return e;
+	*out = AUTH_DENIED;
+	name = address_name(acc.local, acc.domain, a);
+	for (i = 0; i < who.ntargets; i++)
+		if (str_eq(who.target[i].account, name))
+			*out = AUTH_OK;
+	return 0;
+}

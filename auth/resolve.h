@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * resolve.h: what an address means: the account that logs in, the mailboxes
+ * that mail goes to, and whether an account may send with it. Pure rules over
+ * auth/directory.h; runs in workers.
+ */
+#ifndef MANSIO_AUTH_RESOLVE_H
+#define MANSIO_AUTH_RESOLVE_H
+
+#include "auth/auth.h"
+#include "auth/directory.h"
+
+#define RESOLVE_DEPTH 10
+
+struct resolver {
+	struct directory *d;
+	char separator; /* user+detail; 0: none */
+	uint64_t default_quota; /* of accounts without their own */
+};
+
+/* "local@domain" in normal form, quoted where needed: the name of an account. */
+struct str address_name(struct str local, struct str domain, struct arena *a);
+/* Text of a stranger to normal form; E_SYNTAX (also for address literals). */
+int address_read(struct str text, struct arena *a, struct str *local_out, struct str *domain_out);
+
+/* The account with exactly this name; E_NOTFOUND also for what is no address. */
+int resolve_account(const struct resolver *r, struct str name, struct arena *a,
+	struct directory_account *out);
+uint64_t resolve_quota(const struct resolver *r, const struct directory_account *acc);
+/* As auth_rcpt: 0 and the result in out, or negative (back end down). */
+int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,
+	struct auth_rcpt *out);
+int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
+	enum auth_result *out);
+
+#endif

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sasl.c: the SASL mechanisms: glue between our frames and Cyrus SASL.
+ *
+ * The library speaks PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 with -PLUS
+ * (RFC 5802, RFC 7677); what it asks comes back to us by call-backs: names are
+ * brought to normal form (canonical), passwords are checked against crypt(3)
+ * hashes (check_password), SCRAM keys are served by an auxprop plug-in that
+ * lives in this file (serve_keys).
+ *
+ * Nobody learns who exists (C16): an unknown, inactive or key-less account
+ * costs the same one query and one hash (against `dummy`), or shows invented
+ * keys, and every failure says the same. Success is never the library's word
+ * alone: `verified` must have been set by one of the call-backs for an account
+ * that may log in, and the library's user must be that account.
+ *
+ * The library hands its plug-ins no pointer of ours, and one process runs one
+ * exchange at a time: `current` is the exchange whose step runs now.
+ */
+#include "auth/sasl.h"
+
+#include <openssl/crypto.h>
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+
+#include "auth/gs2.h"
+#include "auth/password.h"
+#include "base/rand.h"
+
+#define MAX_STEPS 8
+
+struct sasl_exchange {
+	sasl_conn_t *conn;
+	sasl_callback_t callbacks[8];
+	struct arena a; /* everything of this exchange */
+	struct sasl_start start; /* copied */
+	bool scram, plus, started;
+	unsigned steps;
+	sasl_channel_binding_t binding;
+	char *binding_name;
+
+	struct str user; /* as tried */
+	bool looked, found; /* the one query of this exchange */
+	struct directory_account account;
+	bool verified; /* by password or for these keys */
+	bool down; /* back end */
+	bool upgraded;
+};
+
+static struct sasl_service *service;
+static struct sasl_exchange *current;
+
+/* --- call-backs of the library ------------------------------------------ */
+
+static int option(void *ctx, const char *plugin, const char *name, const char **value,
+	unsigned *len)
+{
+	static const struct {
+		const char *name, *value;
+	} options[] = {
+		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-256" },
+		{ "auxprop_plugin", "mansio" },
+		/* our call-back decides; no other verifier has this name */
+		{ "pwcheck_method", "none" },
+		{ "auto_transition", "no" },
+		{ "canon_user_plugin", "INTERNAL" },
+	};
+	size_t i;
+
+	(void)ctx;
+	(void)plugin;
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		if (strcmp(name, options[i].name) == 0) {
+			*value = options[i].value;
+			if (len)
+				*len = (unsigned)strlen(*value);
+			return SASL_OK;
+		}
+	}
+	return SASL_FAIL;
+}
+
+/* Which files the library may read: three plug-ins, no configuration. */
+static int verify_file(void *ctx, const char *file, sasl_verify_type_t type)
+{
+	static const char *const wanted[] = { "libplain.so", "liblogin.so", "libscram.so" };
+	const char *base = strrchr(file, '/');
+	size_t i;
+
+	(void)ctx;
+	base = base ? base + 1 : file;
+	for (i = 0; type == SASL_VRFY_PLUGIN && i < ARRAY_LEN(wanted); i++)
+		if (strncmp(base, wanted[i], strlen(wanted[i])) == 0)
+			return SASL_OK;
+	return SASL_CONTINUE;
+}
+
+/* The library's own messages may hold what a client sent: they go nowhere. */
+static int log_nothing(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	(void)text;
+	return SASL_OK;
+}
+
+/* The name in normal form, or as it is when it is no address. */
+static struct str name_of(struct arena *a, struct str given)
+{
+	struct str local, domain;
+
+	if (address_read(given, a, &local, &domain) < 0)
+		return arena_str(a, given);
+	return address_name(local, domain, a);
+}
+
+static int canonical(sasl_conn_t *conn, void *ctx, const char *in, unsigned n, unsigned flags,
+	const char *realm, char *out, unsigned max, unsigned *n_out)
+{
+	struct sasl_exchange *x = ctx;
+	struct str name;
+
+	(void)conn;
+	(void)realm;
+	if (n == 0 || memchr(in, '\0', n) != NULL)
+		return SASL_BADPROT;
+	name = name_of(&x->a, str_make(in, n));
+	if (name.n >= max)
+		return SASL_BUFOVER;
+	memcpy(out, name.p, name.n);
+	out[name.n] = '\0';
+	*n_out = (unsigned)name.n;
+	if ((flags & SASL_CU_AUTHID) && x->user.n == 0)
+		x->user = name;
+	return SASL_OK;
+}
+
+/* The one query of an exchange. true: an account that may log in. */
+static bool look_up(struct sasl_exchange *x, struct str name)
+{
+	int r;
+
+	if (!x->looked) {
+		x->looked = true;
+		r = resolve_account(&service->resolver, name, &x->a, &x->account);
+		x->found = r == 0;
+		x->down = r < 0 && r != E_NOTFOUND;
+	}
+	return x->found && x->account.active && x->account.domain_active;
+}
+
+/* After a good login: today's hash and keys in place of older ones. */
+static void upgrade(struct sasl_exchange *x, struct str password)
+{
+	struct directory *d = service->resolver.d;
+	unsigned char salt[SCRAM_SALT];
+	struct buf hash, keys;
+
+	if (!password_outdated(x->account.hash, service->cost) &&
+	    !scram_outdated(x->account.scram, service->iterations))
+		return;
+	buf_init(&hash, 1024);
+	buf_init(&keys, 1024);
+	rand_bytes(salt, sizeof(salt));
+	/* a failure here is no failure of the login: the next one tries again */
+	if (password_hash(password, service->cost, &hash) == 0 &&
+	    scram_make(password, service->iterations, salt, &keys) == 0 &&
+	    d->ops->credentials &&
+	    d->ops->credentials(d, x->account.id, buf_view(&hash), buf_view(&keys)) == 0)
+		x->upgraded = true;
+	buf_wipe(&hash);
+	buf_wipe(&keys);
+}
+
+static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass,
+	unsigned n, struct propctx *prop)
+{
+	struct sasl_exchange *x = ctx;
+	struct str password = str_make(pass, n);
+	bool may, good;
+
+	(void)conn;
+	(void)prop;
+	/* an empty secret reaches no back end (some take it for "anonymous") */
+	if (n == 0 || !user || !*user)
+		return SASL_BADAUTH;
+	may = look_up(x, str_of(user)) && x->account.hash.n > 0;
+	good = password_verify(password, may ? x->account.hash : buf_view(&service->dummy));
+	if (!may || !good)
+		return SASL_BADAUTH;
+	x->verified = true;
+	upgrade(x, password);
+	return SASL_OK;
+}
+
+/* --- the auxprop plug-in ------------------------------------------------- */
+
+static bool wants_keys(sasl_server_params_t *params)
+{
+	const struct propval *p = params->utils->prop_get(params->propctx);
+
+	for (; p && p->name; p++)
+		if (strcmp(p->name, "*authPassword") == 0)
+			return true;
+	return false;
+}
+
+static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, const char *user,
+	unsigned n)
+{
+	struct sasl_exchange *x = current;
+	struct str name = str_make(user, n);
+	struct buf keys;
+
+	(void)ctx;
+	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !x->scram || !wants_keys(params))
+		return SASL_OK;
+	buf_init(&keys, 1024);
+	if (look_up(x, name) && x->account.scram.n > 0) {
+		/* the library verifies the proof against these keys */
+		x->verified = true;
+		buf_str(&keys, x->account.scram);
+	} else if (scram_invent(service->secret, DIRECTORY_SECRET, name, service->iterations,
+			   &keys) < 0) {
+		x->down = true;
+	}
+	if (!x->down && !keys.err)
+		params->utils->prop_set(params->propctx, "*authPassword", buf_cstr(&keys), -1);
+	buf_wipe(&keys);
+	return SASL_OK;
+}
+
+static int auxprop_init(const sasl_utils_t *utils, int max_version, int *version_out,
+	sasl_auxprop_plug_t **plug_out, const char *name)
+{
+	static char plug_name[] = "mansio";
+	static sasl_auxprop_plug_t plug = { .auxprop_lookup = serve_keys, .name = plug_name };
+
+	(void)utils;
+	(void)name;
+	if (max_version < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version_out = SASL_AUXPROP_PLUG_VERSION;
+	*plug_out = &plug;
+	return SASL_OK;
+}
+
+/* --- life of the library and of an exchange ------------------------------- */
+
+typedef int (*any_callback)(void);
+#define CALLBACK(id_, fn, ctx)                                                     \
+	(sasl_callback_t) { .id = (id_), .proc = (any_callback)(void (*)(void))(fn), \
+		.context = (ctx) }
+
+int sasl_setup(void)
+{
+	static sasl_callback_t callbacks[4];
+
+	callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, NULL);
+	callbacks[1] = CALLBACK(SASL_CB_VERIFYFILE, verify_file, NULL);
+	callbacks[2] = CALLBACK(SASL_CB_LOG, log_nothing, NULL);
+	callbacks[3] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
+	if (sasl_server_init(callbacks, "mansio") != SASL_OK)
+		return E_UNSUPPORTED;
+	return sasl_auxprop_add_plugin("mansio", auxprop_init) == SASL_OK ? 0 : E_UNSUPPORTED;
+}
+
+int sasl_service_set(struct sasl_service *s)
+{
+	char unknown[33];
+	int r;
+
+	rand_id(unknown, 32);
+	buf_reset(&s->dummy);
+	r = password_hash(str_of(unknown), s->cost, &s->dummy);
+	OPENSSL_cleanse(unknown, sizeof(unknown));
+	if (r == 0)
+		service = s;
+	return r;
+}
+
+static void set_up(struct sasl_exchange *x)
+{
+	sasl_security_properties_t props = { 0 };
+	sasl_ssf_t ssf = (sasl_ssf_t)x->start.tls_bits;
+
+	/* no security layer of SASL itself: TLS is below */
+	sasl_setprop(x->conn, SASL_SEC_PROPS, &props);
+	sasl_setprop(x->conn, SASL_SSF_EXTERNAL, &ssf);
+}
+
+struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
+{
+	struct sasl_exchange *x = mem_alloc(1, sizeof(*x));
+	struct sasl_start *s = &x->start;
+
+	arena_init(&x->a);
+	*s = *start;
+	s->service = arena_str(&x->a, start->service);
+	s->mech = arena_str(&x->a, start->mech);
+	s->session = arena_str(&x->a, start->session);
+	s->cb_exporter = arena_str(&x->a, start->cb_exporter);
+	s->cb_end_point = arena_str(&x->a, start->cb_end_point);
+	s->initial = STR_NONE;
+	x->scram = str_starts(s->mech, "SCRAM-");
+	x->plus = str_ends(s->mech, "-PLUS");
+	x->user = STR("");
+	x->callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, x);
+	x->callbacks[1] = CALLBACK(SASL_CB_LOG, log_nothing, x);
+	x->callbacks[2] = CALLBACK(SASL_CB_CANON_USER, canonical, x);
+	x->callbacks[3] = CALLBACK(SASL_CB_SERVER_USERDB_CHECKPASS, check_password, x);
+	x->callbacks[4] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
+	if (sasl_server_new("mansio", "localhost", NULL, NULL, NULL, x->callbacks,
+		    SASL_SUCCESS_DATA, &x->conn) == SASL_OK)
+		set_up(x);
+	else
+		x->conn = NULL;
+	return x;
+}
+
+void sasl_exchange_free(struct sasl_exchange *x)
+{
+	if (!x)
+		return;
+	if (x->conn)
+		sasl_dispose(&x->conn);
+	arena_done(&x->a);
+	free(x);
+}
+
+/* Tells the library the one binding that this connection is checked against. */
+static bool set_binding(struct sasl_exchange *x, struct str name)
+{
+	struct str data = STR("");
+
+	if (str_eqc(name, "tls-exporter"))
+		data = x->start.cb_exporter;
+	else if (str_eqc(name, "tls-server-end-point"))
+		data = x->start.cb_end_point;
+	if (data.n == 0)
+		return false;
+	x->binding_name = arena_cstr(&x->a, name);
+	x->binding = (sasl_channel_binding_t){ .name = x->binding_name, .critical = 0,
+		.len = data.n, .data = (const unsigned char *)data.p };
+	return sasl_setprop(x->conn, SASL_CHANNEL_BINDING, &x->binding) == SASL_OK;
+}
+
+/* RFC 5802 6: the flag must fit the mechanism and what was offered. */
+static const char *check_gs2(struct sasl_exchange *x, struct str data)
+{
+	struct cur c = cur_of(data);
+	struct gs2 gs2;
+
+	if (gs2_parse(&c, &gs2) < 0)
+		return "malformed GS2 header";
+	switch (gs2.flag) {
+	case GS2_USED:
+		if (!x->plus)
+			return "channel binding with a mechanism that has none";
+		return set_binding(x, gs2.binding) ? NULL : "channel binding not available";
+	case GS2_UNUSED:
+		if (x->plus)
+			return "-PLUS without channel binding";
+		if (service->scram && x->start.cb_exporter.n + x->start.cb_end_point.n > 0)
+			return "downgrade: client believes that there is no -PLUS";
+		return NULL;
+	case GS2_NONE:
+		return x->plus ? "-PLUS without channel binding" : NULL;
+	}
+	return "malformed GS2 header";
+}
+
+/* The library wants some binding at the start of -PLUS; the GS2 header, which
+ * may come a step later, picks the real one. */
+static const char *prepare(struct sasl_exchange *x, struct str data)
+{
+	if (!x->scram)
+		return NULL;
+	if (x->plus && !x->binding_name && !set_binding(x, STR("tls-exporter")) &&
+	    !set_binding(x, STR("tls-server-end-point")))
+		return "channel binding not available";
+	/* the client's first message is the first that is not empty (RFC 4422 3.3) */
+	if (x->steps == 1 ? data.n > 0 : x->steps == 2 && x->user.n == 0)
+		return check_gs2(x, data);
+	return NULL;
+}
+
+static int library_step(struct sasl_exchange *x, struct str data, const char **p, unsigned *n)
+{
+	if (!x->started) {
+		x->started = true;
+		/* an empty initial response of SCRAM cannot be told from none */
+		return sasl_server_start(x->conn, arena_cstr(&x->a, x->start.mech), data.p,
+			(unsigned)data.n, p, n);
+	}
+	return sasl_server_step(x->conn, data.n ? data.p : "", (unsigned)data.n, p, n);
+}
+
+/* The library is done: is it really the account that was verified? */
+static void finish(struct sasl_exchange *x, struct sasl_outcome *out)
+{
+	const void *user = NULL;
+	struct str name;
+
+	out->result = SASL_BAD;
+	if (!x->verified || !x->found || !x->account.active || !x->account.domain_active) {
+		out->why = "bad credentials";
+		return;
+	}
+	name = address_name(x->account.local, x->account.domain, &x->a);
+	if (sasl_getprop(x->conn, SASL_USERNAME, &user) != SASL_OK || !user ||
+	    !str_eqc(name, user)) {
+		out->why = "may not act for another account";
+		return;
+	}
+	out->result = SASL_GOOD;
+	out->user = name;
+	out->why = "";
+}
+
+static const char *failure_text(int code)
+{
+	switch (code) {
+	case SASL_BADPROT:
+		return "malformed or bad credentials";
+	case SASL_NOAUTHZ:
+		return "may not act for another account";
+	case SASL_NOMECH:
+		return "mechanism not available";
+	case SASL_BADBINDING:
+		return "channel binding does not fit";
+	default:
+		return "bad credentials";
+	}
+}
+
+void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
+{
+	const char *p = NULL, *why;
+	unsigned n = 0;
+	int code;
+
+	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user };
+	if (!x->conn) {
+		out->result = SASL_DOWN;
+		out->why = "SASL library failed";
+		return;
+	}
+	x->steps++;
+	why = x->steps > MAX_STEPS ? "too many steps" : prepare(x, data);
+	if (why) {
+		out->why = why;
+		return;
+	}
+	current = x;
+	code = library_step(x, data, &p, &n);
+	current = NULL;
+	out->user = x->user;
+	out->upgraded = x->upgraded;
+	if (x->down) {
+		out->result = SASL_DOWN;
+		out->why = "directory does not answer";
+	} else if (code == SASL_CONTINUE) {
+		out->result = SASL_CONTINUES;
+		out->data = str_make(p ? p : "", p ? n : 0);
+	} else if (code == SASL_OK) {
+		finish(x, out);
+		if (out->result == SASL_GOOD && p && n > 0)
+			out->data = str_make(p, n);
+	} else {
+		out->why = failure_text(code);
+	}
+}

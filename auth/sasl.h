@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
+ * login attempt; it blocks while it looks up and hashes. No configuration
+ * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded.
+ */
+#ifndef MANSIO_AUTH_SASL_H
+#define MANSIO_AUTH_SASL_H
+
+#include "auth/frame.h"
+#include "auth/resolve.h"
+
+/* Loads the library and its plug-ins: before the sandbox, once, before forks. */
+int sasl_setup(void);
+
+/* What the exchanges of this process work with. */
+struct sasl_service {
+	struct resolver resolver;
+	unsigned cost, iterations; /* of hashes and keys that are made now */
+	bool scram; /* offered: a client that says "y" lies or was lied to */
+	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
+	unsigned char secret[DIRECTORY_SECRET];
+};
+/* Takes the settings; s must outlive all exchanges. 0 or negative. */
+int sasl_service_set(struct sasl_service *s);
+
+enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN };
+struct sasl_outcome {
+	enum sasl_result result;
+	struct str data; /* p NULL: none; lives until the next call */
+	struct str user; /* the name that was tried, normal form if it has one; empty: none yet */
+	const char *why; /* for the log, static */
+	bool upgraded; /* new hash or keys were stored */
+};
+
+struct sasl_exchange;
+struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start);
+/* Client data; p NULL: no initial response. After anything but SASL_CONTINUES
+ * only sasl_exchange_free may follow. */
+void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
+void sasl_exchange_free(struct sasl_exchange *x);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * verbs.h: the verbs of the `mansio` command that change or show the
+ * directory: domain, user, alias (docs/PROCESSES.md). They run in a worker,
+ * one at a time, and answer on the command's own connection.
+ *
+ * Exit codes are sysexits': 64 wrong usage, 65 a value that cannot be, 67 no
+ * such thing, 73 exists or is not empty, 75 try again.
+ */
+#ifndef MANSIO_AUTH_VERBS_H
+#define MANSIO_AUTH_VERBS_H
+
+#include "auth/resolve.h"
+
+/* One verb at work. Functions of verbs use the helpers below and return; the
+ * first verb_fail wins. */
+struct verb {
+	const struct ipc_msg *m; /* arguments */
+	struct directory *d;
+	unsigned cost, iterations; /* of new passwords */
+	int reply; /* -1: nobody listens; does not block */
+	int64_t waited_ms; /* for the reader of the answer */
+	struct arena a;
+	int code; /* 0: good */
+	char *error;
+	bool changed; /* the directory is not what it was */
+};
+
+/* Runs the verb that m names and sends the answer. true: something changed. */
+bool verb_run(struct directory *d, unsigned cost, unsigned iterations, const struct ipc_msg *m,
+	int reply);
+
+/* Ends the verb with a code and one sentence. Returns -1. */
+int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);
+/* The sentence for a directory error about `what`. Returns -1. */
+int verb_error(struct verb *v, int err, const char *what, struct str name);
+void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result row */
+
+/* Arguments: 0, or -1 after verb_fail. */
+int verb_domain(struct verb *v, struct str *out); /* domain=, normal form */
+int verb_address(struct verb *v, struct str *local_out, struct str *domain_out); /* address= */
+int verb_bool(struct verb *v, const char *name, bool *io); /* yes no; absent: unchanged */
+int verb_size(struct verb *v, const char *name, uint64_t *io); /* 500M; 0 or none: none */
+
+void verb_domain_add(struct verb *v);
+void verb_domain_list(struct verb *v);
+void verb_domain_show(struct verb *v);
+void verb_domain_change(struct verb *v);
+void verb_domain_remove(struct verb *v);
+void verb_user_add(struct verb *v);
+void verb_user_list(struct verb *v);
+void verb_user_show(struct verb *v);
+void verb_user_change(struct verb *v);
+void verb_user_remove(struct verb *v);
+void verb_user_password(struct verb *v);
+void verb_alias_add(struct verb *v);
+void verb_alias_list(struct verb *v);
+void verb_alias_show(struct verb *v);
+void verb_alias_change(struct verb *v);
+void verb_alias_remove(struct verb *v);
+
+#endif

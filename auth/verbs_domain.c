@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * verbs_domain.c: mansio domain add|list|show|change|remove.
+ */
+#include <sysexits.h>
+
+#include "auth/verbs.h"
+
+static bool row(const struct directory_domain *dom, void *arg)
+{
+	struct verb *v = arg;
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "domain", dom->name);
+	ipc_setc(&m, "active", dom->active ? "yes" : "no");
+	ipc_set_u64(&m, "users", dom->accounts);
+	ipc_set_u64(&m, "aliases", dom->aliases);
+	ipc_set(&m, "catchall", dom->catchall);
+	verb_row(v, &m);
+	return true;
+}
+
+/* active=, catchall= (empty: none); absent ones stay. */
+static int arguments(struct verb *v, struct directory_domain *dom)
+{
+	struct str given = ipc_get(v->m, "catchall"), local, domain;
+
+	if (verb_bool(v, "active", &dom->active) < 0)
+		return -1;
+	if (given.p && given.n == 0) {
+		dom->catchall = STR("");
+	} else if (given.p) {
+		if (address_read(given, &v->a, &local, &domain) < 0)
+			return verb_fail(v, EX_DATAERR, "catchall: '%.*s' is not an address",
+				STRF(given));
+		dom->catchall = address_name(local, domain, &v->a);
+	}
+	return 0;
+}
+
+static void put(struct verb *v, struct directory_domain *dom, bool is_new)
+{
+	int r;
+
+	if (arguments(v, dom) < 0)
+		return;
+	r = v->d->ops->domain_put ? v->d->ops->domain_put(v->d, dom, is_new) : E_UNSUPPORTED;
+	if (r < 0)
+		verb_error(v, r, "domain", dom->name);
+	else
+		v->changed = true;
+}
+
+void verb_domain_add(struct verb *v)
+{
+	struct directory_domain dom = { .active = true, .catchall = STR("") };
+
+	if (verb_domain(v, &dom.name) == 0)
+		put(v, &dom, true);
+}
+
+static int find(struct verb *v, struct directory_domain *out)
+{
+	struct str name;
+	int r;
+
+	if (verb_domain(v, &name) < 0)
+		return -1;
+	r = v->d->ops->domain(v->d, name, &v->a, out);
+	return r < 0 ? verb_error(v, r, "domain", name) : 0;
+}
+
+void verb_domain_change(struct verb *v)
+{
+	struct directory_domain dom;
+
+	if (find(v, &dom) == 0)
+		put(v, &dom, false);
+}
+
+void verb_domain_show(struct verb *v)
+{
+	struct directory_domain dom;
+
+	if (find(v, &dom) == 0)
+		row(&dom, v);
+}
+
+void verb_domain_list(struct verb *v)
+{
+	int r = v->d->ops->domains ? v->d->ops->domains(v->d, row, v) : E_UNSUPPORTED;
+
+	if (r < 0)
+		verb_error(v, r, "domain", STR(""));
+}
+
+void verb_domain_remove(struct verb *v)
+{
+	struct directory_domain dom;
+	int r;
+
+	if (find(v, &dom) < 0)
+		return;
+	r = v->d->ops->domain_remove ? v->d->ops->domain_remove(v->d, dom.name) : E_UNSUPPORTED;
+	if (r == E_EXISTS)
+		verb_fail(v, EX_CANTCREAT, "domain %.*s still has users or aliases: remove them first",
+			STRF(dom.name));
+	else if (r < 0)
+		verb_error(v, r, "domain", dom.name);
+	else
+		v->changed = true;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * worker.c: see worker.h.
+ *
+ * The parent loads the SASL library and its plug-ins once, so that a worker is
+ * a fork and needs no file but the database. A worker that cannot go on (its
+ * database fails, authd closed the link) exits; authd asks for another.
+ */
+#include "auth/worker.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "auth/frame.h"
+#include "auth/sasl.h"
+#include "auth/verbs.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/sandbox.h"
+#include "conf/conf.h"
+#include "net/ipc.h"
+
+#define EXCHANGES 4096 /* authd keeps to fewer */
+
+struct worker {
+	int link;
+	struct conf *conf;
+	struct sasl_service service;
+	struct {
+		uint64_t id;
+		struct sasl_exchange *x;
+	} slot[EXCHANGES];
+};
+
+static const char *result_word(enum auth_result r)
+{
+	switch (r) {
+	case AUTH_OK:
+		return "ok";
+	case AUTH_UNKNOWN:
+		return "unknown";
+	case AUTH_NODOMAIN:
+		return "nodomain";
+	case AUTH_INACTIVE:
+		return "inactive";
+	case AUTH_DENIED:
+		return "denied";
+	case AUTH_TEMP:
+		break;
+	}
+	return "temp";
+}
+
+static void settings_use(struct worker *w)
+{
+	struct sasl_service *s = &w->service;
+
+	s->resolver.separator = w->conf->auth_detail_separator.n ?
+					w->conf->auth_detail_separator.p[0] : '\0';
+	s->resolver.default_quota = w->conf->mail_default_quota;
+	s->cost = (unsigned)w->conf->auth_yescrypt_cost;
+	s->iterations = (unsigned)w->conf->auth_scram_iterations;
+}
+
+static int settings_read(struct worker *w, struct str text)
+{
+	struct conf *c;
+	int r = conf_parse(text, "settings", NULL, &c);
+
+	if (r < 0)
+		return r;
+	conf_free(w->conf);
+	w->conf = c;
+	settings_use(w);
+	return sasl_service_set(&w->service);
+}
+
+static void answer_account(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	struct directory_account acc;
+	int r = resolve_account(&w->service.resolver, ipc_get(q, "address"), a, &acc);
+	bool active;
+
+	if (r < 0) {
+		ipc_setc(out, "result", result_word(r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+		return;
+	}
+	active = acc.active && acc.domain_active;
+	ipc_setc(out, "result", result_word(active ? AUTH_OK : AUTH_INACTIVE));
+	ipc_set_u64(out, "account", acc.id);
+	ipc_set(out, "user", address_name(acc.local, acc.domain, a));
+	ipc_set(out, "local", acc.local);
+	ipc_set(out, "domain", acc.domain);
+	ipc_set(out, "name", acc.name);
+	ipc_set(out, "roles", acc.roles);
+	ipc_set_u64(out, "quota_bytes", resolve_quota(&w->service.resolver, &acc));
+	ipc_set_u64(out, "quota_messages", acc.quota_messages);
+}
+
+static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	struct auth_rcpt v = { .result = AUTH_TEMP };
+	size_t i;
+
+	/* a failure leaves "temp", and nothing else, in v */
+	(void)resolve_rcpt(&w->service.resolver, ipc_get(q, "address"), a, &v);
+	ipc_setc(out, "result", result_word(v.result));
+	ipc_set_u64(out, "targets", v.ntargets);
+	ipc_set_u64(out, "outsiders", v.noutside);
+	for (i = 0; i < v.ntargets; i++) {
+		ipc_set(out, "target", v.target[i].account);
+		ipc_set(out, "detail", v.target[i].detail);
+		ipc_set_u64(out, "quota_bytes", v.target[i].quota_bytes);
+		ipc_set_u64(out, "quota_messages", v.target[i].quota_messages);
+	}
+	for (i = 0; i < v.noutside; i++)
+		ipc_set(out, "outside", v.outside[i]);
+}
+
+static void answer_sender(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	enum auth_result result = AUTH_TEMP;
+
+	(void)resolve_sender(&w->service.resolver, ipc_get(q, "user"), ipc_get(q, "address"), a,
+		&result);
+	ipc_setc(out, "result", result_word(result));
+}
+
+static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	bool complete;
+	int r = d->ops->scram_complete(d, &complete);
+
+	(void)q;
+	(void)a;
+	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_set_bool(out, "scram", r == 0 && complete);
+}
+
+static void answer_settings(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	int r = settings_read(w, ipc_get(q, "settings"));
+
+	(void)a;
+	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+}
+
+static size_t slot_find(const struct worker *w, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < EXCHANGES; i++)
+		if (w->slot[i].id == id)
+			return i;
+	return EXCHANGES;
+}
+
+static void slot_clear(struct worker *w, size_t i)
+{
+	sasl_exchange_free(w->slot[i].x);
+	w->slot[i].x = NULL;
+	w->slot[i].id = 0;
+}
+
+/* One step of the exchange in a slot; a finished one gives its place back. */
+static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_msg *out)
+{
+	static const char *const word[] = { [SASL_CONTINUES] = "continue", [SASL_GOOD] = "ok",
+		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable" };
+	struct sasl_outcome o;
+
+	sasl_exchange_step(w->slot[i].x, data, &o);
+	ipc_setc(out, "result", word[o.result]);
+	if (o.data.p)
+		ipc_set(out, "data", o.data);
+	ipc_set(out, "user", o.user);
+	ipc_setc(out, "why", o.why);
+	ipc_set_bool(out, "changed", o.upgraded);
+	if (o.result != SASL_CONTINUES)
+		slot_clear(w, i);
+}
+
+static void answer_start(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
+{
+	struct sasl_start start;
+	size_t i = slot_find(w, 0);
+
+	if (i == EXCHANGES || sasl_start_parse(q, IPC_MAX, &start) < 0 || start.id == 0) {
+		ipc_setc(out, "result", "unavailable");
+		return;
+	}
+	w->service.scram = ipc_get_bool(q, "scram");
+	w->slot[i].id = start.id;
+	w->slot[i].x = sasl_exchange_new(&start);
+	answer_step(w, i, start.initial, out);
+}
+
+static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
+{
+	struct sasl_step step;
+	size_t i = EXCHANGES;
+
+	if (ipc_is(q, "sasl-start")) {
+		answer_start(w, q, out);
+		return;
+	}
+	if (sasl_step_parse(q, IPC_MAX, &step) == 0 && step.id > 0)
+		i = slot_find(w, step.id);
+	if (i == EXCHANGES)
+		ipc_setc(out, "result", "unavailable");
+	else
+		answer_step(w, i, step.data, out);
+}
+
+static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
+{
+	int reply = ipc_take_fd(q, "reply");
+	bool changed;
+
+	if (reply >= 0)
+		fd_nonblock(reply, true);
+	changed = verb_run(w->service.resolver.d, w->service.cost, w->service.iterations, q, reply);
+	fd_close(&reply);
+	ipc_setc(out, "result", "ok");
+	ipc_set_bool(out, "changed", changed);
+}
+
+static const struct {
+	const char *verb;
+	void (*answer)(struct worker *w, const struct ipc_msg *q, struct arena *a,
+		struct ipc_msg *out);
+} lookups[] = {
+	{ "account", answer_account },
+	{ "rcpt", answer_rcpt },
+	{ "sender", answer_sender },
+	{ "offer", answer_offer },
+	{ "settings", answer_settings },
+};
+
+static void answer_lookup(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
+{
+	struct arena a;
+	size_t i;
+
+	arena_init(&a);
+	for (i = 0; i < ARRAY_LEN(lookups); i++)
+		if (ipc_is(q, lookups[i].verb))
+			break;
+	if (i < ARRAY_LEN(lookups))
+		lookups[i].answer(w, q, &a, out);
+	else
+		ipc_setc(out, "result", "temp");
+	arena_done(&a);
+}
+
+/* One question; every verb but sasl-abort gets one answer. */
+static int serve(struct worker *w, struct ipc_msg *q)
+{
+	bool sasl = str_starts(q->verb, "sasl-");
+	struct ipc_msg out;
+	uint64_t id;
+	size_t i;
+	int r;
+
+	if (ipc_is(q, "sasl-abort")) {
+		if (ipc_get_u64(q, "id", UINT64_MAX, &id) == 0 && id > 0 &&
+		    (i = slot_find(w, id)) < EXCHANGES)
+			slot_clear(w, i);
+		return 0;
+	}
+	ipc_init(&out, sasl ? "sasl" : "answer");
+	if (sasl)
+		answer_sasl(w, q, &out);
+	else if (ipc_is(q, "control"))
+		answer_control(w, q, &out);
+	else
+		answer_lookup(w, q, &out);
+	if (out.err) {
+		/* too large for one message: the question gets an answer all the same */
+		ipc_done(&out);
+		ipc_init(&out, sasl ? "sasl" : "answer");
+		ipc_setc(&out, "result", sasl ? "unavailable" : "temp");
+	}
+	r = ipc_send(w->link, &out);
+	if (r == E_LIMIT) {
+		ipc_done(&out);
+		ipc_init(&out, sasl ? "sasl" : "answer");
+		ipc_setc(&out, "result", sasl ? "unavailable" : "temp");
+		r = ipc_send(w->link, &out);
+	}
+	ipc_done(&out);
+	return r;
+}
+
+static void lock_in(int dir)
+{
+	struct sandbox_rule rules[16];
+	size_t n;
+
+	rules[0] = (struct sandbox_rule){ dir, SANDBOX_READ | SANDBOX_WRITE };
+	n = 1 + sandbox_system_rules(rules + 1, ARRAY_LEN(rules) - 1);
+	if (sandbox_enter(SANDBOX_AUTH_WORKER, rules, n, NULL) < 0) {
+		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
+		_exit(71);
+	}
+}
+
+static NORETURN void worker_run(int link, struct str settings, int dir)
+{
+	struct worker *w = mem_alloc(1, sizeof(*w));
+	struct ipc_msg m;
+	int r;
+
+	proc_title("worker");
+	w->link = link;
+	buf_init(&w->service.dummy, 1024);
+	r = directory_sqlite_open(&w->service.resolver.d);
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
+		_exit(75);
+	}
+	r = w->service.resolver.d->ops->secret(w->service.resolver.d, w->service.secret);
+	lock_in(dir);
+	if (r == 0)
+		r = settings_read(w, settings);
+	while (r == 0) {
+		r = ipc_recv(link, &m);
+		if (r == 0)
+			r = serve(w, &m);
+		ipc_done(&m);
+		if (r == -EINTR)
+			r = 0;
+	}
+	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);
+}
+
+static void parent_loop(int link, int dir)
+{
+	struct ipc_msg m;
+	int worker, r;
+
+	for (;;) {
+		r = ipc_recv(link, &m);
+		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
+		if (worker >= 0 && proc_fork(true) == 0) {
+			close(link);
+			worker_run(worker, ipc_get(&m, "settings"), dir);
+		}
+		fd_close(&worker);
+		ipc_done(&m);
+		if (r < 0 && r != -EINTR)
+			_exit(0);
+	}
+}
+
+int workers_start(int dir, const int *shut, size_t nshut)
+{
+	int pair[2], r;
+	size_t i;
+	pid_t pid;
+
+	r = ipc_pair(pair);
+	if (r < 0)
+		return r;
+	pid = proc_fork(true);
+	if (pid != 0) {
+		close(pair[1]);
+		if (pid < 0)
+			close(pair[0]);
+		return pid < 0 ? (int)pid : pair[0];
+	}
+	close(pair[0]);
+	for (i = 0; i < nshut; i++)
+		close(shut[i]);
+	proc_title("workers");
+	signal(SIGCHLD, SIG_IGN);
+	if (fchdir(dir) < 0 || sasl_setup() < 0) {
+		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
+		_exit(71);
+	}
+	r = sandbox_prepare(SANDBOX_AUTH_WORKER);
+	if (r == 0)
+		r = sandbox_enter(SANDBOX_ZYGOTE, NULL, 0, NULL);
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
+		_exit(71);
+	}
+	parent_loop(pair[1], dir);
+	_exit(0);
+}
