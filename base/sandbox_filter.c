@@ -139,7 +139,7 @@ static const struct check {
 
 /* Options of SOL_SOCKET that anybody may set on what he has. */
 static const int socket_options[] = { SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF, SO_SNDTIMEO,
-	SO_RCVTIMEO, SO_REUSEADDR, SO_OOBINLINE };
+	SO_RCVTIMEO, SO_RCVLOWAT, SO_REUSEADDR, SO_OOBINLINE };
 
 static const struct {
 	unsigned profiles;

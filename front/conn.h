@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conn.h: one client's connection, from accept to its end.
+ *
+ *            accept
+ *              v
+ *   PROXY -> START -> HANDSHAKE <------ STARTTLS (reply is being flushed)
+ *              v          v                ^
+ *            DELAY --->  TALK -------------+
+ *                        ^ ^ |
+ *               AUTHD <--+ | +--> OFFERED -> ROOM     a room has it
+ *                          +---------<---------+      hand-back
+ *   any -> CLOSING (flush) -> LINGER (client's last bytes) -> DEAD
+ *
+ * conn_move is the only function that changes the state, by one table of
+ * legal moves. conn_close ends a connection at once from any state; the
+ * memory lives until the event loop's next turn, so callers up the stack may
+ * still look at c->state. Invariants:
+ *   1. No byte is read from a client while its replies wait (back-pressure),
+ *      while authd thinks, or while a room has the session.
+ *   2. Buffers exist only while they hold something: a sleeper keeps none.
+ *   3. A TLS close ends the connection, whatever the state (C04).
+ */
+#ifndef MANSIO_FRONT_CONN_H
+#define MANSIO_FRONT_CONN_H
+
+#include "base/clock.h"
+#include "front/front.h"
+#include "front/parse.h"
+#include "net/handover.h"
+
+enum conn_state {
+	CONN_START, CONN_PROXY, CONN_HANDSHAKE, CONN_DELAY, CONN_TALK, CONN_STARTTLS, CONN_AUTHD,
+	CONN_OFFERED, CONN_ROOM, CONN_CLOSING, CONN_LINGER, CONN_DEAD, CONN_NSTATES
+};
+
+/* Why the door says goodbye; each dialogue has its words. */
+enum bye {
+	BYE_BUSY, BYE_ADDRESS, BYE_NETWORK, BYE_TIMEOUT, BYE_NO_ROOM, BYE_STOP, BYE_KICK, BYE_ERRORS,
+	BYE_FAILURES, BYE_TOO_LONG, BYE_MALFORMED, BYE_NREASONS
+};
+
+enum sasl_result {
+	SASL_OK, SASL_FAIL, SASL_UNAVAILABLE, SASL_LIMIT, /* authd's */
+	SASL_ABORTED, /* client sent "*" */
+	SASL_SYNTAX, /* not base64 */
+};
+
+/* What a protocol says before login; one row of functions each. */
+struct dialogue {
+	void (*greet)(struct conn *c);
+	/* Takes one command out of c->in: 1 done, 0 more bytes are needed. */
+	int (*step)(struct conn *c);
+	void (*challenge)(struct conn *c, struct str base64);
+	void (*result)(struct conn *c, enum sasl_result r);
+	void (*fields)(struct conn *c, struct handover *h); /* what the room must know */
+	void (*forget)(struct conn *c); /* all that was said: after STARTTLS, at the end */
+	/* Text of a goodbye, without CRLF; also used before a conn exists. */
+	const char *bye[BYE_NREASONS];
+};
+extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue;
+
+/* The room's side of a session; exists from hand-over to its end. */
+struct room_side {
+	int pair, lease; /* pair: -1 if the room has the socket itself */
+	struct event ev_pair, ev_lease;
+	short pair_mask;
+	struct buf to_room, to_client; /* what did not go at once */
+	bool client_eof, room_eof, shut;
+	bool client_write; /* a TLS read must write first */
+};
+
+struct conn {
+	struct conn *next, *prev;
+	struct front *front;
+	const struct service *service;
+	enum conn_state state;
+	int fd; /* -1 while a room has the socket itself */
+	struct event ev, timer;
+	short mask; /* what ev waits for */
+	struct tls *tls;
+	bool tls_write; /* TLS must write before it can go on */
+	struct addr peer, local;
+	char id[13];
+	bool in_total, in_address, in_user; /* counted there */
+	bool eof;
+	bool offer; /* see conn_offer */
+	struct buf in, out;
+	size_t in_pos; /* consumed */
+	size_t scanned; /* of the unconsumed bytes: searched for a line end */
+	uint64_t bytes_in, bytes_out, lingered;
+	int64_t since; /* clock_unix */
+	deadline login_by; /* IMAP, POP3: until logged in */
+	uint32_t errors, failures;
+	const char *reason; /* of the close, static text */
+	enum bye kicked; /* goodbye to say when the room gives up; BYE_NREASONS: none */
+	/* login */
+	uint64_t sasl; /* exchange at authd, 0: none */
+	bool sasl_turn; /* the next line is the client's answer */
+	bool sasl_final; /* success told with data: an empty answer ends it */
+	char *mech, *user, *ticket, *state_text;
+	struct room_side *room;
+	union {
+		struct {
+			char *helo;
+			bool esmtp;
+			uint64_t skip; /* bytes of a refused BDAT still to come */
+		} smtp;
+		struct {
+			char *tag, *id_params;
+			size_t scan; /* of the command at hand, see imap_scan */
+			unsigned literals;
+		} imap;
+		struct {
+			char *user;
+		} pop3;
+	} u;
+};
+
+/* An accepted socket (non-blocking). Takes it. */
+void conn_new(struct front *f, const struct service *service, int fd, const struct addr *peer,
+	const struct addr *local, bool proxied);
+void conn_move(struct conn *c, enum conn_state to);
+/* Goes on with what is in the buffers; call after every change. */
+void conn_run(struct conn *c);
+void conn_watch(struct conn *c); /* events as the state wants them */
+void conn_event(evutil_socket_t fd, short what, void *arg); /* of the client's socket */
+void conn_more(struct conn *c); /* goes on in the loop's next turn */
+/* To the room, with all that is unread, as soon as the replies are flushed. */
+void conn_offer(struct conn *c);
+void conn_deadline(struct conn *c, int64_t ms);
+
+/* Replies are collected; conn_run flushes. Only printable text of our own. */
+void conn_say(struct conn *c, const char *fmt, ...) PRINTF(2, 3); /* adds CRLF */
+/* Flush, then end. reason is static text for the log. */
+void conn_finish(struct conn *c, const char *reason);
+void conn_bye(struct conn *c, enum bye why);
+void conn_close(struct conn *c, const char *reason);
+void conn_reap(struct front *f);
+
+/* One line of c->in without CRLF, consumed; it stays valid until the next read.
+ * 1; 0: more bytes needed; E_LIMIT: longer than max; E_SYNTAX: bare CR or LF, NUL. */
+int conn_line(struct conn *c, size_t max, struct str *out);
+struct str conn_unread(const struct conn *c);
+void conn_consume(struct conn *c, size_t n);
+/* A bad command: counts; true if that was one too many (goodbye said). */
+bool conn_error(struct conn *c);
+/* 220/OK was said: flush, handshake. false: closed (bytes behind it, C05). */
+bool conn_starttls(struct conn *c);
+bool conn_can_starttls(const struct conn *c);
+/* Logins are allowed here: TLS, or the try-out setting. */
+bool conn_may_login(const struct conn *c);
+const char *conn_mechs(const struct conn *c); /* to offer, "" none */
+bool conn_has_mech(const struct conn *c, struct str mech);
+void conn_set(char **field, struct str value); /* copy, old one wiped; empty: NULL */
+/* Wire: > 0, 0 would block, negative gone (c->eof at a clean end). */
+ssize_t conn_read(struct conn *c, void *p, size_t n);
+ssize_t conn_write(struct conn *c, const void *p, size_t n);
+void conn_trace_login(struct conn *c, bool ok, const char *why);
+
+/* sasl.c: exchanges with authd. initial.p NULL: none was given. */
+void sasl_start(struct conn *c, struct str mech, struct str initial);
+void sasl_plain(struct conn *c, struct str user, struct str password);
+int sasl_step(struct conn *c); /* the client's answer line: as dialogue.step */
+void sasl_abort(struct conn *c); /* connection ends or waits too long */
+void sasl_message(struct front *f, struct ipc_msg *m);
+void sasl_link_lost(struct front *f);
+bool sasl_login_done(struct conn *c); /* counts the account; false: too many sessions */
+
+/* handover.c. Without a room it says goodbye itself. */
+void handover_offer(struct conn *c);
+void handover_message(struct front *f, const char *room, struct ipc_msg *m);
+void handover_timeout(struct conn *c);
+void handover_client(struct conn *c, short what); /* client event while pumped */
+void handover_end(struct conn *c, enum bye why); /* kick, stop */
+void handover_free(struct conn *c);
+
+#endif

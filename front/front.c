@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * front.c: the door's main: start, sandbox, event loop, reload, stop.
+ *
+ * Order: settings and descriptors from master, TLS contexts, listeners, then
+ * the sandbox, then "ready"; no stranger's byte is read before the sandbox.
+ * Everything happens in one event loop of raw libevent events. The epoll
+ * changelist is never switched on: a socket must be out of epoll when it is
+ * passed on (handover.c).
+ */
+#include "front/front.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/sandbox.h"
+#include "front/conn.h"
+#include "trace/trace.h"
+
+#define PEM_MAX (1024 * 1024)
+#define CERTIFICATES_MAX 32
+
+static struct front front;
+
+int64_t front_wait(const struct front *f, int64_t ms)
+{
+	size_t max = (size_t)f->conf->limit_connections;
+
+	if (f->limits.total <= max - max / 4)
+		return ms;
+	return MIN(ms, f->conf->limit_pressure_wait);
+}
+
+void front_status(struct front *f)
+{
+	struct timeval soon = { 1, 0 };
+
+	if (f->stopping && f->nconns == 0)
+		event_base_loopexit(f->base, NULL);
+	if (!event_pending(&f->ev_status, EV_TIMEOUT, NULL) && f->told != f->nconns)
+		event_add(&f->ev_status, &soon);
+}
+
+static void status_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd, (void)what;
+	f->told = f->nconns;
+	program_status(&f->program, f->nconns, NULL);
+}
+
+/* ---- certificates */
+
+/* From position 0, whatever an earlier reader of the same open file did. */
+static int read_pem(int fd, struct buf *out)
+{
+	struct stat st;
+	char *p;
+
+	if (fd < 0)
+		return E_NOTFOUND;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0 || st.st_size > PEM_MAX)
+		return E_LIMIT;
+	p = buf_room(out, (size_t)st.st_size);
+	if (!p || file_pread_all(fd, p, (size_t)st.st_size, 0) < 0)
+		return E_DAMAGED;
+	buf_grew(out, (size_t)st.st_size);
+	return 0;
+}
+
+/* cert.N or key.N of a message; its descriptor is closed. */
+static int take_pem(struct ipc_msg *m, const char *kind, size_t n, struct buf *out)
+{
+	char name[16];
+	int fd, r;
+
+	snprintf(name, sizeof name, "%s.%zu", kind, n);
+	fd = ipc_take_fd(m, name);
+	r = read_pem(fd, out);
+	fd_close(&fd);
+	return r;
+}
+
+static void load_certificates(struct front *f, struct ipc_msg *m)
+{
+	const struct conf_list *paths = &f->conf->tls_certificates;
+	struct buf chain[CERTIFICATES_MAX], key[CERTIFICATES_MAX];
+	struct tls_certificate cert[CERTIFICATES_MAX];
+	size_t i, n = MIN(paths->n, (size_t)CERTIFICATES_MAX);
+	struct tls_context *ctx = NULL;
+	const char *why = NULL;
+	int r = 0;
+
+	for (i = 0; i < n; i++) {
+		buf_init(&chain[i], PEM_MAX);
+		buf_init(&key[i], PEM_MAX);
+		if (r == 0) {
+			r = take_pem(m, "cert", i, &chain[i]);
+			if (r == 0)
+				r = take_pem(m, "key", i, &key[i]);
+			if (r < 0)
+				trace_event(TRACE_ERROR, "tls-certificate", NULL, "%.*s: %s",
+					STRF(paths->v[i]), err_text(r));
+		}
+		cert[i] = (struct tls_certificate){ buf_view(&chain[i]), buf_view(&key[i]), paths->v[i] };
+	}
+	if (r == 0) {
+		r = tls_context_new(cert, n, f->conf->tls_min_version == 1 ? "1.3" : "1.2", f->tls, &ctx, &why);
+		if (r < 0)
+			trace_event(TRACE_ERROR, "tls-certificate", NULL, "%s", why);
+	}
+	for (i = 0; i < n; i++) {
+		buf_done(&chain[i]);
+		buf_wipe(&key[i]);
+	}
+	if (r < 0 && n > 0)
+		return; /* a bad one never replaces a good one */
+	tls_context_free(f->tls); /* connections keep theirs until they end */
+	f->tls = ctx;
+}
+
+/* ---- master's wishes */
+
+static void on_peer(struct program *p, const char *name, int fd)
+{
+	if (strcmp(name, "traced") == 0)
+		trace_open(fd, "front");
+	else
+		links_set(p->data, name, fd);
+}
+
+static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
+{
+	struct front *f = p->data;
+
+	(void)old;
+	f->conf = p->conf;
+	load_certificates(f, m);
+	trace_event(TRACE_INFO, "reload", NULL, "settings and certificates");
+}
+
+static void on_control(struct program *p, struct ipc_msg *m)
+{
+	sessions_control(p->data, m);
+}
+
+static void stop_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd, (void)what;
+	event_base_loopexit(f->base, NULL);
+}
+
+/* No new connections; everybody is told; the rest ends with the grace time. */
+static void on_stop(struct program *p)
+{
+	struct front *f = p->data;
+	int64_t ms = f->conf->server_stop_grace;
+	struct timeval grace = { ms / 1000, ms % 1000 * 1000 };
+	struct conn *c, *next;
+
+	if (f->stopping)
+		return;
+	f->stopping = true;
+	listeners_close(f);
+	for (c = f->conns; c; c = next) {
+		next = c->next;
+		handover_end(c, BYE_STOP);
+	}
+	event_add(&f->ev_stop, &grace);
+	front_status(f);
+}
+
+static const struct program_ops ops = {
+	.peer = on_peer,
+	.reload = on_reload,
+	.control = on_control,
+	.stop = on_stop,
+};
+
+static void control_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd, (void)what;
+	program_dispatch(&f->program);
+	f->conf = f->program.conf;
+}
+
+static void reap_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	conn_reap(arg);
+}
+
+/* ---- main */
+
+static void set_hostname(struct front *f)
+{
+	static char name[256]; /* settings come and go, this name stays */
+
+	if (f->conf->server_hostname.n > 0)
+		snprintf(name, sizeof name, "%.*s", STRF(f->conf->server_hostname));
+	else if (gethostname(name, sizeof name - 1) < 0 || !name[0])
+		snprintf(name, sizeof name, "localhost");
+	f->hostname = name;
+}
+
+static void open_base(struct front *f)
+{
+	struct event_config *cfg = event_config_new();
+
+	if (cfg)
+		event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
+	f->base = cfg ? event_base_new_with_config(cfg) : NULL;
+	if (!f->base) {
+		fprintf(stderr, "mansio front: no event loop\n");
+		exit(1);
+	}
+	event_config_free(cfg);
+	event_assign(&f->ev_control, f->base, f->program.control, EV_READ | EV_PERSIST, control_event, f);
+	event_assign(&f->ev_reap, f->base, -1, 0, reap_event, f);
+	event_assign(&f->ev_status, f->base, -1, 0, status_event, f);
+	event_assign(&f->ev_stop, f->base, -1, 0, stop_event, f);
+}
+
+static void enter_sandbox(const struct front *f)
+{
+	bool landlock = false;
+
+	sandbox_log_only(f->conf->server_sandbox == 1);
+	if (sandbox_prepare(SANDBOX_FRONT) < 0 || sandbox_enter(SANDBOX_FRONT, NULL, 0, &landlock) < 0) {
+		fprintf(stderr, "mansio front: the kernel refuses the sandbox\n");
+		exit(1);
+	}
+	if (!landlock)
+		trace_event(TRACE_WARN, "sandbox", NULL, "no Landlock in this kernel");
+}
+
+int main(int argc, char **argv)
+{
+	struct front *f = &front;
+
+	program_start(&f->program, "front", &ops, argc, argv);
+	f->program.data = f;
+	f->conf = f->program.conf;
+	trace_open(-1, "front");
+	limits_init(&f->limits);
+	table_init(&f->by_id);
+	table_init(&f->by_sasl);
+	f->mechs_tls = mem_strdup("");
+	f->mechs_clear = mem_strdup("");
+	set_hostname(f);
+	open_base(f);
+	load_certificates(f, &f->program.start);
+	listeners_open(f);
+	enter_sandbox(f);
+	event_add(&f->ev_control, NULL);
+	program_ready(&f->program);
+	event_base_dispatch(f->base);
+	return 0;
+}

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * handover.c: a session leaves for a room and comes back (net/handover.h).
+ *
+ *   TALK or AUTHD --offer--> OFFERED --taken--> ROOM --hand-back--> TALK
+ *                               | no "taken" in time     | lease ends
+ *                               v                        v
+ *                            goodbye                    DEAD
+ *
+ * In clear the room gets the client's own socket: it leaves our event loop
+ * before it is sent (never the changelist of epoll: the file stays open in the
+ * room, and a late removal would fail), and our copy is closed at "taken".
+ * Under TLS the room gets one end of a pair and we pump, at most one scratch
+ * of bytes waiting on each way, in buffers that exist only while they wait.
+ * The lease tells each side of the other's end; what a room sent before it
+ * closed is read from its link first, so a hand-back is never taken for an end.
+ */
+#include "front/conn.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define COMMAND_PUMPED (16 * 1024) /* of what is unread; the rest follows in the pair */
+#define COMMAND_CLEAR (40 * 1024) /* all must fit: escaped at most threefold in IPC_MAX */
+#define PAIR_BUFFER (64 * 1024)
+#define BACK_MAX (512 * 1024) /* what can lie in a pair at a hand-back */
+#define ROUNDS 8 /* scratches in one go */
+#define LAST_WORD_MS 2000 /* for a room to say BYE */
+
+static void pair_event(evutil_socket_t fd, short what, void *arg);
+static void lease_event(evutil_socket_t fd, short what, void *arg);
+
+static struct str id_key(const struct conn *c)
+{
+	return str_make(c->id, sizeof c->id - 1);
+}
+
+void handover_free(struct conn *c)
+{
+	struct room_side *r = c->room;
+
+	if (!r)
+		return;
+	event_del(&c->ev);
+	c->mask = 0;
+	if (r->pair >= 0)
+		event_del(&r->ev_pair);
+	event_del(&r->ev_lease);
+	fd_close(&r->pair);
+	fd_close(&r->lease);
+	buf_wipe(&r->to_room);
+	buf_wipe(&r->to_client);
+	free(r);
+	c->room = NULL;
+}
+
+/* ---- offer */
+
+static void fill_fields(struct conn *c, struct str command, struct handover *h)
+{
+	memset(h, 0, sizeof *h);
+	h->id = id_key(c);
+	h->service = str_of(c->service->name);
+	h->peer = c->peer;
+	h->local = c->local;
+	h->ticket = str_of(c->ticket);
+	h->user = str_of(c->user);
+	if (c->tls) {
+		h->tls_version = str_of(tls_version(c->tls));
+		h->tls_cipher = str_of(tls_cipher(c->tls));
+		h->tls_sni = str_of(tls_sni(c->tls));
+		h->tls_bits = tls_bits(c->tls);
+		h->pumped = true;
+	}
+	h->command = command;
+	h->errors = c->errors;
+	h->state = str_of(c->state_text);
+	c->service->dialogue->fields(c, h);
+}
+
+/* The pairs. room_end_out[0] client end (pumped only), [1] lease end. */
+static int open_room_side(struct conn *c, int room_end_out[2])
+{
+	int pair[2] = { -1, -1 }, lease[2], size = PAIR_BUFFER;
+	struct room_side *r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lease) < 0)
+		return -errno;
+	if (c->tls && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		close(lease[0]);
+		close(lease[1]);
+		return -errno;
+	}
+	r = mem_alloc(1, sizeof *r);
+	r->lease = lease[0];
+	r->pair = pair[0];
+	buf_init(&r->to_room, BACK_MAX);
+	buf_init(&r->to_client, BACK_MAX);
+	if (r->pair >= 0)
+		setsockopt(r->pair, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	c->room = r;
+	event_assign(&r->ev_lease, c->front->base, r->lease, EV_READ, lease_event, c);
+	if (r->pair >= 0)
+		event_assign(&r->ev_pair, c->front->base, r->pair, EV_READ | EV_PERSIST, pair_event, c);
+	room_end_out[0] = pair[1];
+	room_end_out[1] = lease[1];
+	return 0;
+}
+
+static int send_offer(struct conn *c, struct link *l, struct str command, const int room_end[2])
+{
+	struct handover h;
+	struct ipc_msg m;
+	int r;
+
+	fill_fields(c, command, &h);
+	ipc_init(&m, "handover");
+	handover_print(&h, &m);
+	ipc_add_fd(&m, "client", c->tls ? room_end[0] : c->fd);
+	ipc_add_fd(&m, "lease", room_end[1]);
+	r = ipc_try_send(l->fd, &m);
+	ipc_done(&m);
+	return r;
+}
+
+static void no_room(struct conn *c, const char *why)
+{
+	trace_event(TRACE_ERROR, "no-room", c->id, "%s: %s", c->service->room, why);
+	handover_free(c);
+	conn_bye(c, BYE_NO_ROOM);
+}
+
+static void pump_watch(struct conn *c);
+
+static void trace_offer(const struct conn *c, const char *event)
+{
+	struct trace t;
+
+	trace_begin(&t, TRACE_DEBUG, event);
+	trace_s(&t, "s", c->id);
+	trace_s(&t, "room", c->service->room);
+	trace_s(&t, "way", c->tls ? "pumped" : "socket");
+	trace_end(&t);
+}
+
+void handover_offer(struct conn *c)
+{
+	struct link *l = links_current(c->front, c->service->room);
+	struct str command = conn_unread(c), rest = STR_NONE;
+	int room_end[2], r;
+
+	if (!l) {
+		no_room(c, "not there");
+		return;
+	}
+	if (c->tls) {
+		rest = str_from(command, COMMAND_PUMPED);
+		command = str_sub(command, 0, COMMAND_PUMPED);
+	} else if (command.n > COMMAND_CLEAR) {
+		no_room(c, "too many bytes sent ahead");
+		return;
+	}
+	r = open_room_side(c, room_end);
+	if (r < 0) {
+		no_room(c, err_text(r));
+		return;
+	}
+	if (!c->tls)
+		fd_nonblock(c->fd, false);
+	event_del(&c->ev); /* out of epoll before it is sent */
+	c->mask = 0;
+	r = send_offer(c, l, command, room_end);
+	fd_close(&room_end[0]);
+	fd_close(&room_end[1]);
+	if (r < 0) {
+		no_room(c, err_text(r));
+		return;
+	}
+	trace_offer(c, "handover");
+	conn_move(c, CONN_OFFERED);
+	conn_deadline(c, c->front->conf->limit_room_wait);
+	event_add(&c->room->ev_lease, NULL);
+	buf_str(&c->room->to_room, rest);
+	buf_wipe(&c->in);
+	c->in_pos = c->scanned = 0;
+	if (c->tls)
+		conn_more(c); /* TLS may hold bytes already */
+}
+
+/* ---- pump */
+
+/* The client is gone: the room reads what came, then the end. */
+static void client_gone(struct conn *c)
+{
+	struct room_side *r = c->room;
+
+	if (r->client_eof)
+		return;
+	r->client_eof = true;
+	buf_wipe(&r->to_client);
+	event_del(&c->ev);
+	c->mask = 0;
+}
+
+static ssize_t pair_send(struct room_side *r, const void *p, size_t n)
+{
+	ssize_t k = send(r->pair, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (k < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : E_CLOSED;
+	return k;
+}
+
+/* Client to room. */
+static void pump_in(struct conn *c)
+{
+	struct room_side *r = c->room;
+	char *scratch = c->front->scratch;
+	ssize_t n, k = 0;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (r->to_room.n > 0) {
+			k = pair_send(r, r->to_room.p, r->to_room.n);
+			if (k < 0) /* the room reads no more; its end comes by the pair */
+				buf_wipe(&r->to_room);
+			else
+				buf_drop(&r->to_room, (size_t)k);
+			if (r->to_room.n > 0)
+				return;
+			buf_wipe(&r->to_room);
+		}
+		if (r->client_eof) {
+			if (!r->shut)
+				shutdown(r->pair, SHUT_WR);
+			r->shut = true;
+			return;
+		}
+		n = conn_read(c, scratch, sizeof c->front->scratch);
+		r->client_write = c->tls_write;
+		if (n == 0)
+			return;
+		if (n < 0) {
+			client_gone(c);
+			continue;
+		}
+		k = pair_send(r, scratch, (size_t)n);
+		if (k >= 0 && k < n)
+			buf_add(&r->to_room, scratch + k, (size_t)(n - k));
+	}
+	conn_more(c); /* more may wait inside TLS: after the others */
+}
+
+/* Writes to the client as far as it goes. Bytes left of n. */
+static size_t client_put(struct conn *c, const char *p, size_t n)
+{
+	ssize_t k = 1;
+
+	while (n > 0 && (k = conn_write(c, p, n)) > 0) {
+		p += k;
+		n -= (size_t)k;
+	}
+	if (k < 0) {
+		client_gone(c);
+		return 0;
+	}
+	return n;
+}
+
+/* Room to client. */
+static void pump_out(struct conn *c)
+{
+	struct room_side *r = c->room;
+	char *scratch = c->front->scratch;
+	size_t left;
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (r->to_client.n > 0) {
+			left = client_put(c, r->to_client.p, r->to_client.n);
+			if (left > 0) {
+				buf_drop(&r->to_client, r->to_client.n - left);
+				return;
+			}
+			buf_wipe(&r->to_client);
+		}
+		if (r->room_eof)
+			return;
+		n = recv(r->pair, scratch, sizeof c->front->scratch, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			r->room_eof = true;
+			return;
+		}
+		if (r->client_eof)
+			continue; /* nobody reads it; the room must not block on it */
+		left = client_put(c, scratch, (size_t)n);
+		buf_add(&r->to_client, scratch + (size_t)n - left, left);
+	}
+}
+
+static const char *end_reason(const struct conn *c)
+{
+	if (c->kicked == BYE_KICK)
+		return "kicked";
+	if (c->kicked == BYE_STOP)
+		return "stopping";
+	return c->room && c->room->client_eof ? "client left" : "session ended";
+}
+
+/* Events as the buffers want them; ends the connection when all is said. */
+static void pump_watch(struct conn *c)
+{
+	struct room_side *r = c->room;
+	short client = 0, pair = 0;
+
+	if (r->room_eof && (r->client_eof || r->to_client.n == 0)) {
+		links_drain(c->front, c->service->room); /* was it a hand-back? */
+		if (c->room == r)
+			conn_close(c, end_reason(c));
+		return;
+	}
+	if (!r->client_eof) {
+		client |= r->to_room.n == 0 && !r->room_eof ? EV_READ : 0;
+		client |= r->to_client.n > 0 || r->client_write ? EV_WRITE : 0;
+	}
+	pair |= r->to_client.n == 0 && !r->room_eof ? EV_READ : 0;
+	pair |= r->to_room.n > 0 ? EV_WRITE : 0;
+	if (client != c->mask) {
+		event_del(&c->ev);
+		c->mask = client;
+		if (client) {
+			event_assign(&c->ev, c->front->base, c->fd, (short)(client | EV_PERSIST), conn_event, c);
+			event_add(&c->ev, NULL);
+		}
+	}
+	if (pair != r->pair_mask) {
+		event_del(&r->ev_pair);
+		r->pair_mask = pair;
+		event_assign(&r->ev_pair, c->front->base, r->pair, (short)(pair | EV_PERSIST), pair_event, c);
+		if (pair)
+			event_add(&r->ev_pair, NULL);
+	}
+	if (r->room_eof && !event_pending(&c->timer, EV_TIMEOUT, NULL))
+		conn_deadline(c, c->front->conf->limit_handshake);
+}
+
+void handover_client(struct conn *c, short what)
+{
+	struct room_side *r = c->room;
+
+	if (what & EV_READ || r->client_write)
+		pump_in(c);
+	if (what & EV_WRITE || r->client_eof)
+		pump_out(c);
+	pump_watch(c);
+}
+
+static void pair_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		pump_in(c);
+	if (what & EV_READ)
+		pump_out(c);
+	pump_watch(c);
+}
+
+/* ---- end of a session */
+
+static void lease_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	struct room_side *r = c->room;
+	char b;
+
+	(void)what;
+	if (recv(fd, &b, 1, MSG_DONTWAIT) > 0) { /* nothing is ever said on it */
+		event_add(&r->ev_lease, NULL);
+		return;
+	}
+	links_drain(c->front, c->service->room); /* taken or handback came before */
+	if (c->room != r || c->state == CONN_DEAD)
+		return;
+	if (c->state == CONN_OFFERED) {
+		/* closed without a word: the room died of it, or refused */
+		handover_timeout(c);
+	} else if (r->pair < 0) {
+		conn_close(c, end_reason(c));
+	} else {
+		conn_deadline(c, LAST_WORD_MS);
+		pump_out(c);
+		pump_watch(c);
+	}
+}
+
+void handover_timeout(struct conn *c)
+{
+	if (c->state == CONN_ROOM) {
+		conn_close(c, end_reason(c));
+		return;
+	}
+	if (c->room->client_eof) {
+		conn_close(c, "client left");
+		return;
+	}
+	conn_move(c, CONN_TALK);
+	no_room(c, "did not take the session");
+}
+
+void handover_end(struct conn *c, enum bye why)
+{
+	if (c->kicked != BYE_NREASONS)
+		return;
+	c->kicked = why;
+	if (c->room) {
+		/* the room sees the end of the lease, says its last word and closes */
+		shutdown(c->room->lease, SHUT_WR);
+		conn_deadline(c, LAST_WORD_MS);
+	} else {
+		conn_bye(c, why);
+	}
+}
+
+/* ---- messages of rooms */
+
+static void taken(struct conn *c)
+{
+	if (c->state != CONN_OFFERED)
+		return;
+	conn_move(c, CONN_ROOM);
+	trace_offer(c, "taken");
+	if (c->kicked == BYE_NREASONS)
+		event_del(&c->timer);
+	if (!c->tls)
+		fd_close(&c->fd);
+	else
+		conn_more(c); /* the timer may have held one */
+	front_status(c->front);
+}
+
+/* What lies in the pair and beside it, both ways. room_fd: the room's end. */
+static void drain_pair(struct conn *c, int room_fd)
+{
+	struct room_side *r = c->room;
+	char *scratch = c->front->scratch;
+	ssize_t n;
+
+	while ((n = recv(r->pair, scratch, sizeof c->front->scratch, MSG_DONTWAIT)) > 0)
+		buf_add(&r->to_client, scratch, (size_t)n);
+	while ((n = recv(room_fd, scratch, sizeof c->front->scratch, MSG_DONTWAIT)) > 0)
+		buf_add(&c->in, scratch, (size_t)n);
+	buf_str(&c->in, buf_view(&r->to_room));
+	if (r->to_client.err)
+		c->in.err = r->to_client.err;
+	buf_str(&c->out, buf_view(&r->to_client));
+}
+
+static void take_facts(struct conn *c, const struct handover *h)
+{
+	c->errors = h->errors;
+	if (c->ticket) /* a room cannot log anybody in */
+		conn_set(&c->ticket, h->ticket);
+	conn_set(&c->state_text, h->state);
+	if (c->service->dialogue == &smtp_dialogue) {
+		conn_set(&c->u.smtp.helo, h->helo);
+		c->u.smtp.esmtp = h->esmtp;
+	}
+}
+
+/* Takes fd. */
+static void handback(struct conn *c, const struct handover *h, int fd)
+{
+	bool gone = c->tls && c->room->client_eof;
+
+	if (c->state == CONN_OFFERED)
+		taken(c);
+	buf_wipe(&c->in);
+	c->in_pos = c->scanned = 0;
+	buf_str(&c->in, h->command);
+	if (c->tls) {
+		drain_pair(c, fd);
+		close(fd);
+	} else {
+		c->fd = fd;
+		fd_nonblock(fd, true);
+	}
+	take_facts(c, h);
+	handover_free(c);
+	if (gone || c->in.err || c->out.err) {
+		conn_close(c, gone ? "client left" : "too many bytes sent ahead");
+		return;
+	}
+	conn_move(c, CONN_TALK);
+	trace_offer(c, "handback");
+	conn_deadline(c, front_wait(c->front, c->front->conf->limit_smtp_idle));
+	if (c->kicked != BYE_NREASONS) {
+		conn_bye(c, c->kicked);
+		return;
+	}
+	conn_run(c);
+}
+
+void handover_message(struct front *f, const char *room, struct ipc_msg *m)
+{
+	struct conn *c = table_get(&f->by_id, ipc_get(m, "id"));
+	struct handover h;
+	int fd;
+
+	if (!c || strcmp(c->service->room, room) != 0)
+		return; /* a session that is over, or not that room's */
+	if (ipc_is(m, "taken")) {
+		taken(c);
+	} else if (ipc_is(m, "handback") && c->service->dialogue == &smtp_dialogue) {
+		fd = ipc_take_fd(m, "client");
+		if (fd < 0 || handover_parse(m, &h) < 0) {
+			fd_close(&fd);
+			trace_event(TRACE_ERROR, "handback-bad", c->id, "from %s", room);
+			conn_close(c, "bad hand-back");
+			return;
+		}
+		handback(c, &h, fd);
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * limits.h: who holds how many of the door's places.
+ *
+ * A connection is counted in total for its whole life, by address and network
+ * until it is logged in, by account after that. Tables use keyed hashes: a
+ * stranger chooses the keys. Pure: no sockets, no clock.
+ */
+#ifndef MANSIO_FRONT_LIMITS_H
+#define MANSIO_FRONT_LIMITS_H
+
+#include "base/table.h"
+#include "net/addr.h"
+
+struct limits {
+	struct table address, network, user;
+	size_t total;
+};
+
+enum limits_verdict { LIMITS_OK, LIMITS_TOTAL, LIMITS_ADDRESS, LIMITS_NETWORK, LIMITS_USER };
+
+void limits_init(struct limits *l);
+void limits_done(struct limits *l);
+/* A place in the total. */
+enum limits_verdict limits_enter(struct limits *l, size_t max);
+void limits_leave(struct limits *l);
+/* Counts the address and its network, both or (over a limit) none. */
+enum limits_verdict limits_address(struct limits *l, const struct addr *a, size_t max_address,
+	size_t max_network);
+void limits_address_leave(struct limits *l, const struct addr *a);
+enum limits_verdict limits_user(struct limits *l, struct str user, size_t max);
+void limits_user_leave(struct limits *l, struct str user);
+/* "total", "address", "network", "user": for the log. */
+const char *limits_text(enum limits_verdict v);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * links.c: the links to authd and the rooms. One of each name is current and
+ * is sent to; replaced ones are read until their end, because sessions that
+ * went through them still answer there. A peer that breaks the IPC rules
+ * loses its link, never the door its life.
+ */
+#include "front/conn.h"
+
+#include <unistd.h>
+
+#include "trace/trace.h"
+
+static void dispatch(struct link *l, struct ipc_msg *m)
+{
+	if (strcmp(l->name, "authd") == 0)
+		sasl_message(l->front, m);
+	else
+		handover_message(l->front, l->name, m);
+}
+
+static void unlink_it(struct link *l)
+{
+	struct link **at = &l->front->links;
+	bool authd = l->current && strcmp(l->name, "authd") == 0;
+	struct front *f = l->front;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	event_del(&l->ev);
+	close(l->fd);
+	free(l);
+	if (authd)
+		sasl_link_lost(f);
+}
+
+/* All that waits. False: the link is gone. */
+static bool drain(struct link *l)
+{
+	struct ipc_msg m;
+	int r;
+
+	if (l->busy)
+		return true;
+	l->busy = true;
+	while ((r = ipc_try_recv(l->fd, &m)) == 0) {
+		dispatch(l, &m);
+		ipc_done(&m);
+	}
+	ipc_done(&m);
+	l->busy = false;
+	if (r == -EAGAIN || r == -EINTR)
+		return true;
+	if (r == E_PEER)
+		trace_event(TRACE_ERROR, "peer-dropped", NULL, "%s sent a malformed message", l->name);
+	unlink_it(l);
+	return false;
+}
+
+static void link_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	drain(arg);
+}
+
+void links_drain(struct front *f, const char *name)
+{
+	struct link *l, *next;
+
+	for (l = f->links; l; l = next) {
+		next = l->next;
+		if (strcmp(l->name, name) == 0)
+			drain(l);
+	}
+}
+
+struct link *links_current(struct front *f, const char *name)
+{
+	struct link *l;
+
+	for (l = f->links; l; l = l->next)
+		if (l->current && strcmp(l->name, name) == 0)
+			return l;
+	return NULL;
+}
+
+void links_set(struct front *f, const char *name, int fd)
+{
+	struct link *old = links_current(f, name), *l = mem_alloc(1, sizeof *l);
+
+	if (old)
+		old->current = false;
+	snprintf(l->name, sizeof l->name, "%s", name);
+	l->front = f;
+	l->fd = fd;
+	l->current = true;
+	l->next = f->links;
+	f->links = l;
+	event_assign(&l->ev, f->base, fd, EV_READ | EV_PERSIST, link_event, l);
+	event_add(&l->ev, NULL);
+	if (old && strcmp(name, "authd") == 0)
+		sasl_link_lost(f); /* the new one knows nothing of open exchanges */
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * smtp.c: SMTP up to MAIL FROM: greeting, EHLO HELO STARTTLS AUTH NOOP RSET
+ * VRFY HELP QUIT (RFC 5321, 3207, 4954, 2034, 9422). The first MAIL goes to a
+ * room with everything behind it; the session comes back between messages.
+ *
+ * AUTH is offered on the submission ports only, and never in clear but in a
+ * try-out; there MAIL needs it. What EHLO said is forgotten with STARTTLS.
+ * Replies carry enhanced codes (RFC 2034) but in greeting, HELO and EHLO.
+ */
+#include "base/codec.h"
+#include "front/conn.h"
+
+static void greet(struct conn *c)
+{
+	conn_say(c, "220 %s ESMTP Mansio", c->front->hostname);
+}
+
+static bool may_auth(const struct conn *c)
+{
+	return c->service->submission && conn_mechs(c)[0];
+}
+
+static bool has_helo(const struct conn *c)
+{
+	return c->u.smtp.helo != NULL;
+}
+
+static void cmd_hello(struct conn *c, const struct smtp_line *l)
+{
+	const struct conf *conf = c->front->conf;
+
+	conn_set(&c->u.smtp.helo, l->arg);
+	c->u.smtp.esmtp = l->verb == SMTP_EHLO;
+	if (!c->u.smtp.esmtp) {
+		conn_say(c, "250 %s", c->front->hostname);
+		return;
+	}
+	conn_say(c, "250-%s", c->front->hostname);
+	conn_say(c, "250-PIPELINING");
+	conn_say(c, "250-SIZE %llu", (unsigned long long)conf->smtp_message_size);
+	conn_say(c, "250-8BITMIME");
+	conn_say(c, "250-CHUNKING");
+	conn_say(c, "250-SMTPUTF8");
+	if (conn_can_starttls(c))
+		conn_say(c, "250-STARTTLS");
+	if (may_auth(c))
+		conn_say(c, "250-AUTH %s", conn_mechs(c));
+	conn_say(c, "250-LIMITS RCPTMAX=%lld MAILMAX=%lld", (long long)conf->smtp_recipients,
+		(long long)conf->smtp_transactions);
+	conn_say(c, "250 ENHANCEDSTATUSCODES");
+}
+
+/* RFC 3207 4 */
+static void cmd_starttls(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	if (c->tls) {
+		conn_say(c, "503 5.5.1 TLS is active already");
+	} else if (c->ticket) {
+		conn_say(c, "503 5.5.1 Too late: already authenticated");
+	} else if (!c->front->tls) {
+		conn_say(c, "454 4.7.0 TLS is not available");
+	} else if (conn_starttls(c)) {
+		conn_say(c, "220 2.0.0 Ready to start TLS");
+		c->service->dialogue->forget(c);
+	}
+}
+
+/* RFC 4954 4 */
+static void cmd_auth(struct conn *c, const struct smtp_line *l)
+{
+	struct buf initial;
+	int r = 0;
+
+	if (!c->service->submission) {
+		conn_say(c, "502 5.5.1 AUTH is not offered on this port");
+	} else if (!has_helo(c) || !c->u.smtp.esmtp) {
+		conn_say(c, "503 5.5.1 Send EHLO first");
+	} else if (c->ticket) {
+		conn_say(c, "503 5.5.1 Already authenticated");
+	} else if (!conn_may_login(c)) {
+		conn_say(c, "538 5.7.11 Encryption required: use STARTTLS");
+	} else if (!conn_has_mech(c, l->mech)) {
+		conn_say(c, "504 5.5.4 Mechanism is not offered");
+	} else {
+		buf_init(&initial, c->front->conf->limit_prelogin_line);
+		if (l->initial.p)
+			r = parse_sasl_initial(l->initial, &initial);
+		if (r < 0)
+			conn_say(c, "501 5.5.2 Initial response is not base64");
+		else
+			sasl_start(c, l->mech,
+				!l->initial.p ? STR_NONE : initial.n ? buf_view(&initial) : STR(""));
+		buf_wipe(&initial);
+		return;
+	}
+	conn_error(c);
+}
+
+static void cmd_rset(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "250 2.0.0 OK");
+}
+
+static void cmd_vrfy(struct conn *c, const struct smtp_line *l)
+{
+	if (l->arg.n == 0)
+		conn_say(c, "501 5.5.4 Whom?");
+	else
+		conn_say(c, "252 2.5.0 Not verified here; send mail and see");
+}
+
+static void cmd_help(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "214 2.0.0 EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT");
+}
+
+static void cmd_quit(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "221 2.0.0 %s closing", c->front->hostname);
+	conn_finish(c, "quit");
+}
+
+static void cmd_early(struct conn *c, const struct smtp_line *l)
+{
+	conn_say(c, "503 5.5.1 %s needs MAIL before it", smtp_verb_name(l->verb));
+	conn_error(c);
+}
+
+/* The chunk follows at once and must not be read as commands (RFC 3030 2). */
+static void cmd_bdat(struct conn *c, const struct smtp_line *l)
+{
+	if (l->size > c->front->conf->smtp_message_size) {
+		conn_bye(c, BYE_ERRORS);
+		return;
+	}
+	c->u.smtp.skip = l->size;
+	cmd_early(c, l);
+}
+
+static void cmd_http(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_close(c, "HTTP on a mail port");
+}
+
+static void cmd_unknown(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "500 5.5.2 Command not recognized");
+	conn_error(c);
+}
+
+static void cmd_not_here(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "502 5.5.1 Command not implemented");
+	conn_error(c);
+}
+
+static const struct {
+	enum smtp_verb verb;
+	void (*run)(struct conn *c, const struct smtp_line *l);
+} commands[] = {
+	{ SMTP_EHLO, cmd_hello },
+	{ SMTP_HELO, cmd_hello },
+	{ SMTP_STARTTLS, cmd_starttls },
+	{ SMTP_AUTH, cmd_auth },
+	{ SMTP_RSET, cmd_rset },
+	{ SMTP_NOOP, cmd_rset },
+	{ SMTP_VRFY, cmd_vrfy },
+	{ SMTP_HELP, cmd_help },
+	{ SMTP_QUIT, cmd_quit },
+	{ SMTP_RCPT, cmd_early },
+	{ SMTP_DATA, cmd_early },
+	{ SMTP_BDAT, cmd_bdat },
+	{ SMTP_EXPN, cmd_not_here },
+	{ SMTP_ETRN, cmd_not_here },
+	{ SMTP_HTTP, cmd_http },
+};
+
+/* MAIL stays unread: it is the first thing that the room gets. True: taken
+ * care of here, the line is to be consumed. */
+static bool refuse_mail(struct conn *c)
+{
+	if (!has_helo(c))
+		conn_say(c, "503 5.5.1 Send EHLO or HELO first");
+	else if (c->service->submission && !c->ticket)
+		conn_say(c, "530 5.7.0 Authentication required");
+	else
+		return false;
+	conn_error(c);
+	return true;
+}
+
+static int skip_chunk(struct conn *c)
+{
+	size_t n = MIN(conn_unread(c).n, c->u.smtp.skip);
+
+	conn_consume(c, n);
+	c->u.smtp.skip -= n;
+	return n > 0;
+}
+
+static int step(struct conn *c)
+{
+	struct smtp_line l;
+	struct str line;
+	size_t i, at = c->in_pos;
+	int r;
+
+	if (c->u.smtp.skip > 0)
+		return skip_chunk(c);
+	r = conn_line(c, c->front->conf->limit_prelogin_line, &line);
+	if (r == 0)
+		return 0;
+	if (r < 0) {
+		conn_bye(c, r == E_LIMIT ? BYE_TOO_LONG : BYE_MALFORMED);
+		return 1;
+	}
+	r = smtp_line_parse(line, &l);
+	if (r == 0 && l.verb == SMTP_MAIL) {
+		if (!refuse_mail(c)) {
+			c->in_pos = at;
+			conn_offer(c);
+		}
+		return 1;
+	}
+	if (r < 0) {
+		conn_say(c, "501 5.5.4 Syntax error in the parameters of %s", smtp_verb_name(l.verb));
+		conn_error(c);
+		return 1;
+	}
+	for (i = 0; i < ARRAY_LEN(commands); i++)
+		if (commands[i].verb == l.verb) {
+			commands[i].run(c, &l);
+			return 1;
+		}
+	cmd_unknown(c, &l);
+	return 1;
+}
+
+static void challenge(struct conn *c, struct str base64)
+{
+	conn_say(c, "334 %.*s", STRF(base64));
+}
+
+static void result(struct conn *c, enum sasl_result r)
+{
+	switch (r) {
+	case SASL_OK:
+		if (sasl_login_done(c))
+			conn_say(c, "235 2.7.0 Authentication successful");
+		else
+			conn_say(c, "454 4.7.0 Too many sessions of this account");
+		return;
+	case SASL_FAIL:
+		conn_say(c, "535 5.7.8 Authentication failed");
+		break;
+	case SASL_UNAVAILABLE:
+		conn_say(c, "454 4.7.0 Authentication is not available now");
+		return;
+	case SASL_LIMIT:
+		conn_say(c, "454 4.7.0 Too many attempts, try again later");
+		break;
+	case SASL_ABORTED:
+		conn_say(c, "501 5.7.0 Authentication cancelled");
+		break;
+	case SASL_SYNTAX:
+		conn_say(c, "501 5.5.2 Not base64");
+		break;
+	}
+	if (++c->failures >= (uint64_t)c->front->conf->limit_login_failures)
+		conn_bye(c, BYE_FAILURES);
+}
+
+static void fields(struct conn *c, struct handover *h)
+{
+	h->helo = str_of(c->u.smtp.helo);
+	h->esmtp = c->u.smtp.esmtp;
+}
+
+static void forget(struct conn *c)
+{
+	conn_set(&c->u.smtp.helo, STR_NONE);
+	c->u.smtp.esmtp = false;
+	conn_set(&c->state_text, STR_NONE);
+}
+
+const struct dialogue smtp_dialogue = {
+	.greet = greet,
+	.step = step,
+	.challenge = challenge,
+	.result = result,
+	.fields = fields,
+	.forget = forget,
+	.bye = {
+		[BYE_BUSY] = "421 4.3.2 Too many connections, try again later",
+		[BYE_ADDRESS] = "421 4.7.0 Too many connections from your address",
+		[BYE_NETWORK] = "421 4.7.0 Too many connections from your network",
+		[BYE_TIMEOUT] = "421 4.4.2 Timeout, closing",
+		[BYE_NO_ROOM] = "421 4.3.2 Busy, try again later",
+		[BYE_STOP] = "421 4.3.2 Service is stopping, try again later",
+		[BYE_KICK] = "421 4.3.2 Session ended by the administrator",
+		[BYE_ERRORS] = "421 4.7.0 Too many errors, closing",
+		[BYE_FAILURES] = "421 4.7.0 Too many failed logins, closing",
+		[BYE_TOO_LONG] = "500 5.5.2 Line too long, closing",
+		[BYE_MALFORMED] = "500 5.5.2 Bare CR or LF, or NUL: closing",
+	},
+};
