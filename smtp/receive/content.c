@@ -36,32 +36,31 @@ void content_fault(struct session *s, struct dsn *why)
 	dsn_set(why, 554, "5.6.0", "The message does not end with a whole line");
 }
 
-/* Without a whole parse: where the empty line is. */
-static size_t header_size(struct str message)
+/* What the header says to us; one walk, nothing kept. */
+struct facts {
+	size_t size, received;
+	bool date, message_id;
+};
+
+static struct facts read_header(struct str message)
 {
-	ssize_t end;
+	struct header_walk w = { .message = message };
+	struct header_field field;
+	struct facts f = { 0 };
 
-	if (str_starts(message, "\r\n"))
-		return 2;
-	end = str_search(message, STR("\r\n\r\n"));
-	return end < 0 ? message.n : (size_t)end + 4;
-}
-
-static size_t count_received(const struct header *h)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < h->n; i++)
-		if (str_ieqc(h->field[i].name, "Received"))
-			n++;
-	return n;
+	while (header_walk(&w, &field)) {
+		f.received += str_ieqc(field.name, "Received");
+		f.date |= str_ieqc(field.name, "Date");
+		f.message_id |= str_ieqc(field.name, "Message-ID");
+	}
+	f.size = w.at;
+	return f;
 }
 
 int content_check(struct session *s, struct dsn *why)
 {
 	const struct conf *conf = s->room->conf;
-	struct str message = buf_view(&s->tx.body);
-	struct header h;
+	struct facts f;
 
 	if (s->tx.reader.fault || (!s->tx.reader.dots && !smtp_data_complete(&s->tx.reader))) {
 		content_fault(s, why);
@@ -71,13 +70,13 @@ int content_check(struct session *s, struct dsn *why)
 		dsn_set(why, 554, "5.6.1", "8-bit text was sent without BODY=8BITMIME");
 		return -1;
 	}
-	if (header_size(message) > conf->smtp_header_size) {
+	f = read_header(buf_view(&s->tx.body));
+	if (f.size > conf->smtp_header_size) {
 		dsn_set(why, 552, "5.3.4", "Message header too large: the limit is %llu bytes",
 			(unsigned long long)conf->smtp_header_size);
 		return -1;
 	}
-	header_parse(message, &header_default_limits, &s->cmd, &h);
-	if (count_received(&h) > (uint64_t)conf->smtp_hops) {
+	if (f.received > (uint64_t)conf->smtp_hops) {
 		dsn_set(why, 554, "5.4.6", "Too many hops: this message runs in a loop");
 		return -1;
 	}
@@ -133,18 +132,18 @@ void content_head(struct session *s, struct buf *out)
 {
 	struct str message = buf_view(&s->tx.body);
 	bool header = begins_with_header(message);
-	struct header h = { 0 };
+	struct facts f = { 0 };
 
 	add_received(s, out);
 	if (s->submission || s->authenticated) {
 		if (header)
-			header_parse(message, &header_default_limits, &s->cmd, &h);
-		if (!header_get(&h, "Date", 0)) {
+			f = read_header(message);
+		if (!f.date) {
 			buf_puts(out, "Date: ");
 			date_print(clock_unix(), 0, out);
 			buf_puts(out, "\r\n");
 		}
-		if (!header_get(&h, "Message-ID", 0))
+		if (!f.message_id)
 			buf_fmt(out, "Message-ID: <%s.%lld@%s>\r\n", s->tx.id, (long long)clock_unix(),
 				s->room->hostname);
 	}

@@ -243,6 +243,7 @@ int main(int argc, char **argv)
 	d.room.on_control = on_control;
 	d.room.hostname = hostname_of(d.program.conf);
 	trace_open(-1, "smtpd");
+	sandbox_log_only(d.program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	if (sandbox_prepare(SANDBOX_SMTPD) || sandbox_enter(SANDBOX_SMTPD, NULL, 0, &landlock)) {
 		fprintf(stderr, "mansio: smtpd: cannot enter the sandbox\n");
 		return 71;

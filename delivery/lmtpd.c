@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * lmtpd.c: the delivery agent's parent: a zygote (conf/zygote.h) that turns each
+ * connection, from our smtpd or from an LMTP socket, into a child that delivers
+ * one message (session.h). It reads no byte of a stranger.
+ *
+ *   smtpd --"lmtp"--.
+ *   socket --accept--+--> job --> child, with a link to authd and one to here
+ *   child --"again"-'
+ */
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "conf/zygote.h"
+#include "delivery/session.h"
+#include "mail/charset.h"
+
+#define SYSTEM_RULES 16
+
+struct lmtpd {
+	struct zygote z;
+	char *hostname;
+	struct sandbox_rule rule[SYSTEM_RULES];
+	size_t nrules;
+};
+
+/* In the child: the whole of its life. */
+static void serve(struct zygote_child *c)
+{
+	const struct lmtpd *d = c->arg;
+	struct session s = {
+		.conf = c->conf,
+		.hostname = d->hostname,
+		.system_rules = d->rule,
+		.nsystem_rules = d->nrules,
+		.authd = c->peer,
+		.parent = c->parent,
+	};
+
+	session_init(&s, &c->job->m, ipc_take_fd(&c->job->m, "client"));
+	session_run(&s);
+	session_done(&s);
+}
+
+static bool may_ask(const struct zygote_link *from, const struct ipc_msg *m)
+{
+	return (!strcmp(from->name, "smtpd") && ipc_is(m, "lmtp")) ||
+		(!strcmp(from->name, "listen") && ipc_is(m, "accept")) ||
+		(!strcmp(from->name, "child") && ipc_is(m, "again"));
+}
+
+static bool has_client(const struct ipc_msg *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nfds; i++)
+		if (str_eqc(m->fd_name[i], "client") && m->fd[i] >= 0)
+			return true;
+	return false;
+}
+
+/* When all children are busy the connection is closed: to smtpd that is a
+ * temporary failure; the listening sockets are not read then (zygote.c). */
+static int request(struct zygote *z, const struct zygote_link *from, struct ipc_msg *m)
+{
+	struct lmtpd *d = z->data;
+	struct zygote_job *j;
+	char label[ZYGOTE_LABEL];
+	int keep[SYSTEM_RULES + 1];
+	size_t i;
+
+	if (!strcmp(from->name, "master"))
+		return 0; /* no verbs here */
+	if (!may_ask(from, m) || !has_client(m))
+		return E_PEER;
+	snprintf(label, sizeof label, "lmtpd %.*s", (int)MIN(ipc_get(m, "session").n, 12),
+		ipc_get(m, "session").p ? ipc_get(m, "session").p : "");
+	j = zygote_job_new(z, from, m, label);
+	if (!j) {
+		trace_event(TRACE_WARN, "busy", NULL, "all %llu deliveries are busy",
+			(unsigned long long)z->opt.max_children);
+		return 0;
+	}
+	for (i = 0; i < d->nrules; i++)
+		keep[i] = d->rule[i].fd;
+	keep[d->nrules] = trace_link();
+	zygote_fork(z, j, ZYGOTE_PEER_LINK | ZYGOTE_PARENT_LINK, keep, d->nrules + 1, serve, d);
+	return 0;
+}
+
+/* Its client sees the connection close and tries again later. */
+static void failed(struct zygote *z, struct zygote_job *j, int err)
+{
+	(void)z;
+	trace_event(TRACE_WARN, "nochild", NULL, "%s: %s", j->label, err_text(err));
+}
+
+static void peer(struct zygote *z, const char *name, int fd)
+{
+	(void)z;
+	if (!strcmp(name, "traced"))
+		trace_open(fd, "lmtpd");
+	else
+		close(fd);
+}
+
+static void ended(struct zygote *z, const char *label, int status)
+{
+	(void)z;
+	if (status)
+		trace_event(TRACE_ERROR, "died", NULL, "%s: %s", label, proc_status_text(status));
+}
+
+static const struct zygote_ops ops = {
+	.request = request,
+	.failed = failed,
+	.peer = peer,
+	.ended = ended,
+};
+
+static char *hostname_of(const struct conf *conf)
+{
+	char name[256] = "localhost";
+
+	if (conf->server_hostname.n)
+		return mem_strdup(conf->server_hostname.p);
+	gethostname(name, sizeof name - 1);
+	return mem_strdup(name);
+}
+
+/* One message may need a key for each of its mailboxes at once. */
+static void raise_descriptors(const struct conf *conf)
+{
+	struct rlimit lim;
+	rlim_t want = (rlim_t)conf->delivery_mailboxes * 2 + 256;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur >= want)
+		return;
+	lim.rlim_cur = MIN(want, lim.rlim_max);
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static void take_listeners(struct zygote *z)
+{
+	char name[32];
+	int i, fd;
+
+	for (i = 0;; i++) {
+		snprintf(name, sizeof name, "listen.lmtp.%d", i);
+		fd = ipc_take_fd(&z->program.start, name);
+		if (fd < 0)
+			return;
+		fd_nonblock(fd, true);
+		snprintf(name, sizeof name, "lmtp.%d", i);
+		if (zygote_listen(z, name, fd))
+			fd_close(&fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct lmtpd d;
+	struct zygote_options opt = { 0 };
+	const struct conf *conf;
+
+	trace_open(-1, "lmtpd");
+	zygote_start(&d.z, "lmtpd", &ops, argc, argv);
+	d.z.data = &d;
+	conf = d.z.program.conf;
+	sandbox_log_only(conf->server_sandbox == CONF_SANDBOX_LOG);
+	opt.max_children = (uint64_t)conf->delivery_children;
+	opt.renew_after = (uint64_t)conf->delivery_renew_after;
+	zygote_init(&d.z, &opt);
+	d.hostname = hostname_of(conf);
+	raise_descriptors(conf);
+	charset_preload();
+	d.nrules = sandbox_system_rules(d.rule, SYSTEM_RULES);
+	take_listeners(&d.z);
+	zygote_run(&d.z);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * session.h: one LMTP connection in a child of lmtpd (RFC 2033): the session,
+ * and the one message that this child may deliver.
+ *
+ *   NEW --LHLO--> READY --MAIL--> MAIL --RCPT--> RCPT --DATA--> (deliver) READY, served
+ *                   ^              |               |---BDAT--> BDAT --LAST--^
+ *                   `---- RSET ----+---------------'-----------'
+ *
+ * From the moment the keys of the recipients are here and before the content
+ * is looked at, the process is locked into these mailboxes (SANDBOX_STORE). So a
+ * second message is not for it: on the next MAIL the connection goes back to
+ * the parent ("again"), which forks a fresh child.
+ */
+#ifndef MANSIO_DELIVERY_SESSION_H
+#define MANSIO_DELIVERY_SESSION_H
+
+#include "auth/auth.h"
+#include "base/sandbox.h"
+#include "conf/conf.h"
+#include "mail/dsn.h"
+#include "mail/smtp.h"
+#include "mail/smtpdata.h"
+#include "net/addr.h"
+#include "net/stream.h"
+#include "trace/trace.h"
+
+enum session_state {
+	SESSION_NEW = 1,
+	SESSION_READY = 2,
+	SESSION_MAIL = 4,
+	SESSION_RCPT = 8,
+	SESSION_BDAT = 16,
+};
+
+enum session_end {
+	SESSION_ON,
+	SESSION_CLOSE,
+	SESSION_DRAIN, /* the client may still be sending */
+	SESSION_AGAIN, /* to the parent, with `unused` as the first line */
+};
+
+/* A mailbox that takes part in this message. */
+struct account {
+	struct str name;
+	uint64_t quota_bytes, quota_messages;
+	int key; /* -1: not here yet */
+};
+
+/* Where one copy goes: account, and folder by detail. */
+struct target {
+	size_t account; /* index */
+	struct str detail;
+};
+
+struct recipient {
+	struct str address; /* printed */
+	struct target *target;
+	size_t ntargets;
+};
+
+#define TX_ID 12
+struct tx {
+	struct arena a;
+	char id[33]; /* m=: the XID of smtpd, else our own */
+	bool xid; /* id is a delivery id */
+	struct str sender; /* printed, empty: null */
+	uint64_t declared;
+	bool smtputf8;
+	struct recipient *rcpt;
+	size_t nrcpt, rcpt_cap;
+	struct account *account;
+	size_t naccounts, account_cap, ntargets;
+	struct buf body;
+	struct smtp_data reader;
+	bool failed; /* BDAT: a chunk was refused */
+};
+
+struct session {
+	const struct conf *conf;
+	const char *hostname;
+	const struct sandbox_rule *system_rules;
+	size_t nsystem_rules;
+	int authd, parent; /* links */
+	bool inside; /* the client is our smtpd */
+	bool served; /* this child has delivered its message */
+	struct str id, helo;
+	struct addr peer;
+	struct arena a, cmd;
+	struct stream io;
+	enum session_state state;
+	enum session_end end;
+	struct str unused;
+	int64_t errors;
+	struct tx tx;
+};
+
+/* m: what brought the connection: "lmtp", "accept" or "again" (docs/PROCESSES.md). */
+void session_init(struct session *s, struct ipc_msg *m, int client);
+void session_run(struct session *s);
+void session_done(struct session *s);
+
+void tx_begin(struct session *s);
+void tx_reset(struct session *s);
+void reply(struct session *s, int code, const char *status, const char *fmt, ...) PRINTF(4, 5);
+void reply_dsn(struct session *s, const struct dsn *why);
+void reply_error(struct session *s, int code, const char *status, const char *fmt, ...) PRINTF(4, 5);
+void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name);
+/* The wait for the client ended with err: last words, end. */
+void session_lost(struct session *s, int err);
+
+/* commands.c */
+void verb_run(struct session *s, struct str line);
+/* receive.c */
+void cmd_data(struct session *s, struct str args);
+void cmd_bdat(struct session *s, struct str args);
+/* recipient.c: resolves and adds, or -1 with why. */
+int recipient_add(struct session *s, struct str address, struct dsn *why);
+/* deliver.c: the message is whole: locks the process in, stores a copy for each target, one
+ * reply for each recipient. */
+void deliver(struct session *s);
+/* One copy of the head that final delivery puts in front (RFC 5321 4.4). */
+void deliver_head(const struct session *s, struct str account, struct buf *out);
+
+#endif
