@@ -195,15 +195,16 @@ static bool take_domain(struct parser *p)
 
 	skip_cfws(p);
 	if (cur_peek(&p->c) == '[') {
-		int b;
-
 		do {
-			b = cur_next(&p->c);
-			if (b > 32 && b != 127)
-				buf_c(&p->text, (char)b);
-		} while (b >= 0 && b != ']');
+			if (cur_peek(&p->c) > 32 && cur_peek(&p->c) != 127)
+				buf_c(&p->text, (char)cur_peek(&p->c));
+			p->c.p++;
+		} while (!cur_end(&p->c) && !(*p->c.p && strchr("],;>", *p->c.p)));
+		if (!cur_take(&p->c, ']'))
+			return false;
+		buf_c(&p->text, ']');
 		skip_cfws(p);
-		return b == ']';
+		return true;
 	}
 	for (;;) {
 		const unsigned char *start = p->c.p;

@@ -179,7 +179,7 @@ static void put_param(struct str name, struct str value, bool extended, struct b
 {
 	struct str v = value;
 
-	if (!extended || str_is_ascii(v)) {
+	if (!extended || str_is_ascii(v) || !quotable(name)) {
 		put_string(name, out);
 		buf_c(out, ' ');
 		put_string(v, out);

@@ -26,3 +26,52 @@ EXTRA_DIST += tests/fuzz/corpus/address/plain tests/fuzz/corpus/address/quoted \
 	tests/fuzz/corpus/address/utf8 tests/fuzz/corpus/address/literal \
 	tests/fuzz/corpus/smtpcmd/mail tests/fuzz/corpus/smtpcmd/rcpt tests/fuzz/corpus/smtpcmd/rcpt8 \
 	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/mail/header_test tests/unit/mail/date_test tests/unit/mail/charset_test tests/unit/mail/imapset_test \
+	tests/unit/mail/mime_test tests/unit/mail/imapdesc_test tests/unit/mail/corpus_test
+tests_unit_mail_header_test_SOURCES = tests/unit/mail/header_test.c
+tests_unit_mail_header_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_date_test_SOURCES = tests/unit/mail/date_test.c
+tests_unit_mail_date_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_charset_test_SOURCES = tests/unit/mail/charset_test.c
+tests_unit_mail_charset_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_imapset_test_SOURCES = tests/unit/mail/imapset_test.c
+tests_unit_mail_imapset_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_mime_test_SOURCES = tests/unit/mail/mime_test.c
+tests_unit_mail_mime_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_imapdesc_test_SOURCES = tests/unit/mail/imapdesc_test.c
+tests_unit_mail_imapdesc_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_mail_corpus_test_SOURCES = tests/unit/mail/corpus_test.c
+tests_unit_mail_corpus_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/header tests/fuzz/mime tests/fuzz/date tests/fuzz/encword tests/fuzz/imapset tests/fuzz/mboxname tests/fuzz/imapdesc
+tests_fuzz_header_SOURCES = tests/fuzz/header.c $(FUZZ_MAIN)
+tests_fuzz_header_LDADD = $(MAIL_LIBS)
+tests_fuzz_header_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_mime_SOURCES = tests/fuzz/mime.c $(FUZZ_MAIN)
+tests_fuzz_mime_LDADD = $(MAIL_LIBS)
+tests_fuzz_mime_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_date_SOURCES = tests/fuzz/date.c $(FUZZ_MAIN)
+tests_fuzz_date_LDADD = $(MAIL_LIBS)
+tests_fuzz_date_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_encword_SOURCES = tests/fuzz/encword.c $(FUZZ_MAIN)
+tests_fuzz_encword_LDADD = $(MAIL_LIBS)
+tests_fuzz_encword_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_imapset_SOURCES = tests/fuzz/imapset.c $(FUZZ_MAIN)
+tests_fuzz_imapset_LDADD = $(MAIL_LIBS)
+tests_fuzz_imapset_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_mboxname_SOURCES = tests/fuzz/mboxname.c $(FUZZ_MAIN)
+tests_fuzz_mboxname_LDADD = $(MAIL_LIBS)
+tests_fuzz_mboxname_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_imapdesc_SOURCES = tests/fuzz/imapdesc.c $(FUZZ_MAIN)
+tests_fuzz_imapdesc_LDADD = $(MAIL_LIBS)
+tests_fuzz_imapdesc_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/header \
+	tests/fuzz/corpus/mime \
+	tests/fuzz/corpus/date \
+	tests/fuzz/corpus/encword \
+	tests/fuzz/corpus/imapset \
+	tests/fuzz/corpus/mboxname \
+	tests/fuzz/corpus/imapdesc \
+	tests/vectors/mime tests/corpus/README.md tests/corpus/modern.tar.zst
