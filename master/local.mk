@@ -1,6 +1,23 @@
 bin_PROGRAMS += bin/mansio
-bin_mansio_SOURCES = master/mansio.c
-bin_mansio_LDADD = $(TRACE_LIBS)
-pkglibexec_PROGRAMS += libexec/mailboxd
-libexec_mailboxd_SOURCES = master/mailboxd.c
-libexec_mailboxd_LDADD = $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
+bin_mansio_SOURCES = master/mansio.c master/master.h master/programs.def master/run.c master/procs.c \
+	master/links.c master/spawn.c master/settings.c master/state.c master/listen.c master/port.c \
+	master/control.c master/client.c master/client.h master/output.c master/ask.c $(VERBS)
+VERBS = master/verbs.c master/verbs.h master/verbs.def master/help.c
+bin_mansio_LDADD = $(TRACE_LIBS) $(TLS_LIBS) $(NET_LIBS)
+
+# Sample and manual pages are made by the program they describe.
+pkgdata_DATA = mansio.conf.sample
+man_MANS = mansio.1 mansio.conf.5
+CLEANFILES += mansio.conf.sample mansio.1 mansio.conf.5
+mansio.conf.sample: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)bin/mansio$(EXEEXT) config sample >$@.tmp && mv $@.tmp $@
+mansio.conf.5: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)bin/mansio$(EXEEXT) config manual >$@.tmp && mv $@.tmp $@
+mansio.1: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)bin/mansio$(EXEEXT) help --roff >$@.tmp && mv $@.tmp $@
+
+# 0711: a program that its user cannot read stays undumpable across exec.
+install-exec-hook:
+	for p in $(pkglibexec_PROGRAMS); do \
+		chmod 0711 "$(DESTDIR)$(pkglibexecdir)/$$(basename $$p)" || exit 1; \
+	done

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * client.h: private to the mansio command: the talk with a running suite, and
+ * its answer for people or as JSON.
+ */
+#ifndef MANSIO_MASTER_CLIENT_H
+#define MANSIO_MASTER_CLIENT_H
+
+#include "master/verbs.h"
+
+struct answer {
+	struct ipc_msg *row;
+	size_t n, cap;
+	int code; /* sysexits */
+	char error[8192]; /* "" if none */
+};
+void answer_done(struct answer *a);
+/* Adds a row; m is moved. */
+void answer_add(struct answer *a, struct ipc_msg *m);
+void answer_fail(struct answer *a, int code, const char *fmt, ...) PRINTF(3, 4);
+
+/* Connects to STATE/run/control, sends the question, collects the answer.
+ * Whatever goes wrong is in the answer. */
+void client_ask(const char *state, const struct verb *v, const struct ipc_msg *question,
+	struct answer *out);
+
+/* output.c: to standard output, the error to standard error. Returns the code. */
+int output(const struct verb *v, const struct answer *a, bool json);
+
+/* ask.c: prompts without echo (twice, if stdin is a terminal), else one line of
+ * standard input. 0, E_SYNTAX (empty, too long, the two differ), -errno. */
+int ask_secret(const char *what, struct buf *out);
+
+#endif

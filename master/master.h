@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * master.h: private to master/: the supervisor, `mansio run`.
+ *
+ * master starts every process of the suite, makes the links between them,
+ * watches, restarts, reloads and stops them. It is the only one that stays
+ * root, so it parses nothing from outside: its inputs are the settings file
+ * and the control socket, which only root and its own uid may open.
+ *
+ *   run.c       options, the loop, signals, the stop
+ *   procs.c     life of one process: start, ready, exit, brake, renewal
+ *   links.c     who gets which end of which link
+ *   spawn.c     fork, user change, exec
+ *   settings.c  the settings file with its certificates
+ *   state.c     the state folder; who its parts belong to
+ *   listen.c    listening sockets (port.c names who has a taken one)
+ *   control.c   the control socket
+ */
+#ifndef MANSIO_MASTER_H
+#define MANSIO_MASTER_H
+
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "net/addr.h"
+#include "net/ipc.h"
+#include "trace/trace.h"
+
+/* --- the table ----------------------------------------------------------- */
+
+enum program_count { COUNT_ONE, COUNT_CORES, COUNT_POOL_SIZE };
+enum program_kind { KIND_LOOP, KIND_ZYGOTE, KIND_POOL };
+enum program_phase { PHASE_DOOR, PHASE_ROOM, PHASE_KEEPER, PHASE_LOG, PHASE_N };
+
+enum program_id {
+#define PROGRAM(name, user, extra, count, kind, phase) PROGRAM_##name,
+#define LINK(from, to)
+#include "master/programs.def"
+#undef PROGRAM
+#undef LINK
+	NPROGRAMS
+};
+
+struct program_def {
+	const char *name, *user, *extra_group;
+	enum program_count count;
+	enum program_kind kind;
+	enum program_phase phase;
+};
+extern const struct program_def programs[NPROGRAMS];
+
+/* --- settings with certificates -------------------------------------------- */
+
+#define CERTS_MAX 15
+#define LISTEN_MAX 32 /* with 2 * CERTS_MAX below IPC_MAX_FDS */
+
+struct settings {
+	struct conf *conf; /* state and hostname filled in, state absolute */
+	struct buf text; /* what the processes get */
+	struct buf chain[CERTS_MAX], key[CERTS_MAX];
+	size_t ncerts;
+};
+
+/* Reads the file, its certificates and keys, and tries these in a child
+ * without rights. state: instead of the file's, or NULL. 0, or E_SYNTAX with
+ * every error in errors, each a line. */
+int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors);
+void settings_free(struct settings *s);
+/* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
+ * fd_out (2 * CERTS_MAX) is what it must close after sending. */
+size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out);
+
+/* --- processes -------------------------------------------------------------- */
+
+enum proc_state {
+	PROC_DOWN, /* is (re)started when `at` passes; never: not anymore */
+	PROC_STARTING, /* runs, not ready; killed when `at` passes */
+	PROC_READY,
+	PROC_STOPPING, /* was told to stop */
+};
+
+struct proc {
+	enum program_id id;
+	int instance;
+	enum proc_state state;
+	bool retired; /* another one has its place */
+	bool joined; /* its clients have their links */
+	bool asked; /* a status is awaited */
+	pid_t pid;
+	int control;
+	deadline at;
+	int64_t since; /* monotonic ms */
+	unsigned restarts, fails;
+	unsigned generation; /* counts renewals of its place */
+	uint64_t sessions;
+	char note[128];
+	struct proc *replaces; /* renewal: stopped when this one is ready */
+};
+
+struct ids {
+	uid_t uid;
+	gid_t gid, extra;
+	bool has_extra;
+};
+
+struct pool_end { /* the room's end of a front's pool link */
+	enum program_id from, to;
+	int instance, fd;
+};
+
+struct conn;
+struct listener {
+	const char *service;
+	struct addr addr;
+	int *fd; /* one of each front; lmtp: one */
+	size_t nfds;
+};
+
+struct master {
+	const char *config, *state_option;
+	struct settings *set;
+	bool root;
+	int64_t cores;
+	int libexec[NPROGRAMS]; /* the binaries, open */
+	struct ids ids[NPROGRAMS];
+	int dir_state, dir_run, dir_directory, dir_mail, control, signals, ready_fd, lock;
+	struct listener listener[LISTEN_MAX + 1];
+	size_t nlisteners;
+	struct proc **proc;
+	size_t nprocs, procs_cap;
+	struct pool_end *pool;
+	size_t npool, pool_cap;
+	struct conn *conn;
+	bool was_ready;
+	bool stopping;
+	deadline stop_at; /* the end of the grace time */
+	int64_t stop_began;
+	enum program_phase phase; /* told to stop up to this one */
+	int exit_code;
+};
+
+/* procs.c */
+void procs_make(struct master *m);
+void procs_tick(struct master *m); /* starts what is due, kills what is late */
+deadline procs_next(const struct master *m);
+void procs_reap(struct master *m);
+void proc_readable(struct master *m, struct proc *p);
+/* Sends on its control socket; one that does not read is killed. */
+void proc_send(struct master *m, struct proc *p, const struct ipc_msg *msg);
+void proc_stop(struct master *m, struct proc *p, const char *reason);
+void procs_reload(struct master *m);
+size_t procs_alive(const struct master *m, enum program_phase phase);
+bool proc_running(const struct proc *p);
+void proc_log(enum trace_level level, const char *event, const struct proc *p, const char *why);
+
+/* links.c */
+void links_out(struct master *m, struct proc *p); /* to those that p asks */
+void links_in(struct master *m, struct proc *p); /* to those that ask p */
+
+/* spawn.c: the pid, or negative; *control_out is master's end. */
+pid_t spawn(struct master *m, enum program_id id, int *control_out);
+/* Finds and opens the binaries, looks the users up. A sentence on stderr. */
+int spawn_init(struct master *m);
+
+/* state.c; 0, or a sysexits code and a sentence on standard error */
+int state_open(struct master *m);
+/* Folder of the log file, the file itself made if need be; a descriptor or negative. */
+int state_log_dir(struct master *m);
+
+/* listen.c; a sysexits code */
+int listen_open(struct master *m);
+void listen_add(struct master *m, struct ipc_msg *msg, enum program_id id, int instance);
+/* port.c: "process 1234 (dovecot)" for a taken port, or "" */
+const char *port_owner(const struct addr *a, char out[80]);
+
+/* control.c */
+int control_open(struct master *m);
+void control_accept(struct master *m);
+void control_tick(struct master *m);
+deadline control_next(const struct master *m);
+void control_readable(struct master *m, int fd);
+size_t control_poll(const struct master *m, int *fd_out, size_t cap);
+void control_stopped(struct master *m); /* answers those who wait for the stop */
+
+/* run.c */
+int run_reload(struct master *m, struct buf *errors, struct buf *restart_out);
+void run_stop(struct master *m, const char *why);
+int run(const char *config, const char *state, int ready_fd);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * settings.c: the settings file together with the certificates and keys that
+ * it names. Either all of it is good, or every mistake is reported and what
+ * was in force stays.
+ *
+ * master does not parse certificates: a child without any right tries them
+ * with the code that front will use (net/tls.h).
+ */
+#include "master/master.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "net/tls.h"
+
+#define FILE_MAX (1024 * 1024)
+#define TEXT_MAX (40 * 1024) /* escaped three times as long, still one IPC message */
+#define TRY_MS 10000
+#define NOBODY 65534
+
+/* A name of the file: relative ones start in the folder of the settings file. */
+static char *beside(struct arena *a, const char *config, struct str name)
+{
+	struct str dir = str_of(config);
+	ssize_t slash = str_rfind(dir, '/');
+
+	if (name.n == 0 || name.p[0] == '/' || slash < 0)
+		return arena_cstr(a, name);
+	return arena_fmt(a, "%.*s/%.*s", (int)slash, config, STRF(name));
+}
+
+static int read_file(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
+
+	if (fd < 0)
+		return -errno;
+	r = file_read_all(fd, out);
+	close(fd);
+	return r;
+}
+
+static void load_pem(const char *config, struct conf *c, const char *key, struct str name,
+	struct buf *out, struct buf *errors)
+{
+	char *path = beside(&c->arena, config, name);
+	int r;
+
+	buf_init(out, FILE_MAX);
+	r = read_file(path, out);
+	if (r < 0)
+		buf_fmt(errors, "%s: [tls] %s: %s: %s\n", config, key, path, err_text(r));
+}
+
+/* In the child: nothing but memory and the pipe is left. */
+static NORETURN void try_child(const struct settings *s, int out)
+{
+	struct tls_certificate cert[CERTS_MAX];
+	struct tls_context *ctx;
+	const char *why = "";
+	size_t i;
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		_exit(1);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	for (i = 0; i < s->ncerts; i++)
+		cert[i] = (struct tls_certificate){ buf_view(&s->chain[i]), buf_view(&s->key[i]),
+			s->conf->tls_certificates.v[i] };
+	if (tls_context_new(cert, s->ncerts, s->conf->tls_min_version ? "1.3" : "1.2", NULL, &ctx, &why) < 0) {
+		file_write_all(out, why, strlen(why));
+		_exit(1);
+	}
+	_exit(0);
+}
+
+static void try_certs(const struct settings *s, const char *config, struct buf *errors)
+{
+	deadline d = deadline_in(TRY_MS);
+	struct pollfd pfd = { -1, POLLIN, 0 };
+	char why[1024];
+	size_t n = 0;
+	ssize_t got;
+	int pair[2], status = -1;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		try_child(s, pair[1]);
+	close(pair[1]);
+	pfd.fd = pair[0];
+	while (pid > 0 && n < sizeof(why) && poll(&pfd, 1, deadline_left(d)) > 0) {
+		got = read(pair[0], why + n, sizeof(why) - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	close(pair[0]);
+	if (pid > 0 && deadline_passed(d))
+		kill(pid, SIGKILL);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0)
+		buf_fmt(errors, "%s: [tls] %.*s\n", config, n ? (int)n : 31,
+			n ? why : "the certificates cannot be used");
+}
+
+static void load_certs(struct settings *s, const char *config, struct buf *errors)
+{
+	const struct conf *c = s->conf;
+	size_t before = errors->n, i;
+
+	if (c->tls_certificates.n > CERTS_MAX) {
+		buf_fmt(errors, "%s: [tls] more than %d certificates\n", config, CERTS_MAX);
+		return;
+	}
+	s->ncerts = c->tls_certificates.n;
+	for (i = 0; i < s->ncerts; i++) {
+		load_pem(config, s->conf, "certificates", c->tls_certificates.v[i], &s->chain[i], errors);
+		load_pem(config, s->conf, "keys", c->tls_keys.v[i], &s->key[i], errors);
+	}
+	if (s->ncerts > 0 && errors->n == before)
+		try_certs(s, config, errors);
+}
+
+/* What the file leaves to the system. */
+static void fill_in(struct settings *s, const char *config, const char *state)
+{
+	struct conf *c = s->conf;
+	char host[256] = "";
+
+	if (state)
+		c->server_state = arena_str(&c->arena, str_of(state));
+	else
+		c->server_state = str_of(beside(&c->arena, config, c->server_state));
+	if (c->server_hostname.n == 0) {
+		if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
+			snprintf(host, sizeof(host), "localhost");
+		c->server_hostname = arena_str(&c->arena, str_of(host));
+	}
+	buf_init(&s->text, TEXT_MAX);
+	conf_print(c, true, &s->text);
+}
+
+int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors)
+{
+	struct settings *s = mem_alloc(1, sizeof(*s));
+	size_t before = errors->n;
+	struct buf text;
+	int r;
+
+	buf_init(&text, FILE_MAX);
+	r = read_file(path, &text);
+	if (r < 0)
+		buf_fmt(errors, "%s: %s\n", path, err_text(r));
+	else if (conf_parse(buf_view(&text), path, errors, &s->conf) == 0) {
+		fill_in(s, path, state);
+		load_certs(s, path, errors);
+		if (s->text.err < 0)
+			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
+	}
+	buf_done(&text);
+	if (errors->n > before || errors->err < 0) {
+		settings_free(s);
+		return E_SYNTAX;
+	}
+	*out = s;
+	return 0;
+}
+
+void settings_free(struct settings *s)
+{
+	size_t i;
+
+	if (!s)
+		return;
+	for (i = 0; i < s->ncerts; i++) {
+		buf_done(&s->chain[i]);
+		buf_wipe(&s->key[i]);
+	}
+	buf_done(&s->text);
+	conf_free(s->conf);
+	free(s);
+}
+
+static int memory_file(const char *name, const struct buf *content)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (file_write_all(fd, content->p, content->n) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	char name[32];
+	size_t i, n = 0;
+	int fd;
+
+	for (i = 0; i < s->ncerts; i++) {
+		snprintf(name, sizeof(name), "cert.%zu", i);
+		fd = memory_file(name, &s->chain[i]);
+		if (fd < 0)
+			break;
+		ipc_add_fd(m, name, fd_out[n++] = fd);
+		snprintf(name, sizeof(name), "key.%zu", i);
+		fd = memory_file(name, &s->key[i]);
+		if (fd < 0)
+			break;
+		ipc_add_fd(m, name, fd_out[n++] = fd);
+	}
+	return n;
+}
