@@ -7,6 +7,27 @@ base_libbase_a_SOURCES = base/base.c base/base.h base/str.c base/str.h base/buf.
 BASE_LIBS = base/libbase.a $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/base/str_test
+tests_unit_base_str_test_SOURCES = tests/unit/base/str_test.c
+tests_unit_base_str_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/buf_test
+tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
+tests_unit_base_buf_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/arena_test
+tests_unit_base_arena_test_SOURCES = tests/unit/base/arena_test.c
+tests_unit_base_arena_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/cur_test
+tests_unit_base_cur_test_SOURCES = tests/unit/base/cur_test.c
+tests_unit_base_cur_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/codec_test
+tests_unit_base_codec_test_SOURCES = tests/unit/base/codec_test.c
+tests_unit_base_codec_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/table_test
+tests_unit_base_table_test_SOURCES = tests/unit/base/table_test.c
+tests_unit_base_table_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/file_test
+tests_unit_base_file_test_SOURCES = tests/unit/base/file_test.c
+tests_unit_base_file_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/base/sandbox_test
 tests_unit_base_sandbox_test_SOURCES = tests/unit/base/sandbox_test.c
 tests_unit_base_sandbox_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
