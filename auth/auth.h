@@ -8,7 +8,7 @@
  *   smtpd              redeem rcpt sender link
  *   imapd pop3d        redeem link
  *   lmtpd              rcpt keys link
- *   mailboxd           keys link
+ *   mailboxd           rcpt keys link
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
