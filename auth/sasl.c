@@ -44,6 +44,7 @@ struct sasl_exchange {
 	struct directory_account account;
 	bool verified; /* by password or for these keys */
 	bool down; /* back end */
+	const char *why; /* what a call-back found wrong */
 	bool upgraded;
 };
 
@@ -182,12 +183,15 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	(void)conn;
 	(void)prop;
 	/* an empty secret reaches no back end (some take it for "anonymous") */
+	x->why = "empty password";
 	if (n == 0 || !user || !*user)
 		return SASL_BADAUTH;
 	may = look_up(x, str_of(user)) && x->account.hash.n > 0;
 	good = password_verify(password, may ? x->account.hash : buf_view(&service->dummy));
+	x->why = !x->found ? "no such account" : !may ? "account may not log in" : "wrong password";
 	if (!may || !good)
 		return SASL_BADAUTH;
+	x->why = NULL;
 	x->verified = true;
 	upgrade(x, password);
 	return SASL_OK;
@@ -224,6 +228,8 @@ static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, c
 			   &keys) < 0) {
 		x->down = true;
 	}
+	if (!x->verified)
+		x->why = !x->found ? "no such account" : "account may not log in, or has no keys";
 	if (!x->down && !keys.err)
 		params->utils->prop_set(params->propctx, "*authPassword", buf_cstr(&keys), -1);
 	buf_wipe(&keys);
@@ -468,6 +474,6 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 		if (out->result == SASL_GOOD && p && n > 0)
 			out->data = str_make(p, n);
 	} else {
-		out->why = failure_text(code);
+		out->why = x->why ? x->why : failure_text(code);
 	}
 }

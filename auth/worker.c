@@ -317,7 +317,7 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 	struct ipc_msg m;
 	int r;
 
-	proc_title("worker");
+	proc_title("authd worker");
 	w->link = link;
 	buf_init(&w->service.dummy, 1024);
 	r = directory_sqlite_open(&w->service.resolver.d);
@@ -359,6 +359,20 @@ static void parent_loop(int link, int dir)
 	}
 }
 
+/* Makes the database or brings it to today's form, once, before many workers
+ * open it at the same moment. No connection stays open across the forks. */
+static void database_make(void)
+{
+	struct directory *d;
+	int r = directory_sqlite_open(&d);
+
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
+		_exit(75);
+	}
+	d->ops->close(d);
+}
+
 int workers_start(int dir, const int *shut, size_t nshut)
 {
 	int pair[2], r;
@@ -378,12 +392,13 @@ int workers_start(int dir, const int *shut, size_t nshut)
 	close(pair[0]);
 	for (i = 0; i < nshut; i++)
 		close(shut[i]);
-	proc_title("workers");
+	proc_title("authd workers");
 	signal(SIGCHLD, SIG_IGN);
 	if (fchdir(dir) < 0 || sasl_setup() < 0) {
 		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
 		_exit(71);
 	}
+	database_make();
 	r = sandbox_prepare(SANDBOX_AUTH_WORKER);
 	if (r == 0)
 		r = sandbox_enter(SANDBOX_ZYGOTE, NULL, 0, NULL);
