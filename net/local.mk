@@ -6,3 +6,22 @@ NET_LIBS = net/libnet.a $(BASE_LIBS)
 noinst_LIBRARIES += net/libtls.a
 net_libtls_a_SOURCES = net/tls.c net/tls.h
 TLS_LIBS = net/libtls.a $(OPENSSL_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/net/addr_test
+tests_unit_net_addr_test_SOURCES = tests/unit/net/addr_test.c
+tests_unit_net_addr_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/ipc_test
+tests_unit_net_ipc_test_SOURCES = tests/unit/net/ipc_test.c
+tests_unit_net_ipc_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/stream_test
+tests_unit_net_stream_test_SOURCES = tests/unit/net/stream_test.c
+tests_unit_net_stream_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/ipc
+tests_fuzz_ipc_SOURCES = tests/fuzz/ipc.c $(FUZZ_MAIN)
+tests_fuzz_ipc_LDADD = $(NET_LIBS)
+tests_fuzz_ipc_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/ipc/handover tests/fuzz/corpus/ipc/ready \
+	tests/fuzz/corpus/ipc/result tests/fuzz/corpus/ipc/version
