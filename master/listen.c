@@ -132,6 +132,7 @@ int listen_open(struct master *m)
 void listen_add(struct master *m, struct ipc_msg *msg, enum program_id id, int instance)
 {
 	char name[48];
+	const char *service = "";
 	size_t i, n = 0;
 
 	for (i = 0; i < m->nlisteners; i++) {
@@ -139,7 +140,10 @@ void listen_add(struct master *m, struct ipc_msg *msg, enum program_id id, int i
 
 		if ((strcmp(l->service, "lmtp") == 0) != (id == PROGRAM_lmtpd))
 			continue;
-		snprintf(name, sizeof(name), "listen.%s.%zu", l->service, n++);
+		/* the listeners of a service stand together: run/lmtp is before [listen] lmtp */
+		n = strcmp(service, l->service) == 0 ? n + 1 : 0;
+		service = l->service;
+		snprintf(name, sizeof(name), "listen.%s.%zu", service, n);
 		ipc_add_fd(msg, name, l->fd[l->nfds > 1 ? instance : 0]);
 	}
 }

@@ -21,3 +21,7 @@ install-exec-hook:
 	for p in $(pkglibexec_PROGRAMS); do \
 		chmod 0711 "$(DESTDIR)$(pkglibexecdir)/$$(basename $$p)" || exit 1; \
 	done
+
+pkglibexec_PROGRAMS += libexec/mailboxd
+libexec_mailboxd_SOURCES = master/mailboxd.c
+libexec_mailboxd_LDADD = $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)

@@ -24,7 +24,7 @@ static enum kind kind_of(struct str name)
 		{ "pid", NUMBER }, { "instance", NUMBER }, { "uid", NUMBER }, { "restarts", NUMBER },
 		{ "sessions", NUMBER }, { "messages", NUMBER }, { "unseen", NUMBER }, { "folders", NUMBER },
 		{ "uidvalidity", NUMBER }, { "uidnext", NUMBER }, { "quota_messages", NUMBER },
-		{ "findings", NUMBER }, { "accounts", NUMBER }, { "aliases", NUMBER }, { "size", SIZE },
+		{ "findings", NUMBER }, { "users", NUMBER }, { "aliases", NUMBER }, { "size", SIZE },
 		{ "quota", SIZE }, { "usage", SIZE }, { "age", AGE }, { "since", SINCE },
 	};
 	size_t i;

@@ -214,6 +214,7 @@ int main(int argc, char **argv)
 	program_start(&g.p, "traced", &ops, argc, argv);
 	if (sink_open(&g.sink, &g.p) < 0)
 		return EX_CANTCREAT;
+	sandbox_log_only(g.p.conf->server_sandbox == CONF_SANDBOX_LOG);
 	rule = (struct sandbox_rule){ g.sink.dir, SANDBOX_READ | SANDBOX_WRITE };
 	r = sandbox_enter(SANDBOX_TRACED, &rule, g.sink.dir >= 0 ? 1 : 0, &landlock);
 	if (r < 0) {
