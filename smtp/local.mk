@@ -6,3 +6,9 @@ smtp_libreceive_a_SOURCES = smtp/receive/session.c smtp/receive/session.h smtp/r
 pkglibexec_PROGRAMS += libexec/smtpd
 libexec_smtpd_SOURCES = smtp/receive/smtpd.c
 libexec_smtpd_LDADD = smtp/libreceive.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp/receive_test
+tests_unit_smtp_receive_test_SOURCES = tests/unit/smtp/receive_test.c
+tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * receive_test.c: whole SMTP sessions in this room, in memory: a client's bytes
+ * in, replies out. authd is played by the functions below (known: anna@ and
+ * bert@example.org; box names that misbehave), lmtpd by a forked process that
+ * speaks LMTP and reports each message that it got.
+ */
+#include "smtp/receive/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "net/ipc.h"
+
+/* --- authd -------------------------------------------------------------------- */
+
+int auth_redeem(int link, struct str ticket, struct str service, struct arena *a,
+	struct auth_identity *out, deadline d)
+{
+	(void)link;
+	(void)service;
+	(void)a;
+	(void)d;
+	*out = (struct auth_identity){ .result = str_eqc(ticket, "good") ? AUTH_OK : AUTH_UNKNOWN,
+		.user = STR("anna@example.org"), .renew = STR("fresh"), .key = -1 };
+	return 0;
+}
+
+int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d)
+{
+	(void)link;
+	(void)d;
+	*out = str_eq(user, address) ? AUTH_OK : AUTH_DENIED;
+	return 0;
+}
+
+int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
+{
+	static struct auth_target target;
+
+	(void)link;
+	(void)a;
+	(void)d;
+	*out = (struct auth_rcpt){ .result = AUTH_OK, .target = &target, .ntargets = 1 };
+	if (str_eqc(address, "down@example.org"))
+		return E_TIMEOUT;
+	if (str_eqc(address, "temp@example.org"))
+		out->result = AUTH_TEMP;
+	else if (str_eqc(address, "away@example.org"))
+		out->noutside = 1;
+	else if (!str_ends(address, "@example.org"))
+		out->result = AUTH_NODOMAIN;
+	else if (str_starts(address, "nobody"))
+		out->result = AUTH_UNKNOWN;
+	return 0;
+}
+
+/* --- lmtpd ---------------------------------------------------------------------- */
+
+static void lmtp_reply(struct stream *io, struct str rcpt)
+{
+	if (str_starts(rcpt, "RCPT TO:<late"))
+		stream_puts(io, "451 4.3.0 later\r\n");
+	else if (str_starts(rcpt, "RCPT TO:<loop"))
+		stream_puts(io, "554 5.4.6 loop\r\n");
+	else
+		stream_puts(io, "250 2.1.5 Delivered\r\n");
+}
+
+static void lmtp_serve(int fd, int report)
+{
+	struct str rcpt[20], line, rest;
+	struct stream io;
+	struct arena a;
+	size_t n = 0, i;
+	uint64_t size;
+	char *body;
+
+	arena_init(&a);
+	stream_init(&io, fd, -1, 65536, 5000);
+	stream_puts(&io, "220 hi\r\n");
+	while (!stream_line(&io, 4000, &line)) {
+		if (str_starts(line, "LHLO")) {
+			stream_puts(&io, "250-x\r\n250 CHUNKING\r\n");
+		} else if (str_starts(line, "RCPT TO:<full")) {
+			stream_puts(&io, "552 5.2.2 Mailbox is full\r\n");
+		} else if (str_starts(line, "RCPT TO:<crash")) {
+			break;
+		} else if (str_starts(line, "RCPT")) {
+			rcpt[n++] = arena_str(&a, line);
+			stream_puts(&io, "250 2.1.5 ok\r\n");
+		} else if (str_starts(line, "BDAT ")) {
+			rest = str_from(line, 5);
+			assert_int_equal(str_u64(str_cut(&rest, ' '), 1 << 24, &size), 0);
+			body = mem_alloc((size_t)size + 1, 1);
+			assert_int_equal(stream_read_all(&io, body, (size_t)size), 0);
+			assert_int_equal(write(report, body, (size_t)size), size);
+			free(body);
+			for (i = 0; i < n; i++)
+				lmtp_reply(&io, rcpt[i]);
+		} else {
+			stream_puts(&io, "250 2.0.0 ok\r\n");
+		}
+	}
+	stream_flush(&io);
+	stream_done(&io);
+	arena_done(&a);
+}
+
+static int lmtpd_link, lmtpd_report;
+static pid_t lmtpd_pid;
+
+static void lmtpd_start(void)
+{
+	int pair[2], report[2];
+	struct ipc_msg m;
+
+	assert_int_equal(ipc_pair(pair), 0);
+	assert_int_equal(pipe(report), 0);
+	lmtpd_pid = fork();
+	if (!lmtpd_pid) {
+		close(pair[0]);
+		while (!ipc_recv(pair[1], &m)) {
+			lmtp_serve(ipc_take_fd(&m, "client"), report[1]);
+			ipc_done(&m);
+		}
+		_exit(0);
+	}
+	close(pair[1]);
+	close(report[1]);
+	fd_nonblock(report[0], true);
+	lmtpd_link = pair[0];
+	lmtpd_report = report[0];
+}
+
+static void lmtpd_stop(void)
+{
+	close(lmtpd_link);
+	close(lmtpd_report);
+	waitpid(lmtpd_pid, NULL, 0);
+}
+
+/* --- the client ------------------------------------------------------------------- */
+
+static struct conf *conf;
+static char output[1 << 16]; /* replies, as they came */
+static char codes[4096]; /* "250 250 354": of each reply */
+static char mail[1 << 16]; /* what lmtpd got */
+static char unused_line[4096]; /* what would go back to front */
+static enum session_end ended;
+
+static void collect(int fd, char *to, size_t cap)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while (n < cap - 1 && (got = read(fd, to + n, cap - 1 - n)) > 0)
+		n += (size_t)got;
+	to[n] = 0;
+}
+
+static void list_codes(void)
+{
+	const char *p = output;
+	size_t n = 0;
+
+	codes[0] = 0;
+	while (*p && n + 5 < sizeof codes) {
+		if (p[3] == ' ')
+			n += (size_t)snprintf(codes + n, sizeof codes - n, "%s%.3s", n ? " " : "", p);
+		p = strchr(p, '\n');
+		if (!p)
+			break;
+		p++;
+	}
+}
+
+static void no_control(struct room *room)
+{
+	(void)room;
+}
+
+/* A session of the service; the client says all of `in` and then closes its side. */
+static void dialogue_n(const char *service, const char *ticket, struct str in)
+{
+	struct room room = { .conf = conf, .hostname = "mx.example.org", .authd = -1, .lmtpd = lmtpd_link,
+		.control = -1, .on_control = no_control };
+	struct handover h = { .id = STR("abcdefghijkl"), .service = str_of(service),
+		.ticket = str_of(ticket), .helo = STR("client.example.net"), .esmtp = true };
+	int client[2], lease[2];
+	struct session s;
+	struct ipc_msg m;
+
+	assert_int_equal(addr_parse(STR("192.0.2.7"), &h.peer), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+	assert_int_equal(pipe(lease), 0);
+	assert_int_equal(write(client[0], in.p, in.n), in.n);
+	shutdown(client[0], SHUT_WR);
+	session_init(&s, &room, &h, client[1], lease[0]);
+	if (session_identify(&s))
+		session_run(&s);
+	ended = s.end;
+	unused_line[0] = 0;
+	if (s.end == SESSION_HANDBACK) {
+		assert_int_equal(stream_flush(&s.io), 0);
+		session_handback(&s, &m);
+		assert_int_equal(m.err, 0);
+		snprintf(unused_line, sizeof unused_line, "%.*s", STRF(ipc_get(&m, "command")));
+		ipc_done(&m);
+	}
+	session_done(&s);
+	close(lease[1]);
+	collect(client[0], output, sizeof output);
+	close(client[0]);
+	list_codes();
+	collect(lmtpd_report, mail, sizeof mail);
+}
+
+static void dialogue(const char *service, const char *ticket, const char *in)
+{
+	dialogue_n(service, ticket, str_of(in));
+}
+
+static void mx(const char *in, const char *want)
+{
+	dialogue("smtp", NULL, in);
+	if (strcmp(codes, want))
+		fail_msg("%s\n-> %s\nwanted %s\n%s", in, codes, want, output);
+}
+
+static void submission(const char *in, const char *want)
+{
+	dialogue("submission", "good", in);
+	if (strcmp(codes, want))
+		fail_msg("%s\n-> %s\nwanted %s\n%s", in, codes, want, output);
+}
+
+#define ENVELOPE "MAIL FROM:<x@example.net>\r\nRCPT TO:<anna@example.org>\r\n"
+
+/* --- tests ------------------------------------------------------------------------- */
+
+static void one_message(void **state)
+{
+	(void)state;
+	mx(ENVELOPE "DATA\r\nSubject: a\r\n\r\n..dot\r\n.\r\nQUIT\r\n", "250 250 354 250 221");
+	assert_non_null(strstr(mail, "Received: from client.example.net ([192.0.2.7])\r\n"
+				     "\tby mx.example.org with ESMTP\r\n\tid "));
+	assert_non_null(strstr(mail, " for <anna@example.org>;"));
+	assert_true(str_ends(str_of(mail), "+0000\r\nSubject: a\r\n\r\n.dot\r\n"));
+	assert_null(strstr(mail, "Message-ID"));
+}
+
+static void text_without_header_gets_an_empty_line(void **state)
+{
+	(void)state;
+	mx(ENVELOPE "DATA\r\nhello\r\n.\r\nQUIT\r\n", "250 250 354 250 221");
+	assert_true(str_ends(str_of(mail), "+0000\r\n\r\nhello\r\n"));
+	mx(ENVELOPE "DATA\r\n.\r\nQUIT\r\n", "250 250 354 250 221");
+	assert_true(str_ends(str_of(mail), "+0000\r\n"));
+}
+
+static void submission_adds_what_is_missing(void **state)
+{
+	(void)state;
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org>\r\n"
+		   "DATA\r\nSubject: a\r\n\r\nb\r\n.\r\nQUIT\r\n",
+		"250 250 354 250 221");
+	assert_non_null(strstr(mail, " with ESMTPA\r\n"));
+	assert_non_null(strstr(mail, "\r\nDate: "));
+	assert_non_null(strstr(mail, "\r\nMessage-ID: <"));
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org>\r\n"
+		   "DATA\r\nmessage-id: <a@b>\r\ndate: x\r\n\r\nDate: b\r\n.\r\nQUIT\r\n",
+		"250 250 354 250 221");
+	assert_null(strstr(mail, "Message-ID"));
+}
+
+static void relay_is_refused(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nDATA\r\n", "250 550 554");
+	assert_non_null(strstr(output, "550 5.7.1 "));
+	mx("MAIL FROM:<>\r\nRCPT TO:<@example.org:x@example.com>\r\n", "250 550");
+	mx("MAIL FROM:<>\r\nRCPT TO:<\"x@example.com\"@[192.0.2.1]>\r\n", "250 550");
+	mx("MAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\n", "250 550");
+	assert_non_null(strstr(output, "550 5.1.1 "));
+	mx("MAIL FROM:<>\r\nRCPT TO:<away@example.org>\r\n", "250 550");
+	mx("MAIL FROM:<>\r\nRCPT TO:<temp@example.org>\r\nRCPT TO:<down@example.org>\r\n", "250 451 451");
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 550");
+}
+
+static void postmaster_needs_no_domain(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nDATA\r\n\r\n.\r\n", "250 250 354 250");
+	assert_non_null(strstr(mail, " for <postmaster@example.org>;"));
+}
+
+static void senders_of_others_are_refused(void **state)
+{
+	(void)state;
+	submission("MAIL FROM:<bert@example.org>\r\nMAIL FROM:<>\r\n", "553 250");
+	assert_non_null(strstr(output, "553 5.7.1 <bert@example.org>"));
+	dialogue("submission", NULL, "MAIL FROM:<anna@example.org>\r\n");
+	assert_string_equal(codes, "530");
+	dialogue("submission", "used", "MAIL FROM:<anna@example.org>\r\n");
+	assert_string_equal(codes, "421");
+}
+
+static void parameters(void **state)
+{
+	static const struct {
+		const char *in, *code;
+	} row[] = {
+		{ "SIZE=100", "250" }, { "SIZE=0", "250" }, { "SIZE=99999999999", "552" },
+		{ "SIZE=99999999999999999999999", "501" }, { "SIZE=-1", "501" }, { "SIZE=x", "501" },
+		{ "SIZE", "555" }, { "BODY=8BITMIME", "250" }, { "BODY=7bit", "250" },
+		{ "BODY=BINARYMIME", "501" }, { "SMTPUTF8", "250" }, { "SMTPUTF8=1", "555" },
+		{ "AUTH=<>", "250" }, { "AUTH=a+40b.c", "250" }, { "AUTH=a+4", "501" }, { "AUTH=a@b.c", "250" }, { "AUTH=e+3Df@b.c", "250" },
+		{ "AUTH=a@b+0D+0ARCPT", "501" }, /* C02 */
+		{ "RET=FULL", "555" }, { "ENVID=a+0Ab", "555" }, { "XID=abc", "555" }, { "a=b=c", "501" },
+	};
+	char in[400];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		snprintf(in, sizeof in, "MAIL FROM:<x@example.net> %s\r\n", row[i].in);
+		mx(in, row[i].code);
+	}
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org> NOTIFY=NEVER\r\n", "250 555");
+	mx("MAIL FROM:<\xc3\xa9@example.net>\r\n", "553");
+	mx("MAIL FROM:<\xc3\xa9@example.net> SMTPUTF8\r\n", "250");
+	mx("MAIL FROM:<\xc3@example.net> SMTPUTF8\r\n", "501");
+	mx("MAIL FROM:<>\r\nRCPT TO:<\xc3\xa9@example.org>\r\n", "250 553");
+	mx("MAIL FROM:<> SMTPUTF8\r\nRCPT TO:<\xc3\xa9@example.org>\r\n", "250 250");
+}
+
+static void order(void **state)
+{
+	(void)state;
+	mx("RCPT TO:<anna@example.org>\r\nDATA\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\nDATA\r\nRSET\r\nRSET x\r\n"
+	   "NOOP x\r\nVRFY anna\r\nEXPN a\r\nHELP\r\nFOO\r\nRCPT TO:<anna@example.org>\r\nQUIT\r\n",
+		"503 503 250 503 503 250 501 250 252 502 214 500 503 221");
+	mx(ENVELOPE "RSET\r\nDATA\r\n", "250 250 250 503");
+	mx("MAIL\r\nMAIL FROM:x\r\nMAIL FROM:<x\r\nMAIL FROM:<>\r\nRCPT TO:\r\nRCPT TO:<>\r\n",
+		"501 501 501 250 501 501");
+}
+
+/* A transaction's refusals do not outlive it, and there may be many. */
+static void two_messages_in_one_session(void **state)
+{
+	(void)state;
+	mx(ENVELOPE "DATA\r\n\r\none\r\n.\r\n" ENVELOPE "DATA\r\n\r\ntwo\r\n.\r\nQUIT\r\n",
+		"250 250 354 250 250 250 354 250 221");
+	assert_non_null(strstr(mail, "one"));
+	assert_non_null(strstr(mail, "two"));
+}
+
+/* C06 */
+static void C06_bare_line_ends_close_the_session(void **state)
+{
+	(void)state;
+	mx(ENVELOPE "DATA\r\nx\r\n.\n" ENVELOPE "DATA\r\nevil\r\n.\r\n", "250 250 354 521");
+	assert_int_equal(ended, SESSION_DRAIN);
+	assert_string_equal(mail, "");
+	mx(ENVELOPE "DATA\r\nx\ry\r\n.\r\nQUIT\r\n", "250 250 354 521");
+	mx(ENVELOPE "BDAT 4 LAST\r\nx\n\r\nQUIT\r\n", "250 250 521");
+	assert_string_equal(mail, "");
+	mx("MAIL FROM:<>\nRCPT TO:<anna@example.org>\r\nNOOP\r\n", "500 503 250");
+}
+
+static void content_refusals(void **state)
+{
+	struct buf in;
+	int i;
+
+	(void)state;
+	buf_init(&in, 1 << 20);
+	dialogue_n("smtp", NULL, STR(ENVELOPE "DATA\r\na\0b\r\n.\r\nQUIT\r\n"));
+	assert_string_equal(codes, "250 250 354 554 221");
+	conf->smtp_message_size = 2000;
+	conf->smtp_line_length = 1000;
+	buf_puts(&in, ENVELOPE "DATA\r\n");
+	for (i = 0; i < 30; i++)
+		buf_fmt(&in, "%098d\r\n", i);
+	buf_puts(&in, ".\r\nQUIT\r\n");
+	mx(buf_cstr(&in), "250 250 354 552 221");
+	buf_reset(&in);
+	buf_fmt(&in, ENVELOPE "DATA\r\n%01000d\r\n.\r\nQUIT\r\n", 0);
+	mx(buf_cstr(&in), "250 250 354 500 221");
+	conf->smtp_message_size = 100000;
+	buf_reset(&in);
+	buf_puts(&in, ENVELOPE "DATA\r\n");
+	for (i = 0; i < 51; i++)
+		buf_puts(&in, "Received: x\r\n");
+	buf_puts(&in, "\r\n.\r\nQUIT\r\n");
+	mx(buf_cstr(&in), "250 250 354 554 221");
+	assert_non_null(strstr(output, "554 5.4.6 "));
+	conf->smtp_strict_8bit = true;
+	mx(ENVELOPE "DATA\r\n\r\n\xc3\xa9\r\n.\r\n", "250 250 354 554");
+	conf->smtp_strict_8bit = false;
+	mx(ENVELOPE "DATA\r\n\r\n\xc3\xa9\r\n.\r\n", "250 250 354 250");
+	assert_true(str_ends(str_of(mail), "\r\n\xc3\xa9\r\n"));
+	buf_done(&in);
+}
+
+/* C04: what is data is never a command. */
+static void C04_chunks(void **state)
+{
+	(void)state;
+	mx(ENVELOPE "BDAT 9\r\n.a\r\n\r\nRS\rBDAT 3 LAST\r\nET\nQUIT\r\n", "250 250 250 521");
+	mx(ENVELOPE "BDAT 6\r\nA: b\r\nBDAT 0\r\nBDAT 2\r\n\r\nBDAT 5 LAST\r\n.\r\nc\rQUIT\r\n", "250 250 250 250 250 554 221");
+	mx(ENVELOPE "BDAT 6\r\nA: b\r\nBDAT 0\r\nBDAT 2\r\n\r\nBDAT 6 LAST\r\n.\r\nc\r\nQUIT\r\n",
+		"250 250 250 250 250 250 221");
+	assert_true(str_ends(str_of(mail), "A: b\r\n\r\n.\r\nc\r\n"));
+	mx(ENVELOPE "BDAT 0 LAST\r\nQUIT\r\n", "250 250 250 221");
+	/* no sequence: the octets are swallowed first */
+	mx("BDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<>\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n", "503 250 503 250");
+	mx(ENVELOPE "BDAT 3\r\nA:\rRCPT TO:<bert@example.org>\r\nDATA\r\nMAIL FROM:<>\r\nRSET\r\nNOOP\r\n",
+		"250 250 250 503 503 503 250 250");
+	/* after a refused chunk, until RSET */
+	dialogue_n("smtp", NULL, STR(ENVELOPE "BDAT 2\r\n\0\rBDAT 6\r\nQUIT\r\nBDAT 1 LAST\r\nxRSET\r\n" ENVELOPE));
+	assert_string_equal(codes, "250 250 554 503 503 250 250 250");
+	/* numbers that are none, or too large to be read */
+	mx(ENVELOPE "BDAT 9223372036854775808 LAST\r\nQUIT\r\n", "250 250 501");
+	mx(ENVELOPE "BDAT -1\r\nQUIT\r\n", "250 250 501");
+	mx(ENVELOPE "BDAT 2147483648\r\nQUIT\r\n", "250 250 552");
+	/* the connection ends inside a chunk: no message */
+	mx(ENVELOPE "BDAT 100 LAST\r\nx\r\n", "250 250");
+	assert_string_equal(mail, "");
+	mx(ENVELOPE "DATA\r\nx\r\n", "250 250 354");
+	assert_string_equal(mail, "");
+}
+
+/* lmtpd's refusals reach the client where it can act on them. */
+static void refusals_of_lmtpd(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<>\r\nRCPT TO:<full@example.org>\r\nRCPT TO:<anna@example.org>\r\nDATA\r\n\r\n.\r\n",
+		"250 552 250 354 250");
+	mx("MAIL FROM:<>\r\nRCPT TO:<late@example.org>\r\nDATA\r\n\r\n.\r\n", "250 250 354 451");
+	mx("MAIL FROM:<>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n", "250 250 354 554");
+	mx("MAIL FROM:<>\r\nRCPT TO:<loop@example.org>\r\nRCPT TO:<loop2@example.org>\r\nDATA\r\n\r\n.\r\n",
+		"250 250 250 354 554");
+	/* mixed: nothing is acknowledged falsely */
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n",
+		"250 250 250 354 451");
+	mx("MAIL FROM:<>\r\nRCPT TO:<late@example.org>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n",
+		"250 250 250 354 451");
+	/* lmtpd dies */
+	mx("MAIL FROM:<>\r\nRCPT TO:<crash@example.org>\r\nRCPT TO:<anna@example.org>\r\nQUIT\r\n",
+		"250 451 451 221");
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<crash@example.org>\r\nDATA\r\n\r\n.\r\n",
+		"250 250 451 354 451");
+}
+
+static void limits(void **state)
+{
+	struct buf in;
+	int i;
+
+	(void)state;
+	buf_init(&in, 1 << 20);
+	conf->smtp_recipients = 2;
+	mx(ENVELOPE "RCPT TO:<bert@example.org>\r\nRCPT TO:<carl@example.org>\r\n", "250 250 250 452");
+	conf->smtp_transactions = 1;
+	mx("MAIL FROM:<>\r\nRSET\r\nMAIL FROM:<>\r\nQUIT\r\n", "250 250 421");
+	conf->limit_errors = 3;
+	mx("A\r\nB\r\nC\r\nD\r\nNOOP\r\n", "500 500 500 421");
+	mx("MAIL FROM:<>\r\nRCPT TO:<nobody1@example.org>\r\nRCPT TO:<nobody2@example.org>\r\n"
+	   "RCPT TO:<nobody3@example.org>\r\nRCPT TO:<nobody4@example.org>\r\nNOOP\r\n",
+		"250 550 550 550 421");
+	buf_fmt(&in, "NOOP %05000d\r\nNOOP\r\n", 0);
+	mx(buf_cstr(&in), "500 250");
+	buf_reset(&in);
+	for (i = 0; i < 1000; i++)
+		buf_puts(&in, "x\r\n");
+	mx(buf_cstr(&in), "500 500 500 421");
+	buf_done(&in);
+}
+
+/* C20 */
+static void C20_browsers_are_cut_off(void **state)
+{
+	(void)state;
+	mx("POST / HTTP/1.1\r\nMAIL FROM:<>\r\n", "421");
+}
+
+static void the_door_gets_back_what_is_its_own(void **state)
+{
+	(void)state;
+	mx("NOOP\r\nEHLO b\r\nMAIL FROM:<>\r\n", "250");
+	assert_int_equal(ended, SESSION_HANDBACK);
+	assert_string_equal(unused_line, "EHLO b\r\nMAIL FROM:<>\r\n");
+	mx(ENVELOPE "STARTTLS\r\nNOOP\r\n", "250 250");
+	assert_string_equal(unused_line, "STARTTLS\r\nNOOP\r\n");
+	mx("AUTH PLAIN AGEAYg==\r\n", "");
+	assert_string_equal(unused_line, "AUTH PLAIN AGEAYg==\r\n");
+	mx("MAIL FROM:<>\r\nAUTH PLAIN AGEAYg==\r\n", "250 503");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	conf = conf_defaults();
+	conf->smtp_handback_idle = 60000;
+	lmtpd_start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	lmtpd_stop();
+	conf_free(conf);
+	return 0;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_message),
+		TEST(text_without_header_gets_an_empty_line),
+		TEST(submission_adds_what_is_missing),
+		TEST(relay_is_refused),
+		TEST(postmaster_needs_no_domain),
+		TEST(senders_of_others_are_refused),
+		TEST(parameters),
+		TEST(order),
+		TEST(two_messages_in_one_session),
+		TEST(C06_bare_line_ends_close_the_session),
+		TEST(content_refusals),
+		TEST(C04_chunks),
+		TEST(refusals_of_lmtpd),
+		TEST(limits),
+		TEST(C20_browsers_are_cut_off),
+		TEST(the_door_gets_back_what_is_its_own),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	alarm(60);
+	trace_open(open("/dev/null", O_WRONLY), "smtpd");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
