@@ -27,6 +27,10 @@ struct store_options {
 	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
 };
 
+/* Reads what a sandbox hides (boot id) and makes the socket that notifies. Once a
+ * process, before its sandbox; forks inherit it. store_open calls it if nobody did. */
+void store_prepare(void);
+
 /* First opening makes Maildir and the standard folders (INBOX Drafts Sent Junk
  * Trash Archive, subscribed, special use). fchdir()s to the key: one store per process at a time. */
 int store_open(const struct store_options *opt, struct store **out);
@@ -135,7 +139,7 @@ struct store_copied {
 	uint32_t *from, *to; /* UIDs, pairs in order */
 	size_t n;
 };
-/* All or nothing. move: source messages are removed (STORE_GONE). E_NOTFOUND
+/* All or nothing; messages that are gone are left out. move: source messages are removed (STORE_GONE). E_NOTFOUND
  * (no such target: TRYCREATE), E_QUOTA. Flags, keywords, INTERNALDATE are kept. */
 int store_copy(struct store_view *v, const uint32_t *index, size_t n, struct str target, bool move,
 	struct arena *a, struct store_copied *out);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * flags.c: STORE. A flag is a letter in the file name, so a change is a
+ * rename; keywords beyond the 26th go to mansio-extra first. A thousand
+ * messages at a time under the lock, one MODSEQ each thousand.
+ *
+ * The work can be done twice without harm (a fault in the index starts it
+ * again): the result depends on the request and the record alone.
+ */
+#include "store/view.h"
+
+#define HIGH_KEYWORDS (~UINT64_C(0x3ffffff))
+
+struct flag_op {
+	struct store_view *v;
+	const uint32_t *index;
+	size_t n;
+	enum store_op op;
+	uint32_t flags;
+	const struct str *keyword;
+	size_t nkeywords;
+	/* what came of it */
+	uint32_t *changed;
+	size_t nchanged;
+	bool gone, keywords, again, touched;
+};
+
+static uint64_t combine(enum store_op op, uint64_t old, uint64_t bits)
+{
+	return op == STORE_SET ? bits : op == STORE_ADD ? old | bits : old & ~bits;
+}
+
+static int change_one(struct burst *b, struct flag_op *o, struct folder *f, struct record *r)
+{
+	char from[STORE_PATH_SIZE], to[STORE_PATH_SIZE];
+	struct record old = *r;
+	int err;
+
+	folder_path(f, old.name, from);
+	err = folder_rename_record(f, r);
+	if (err)
+		return err;
+	folder_path(f, r->name, to);
+	if (strcmp(from, to) != 0) {
+		err = file_rename(b->s->dir, from, to);
+		if (err == -ENOENT) {
+			o->again = true; /* somebody else renamed it: look, and once more */
+			return 0;
+		}
+		if (err)
+			return err;
+	}
+	r->modseq = f->meta.modseq;
+	f->meta.modseq_flags = f->meta.modseq;
+	folder_count(f, &old, -1);
+	folder_count(f, r, 1);
+	f->meta.cache_live += r->cache_len;
+	return record_put(b, f->file.id, r);
+}
+
+/* Records that will change, with their new flags. */
+static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_t bits,
+	struct record *rec, size_t *n_out, struct buf *lines)
+{
+	struct store_view *v = o->v;
+	size_t i, n = 0;
+	int err;
+
+	for (i = 0; i < o->n; i++) {
+		struct store_rec *have = &v->rec[o->index[i]];
+		struct record *r = &rec[n];
+		uint64_t keywords;
+		uint32_t flags;
+
+		err = have->flags & STORE_GONE ? E_NOTFOUND : record_get(b, f->file.id, have->uid, r);
+		if (err == E_NOTFOUND) {
+			o->gone = true;
+			continue;
+		}
+		if (err)
+			return err;
+		flags = (uint32_t)combine(o->op, r->flags & 31, o->flags & 31) | (r->flags & NAME_PASSED);
+		keywords = combine(o->op, r->keywords, bits);
+		if (flags == r->flags && keywords == r->keywords)
+			continue;
+		if ((keywords ^ r->keywords) & HIGH_KEYWORDS)
+			extra_keywords(lines, r->uid, keywords);
+		r->flags = flags;
+		r->keywords = keywords;
+		n++;
+	}
+	*n_out = n;
+	return lines->err;
+}
+
+/* The view follows the records, whoever changed them. */
+static int reflect(struct burst *b, struct flag_op *o, struct folder *f)
+{
+	struct record r;
+	size_t i;
+	int err;
+
+	for (i = 0; i < o->n; i++) {
+		struct store_rec *have = &o->v->rec[o->index[i]];
+
+		if (have->flags & STORE_GONE)
+			continue;
+		err = record_get(b, f->file.id, have->uid, &r);
+		if (err == E_NOTFOUND)
+			continue;
+		if (err)
+			return err;
+		if ((have->flags & 31) == (r.flags & 31) && have->keywords == r.keywords)
+			continue;
+		have->flags = (have->flags & ~31u) | (r.flags & 31);
+		have->keywords = r.keywords;
+		have->modseq = r.modseq;
+		o->changed[o->nchanged++] = o->index[i];
+	}
+	return 0;
+}
+
+static int flags_burst(struct burst *b, void *arg)
+{
+	struct flag_op *o = arg;
+	struct folder *f = ARENA_NEW(&b->a, struct folder);
+	struct record *rec = arena_array(&b->a, o->n + 1, sizeof(*rec));
+	uint64_t bits = 0, before;
+	struct buf lines;
+	size_t n = 0, i;
+	int err = view_folder(b, o->v, f);
+
+	o->again = false;
+	before = f->meta.modseq;
+	if (!err)
+		err = folder_keywords(b, f, o->keyword, o->nkeywords, o->op != STORE_CLEAR, &bits);
+	if (err)
+		return err;
+	buf_init(&lines, (size_t)64 << 20);
+	err = collect(b, o, f, bits, rec, &n, &lines);
+	if (!err)
+		err = extra_append(b->s, f->dir, &f->file, buf_view(&lines));
+	buf_done(&lines);
+	if (!err && n) {
+		err = folder_next_modseq(b, f);
+		if (!err)
+			err = folder_begin(b, f);
+		for (i = 0; !err && i < n; i++)
+			err = change_one(b, o, f, &rec[i]);
+		if (!err)
+			err = folder_finish(b, f);
+		if (!err && o->again) {
+			f->meta.cur_mtime = 0;
+			err = folder_store(b, f);
+		}
+		o->touched = true;
+	}
+	if (!err)
+		err = reflect(b, o, f);
+	if (err)
+		return err;
+	view_own_change(o->v, f, before);
+	view_keywords(o->v, f, &o->keywords);
+	return 0;
+}
+
+int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
+	uint32_t flags, const struct str *keyword, size_t nkeywords, struct arena *a,
+	uint32_t **changed_out, size_t *nchanged_out, bool *gone_out)
+{
+	struct flag_op o = { .v = v, .op = op, .flags = flags, .keyword = keyword, .nkeywords = nkeywords };
+	size_t at;
+	int tries, err = 0;
+
+	if (v->readonly)
+		return E_DENIED;
+	o.changed = arena_array(a, n + 1, sizeof(*o.changed));
+	for (at = 0; !err && at < n; at += o.n) {
+		o.index = index + at;
+		o.n = MIN(n - at, (size_t)STORE_CHUNK);
+		o.again = true;
+		for (tries = 0; !err && o.again && tries < 3; tries++)
+			err = burst_run(v->store, true, flags_burst, &o);
+	}
+	if (o.touched) {
+		int err2 = view_fsync(v->store, v->priv->dir);
+
+		err = err ? err : err2;
+		notify_send(v->store, v->priv->id);
+	}
+	if (!err) {
+		*changed_out = o.changed;
+		*nchanged_out = o.nchanged;
+		*gone_out = o.gone;
+	}
+	return err;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * guard.h: outliving a damaged index file inside LMDB.
+ */
+#ifndef MANSIO_STORE_GUARD_H
+#define MANSIO_STORE_GUARD_H
+
+#include <setjmp.h>
+
+#include "base/base.h"
+
+/* While inside is set, a fault or an endless loop jumps to `jump`. */
+struct guard {
+	sigjmp_buf jump;
+	volatile int inside;
+	volatile unsigned calls; /* so that a tick can see whether LMDB moves */
+};
+extern struct guard guard;
+
+void guard_install(void); /* once a process; the handlers stay */
+void guard_start(void); /* a burst begins: the CPU timer runs */
+void guard_stop(void);
+NORETURN void guard_fail(void); /* from LMDB's own assertions */
+
+static inline void guard_enter(void)
+{
+	guard.calls++;
+	guard.inside = 1;
+}
+
+static inline void guard_leave(void)
+{
+	guard.inside = 0;
+}
+
+#endif

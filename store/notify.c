@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * notify.c: waiting sessions bind datagram sockets notify/<pid>.<random>; who
+ * changed a folder sends each one its id, after unlocking and without
+ * blocking. A full queue means that it was told already; a refused one is
+ * the rest of a dead session and is removed. The sending socket is unbound and
+ * made before the sandbox (store_prepare), so that sending needs no new one.
+ */
+#include <dirent.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/rand.h"
+#include "store/internal.h"
+
+static int notify_out = -1;
+
+void notify_prepare(void)
+{
+	if (notify_out < 0)
+		notify_out = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static bool notify_address(const char *name, struct sockaddr_un *un)
+{
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	return (size_t)snprintf(un->sun_path, sizeof(un->sun_path), "%s", name) < sizeof(un->sun_path);
+}
+
+int notify_open(struct store *s)
+{
+	struct sockaddr_un un;
+	char id[13];
+	int err = file_mkdir(s->dir, "notify", 0700);
+
+	if (err && err != E_EXISTS)
+		return err;
+	rand_id(id, 12);
+	snprintf(s->notify_path, sizeof(s->notify_path), "notify/%d.%s", (int)getpid(), id);
+	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->notify < 0)
+		return -errno;
+	if (!notify_address(s->notify_path, &un) ||
+		bind(s->notify, (struct sockaddr *)&un, sizeof(un)) != 0)
+		return -errno;
+	return 0;
+}
+
+void notify_close(struct store *s)
+{
+	if (s->notify < 0)
+		return;
+	file_unlink(s->dir, s->notify_path);
+	fd_close(&s->notify);
+}
+
+void notify_send(struct store *s, uint64_t folder_id)
+{
+	struct sockaddr_un un;
+	struct dirent *e;
+	char path[300], text[32];
+	int n = snprintf(text, sizeof(text), "look %016llx", (unsigned long long)folder_id);
+	int fd = file_open_dir(s->dir, "notify");
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!d) {
+		fd_close(&fd);
+		return;
+	}
+	while (notify_out >= 0 && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "notify/%s", e->d_name);
+		if (e->d_name[0] == '.' || strcmp(path, s->notify_path) == 0 || !notify_address(path, &un))
+			continue;
+		if (sendto(notify_out, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL,
+			    (struct sockaddr *)&un, sizeof(un)) < 0 && errno == ECONNREFUSED)
+			file_unlink(s->dir, path);
+	}
+	closedir(d);
+}
+
+int store_notify_fd(const struct store *s)
+{
+	return s->notify;
+}
+
+void store_notify_clear(struct store *s)
+{
+	char text[64];
+
+	while (s->notify >= 0 && recv(s->notify, text, sizeof(text), MSG_DONTWAIT) >= 0)
+		;
+}

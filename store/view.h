@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * view.h: the private half of struct store_view.
+ */
+#ifndef MANSIO_STORE_VIEW_H
+#define MANSIO_STORE_VIEW_H
+
+#include "store/extra.h"
+#include "store/folder.h"
+
+#define VIEW_LOCS 64
+#define VIEW_PENDING 32
+
+/* Where a message is: a guess that the next open checks. */
+struct view_loc {
+	uint32_t uid;
+	uint32_t cache_len;
+	uint64_t cache_at, size, file_size;
+	char name[NAME_SIZE];
+};
+/* A description that is not in the cache file yet. */
+struct view_desc {
+	uint32_t uid;
+	struct buf text;
+};
+
+struct store_view_private {
+	char dir[STORE_DIR_SIZE];
+	uint64_t id;
+	uint64_t epoch, generation;
+	int64_t cur_mtime, new_mtime;
+	uint32_t unsettled;
+	int64_t scanned, scan_cost;
+	uint64_t synced; /* MODSEQ up to which rec[] is complete */
+	bool complete; /* rec[] came from this epoch's index */
+	uint32_t cap;
+	uint32_t ngone; /* rec[] entries with STORE_GONE */
+	struct arena names; /* name and keywords */
+	struct view_loc *loc; /* VIEW_LOCS, nloc of them, rising uids */
+	unsigned nloc;
+	struct view_desc pending[VIEW_PENDING];
+	unsigned npending;
+	struct extra extra;
+	struct arena extra_arena;
+	bool extra_loaded;
+};
+
+/* Opens the view's folder in a burst; E_STALE if it is another one now. */
+int view_folder(struct burst *b, struct store_view *v, struct folder *f);
+/* After our own change of messages of the view: `before` is what meta.modseq was. */
+void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
+void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
+void view_mark_gone(struct store_view *v, uint32_t index);
+/* Writes pending descriptions to the cache file. */
+void view_flush(struct store_view *v);
+/* fsync of the folder's cur/ after unlocking. */
+int view_fsync(struct store *s, const char *dir);
+
+#endif
