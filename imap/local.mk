@@ -12,3 +12,24 @@ IMAP_LIBS = imap/libimap.a $(STORE_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
 pkglibexec_PROGRAMS += libexec/imapd
 libexec_imapd_SOURCES = imap/imapd.c
 libexec_imapd_LDADD = imap/libimap.a $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/imap/parse_test tests/unit/imap/section_test tests/unit/imap/search_parse_test \
+	tests/unit/imap/list_match_test tests/unit/imap/session_test
+tests_unit_imap_parse_test_SOURCES = tests/unit/imap/parse_test.c
+tests_unit_imap_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_section_test_SOURCES = tests/unit/imap/section_test.c
+tests_unit_imap_section_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_search_parse_test_SOURCES = tests/unit/imap/search_parse_test.c
+tests_unit_imap_search_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_list_match_test_SOURCES = tests/unit/imap/list_match_test.c
+tests_unit_imap_list_match_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_session_test_SOURCES = tests/unit/imap/session_test.c
+tests_unit_imap_session_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/imapcmd
+tests_fuzz_imapcmd_SOURCES = tests/fuzz/imapcmd.c $(FUZZ_MAIN)
+tests_fuzz_imapcmd_LDADD = $(IMAP_LIBS)
+tests_fuzz_imapcmd_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/imapcmd/fetch tests/fuzz/corpus/imapcmd/search \
+	tests/fuzz/corpus/imapcmd/store tests/fuzz/corpus/imapcmd/append tests/fuzz/corpus/imapcmd/list \
+	tests/fuzz/corpus/imapcmd/id
