@@ -401,7 +401,7 @@ int workers_start(int dir, const int *shut, size_t nshut)
 	database_make();
 	r = sandbox_prepare(SANDBOX_AUTH_WORKER);
 	if (r == 0)
-		r = sandbox_enter(SANDBOX_ZYGOTE, NULL, 0, NULL);
+		r = sandbox_enter(SANDBOX_AUTH_ZYGOTE, NULL, 0, NULL);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
 		_exit(71);

@@ -65,6 +65,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 	static const char *const names[] = {
 		[SANDBOX_FRONT] = "front",
 		[SANDBOX_AUTHD] = "authd",
+		[SANDBOX_AUTH_ZYGOTE] = "auth zygote",
 		[SANDBOX_AUTH_WORKER] = "auth worker",
 		[SANDBOX_SMTPD] = "smtpd",
 		[SANDBOX_ZYGOTE] = "zygote",
@@ -95,7 +96,7 @@ static struct ruleset everything(enum sandbox_profile p, int abi)
 	r.fs |= FS_REFER;
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
-	if (abi >= 4 && p != SANDBOX_AUTHD && p != SANDBOX_AUTH_WORKER)
+	if (abi >= 4 && p != SANDBOX_AUTH_WORKER)
 		r.net = NET_TCP;
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
@@ -138,7 +139,7 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 
 	if (abi < ABI_LEAST)
 		return 0;
-	if (p == SANDBOX_ZYGOTE)
+	if (p == SANDBOX_ZYGOTE || p == SANDBOX_AUTH_ZYGOTE)
 		return 1;
 	all = everything(p, abi);
 	/* a kernel that does not know the last members must not be shown them */

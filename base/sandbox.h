@@ -11,7 +11,7 @@
  * (opening files, socket) is EACCES in a profile without it, not death.
  *
  * Both parts only ever narrow. ZYGOTE therefore allows what its STORE children
- * need, and AUTHD what AUTH_WORKER needs; ZYGOTE takes no Landlock layer.
+ * need, AUTH_ZYGOTE what AUTH_WORKER needs; both take no Landlock layer.
  */
 #ifndef MANSIO_BASE_SANDBOX_H
 #define MANSIO_BASE_SANDBOX_H
@@ -20,11 +20,12 @@
 
 enum sandbox_profile {
 	SANDBOX_FRONT, /* sockets that it holds, no files, no new sockets */
-	SANDBOX_AUTHD, /* files beneath its descriptors; SQLite; forks its workers */
-	SANDBOX_AUTH_WORKER, /* as AUTHD without fork; sockets for the back ends */
+	SANDBOX_AUTHD, /* files beneath its descriptors, links; no network, no fork */
+	SANDBOX_AUTH_ZYGOTE, /* the workers' parent: fork */
+	SANDBOX_AUTH_WORKER, /* files (SQLite), sockets for the back ends */
 	SANDBOX_SMTPD, /* memory, its sockets, socketpair */
 	SANDBOX_ZYGOTE, /* imapd, pop3d, lmtpd, mailboxd parents: fork and wait */
-	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify socket made before */
+	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify sockets made before */
 	SANDBOX_TRACED, /* log file, its database */
 	SANDBOX_NPROFILES
 };

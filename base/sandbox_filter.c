@@ -11,8 +11,8 @@
  *
  * Filters stack, and the strictest answer counts. So a parent that forks
  * children of another profile must itself be allowed all that they are:
- * ZYGOTE holds STORE, AUTHD holds AUTH_WORKER. What keeps a zygote from using
- * it is that it owns no file and no network.
+ * ZYGOTE holds STORE, AUTH_ZYGOTE holds AUTH_WORKER. What keeps a zygote from
+ * using it is that it reads nothing but our own messages.
  *
  * The traps that shaped it: fcntl(F_SETOWN, F_SETSIG) and ioctl(FIOSETOWN)
  * send any signal to others of the same uid without kill(2); prctl and clone
@@ -35,13 +35,15 @@
 #define BIT(profile) (1u << SANDBOX_##profile)
 enum {
 	ALL = (1u << SANDBOX_NPROFILES) - 1,
-	AUTH = BIT(AUTHD) | BIT(AUTH_WORKER),
+	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
+	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
 	FILES = AUTH | STORE | BIT(TRACED), /* open files, beneath what Landlock leaves */
-	LOADS = AUTH | STORE, /* maps code: gconv, NSS, SASL, PAM */
-	FORKS = BIT(AUTHD) | BIT(ZYGOTE),
-	PAIRS = AUTH | BIT(FRONT) | BIT(SMTPD) | BIT(TRACED) | BIT(ZYGOTE), /* socketpair(2) */
-	CONNECTS = AUTH,
+	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
+	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
+	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */
+	MAKES = WORKER | BIT(ZYGOTE), /* socket(2) */
+	CONNECTS = WORKER,
 };
 
 /* The rows are written by name, for a reader; libseccomp knows the numbers. */
@@ -77,7 +79,7 @@ static const struct {
 	ROW(ALL, S(sendto), S(recvfrom), S(sendmsg), S(recvmsg), S(shutdown), S(getsockname),
 		S(getpeername), S(getsockopt)),
 	ROW(BIT(FRONT) | BIT(ZYGOTE), S(accept4), S(accept)),
-	ROW(STORE, S(bind)), /* the notify socket, made before */
+	ROW(STORE, S(bind)), /* the notify socket, made before STORE is entered */
 	ROW(CONNECTS, S(connect), S(bind), S(sendmmsg), S(recvmmsg)),
 	/* files */
 	ROW(FILES, S(openat), S(openat2), S(open), S(access), S(faccessat), S(faccessat2), S(readlink),
@@ -89,7 +91,8 @@ static const struct {
 	/* the directories of the mailboxes get their group from authd */
 	ROW(AUTH, S(fchown), S(fchownat), S(chown), S(chmod), S(fchmodat), S(mlock), S(munlock)),
 	/* children, which narrow themselves further */
-	ROW(FORKS, S(wait4), S(waitid), S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
+	ROW(FORKS | BIT(AUTHD), S(wait4), S(waitid)),
+	ROW(FORKS, S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
 		S(landlock_restrict_self)),
 };
 

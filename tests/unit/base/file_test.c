@@ -136,6 +136,7 @@ static void test_read_limit(void **state)
 	fd = file_open_dir(dir, ".");
 	assert_int_equal(file_read_all(fd, &b), E_UNSUPPORTED);
 	close(fd);
+	buf_done(&b);
 	/* no size is known beforehand */
 	buf_init(&b, 100000);
 	fd = open("/proc/self/status", O_RDONLY);

@@ -59,7 +59,7 @@ static int inside(enum sandbox_profile p, void (*fn)(void))
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		bool files = p != SANDBOX_FRONT && p != SANDBOX_SMTPD && p != SANDBOX_ZYGOTE;
+		bool files = p != SANDBOX_FRONT && p != SANDBOX_SMTPD;
 
 		if (sandbox_enter(p, rules, files ? n : 0, &landlock) != 0)
 			_exit(250);
@@ -248,11 +248,12 @@ static void do_fork(void)
 	NEED(pid > 0 && waitpid(pid, NULL, 0) == pid);
 }
 
-static void test_only_zygotes_and_authd_fork(void **state)
+static void test_only_zygotes_fork(void **state)
 {
 	(void)state;
 	works(SANDBOX_ZYGOTE, do_fork);
-	works(SANDBOX_AUTHD, do_fork);
+	works(SANDBOX_AUTH_ZYGOTE, do_fork);
+	kills(SANDBOX_AUTHD, do_fork);
 	kills(SANDBOX_FRONT, do_fork);
 	kills(SANDBOX_AUTH_WORKER, do_fork);
 	kills(SANDBOX_SMTPD, do_fork);
@@ -324,6 +325,13 @@ static void test_files(void **state)
 	works(SANDBOX_STORE, converts);
 }
 
+static void inet(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	NEED(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0);
+}
+
 /* As a room runs: a mailbox process that is nobody, undumpable, and publishes by
  * a link, under a zygote's filter and its own. */
 static void room(void)
@@ -373,6 +381,31 @@ static void reads_only(void)
 	NEED(file_unlink(home, "kept") == -EACCES);
 }
 
+static void test_a_worker_under_its_zygote(void **state)
+{
+	struct sandbox_rule rule = { home, SANDBOX_READ | SANDBOX_WRITE };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		NEED(sandbox_prepare(SANDBOX_AUTH_WORKER) == 0);
+		NEED(sandbox_enter(SANDBOX_AUTH_ZYGOTE, NULL, 0, NULL) == 0);
+		pid = fork();
+		if (pid == 0) {
+			NEED(sandbox_enter(SANDBOX_AUTH_WORKER, &rule, 1, NULL) == 0);
+			own_files();
+			inet();
+			_exit(0);
+		}
+		NEED(waitpid(pid, &status, 0) == pid);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 251);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void test_read_only_rule(void **state)
 {
 	struct sandbox_rule rule = { home, SANDBOX_READ };
@@ -419,11 +452,9 @@ static void pair(void)
 	NEED(send(sv[0], "x", 1, MSG_NOSIGNAL) == 1 && shutdown(sv[0], SHUT_RDWR) == 0);
 }
 
-static void inet(void)
+static void unix_socket(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-
-	NEED(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0);
+	NEED(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0);
 }
 
 static void attach_filter(void)
@@ -438,18 +469,23 @@ static void raw(void)
 
 static void test_sockets(void **state)
 {
+	static const enum sandbox_profile none[] = { SANDBOX_FRONT, SANDBOX_AUTHD, SANDBOX_SMTPD,
+		SANDBOX_STORE, SANDBOX_TRACED };
+
 	(void)state;
-	for (int p = 0; p < SANDBOX_NPROFILES && strict; p++)
-		if (p != SANDBOX_AUTHD && p != SANDBOX_AUTH_WORKER)
-			works((enum sandbox_profile)p, no_socket);
-	if (strict) {
+	for (size_t i = 0; i < ARRAY_LEN(none) && strict; i++)
+		works(none[i], no_socket);
+	if (strict)
 		works(SANDBOX_STORE, no_pair);
-		works(SANDBOX_ZYGOTE, no_pair);
-	}
 	works(SANDBOX_FRONT, pair);
 	works(SANDBOX_SMTPD, pair);
 	works(SANDBOX_AUTHD, pair);
+	works(SANDBOX_ZYGOTE, pair);
+	works(SANDBOX_ZYGOTE, unix_socket);
+	works(SANDBOX_AUTH_WORKER, unix_socket);
 	works(SANDBOX_AUTH_WORKER, inet);
+	works(SANDBOX_AUTH_ZYGOTE, inet);
+	kills(SANDBOX_ZYGOTE, inet);
 	kills(SANDBOX_AUTH_WORKER, raw);
 	kills(SANDBOX_FRONT, attach_filter);
 }
@@ -517,9 +553,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ordinary_life),
 		cmocka_unit_test(test_nobody_may),
-		cmocka_unit_test(test_only_zygotes_and_authd_fork),
+		cmocka_unit_test(test_only_zygotes_fork),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_a_room_under_its_zygote),
+		cmocka_unit_test(test_a_worker_under_its_zygote),
 		cmocka_unit_test(test_read_only_rule),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_notify_sockets),
