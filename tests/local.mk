@@ -1,1 +1,3 @@
 EXTRA_DIST += tests/fuzz/main.c
+dist_check_SCRIPTS = tools/floors
+TESTS += tools/floors
