@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * lmtp_test.c: whole LMTP sessions of a child of lmtpd, in memory. authd, the
+ * store and the sandbox are played by the functions below, so that order
+ * (locked in before the content is touched, durable before 250) and every
+ * failure of a mailbox can be asked for by the account's name.
+ */
+#include "delivery/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/store.h"
+
+/* --- authd ------------------------------------------------------------------------ */
+
+static void add_target(struct auth_rcpt *out, struct arena *a, const char *account, struct str detail)
+{
+	struct auth_target *t = arena_array(a, out->ntargets + 1, sizeof *t);
+
+	if (out->ntargets)
+		memcpy(t, out->target, out->ntargets * sizeof *t);
+	t[out->ntargets++] = (struct auth_target){ .account = str_of(account), .detail = detail,
+		.quota_bytes = strcmp(account, "tight@example.org") ? 0 : 2000 };
+	out->target = t;
+}
+
+int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
+{
+	struct str rest = address, local = str_cut(&rest, '@'), detail = local, user = str_cut(&detail, '+');
+	char *account = arena_fmt(a, "%.*s@%.*s", STRF(user), STRF(rest));
+
+	(void)link;
+	(void)d;
+	*out = (struct auth_rcpt){ .result = AUTH_OK };
+	if (!str_eqc(rest, "example.org")) {
+		out->result = AUTH_NODOMAIN;
+	} else if (str_starts(local, "nobody")) {
+		out->result = AUTH_UNKNOWN;
+	} else if (str_eqc(local, "down")) {
+		return E_CLOSED;
+	} else if (str_eqc(local, "team")) {
+		add_target(out, a, "anna@example.org", STR_NONE);
+		add_target(out, a, "bert@example.org", STR_NONE);
+	} else if (str_eqc(local, "half")) {
+		add_target(out, a, "anna@example.org", STR_NONE);
+		add_target(out, a, "nospace@example.org", STR_NONE);
+	} else if (str_eqc(local, "away")) {
+		add_target(out, a, "anna@example.org", STR_NONE);
+		out->noutside = 1;
+	} else {
+		add_target(out, a, account, detail);
+	}
+	return 0;
+}
+
+static int keys_asked;
+
+/* A key is a file that holds the account's name. */
+int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d)
+{
+	size_t i;
+
+	(void)link;
+	(void)d;
+	for (i = 0; i < n; i++) {
+		keys_asked++;
+		key_out[i] = -1;
+		if (str_starts(account[i], "nokey"))
+			continue;
+		key_out[i] = memfd_create("key", MFD_CLOEXEC);
+		assert_int_equal(file_write_all(key_out[i], account[i].p, account[i].n), 0);
+	}
+	return 0;
+}
+
+/* --- the sandbox --------------------------------------------------------------------- */
+
+static int locked; /* rules of the sandbox that was entered */
+
+int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size_t n, bool *landlock)
+{
+	size_t i;
+
+	assert_int_equal(p, SANDBOX_STORE);
+	for (i = 0; i < n; i++)
+		assert_true(rules[i].fd >= 0);
+	*landlock = true;
+	locked = (int)n;
+	return 0;
+}
+
+/* --- the store ------------------------------------------------------------------------ */
+
+struct store {
+	char account[300];
+	int key;
+};
+struct store_save {
+	struct store *store;
+	char folder[100], id[100];
+	struct buf text;
+};
+static struct buf saved; /* "account|folder|id|" and the message, of each copy */
+static bool open_now;
+
+int store_open(const struct store_options *opt, struct store **out)
+{
+	struct store *s = mem_alloc(1, sizeof *s);
+
+	assert_false(open_now);
+	assert_true(pread(opt->key, s->account, sizeof s->account - 1, 0) > 0);
+	s->key = opt->key;
+	*out = s;
+	open_now = true;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	close(s->key);
+	free(s);
+	open_now = false;
+}
+
+int store_usage(struct store *s, uint64_t *bytes, uint64_t *messages)
+{
+	assert_string_equal(s->account, "tight@example.org");
+	*bytes = 1500;
+	*messages = 3;
+	return 0;
+}
+
+int store_folder_exists(struct store *s, struct str name, bool *out)
+{
+	(void)s;
+	if (str_find(name, '\x01') >= 0)
+		return E_SYNTAX;
+	*out = str_eqc(name, "work") || str_eqc(name, "gone");
+	return 0;
+}
+
+int store_save_begin(struct store *s, const struct store_save_options *opt, uint64_t size_hint,
+	struct store_save **out)
+{
+	struct store_save *w;
+
+	assert_true(locked > 0);
+	assert_true(size_hint > 0);
+	if (str_starts(str_of(s->account), "quota"))
+		return E_QUOTA;
+	if (str_starts(str_of(s->account), "busy"))
+		return E_TEMP;
+	if (str_eqc(opt->folder, "gone"))
+		return E_NOTFOUND;
+	w = mem_alloc(1, sizeof *w);
+	w->store = s;
+	snprintf(w->folder, sizeof w->folder, "%.*s", STRF(opt->folder));
+	snprintf(w->id, sizeof w->id, "%.*s", STRF(opt->delivery_id));
+	buf_init(&w->text, 1 << 20);
+	*out = w;
+	return 0;
+}
+
+int store_save_write(struct store_save *w, const void *p, size_t n)
+{
+	buf_add(&w->text, p, n);
+	return str_starts(str_of(w->store->account), "nospace") ? -ENOSPC : 0;
+}
+
+void store_save_abort(struct store_save *w)
+{
+	buf_done(&w->text);
+	free(w);
+}
+
+int store_save_commit(struct store_save *w, uint32_t *uidvalidity_out, uint32_t *uid_out)
+{
+	int r = str_starts(str_of(w->store->account), "twice") ? E_EXISTS :
+		str_starts(str_of(w->store->account), "broken") ? -EIO : 0;
+
+	if (!r) {
+		buf_fmt(&saved, "%s|%s|%s|", w->store->account, w->folder, w->id);
+		buf_str(&saved, buf_view(&w->text));
+	}
+	*uidvalidity_out = 1;
+	*uid_out = 7;
+	store_save_abort(w);
+	return r;
+}
+
+/* --- the client -------------------------------------------------------------------------- */
+
+static struct conf *conf;
+static char output[1 << 16], codes[4096], again[4096];
+static enum session_end ended;
+
+static void list_codes(void)
+{
+	const char *p = output;
+	size_t n = 0;
+
+	codes[0] = 0;
+	while (*p && n + 5 < sizeof codes) {
+		if (p[3] == ' ')
+			n += (size_t)snprintf(codes + n, sizeof codes - n, "%s%.3s", n ? " " : "", p);
+		p = strchr(p, '\n');
+		if (!p)
+			break;
+		p++;
+	}
+}
+
+static void collect(int fd)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, output + n, sizeof output - 1 - n, MSG_DONTWAIT)) > 0)
+		n += (size_t)got;
+	output[n] = 0;
+}
+
+/* verb: "lmtp" as smtpd, "accept" as a stranger, "again" as a child gave it back. */
+static void dialogue(const char *verb, struct str in)
+{
+	struct session s = { .conf = conf, .hostname = "mx.example.org", .authd = -1 };
+	struct ipc_msg m, back;
+	int client[2], parent[2];
+
+	buf_reset(&saved);
+	locked = keys_asked = 0;
+	again[0] = 0;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+	assert_int_equal(ipc_pair(parent), 0);
+	assert_int_equal(write(client[0], in.p, in.n), in.n);
+	shutdown(client[0], SHUT_WR);
+	ipc_init(&m, verb);
+	ipc_setc(&m, "session", "abcdefghijkl");
+	if (!strcmp(verb, "again"))
+		ipc_setc(&m, "helo", "old.example.net");
+	s.parent = parent[1];
+	session_init(&s, &m, client[1]);
+	session_run(&s);
+	ended = s.end;
+	session_done(&s);
+	ipc_done(&m);
+	if (ended == SESSION_AGAIN) {
+		assert_int_equal(ipc_try_recv(parent[0], &back), 0);
+		assert_true(ipc_is(&back, "again"));
+		snprintf(again, sizeof again, "%.*s", STRF(ipc_get(&back, "command")));
+		ipc_done(&back);
+	}
+	close(parent[0]);
+	close(parent[1]);
+	collect(client[0]);
+	close(client[0]);
+	list_codes();
+}
+
+static void inside(const char *in, const char *want)
+{
+	dialogue("lmtp", str_of(in));
+	if (strcmp(codes, want))
+		fail_msg("%s\n-> %s\nwanted %s\n%s", in, codes, want, output);
+}
+
+static void outside(const char *in, const char *want)
+{
+	dialogue("accept", str_of(in));
+	if (strcmp(codes, want))
+		fail_msg("%s\n-> %s\nwanted %s\n%s", in, codes, want, output);
+}
+
+#define LHLO "LHLO client.example.net\r\n"
+#define MAIL "MAIL FROM:<x@example.net>\r\n"
+#define XMAIL "MAIL FROM:<x@example.net> XID=abc123\r\n"
+#define TO(who) "RCPT TO:<" who "@example.org>\r\n"
+#define DATA "DATA\r\nSubject: a\r\n\r\nb\r\n.\r\n"
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static void one_message(void **state)
+{
+	(void)state;
+	inside(LHLO XMAIL TO("anna") "BDAT 17 LAST\r\nSubject: a\r\n\r\nb\r\nQUIT\r\n", "220 250 250 250 250 221");
+	assert_string_equal(buf_cstr(&saved),
+		"anna@example.org|INBOX|abc123r1|Return-Path: <x@example.net>\r\n"
+		"Delivered-To: anna@example.org\r\nSubject: a\r\n\r\nb\r\n");
+	assert_int_equal(locked, 1);
+}
+
+static void a_stranger_gets_a_received_line_and_no_xid(void **state)
+{
+	(void)state;
+	outside(LHLO XMAIL MAIL TO("anna") DATA "QUIT\r\n", "220 250 555 250 250 354 250 221");
+	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|INBOX||Return-Path: <x@example.net>\r\n"
+						 "Delivered-To: anna@example.org\r\n"
+						 "Received: from client.example.net\r\n\tby mx.example.org with LMTP\r\n"));
+	assert_non_null(strstr(buf_cstr(&saved), "for <anna@example.org>;"));
+}
+
+static void lhlo_offers_what_is_there(void **state)
+{
+	(void)state;
+	outside("EHLO a\r\nHELO a\r\nMAIL FROM:<>\r\nLHLO\r\n" LHLO, "220 500 500 503 501 250");
+	assert_non_null(strstr(output, "250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
+				       "250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"));
+}
+
+/* RFC 2033 4.2: one reply for each accepted recipient, in order. */
+static void one_reply_a_recipient(void **state)
+{
+	(void)state;
+	inside(LHLO XMAIL TO("anna") TO("nobody") TO("quota") TO("bert") TO("busy") TO("nospace") TO("broken")
+			TO("twice") TO("nokey") DATA,
+		"220 250 250 250 550 250 250 250 250 250 250 250 354 250 552 250 452 452 451 250 451");
+	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|INBOX|abc123r1|"));
+	assert_non_null(strstr(buf_cstr(&saved), "bert@example.org|INBOX|abc123r3|"));
+	assert_null(strstr(buf_cstr(&saved), "nospace"));
+	/* a message that cannot be taken is refused as often */
+	dialogue("lmtp", STR(LHLO MAIL TO("anna") TO("bert") "DATA\r\na\0b\r\n.\r\nNOOP\r\n"));
+	assert_string_equal(codes, "220 250 250 250 250 354 554 554 250");
+	assert_int_equal(keys_asked, 0);
+}
+
+static void recipients(void **state)
+{
+	(void)state;
+	outside(LHLO MAIL TO("nobody") TO("away") TO("down") "RCPT TO:<a@example.com>\r\nRCPT TO:<>\r\n"
+		     "RCPT TO:<anna@example.org> NOTIFY=NEVER\r\nRCPT TO:<\xc3\xa9@example.org>\r\n"
+		     "RCPT TO:<postmaster>\r\nDATA\r\n\r\n.\r\n",
+		"220 250 250 550 550 451 550 501 555 553 250 354 250");
+	assert_non_null(strstr(buf_cstr(&saved), "postmaster@example.org|INBOX|"));
+	outside(LHLO MAIL TO("nobody") "DATA\r\nRSET\r\n", "220 250 250 550 503 250");
+}
+
+static void aliases_reach_each_mailbox_once(void **state)
+{
+	const char *first;
+
+	(void)state;
+	inside(LHLO XMAIL TO("anna") TO("team") TO("anna") DATA, "220 250 250 250 250 250 354 250 250 250");
+	first = strstr(buf_cstr(&saved), "anna@example.org|INBOX|abc123r1|");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "anna@example.org|"));
+	assert_non_null(strstr(first, "bert@example.org|INBOX|abc123r2t1|"));
+	/* an alias is done only when all of it is */
+	inside(LHLO XMAIL TO("half") DATA, "220 250 250 250 354 452");
+}
+
+static void detail_chooses_a_folder_that_is_there(void **state)
+{
+	(void)state;
+	inside(LHLO XMAIL TO("anna+work") TO("bert+play") TO("carl+gone") DATA,
+		"220 250 250 250 250 250 354 250 250 250");
+	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|work|abc123r1|"));
+	assert_non_null(strstr(buf_cstr(&saved), "bert@example.org|INBOX|abc123r2|"));
+	assert_non_null(strstr(buf_cstr(&saved), "carl@example.org|INBOX|abc123r3|"));
+}
+
+static void quota_is_told_at_rcpt(void **state)
+{
+	(void)state;
+	inside(LHLO "MAIL FROM:<> SIZE=501\r\n" TO("tight") "RSET\r\nMAIL FROM:<> SIZE=500\r\n" TO("tight") DATA,
+		"220 250 250 552 250 250 250 354 250");
+	assert_int_equal(keys_asked, 2);
+}
+
+static void old_return_path_goes(void **state)
+{
+	(void)state;
+	inside(LHLO XMAIL TO("anna") "DATA\r\nReturn-Path: <a@b>\r\nSubject: a\r\nreturn-path:\r\n <c>\r\nTo: x\r\n\r\n"
+				     "Return-Path: in text\r\n.\r\n",
+		"220 250 250 250 354 250");
+	assert_true(str_ends(buf_view(&saved), "Delivered-To: anna@example.org\r\nSubject: a\r\nTo: x\r\n\r\n"
+					       "Return-Path: in text\r\n"));
+	inside(LHLO "MAIL FROM:<>\r\n" TO("anna") "DATA\r\n\r\n.\r\n", "220 250 250 250 354 250");
+	assert_non_null(strstr(buf_cstr(&saved), "|Return-Path: <>\r\n"));
+}
+
+static void loops_stop(void **state)
+{
+	struct buf in;
+	int i;
+
+	(void)state;
+	inside(LHLO XMAIL TO("anna") TO("bert") "DATA\r\nDelivered-To: Anna@example.org\r\n\r\n.\r\n",
+		"220 250 250 250 250 354 554 250");
+	inside(LHLO XMAIL TO("anna") "DATA\r\nA: b\r\n\r\nDelivered-To: anna@example.org\r\n.\r\n",
+		"220 250 250 250 354 250");
+	buf_init(&in, 100000);
+	buf_puts(&in, LHLO XMAIL TO("anna") "DATA\r\n");
+	for (i = 0; i < 60; i++)
+		buf_puts(&in, "Received: x\r\n");
+	buf_puts(&in, ".\r\n");
+	inside(buf_cstr(&in), "220 250 250 250 354 554");
+	buf_done(&in);
+}
+
+/* RFC 2033 4.3 */
+static void chunks(void **state)
+{
+	(void)state;
+	outside(LHLO MAIL TO("anna") TO("bert") "BDAT 6\r\nA: b\r\nBDAT 2 LAST\r\n\r\nNOOP\r\n",
+		"220 250 250 250 250 250 250 250 250");
+	outside(LHLO MAIL "BDAT 6 LAST\r\nRSET\r\nNOOP\r\n", "220 250 250 250"); /* no recipients, no replies */
+	outside(LHLO "BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", "220 250 503 250");
+	outside(LHLO MAIL TO("anna") "BDAT 99999999999 LAST\r\nQUIT\r\n", "220 250 250 250 501");
+	outside(LHLO MAIL TO("anna") "BDAT 3 LAST\r\na\n\rQUIT\r\n", "220 250 250 250 521");
+	outside(LHLO MAIL TO("anna") "BDAT 30 LAST\r\na\r\n", "220 250 250 250");
+	assert_int_equal(saved.n, 0);
+}
+
+/* One child, one message. */
+static void the_next_message_is_for_another_child(void **state)
+{
+	(void)state;
+	outside(LHLO MAIL TO("anna") DATA "NOOP\r\n" MAIL TO("bert") "x", "220 250 250 250 354 250 250");
+	assert_int_equal(ended, SESSION_AGAIN);
+	assert_string_equal(again, MAIL TO("bert") "x");
+	dialogue("again", STR(MAIL TO("bert") DATA));
+	assert_string_equal(codes, "250 250 354 250");
+	assert_non_null(strstr(buf_cstr(&saved), "Received: from old.example.net\r\n"));
+	/* what was given up before its end does not count */
+	outside(LHLO MAIL TO("anna") "RSET\r\n" MAIL TO("bert") DATA, "220 250 250 250 250 250 250 354 250");
+}
+
+static void limits(void **state)
+{
+	(void)state;
+	conf->delivery_mailboxes = 2;
+	outside(LHLO MAIL TO("team") TO("anna") "NOOP\r\n", "220 250 250 250 452 250");
+	conf->limit_errors = 1;
+	outside("A\r\nB\r\nNOOP\r\n", "220 500 421");
+	outside("GET / HTTP/1.1\r\n" LHLO, "220");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	conf = conf_defaults();
+	buf_init(&saved, 1 << 20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	buf_done(&saved);
+	conf_free(conf);
+	return 0;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_message),
+		TEST(a_stranger_gets_a_received_line_and_no_xid),
+		TEST(lhlo_offers_what_is_there),
+		TEST(one_reply_a_recipient),
+		TEST(recipients),
+		TEST(aliases_reach_each_mailbox_once),
+		TEST(detail_chooses_a_folder_that_is_there),
+		TEST(quota_is_told_at_rcpt),
+		TEST(old_return_path_goes),
+		TEST(loops_stop),
+		TEST(chunks),
+		TEST(the_next_message_is_for_another_child),
+		TEST(limits),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	alarm(60);
+	trace_open(open("/dev/null", O_WRONLY), "lmtpd");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
