@@ -3,3 +3,9 @@ conf_libconf_a_SOURCES = conf/conf.c conf/conf.h conf/keys.c conf/keys.def conf/
 	conf/near.c conf/near.h conf/check.c conf/check.h conf/print.c conf/manual.c \
 	conf/program.c conf/program.h conf/zygote.c conf/zygote.h
 CONF_LIBS = conf/libconf.a $(NET_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/conf/zygote_test
+tests_unit_conf_zygote_test_SOURCES = tests/unit/conf/zygote_test.c
+tests_unit_conf_zygote_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+endif

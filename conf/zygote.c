@@ -453,6 +453,8 @@ static void serve_once(struct zygote *z)
 		pfd[n++] = (struct pollfd){ .fd = l->fd, .events = POLLIN };
 	}
 	if (poll(pfd, n, wait_ms(z)) > 0) {
+		if (pfd[0].revents) /* first: a new link counts for what comes behind it */
+			program_dispatch(&z->program);
 		if (pfd[1].revents)
 			reap(z);
 		if (pfd[2].revents)
@@ -460,8 +462,6 @@ static void serve_once(struct zygote *z)
 		for (i = 3; i < n; i++)
 			if (pfd[i].revents && of[i]->fd == pfd[i].fd)
 				serve_link(z, of[i]);
-		if (pfd[0].revents)
-			program_dispatch(&z->program);
 	}
 	fail_jobs(z, E_TIMEOUT, true);
 	tell_status(z);
