@@ -12,17 +12,15 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/rand.h"
-#include "net/proxy.h"
 #include "trace/trace.h"
 
 #define TURN 64 /* commands in one go */
 #define OUT_FLUSH 4096 /* pipelined replies are gathered up to this */
-#define OUT_MAX 65536
-#define IN_MAX (256 * 1024) /* what a room may hand back; clients meet smaller limits */
+#define OUT_MAX (512 * 1024) /* with what a room left in its pair */
+#define IN_MAX (512 * 1024) /* what a room may hand back; clients meet smaller limits */
 #define LINGER_MS 1000
 #define LINGER_BYTES 65536
 
@@ -59,7 +57,7 @@ void conn_deadline(struct conn *c, int64_t ms)
 }
 
 /* The wait for the next command, and no longer than until login_by. */
-static void command_deadline(struct conn *c)
+void conn_command_deadline(struct conn *c)
 {
 	int64_t ms = c->login_by ? deadline_left(c->login_by) : c->front->conf->limit_smtp_idle;
 
@@ -102,130 +100,6 @@ void conn_watch(struct conn *c)
 	}
 }
 
-/* ---- wire */
-
-ssize_t conn_read(struct conn *c, void *p, size_t n)
-{
-	ssize_t r;
-
-	if (c->tls) {
-		r = tls_read(c->tls, p, n);
-		c->tls_write = r == TLS_WANT_WRITE;
-		if (r == TLS_WANT_READ || r == TLS_WANT_WRITE)
-			return 0;
-		if (r == TLS_EOF)
-			c->eof = true;
-	} else {
-		r = recv(c->fd, p, n, MSG_DONTWAIT);
-		if (r < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (r == 0)
-			c->eof = true;
-	}
-	if (r <= 0)
-		return E_CLOSED;
-	c->bytes_in += (uint64_t)r;
-	return r;
-}
-
-ssize_t conn_write(struct conn *c, const void *p, size_t n)
-{
-	ssize_t r;
-
-	if (c->tls) {
-		r = tls_write(c->tls, p, n);
-		if (r == TLS_WANT_READ || r == TLS_WANT_WRITE)
-			return 0;
-	} else {
-		r = send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (r < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-	}
-	if (r <= 0)
-		return E_CLOSED;
-	c->bytes_out += (uint64_t)r;
-	return r;
-}
-
-/* Writes what waits. 0, also if some is left; negative: closed here. */
-static int flush(struct conn *c)
-{
-	size_t at = 0;
-	ssize_t r = 0;
-
-	while (at < c->out.n && (r = conn_write(c, c->out.p + at, c->out.n - at)) > 0)
-		at += (size_t)r;
-	if (at == c->out.n)
-		buf_done(&c->out);
-	else
-		buf_drop(&c->out, at);
-	if (r < 0) {
-		conn_close(c, "connection lost");
-		return E_CLOSED;
-	}
-	return 0;
-}
-
-/* The most that a client may have waiting here. */
-static size_t in_limit(const struct conn *c)
-{
-	const struct conf *conf = c->front->conf;
-	size_t n = MAX(conf->limit_prelogin_line, conf->limit_auth_line) + 2;
-
-	if (c->service->dialogue == &imap_dialogue)
-		n = MAX(n, (size_t)IMAP_COMMAND_MAX + conf->limit_prelogin_line + 2);
-	return n;
-}
-
-/* Bytes read, 0 would block, negative the client is gone. */
-static ssize_t fill(struct conn *c)
-{
-	struct front *f = c->front;
-	size_t max = in_limit(c), have = c->in.n - c->in_pos;
-	ssize_t r;
-
-	if (have >= max)
-		return 0; /* the parser says what is wrong with so much */
-	r = conn_read(c, f->scratch, MIN(sizeof f->scratch, max - have));
-	if (r <= 0)
-		return r;
-	buf_drop(&c->in, c->in_pos);
-	c->in_pos = 0;
-	buf_add(&c->in, f->scratch, (size_t)r);
-	explicit_bzero(f->scratch, (size_t)r); /* passwords come this way */
-	return c->in.err ? c->in.err : r;
-}
-
-struct str conn_unread(const struct conn *c)
-{
-	return str_make(c->in.p ? c->in.p + c->in_pos : NULL, c->in.n - c->in_pos);
-}
-
-void conn_consume(struct conn *c, size_t n)
-{
-	c->in_pos += n;
-	c->scanned = 0;
-}
-
-int conn_line(struct conn *c, size_t max, struct str *out)
-{
-	size_t used = 0;
-	int r = parse_line(conn_unread(c), max, &c->scanned, out, &used);
-
-	if (r == 1)
-		conn_consume(c, used);
-	return r;
-}
-
-/* Nothing unread: give the memory back, secrets wiped. */
-static void release_input(struct conn *c)
-{
-	if (c->in_pos < c->in.n)
-		return;
-	buf_wipe(&c->in);
-	c->in_pos = c->scanned = 0;
-}
-
 /* ---- dialogue */
 
 void conn_run(struct conn *c)
@@ -233,12 +107,12 @@ void conn_run(struct conn *c)
 	int turn = 0, r;
 
 	while (c->state == CONN_TALK) {
-		if (c->out.n >= OUT_FLUSH && flush(c) < 0)
+		if (c->out.n >= OUT_FLUSH && conn_flush(c) < 0)
 			return;
 		if (c->out.n >= OUT_FLUSH)
 			break;
 		if (c->offer) {
-			if (c->out.n > 0 && flush(c) < 0)
+			if (c->out.n > 0 && conn_flush(c) < 0)
 				return;
 			if (c->out.n > 0)
 				break;
@@ -255,14 +129,14 @@ void conn_run(struct conn *c)
 			return;
 		if (r != 0) {
 			if (c->state == CONN_TALK && !c->login_by)
-				command_deadline(c);
+				conn_command_deadline(c);
 			continue;
 		}
-		if (c->out.n > 0 && flush(c) < 0)
+		if (c->out.n > 0 && conn_flush(c) < 0)
 			return;
 		if (c->out.n > 0)
 			break;
-		r = (int)fill(c);
+		r = (int)conn_fill(c);
 		if (r < 0) {
 			conn_close(c, c->eof ? "client left" : "connection lost");
 			return;
@@ -272,8 +146,8 @@ void conn_run(struct conn *c)
 	}
 	if (c->state == CONN_DEAD || c->state == CONN_OFFERED || c->state == CONN_ROOM)
 		return;
-	release_input(c);
-	if (c->out.n > 0 && flush(c) < 0)
+	conn_release(c);
+	if (c->out.n > 0 && conn_flush(c) < 0)
 		return;
 	conn_watch(c);
 }
@@ -311,7 +185,7 @@ void conn_finish(struct conn *c, const char *reason)
 	conn_watch(c);
 }
 
-static const char *const bye_reason[BYE_NREASONS] = {
+const char *const conn_bye_reason[BYE_NREASONS] = {
 	[BYE_BUSY] = "too many connections",
 	[BYE_ADDRESS] = "too many connections from the address",
 	[BYE_NETWORK] = "too many connections from the network",
@@ -330,13 +204,13 @@ void conn_bye(struct conn *c, enum bye why)
 	/* no word in clear on a connection that waits for TLS */
 	if (c->state == CONN_HANDSHAKE || c->state == CONN_PROXY || c->state == CONN_START ||
 		c->state == CONN_STARTTLS) {
-		conn_close(c, bye_reason[why]);
+		conn_close(c, conn_bye_reason[why]);
 		return;
 	}
 	if (c->state == CONN_DEAD || c->state == CONN_CLOSING || c->state == CONN_LINGER)
 		return;
 	conn_say(c, "%s", c->service->dialogue->bye[why]);
-	conn_finish(c, bye_reason[why]);
+	conn_finish(c, conn_bye_reason[why]);
 }
 
 bool conn_error(struct conn *c)
@@ -347,7 +221,7 @@ bool conn_error(struct conn *c)
 	return true;
 }
 
-/* ---- TLS */
+/* ---- what is allowed here */
 
 bool conn_can_starttls(const struct conn *c)
 {
@@ -382,163 +256,7 @@ bool conn_starttls(struct conn *c)
 	return true;
 }
 
-static void start_handshake(struct conn *c)
-{
-	if (!c->front->tls || tls_new(c->front->tls, c->fd, c->service->tls_name, &c->tls) < 0) {
-		trace_event(TRACE_ERROR, "tls-missing", c->id, "no certificate is loaded");
-		conn_close(c, "no certificate");
-		return;
-	}
-	conn_move(c, CONN_HANDSHAKE);
-	conn_deadline(c, front_wait(c->front, c->front->conf->limit_handshake));
-	c->tls_write = false;
-	conn_watch(c);
-}
-
-static void trace_tls(const struct conn *c)
-{
-	struct trace t;
-
-	trace_begin(&t, TRACE_INFO, "tls");
-	trace_s(&t, "s", c->id);
-	trace_s(&t, "version", tls_version(c->tls));
-	trace_s(&t, "cipher", tls_cipher(c->tls));
-	trace_s(&t, "sni", tls_sni(c->tls));
-	trace_s(&t, "resumed", tls_resumed(c->tls) ? "yes" : "no");
-	trace_end(&t);
-}
-
-static void start_talk(struct conn *c, bool greet);
-
-static void handshake(struct conn *c)
-{
-	enum tls_want w = tls_handshake(c->tls);
-
-	if (w == TLS_WANT_READ || w == TLS_WANT_WRITE) {
-		c->tls_write = w == TLS_WANT_WRITE;
-		conn_watch(c);
-		return;
-	}
-	if (w != TLS_DONE) {
-		trace_event(TRACE_INFO, "tls-failed", c->id, "%s", tls_error(c->tls));
-		conn_close(c, "handshake failed");
-		return;
-	}
-	c->tls_write = false;
-	trace_tls(c);
-	start_talk(c, c->service->tls_first);
-}
-
-/* ---- start */
-
-/* greet: false after STARTTLS, when the client speaks first. */
-static void start_talk(struct conn *c, bool greet)
-{
-	bool login = c->service->dialogue != &smtp_dialogue;
-
-	conn_move(c, CONN_TALK);
-	if (login && !c->login_by)
-		c->login_by = deadline_in(c->front->conf->limit_login);
-	command_deadline(c);
-	if (greet)
-		c->service->dialogue->greet(c);
-	conn_run(c);
-}
-
-static void trace_connect(const struct conn *c)
-{
-	char text[ADDR_TEXT];
-	struct trace t;
-
-	trace_begin(&t, TRACE_DEBUG, "connect");
-	trace_s(&t, "s", c->id);
-	trace_s(&t, "service", c->service->name);
-	trace_s(&t, "peer", addr_text(&c->peer, text));
-	trace_u64(&t, "port", c->peer.port);
-	trace_end(&t);
-}
-
-static void trace_limit(const struct conn *c, enum limits_verdict v)
-{
-	char text[ADDR_TEXT];
-	struct trace t;
-
-	trace_begin(&t, TRACE_WARN, "limit");
-	trace_s(&t, "s", c->id);
-	trace_s(&t, "limit", limits_text(v));
-	trace_s(&t, "service", c->service->name);
-	trace_s(&t, "peer", addr_text(&c->peer, text));
-	trace_end(&t);
-}
-
-/* The peer's address is known: count it, then greet or shake hands. */
-static void admit(struct conn *c)
-{
-	const struct conf *conf = c->front->conf;
-	enum limits_verdict v = limits_address(&c->front->limits, &c->peer,
-		(size_t)conf->limit_connections_per_address, (size_t)conf->limit_connections_per_network);
-
-	trace_connect(c);
-	if (v != LIMITS_OK) {
-		enum bye why = v == LIMITS_ADDRESS ? BYE_ADDRESS : BYE_NETWORK;
-
-		trace_limit(c, v);
-		if (!c->service->tls_first) {
-			conn_say(c, "%s", c->service->dialogue->bye[why]);
-			if (flush(c) < 0)
-				return;
-		}
-		conn_close(c, bye_reason[why]);
-		return;
-	}
-	c->in_address = true;
-	if (c->service->tls_first) {
-		start_handshake(c);
-	} else if (strcmp(c->service->name, "smtp") == 0 && conf->limit_greeting_delay > 0) {
-		conn_move(c, CONN_DELAY);
-		conn_deadline(c, conf->limit_greeting_delay);
-		conn_watch(c);
-	} else {
-		start_talk(c, true);
-	}
-}
-
-/* Peeks, so that nothing behind the header is taken: TLS may start there. The
- * low-water mark keeps a slow header from waking us for bytes already seen. */
-static void read_proxy(struct conn *c)
-{
-	char *p = c->front->scratch;
-	struct proxy_header h;
-	ssize_t n = recv(c->fd, p, PROXY_MAX, MSG_PEEK | MSG_DONTWAIT), len;
-	int low = 1;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	len = n <= 0 ? E_CLOSED : proxy_parse(str_make(p, (size_t)n), &h);
-	if (len == 0 && n < PROXY_MAX) {
-		low = (int)n + 1;
-		if ((size_t)n > c->scanned) {
-			c->scanned = (size_t)n;
-			setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low);
-			return;
-		}
-		len = E_CLOSED; /* woken without a byte more: the end */
-		low = 1;
-	}
-	if (len <= 0 || recv(c->fd, p, (size_t)len, MSG_DONTWAIT) != len) {
-		trace_event(TRACE_WARN, "proxy-header", c->id, "%s", n <= 0 ? "closed" : "malformed");
-		conn_close(c, "no PROXY header");
-		return;
-	}
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low);
-	if (!h.local) {
-		c->peer = h.src;
-		c->local = h.dst;
-	}
-	c->scanned = 0;
-	conn_move(c, CONN_START);
-	admit(c);
-}
+/* ---- start, events */
 
 void conn_new(struct front *f, const struct service *service, int fd, const struct addr *peer,
 	const struct addr *local, bool proxied)
@@ -572,29 +290,13 @@ void conn_new(struct front *f, const struct service *service, int fd, const stru
 		conn_deadline(c, front_wait(f, f->conf->limit_handshake));
 		conn_watch(c);
 	} else {
-		admit(c);
+		conn_admit(c);
 	}
-}
-
-/* ---- events */
-
-/* Before the greeting of port 25: who talks now does not speak SMTP. */
-static void early_talker(struct conn *c)
-{
-	char b;
-
-	if (recv(c->fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
-		conn_close(c, "client left");
-		return;
-	}
-	trace_event(TRACE_INFO, "early-talker", c->id, "bytes before the greeting");
-	conn_say(c, "554 5.5.0 SMTP synchronization error");
-	conn_finish(c, "talked before the greeting");
 }
 
 static void closing(struct conn *c)
 {
-	if (c->out.n > 0 && flush(c) < 0)
+	if (c->out.n > 0 && conn_flush(c) < 0)
 		return;
 	if (c->out.n > 0)
 		return;
@@ -626,24 +328,24 @@ void conn_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	switch (c->state) {
 	case CONN_PROXY:
-		read_proxy(c);
+		conn_read_proxy(c);
 		break;
 	case CONN_DELAY:
-		early_talker(c);
+		conn_early_talker(c);
 		break;
 	case CONN_HANDSHAKE:
-		handshake(c);
+		conn_handshake(c);
 		break;
 	case CONN_TALK:
 		conn_run(c);
 		break;
 	case CONN_AUTHD:
-		if (flush(c) == 0)
+		if (conn_flush(c) == 0)
 			conn_watch(c);
 		break;
 	case CONN_STARTTLS:
-		if (flush(c) == 0 && c->out.n == 0)
-			start_handshake(c);
+		if (conn_flush(c) == 0 && c->out.n == 0)
+			conn_start_handshake(c);
 		break;
 	case CONN_OFFERED:
 	case CONN_ROOM:
@@ -674,12 +376,12 @@ static void timer_event(evutil_socket_t fd, short what, void *arg)
 	}
 	switch (c->state) {
 	case CONN_DELAY:
-		start_talk(c, true);
+		conn_start_talk(c, true);
 		break;
 	case CONN_AUTHD:
 		sasl_abort(c);
 		conn_move(c, CONN_TALK);
-		command_deadline(c);
+		conn_command_deadline(c);
 		c->service->dialogue->result(c, SASL_UNAVAILABLE);
 		conn_run(c);
 		break;
@@ -792,23 +494,4 @@ void conn_reap(struct front *f)
 		buf_wipe(&c->out);
 		free(c);
 	}
-}
-
-void conn_trace_login(struct conn *c, bool ok, const char *why)
-{
-	char text[ADDR_TEXT];
-	struct trace t;
-
-	trace_begin(&t, ok ? TRACE_INFO : TRACE_WARN, ok ? "login" : "login-failed");
-	trace_s(&t, "s", c->id);
-	trace_s(&t, "service", c->service->name);
-	trace_s(&t, "peer", addr_text(&c->peer, text));
-	if (c->user)
-		trace_s(&t, "user", c->user);
-	if (c->mech)
-		trace_s(&t, "mech", c->mech);
-	trace_s(&t, "tls", c->tls ? tls_version(c->tls) : "none");
-	if (why)
-		trace_s(&t, "why", why);
-	trace_end(&t);
 }

@@ -156,7 +156,21 @@ void conn_set(char **field, struct str value); /* copy, old one wiped; empty: NU
 /* Wire: > 0, 0 would block, negative gone (c->eof at a clean end). */
 ssize_t conn_read(struct conn *c, void *p, size_t n);
 ssize_t conn_write(struct conn *c, const void *p, size_t n);
-void conn_trace_login(struct conn *c, bool ok, const char *why);
+/* Writes what waits. 0, also if some is left; negative: closed here. */
+int conn_flush(struct conn *c);
+/* Reads more into c->in: bytes, 0 would block, negative the client is gone. */
+ssize_t conn_fill(struct conn *c);
+void conn_release(struct conn *c); /* nothing unread: gives the memory back */
+extern const char *const conn_bye_reason[BYE_NREASONS]; /* for the log */
+
+/* admit.c */
+void conn_admit(struct conn *c); /* the peer's address is known */
+void conn_read_proxy(struct conn *c);
+void conn_early_talker(struct conn *c);
+void conn_start_handshake(struct conn *c);
+void conn_handshake(struct conn *c);
+void conn_start_talk(struct conn *c, bool greet); /* greet: not after STARTTLS */
+void conn_command_deadline(struct conn *c);
 
 /* sasl.c: exchanges with authd. initial.p NULL: none was given. */
 void sasl_start(struct conn *c, struct str mech, struct str initial);

@@ -174,13 +174,32 @@ int sasl_step(struct conn *c)
 	return 1;
 }
 
+static void trace_login(struct conn *c, bool ok, const char *why)
+{
+	char text[ADDR_TEXT];
+	struct trace t;
+
+	trace_begin(&t, ok ? TRACE_INFO : TRACE_WARN, ok ? "login" : "login-failed");
+	trace_s(&t, "s", c->id);
+	trace_s(&t, "service", c->service->name);
+	trace_s(&t, "peer", addr_text(&c->peer, text));
+	if (c->user)
+		trace_s(&t, "user", c->user);
+	if (c->mech)
+		trace_s(&t, "mech", c->mech);
+	trace_s(&t, "tls", c->tls ? tls_version(c->tls) : "none");
+	if (why)
+		trace_s(&t, "why", why);
+	trace_end(&t);
+}
+
 bool sasl_login_done(struct conn *c)
 {
 	struct front *f = c->front;
 
 	if (limits_user(&f->limits, str_of(c->user), (size_t)f->conf->limit_sessions_per_user) !=
 		LIMITS_OK) {
-		conn_trace_login(c, false, "too many sessions of the account");
+		trace_login(c, false, "too many sessions of the account");
 		conn_set(&c->user, STR_NONE);
 		conn_set(&c->ticket, STR_NONE);
 		return false;
@@ -189,7 +208,7 @@ bool sasl_login_done(struct conn *c)
 	if (c->in_address)
 		limits_address_leave(&f->limits, &c->peer);
 	c->in_address = false;
-	conn_trace_login(c, true, NULL);
+	trace_login(c, true, NULL);
 	return true;
 }
 
@@ -227,7 +246,7 @@ static void refused(struct conn *c, const struct ipc_msg *m, enum sasl_result r)
 	snprintf(why, sizeof why, "%.*s", STRF(text));
 	if (!c->user && user.n <= USER_MAX)
 		conn_set(&c->user, user);
-	conn_trace_login(c, false, text.n > 0 ? why : r == SASL_FAIL ? "refused" : "unavailable");
+	trace_login(c, false, text.n > 0 ? why : r == SASL_FAIL ? "refused" : "unavailable");
 	conn_set(&c->user, STR_NONE);
 	give_up(c, r);
 }
@@ -237,8 +256,7 @@ static void answer(struct conn *c, const struct ipc_msg *m)
 	struct str result = ipc_get(m, "result"), data = ipc_get(m, "data");
 
 	conn_move(c, CONN_TALK);
-	conn_deadline(c, front_wait(c->front,
-		c->login_by ? MAX(deadline_left(c->login_by), 1) : c->front->conf->limit_smtp_idle));
+	conn_command_deadline(c);
 	if (data.n > DATA_MAX / 2) {
 		refused(c, m, SASL_UNAVAILABLE);
 	} else if (str_eqc(result, "continue")) {

@@ -25,3 +25,20 @@ tests_fuzz_ipc_LDADD = $(NET_LIBS)
 tests_fuzz_ipc_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/ipc/handover tests/fuzz/corpus/ipc/ready \
 	tests/fuzz/corpus/ipc/result tests/fuzz/corpus/ipc/version
+
+# TLS, PROXY, hand-over
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test
+tests_unit_net_proxy_test_SOURCES = tests/unit/net/proxy_test.c
+tests_unit_net_proxy_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+tests_unit_net_handover_test_SOURCES = tests/unit/net/handover_test.c
+tests_unit_net_handover_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+tests_unit_net_tls_test_SOURCES = tests/unit/net/tls_test.c
+tests_unit_net_tls_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/proxy
+tests_fuzz_proxy_SOURCES = tests/fuzz/proxy.c $(FUZZ_MAIN)
+tests_fuzz_proxy_LDADD = $(NET_LIBS)
+tests_fuzz_proxy_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/proxy/v1 tests/fuzz/corpus/proxy/v1six tests/fuzz/corpus/proxy/unknown \
+	tests/fuzz/corpus/proxy/v2 tests/fuzz/corpus/proxy/v2six
