@@ -123,21 +123,11 @@ static void check_server(const struct conf *c, struct conf_report *r)
 				conf_shown(c->server_proxy_from.v[i], shown));
 }
 
-static bool wants_tls(const struct conf *c)
-{
-	return c->listen_submissions.n || c->listen_imaps.n || c->listen_pop3s.n;
-}
-
 static void check_tls(const struct conf *c, struct conf_report *r)
 {
 	if (c->tls_keys.n != c->tls_certificates.n)
 		conf_error(r, LINE(r, tls, keys), "[tls] has %zu certificates, but %zu keys: one key for each certificate, in the same order",
 			c->tls_certificates.n, c->tls_keys.n);
-	/* the shipped listen lines alone are no mistake; master refuses to serve
-	 * them without a certificate */
-	if (c->tls_certificates.n == 0 && wants_tls(c) &&
-	    (LINE(r, listen, submissions) || LINE(r, listen, imaps) || LINE(r, listen, pop3s)))
-		conf_error(r, 0, "submissions, imaps and pop3s need a certificate: set 'certificates' and 'keys' in [tls]");
 }
 
 static void check_rest(const struct conf *c, struct conf_report *r)
@@ -151,8 +141,6 @@ static void check_rest(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, auth, detail_separator), "detail_separator: must be one of %s, or empty", good);
 	if (c->auth_failure_delay > c->auth_failure_delay_max)
 		conf_error(r, LINE(r, auth, failure_delay_max), "failure_delay_max is shorter than failure_delay");
-	if (c->smtp_header_size > c->smtp_message_size)
-		conf_error(r, LINE(r, smtp, header_size), "header_size is larger than message_size");
 }
 
 void conf_check(const struct conf *c, struct conf_report *r)

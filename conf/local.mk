@@ -9,3 +9,16 @@ check_PROGRAMS += tests/unit/conf/zygote_test
 tests_unit_conf_zygote_test_SOURCES = tests/unit/conf/zygote_test.c
 tests_unit_conf_zygote_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/conf/conf_test tests/unit/conf/near_test
+tests_unit_conf_conf_test_SOURCES = tests/unit/conf/conf_test.c
+tests_unit_conf_conf_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+tests_unit_conf_near_test_SOURCES = tests/unit/conf/near_test.c
+tests_unit_conf_near_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/settings
+tests_fuzz_settings_SOURCES = tests/fuzz/settings.c $(FUZZ_MAIN)
+tests_fuzz_settings_LDADD = $(CONF_LIBS)
+tests_fuzz_settings_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/settings

@@ -25,3 +25,9 @@ install-exec-hook:
 pkglibexec_PROGRAMS += libexec/mailboxd
 libexec_mailboxd_SOURCES = master/mailboxd.c
 libexec_mailboxd_LDADD = $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/master/verbs_test
+tests_unit_master_verbs_test_SOURCES = tests/unit/master/verbs_test.c $(VERBS)
+tests_unit_master_verbs_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+endif

@@ -146,12 +146,31 @@ static int cell_width(struct str name, struct str value)
 	return w;
 }
 
-static void print_cell(struct str text, int w, bool right, bool last)
+static void pad(struct buf *line, int n)
 {
-	int pad = w - width(text);
+	while (n-- > 0)
+		buf_c(line, ' ');
+}
 
-	printf("%*s%.*s%*s", right ? pad : 0, "", STRF(text), right || last ? 0 : pad, "");
-	fputs(last ? "\n" : "  ", stdout);
+static void add_cell(struct buf *line, struct str text, int w, bool right)
+{
+	int fill = w - width(text);
+
+	if (line->n)
+		buf_puts(line, "  ");
+	if (right)
+		pad(line, fill);
+	buf_str(line, text);
+	if (!right)
+		pad(line, fill);
+}
+
+static void print_line(struct buf *line)
+{
+	while (line->n && line->p[line->n - 1] == ' ')
+		buf_cut(line, line->n - 1);
+	printf("%s\n", buf_cstr(line));
+	buf_reset(line);
 }
 
 /* Columns are the fields of the first row. */
@@ -160,7 +179,7 @@ static void human_table(const struct answer *a)
 	const struct ipc_msg *first = &a->row[0];
 	size_t col[COLUMNS_MAX], ncol = 0, i, r;
 	int w[COLUMNS_MAX];
-	struct buf b;
+	struct buf b, line;
 
 	for (i = 0; i < first->nfields && ncol < COLUMNS_MAX; i++)
 		if (!hidden(first->field[i].name))
@@ -174,10 +193,11 @@ static void human_table(const struct answer *a)
 		for (r = 0; r < a->n; r++)
 			w[i] = MAX(w[i], cell_width(name, ipc_get(&a->row[r], cname)));
 	}
-	for (i = 0; i < ncol; i++)
-		print_cell(first->field[col[i]].name, w[i], kind_of(first->field[col[i]].name) != TEXT,
-			i == ncol - 1);
 	buf_init(&b, 1 << 16);
+	buf_init(&line, 1 << 20);
+	for (i = 0; i < ncol; i++)
+		add_cell(&line, first->field[col[i]].name, w[i], kind_of(first->field[col[i]].name) != TEXT);
+	print_line(&line);
 	for (r = 0; r < a->n; r++) {
 		for (i = 0; i < ncol; i++) {
 			struct str name = first->field[col[i]].name;
@@ -186,9 +206,11 @@ static void human_table(const struct answer *a)
 			snprintf(cname, sizeof(cname), "%.*s", STRF(name));
 			buf_reset(&b);
 			cell(name, ipc_get(&a->row[r], cname), &b);
-			print_cell(buf_view(&b), w[i], kind_of(name) != TEXT, i == ncol - 1);
+			add_cell(&line, buf_view(&b), w[i], kind_of(name) != TEXT);
 		}
+		print_line(&line);
 	}
+	buf_done(&line);
 	buf_done(&b);
 }
 

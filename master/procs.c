@@ -304,6 +304,8 @@ static void exited(struct master *m, struct proc *p, int status)
 	bool expected = p->state == PROC_STOPPING;
 	bool good = expected || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
+	if (p->id == PROGRAM_traced && !p->retired)
+		trace_open(-1, "master"); /* nobody reads the link any more */
 	proc_log(good ? TRACE_DEBUG : TRACE_ERROR, "process-exit", p, proc_status_text(status));
 	fd_close(&p->control);
 	p->pid = 0;

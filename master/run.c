@@ -57,8 +57,10 @@ int run_reload(struct master *m, struct buf *errors, struct buf *restart_out)
 		fd_close(&dir);
 	}
 	procs_reload(m);
-	trace_event(TRACE_INFO, "reload", NULL, restart_out->n ? "needs a restart: %s" : "%s",
-		buf_cstr(restart_out));
+	if (restart_out->n)
+		trace_event(TRACE_WARN, "reload", NULL, "needs a restart: %s", buf_cstr(restart_out));
+	else
+		trace_event(TRACE_INFO, "reload", NULL, NULL);
 	return 0;
 }
 
