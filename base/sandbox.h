@@ -4,8 +4,8 @@
  *
  * Order: limits, Landlock (rules on descriptors that were handed to it),
  * seccomp last. The seccomp program of a profile is compiled once by
- * sandbox_prepare (in a zygote: before the forks) and entered in a few
- * microseconds by sandbox_enter. Default action: kill the process; in the
+ * sandbox_prepare (in a zygote: before the forks; 0.7 ms) and entered in 0.1 ms
+ * by sandbox_enter. Default action: kill the process; in the
  * sanitizer build and after sandbox_log_only(true): log and do. No profile has
  * kill, ptrace, pidfd_getfd, execve, io_uring. What libraries try in passing
  * (opening files, socket) is EACCES in a profile without it, not death.
