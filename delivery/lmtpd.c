@@ -16,6 +16,7 @@
 #include "conf/zygote.h"
 #include "delivery/session.h"
 #include "mail/charset.h"
+#include "store/store.h"
 
 #define SYSTEM_RULES 16
 
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
 	d.hostname = hostname_of(conf);
 	raise_descriptors(conf);
 	charset_preload();
+	store_prepare();
 	d.nrules = sandbox_system_rules(d.rule, SYSTEM_RULES);
 	take_listeners(&d.z);
 	zygote_run(&d.z);

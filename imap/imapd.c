@@ -262,6 +262,7 @@ int main(int argc, char **argv)
 		.renew_after = (uint64_t)z.program.conf->imap_renew_after };
 	zygote_init(&z, &opt);
 	charset_preload();
+	store_prepare();
 	nrules = 1 + sandbox_system_rules(rules + 1, RULES - 1);
 	zygote_run(&z);
 }

@@ -260,6 +260,7 @@ int main(int argc, char **argv)
 	opt = (struct zygote_options){ .max_children = (uint64_t)z.program.conf->pop3_sessions,
 		.renew_after = (uint64_t)z.program.conf->pop3_renew_after };
 	zygote_init(&z, &opt);
+	store_prepare();
 	nrules = 1 + sandbox_system_rules(rules + 1, RULES - 1);
 	zygote_run(&z);
 }

@@ -7,3 +7,9 @@ store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
 	store/message.c store/name.c store/name.h store/notify.c store/record.c store/record.h \
 	store/refresh.c store/save.c store/state.c store/state.h store/view.c store/view.h
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/store/store_test
+tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
+tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+endif

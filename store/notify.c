@@ -16,9 +16,20 @@
 
 static int notify_out = -1;
 
+/* A zygote's child has closed what it was not told to keep: then the number may
+ * be nobody's, or another file's. */
+static bool notify_alive(void)
+{
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	return notify_out >= 0 && getsockopt(notify_out, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+		type == SOCK_DGRAM;
+}
+
 void notify_prepare(void)
 {
-	if (notify_out < 0)
+	if (!notify_alive())
 		notify_out = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 

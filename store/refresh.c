@@ -57,6 +57,7 @@ struct refresh {
 	size_t ndelta, cap;
 	struct extra extra;
 	bool extra_loaded;
+	int64_t recent_since; /* delivery ids older than this are forgotten */
 };
 
 static void listing_add(struct listing *l, const char *name, uint32_t uid, bool in_new)
@@ -313,6 +314,17 @@ static int record_from_name(struct refresh *r, const char *text, struct record *
 	return 0;
 }
 
+/* After the loss of the index the names say which deliveries are here. */
+static int remember_delivery(struct refresh *r, const struct record *rec, enum delta_kind kind)
+{
+	struct name n;
+
+	if (kind != DELTA_ADD || !name_parse(str_of(rec->name), &n) || n.sec < r->recent_since ||
+		n.unique.n > 60 || !name_is_delivery_id(n.unique))
+		return 0;
+	return delivered_put(r->b, n.unique, n.sec, r->f->file.id, rec->uid);
+}
+
 static int apply_one(struct refresh *r, const struct delta *d)
 {
 	struct burst *b = r->b;
@@ -343,7 +355,8 @@ static int apply_one(struct refresh *r, const struct delta *d)
 		f->meta.uidnext = d->uid + 1;
 	rec.modseq = f->meta.modseq;
 	folder_count(f, &rec, 1);
-	return record_put(b, f->file.id, &rec);
+	err = record_put(b, f->file.id, &rec);
+	return err ? err : remember_delivery(r, &rec, d->kind);
 }
 
 static int apply(struct refresh *r)
@@ -614,7 +627,7 @@ static int refresh_run(struct refresh *r, bool cur, int64_t cur_mtime, int64_t n
 
 int folder_refresh(struct burst *b, struct folder *f)
 {
-	struct refresh r = { .b = b, .f = f };
+	struct refresh r = { .b = b, .f = f, .recent_since = clock_unix() - DELIVERED_DAYS * 86400 };
 	int64_t now, cur, new;
 	bool scan;
 	int err = store_mtime(b->s, f->dir, "cur", &cur);
