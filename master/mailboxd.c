@@ -292,7 +292,8 @@ static int on_request(struct zygote *z, const struct zygote_link *from, struct i
 {
 	struct zygote_job *job;
 	char label[ZYGOTE_LABEL];
-	int trace = trace_link();
+	int keep[RULES + 1];
+	size_t i, n = 0;
 
 	if (strcmp(from->name, "master") != 0)
 		return E_PEER;
@@ -302,8 +303,11 @@ static int on_request(struct zygote *z, const struct zygote_link *from, struct i
 	}
 	snprintf(label, sizeof(label), "%.*s %.*s", STRF(ipc_get(m, "verb")), STRF(ipc_get(m, "address")));
 	job = zygote_job_new(z, from, m, label);
+	keep[n++] = trace_link();
+	for (i = 1; i < nrules; i++)
+		keep[n++] = rules[i].fd;
 	if (job)
-		zygote_fork(z, job, ZYGOTE_PEER_LINK, &trace, 1, child, NULL);
+		zygote_fork(z, job, ZYGOTE_PEER_LINK, keep, n, child, NULL);
 	else
 		refuse(m, EX_TEMPFAIL, "too many mailbox verbs run already");
 	return 0;
@@ -343,6 +347,7 @@ int main(int argc, char **argv)
 	trace_open(-1, "mailboxd");
 	sandbox_log_only(z.program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	zygote_init(&z, &opt);
+	store_prepare();
 	store_prepare();
 	nrules = 1 + sandbox_system_rules(rules + 1, RULES - 1);
 	zygote_run(&z);

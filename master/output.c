@@ -25,7 +25,8 @@ static enum kind kind_of(struct str name)
 		{ "sessions", NUMBER }, { "messages", NUMBER }, { "unseen", NUMBER }, { "folders", NUMBER },
 		{ "uidvalidity", NUMBER }, { "uidnext", NUMBER }, { "quota_messages", NUMBER },
 		{ "findings", NUMBER }, { "users", NUMBER }, { "aliases", NUMBER }, { "size", SIZE },
-		{ "quota", SIZE }, { "usage", SIZE }, { "age", AGE }, { "since", SINCE },
+		{ "quota", SIZE }, { "usage", SIZE }, { "age", AGE },
+		{ "seconds", AGE }, { "since", SINCE },
 	};
 	size_t i;
 
@@ -87,6 +88,7 @@ static void cell(struct str name, struct str value, struct buf *out)
 	struct buf safe;
 	struct str s;
 	uint64_t n;
+	size_t i;
 
 	if (kind > NUMBER && str_u64(value, INT64_MAX, &n) == 0) {
 		if (kind == SIZE)
@@ -102,7 +104,12 @@ static void cell(struct str name, struct str value, struct buf *out)
 	s = buf_view(&safe);
 	if (s.n >= 2 && s.p[0] == '"')
 		s = str_sub(s, 1, s.n - 1);
-	buf_str(out, s);
+	/* columns need no quotes: a backslash and a quote stand for themselves */
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '\\' || s.p[i + 1] == '"'))
+			i++;
+		buf_c(out, s.p[i]);
+	}
 	buf_done(&safe);
 }
 
