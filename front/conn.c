@@ -154,7 +154,30 @@ void conn_run(struct conn *c)
 
 void conn_more(struct conn *c)
 {
-	event_active(&c->timer, EV_READ, 0);
+	struct front *f = c->front;
+
+	/* not by activating an event of its own: that would end its deadline */
+	if (c->more)
+		return;
+	c->more = true;
+	c->more_next = f->more;
+	f->more = c;
+	event_active(&f->ev_more, EV_READ, 0);
+}
+
+void conn_do_more(struct front *f)
+{
+	struct conn *c, *list = f->more;
+
+	f->more = NULL; /* what asks again meanwhile waits for the next turn */
+	while ((c = list)) {
+		list = c->more_next;
+		c->more = false;
+		if (c->state == CONN_TALK)
+			conn_run(c);
+		else if (c->room)
+			handover_client(c, EV_READ | EV_WRITE);
+	}
 }
 
 void conn_offer(struct conn *c)
@@ -366,14 +389,7 @@ static void timer_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
-	if (!(what & EV_TIMEOUT)) { /* conn_more */
-		if (c->state == CONN_TALK)
-			conn_run(c);
-		else if (c->room)
-			handover_client(c, EV_READ | EV_WRITE);
-		return;
-	}
+	(void)fd, (void)what;
 	switch (c->state) {
 	case CONN_DELAY:
 		conn_start_talk(c, true);
@@ -481,6 +497,13 @@ void conn_close(struct conn *c, const char *reason)
 
 void conn_reap(struct front *f)
 {
+	struct conn **at = &f->more;
+
+	while (*at)
+		if ((*at)->state == CONN_DEAD)
+			*at = (*at)->more_next;
+		else
+			at = &(*at)->more_next;
 	while (f->dead) {
 		struct conn *c = f->dead;
 

@@ -71,7 +71,7 @@ struct room_side {
 };
 
 struct conn {
-	struct conn *next, *prev;
+	struct conn *next, *prev, *more_next;
 	struct front *front;
 	const struct service *service;
 	enum conn_state state;
@@ -84,7 +84,7 @@ struct conn {
 	char id[13];
 	bool in_total, in_address, in_user; /* counted there */
 	bool eof;
-	bool offer; /* see conn_offer */
+	bool offer, more; /* see conn_offer, conn_more */
 	struct buf in, out;
 	size_t in_pos; /* consumed */
 	size_t scanned; /* of the unconsumed bytes: searched for a line end */
@@ -126,6 +126,7 @@ void conn_run(struct conn *c);
 void conn_watch(struct conn *c); /* events as the state wants them */
 void conn_event(evutil_socket_t fd, short what, void *arg); /* of the client's socket */
 void conn_more(struct conn *c); /* goes on in the loop's next turn */
+void conn_do_more(struct front *f);
 /* To the room, with all that is unread, as soon as the replies are flushed. */
 void conn_offer(struct conn *c);
 void conn_deadline(struct conn *c, int64_t ms);

@@ -198,6 +198,12 @@ static void reap_event(evutil_socket_t fd, short what, void *arg)
 	conn_reap(arg);
 }
 
+static void more_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	conn_do_more(arg);
+}
+
 /* ---- main */
 
 static void set_hostname(struct front *f)
@@ -225,6 +231,7 @@ static void open_base(struct front *f)
 	event_config_free(cfg);
 	event_assign(&f->ev_control, f->base, f->program.control, EV_READ | EV_PERSIST, control_event, f);
 	event_assign(&f->ev_reap, f->base, -1, 0, reap_event, f);
+	event_assign(&f->ev_more, f->base, -1, 0, more_event, f);
 	event_assign(&f->ev_status, f->base, -1, 0, status_event, f);
 	event_assign(&f->ev_stop, f->base, -1, 0, stop_event, f);
 }

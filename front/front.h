@@ -56,7 +56,7 @@ struct front {
 	const char *hostname;
 	struct listener *listeners;
 	struct link *links;
-	struct conn *conns, *dead;
+	struct conn *conns, *dead, *more;
 	size_t nconns;
 	struct limits limits;
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
@@ -65,7 +65,7 @@ struct front {
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;
-	struct event ev_control, ev_reap, ev_status, ev_stop;
+	struct event ev_control, ev_reap, ev_more, ev_status, ev_stop;
 	uint64_t told; /* sessions in the last status */
 	char scratch[32 * 1024]; /* one read, on its way to a buffer or a peer */
 };

@@ -441,8 +441,6 @@ static void taken(struct conn *c)
 		event_del(&c->timer);
 	if (!c->tls)
 		fd_close(&c->fd);
-	else
-		conn_more(c); /* the timer may have held one */
 	front_status(c->front);
 }
 
