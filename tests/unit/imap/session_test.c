@@ -59,6 +59,12 @@ static void begin(struct peer *p)
 	p->pid = fork();
 	assert_true(p->pid >= 0);
 	if (!p->pid) {
+		struct peer *other = &peer[p == &peer[0]];
+
+		if (other->pid) { /* the end of that one must be seen by it */
+			close(other->fd);
+			close(other->lease);
+		}
 		close(s[0]);
 		close(l[0]);
 		serve(s[1], l[1]);
@@ -124,12 +130,25 @@ static void expect(struct peer *p, const char *pattern, bool skip, const char *a
 	fail_msg("wanted %s, got %s (after %s)", pattern, line, after);
 }
 
+/* What a test that failed left behind. */
+static void drop(struct peer *p)
+{
+	if (!p->pid)
+		return;
+	kill(p->pid, SIGKILL);
+	waitpid(p->pid, NULL, 0);
+	close(p->fd);
+	p->pid = 0;
+}
+
 static void play(const char *const *script, size_t n)
 {
 	static char line[1 << 16];
 	const char *after = "login";
 	size_t i;
 
+	drop(&peer[0]);
+	drop(&peer[1]);
 	for (i = 0; i < n; i++) {
 		const char *s = script[i];
 		struct peer *p = &peer[*s == '2'];
@@ -207,7 +226,7 @@ static void append_select_fetch(void **state)
 		"C: h UID FETCH 1:* BODY[1]", "S: [*] 1 FETCH (UID 1 BODY?1] {5}", "S: Hello)", "S: h OK *",
 		"C: i FETCH 1 BODY[2]", "S: [*] 1 FETCH (BODY?2] NIL)", "S: i OK *",
 		"C: j FETCH 1 BODY[1.MIME]", "S: [*] 1 FETCH (BODY?1.MIME] {108}", "S* j OK *",
-		"C: k FETCH 2 FLAGS", "S: k BAD *", "C: l UID FETCH 2 FLAGS", "S: [*] 1 FETCH *", "S: l OK *",
+		"C: k FETCH 2 FLAGS", "S: k BAD *", "C: l UID FETCH 2 FLAGS", "S: l OK *",
 		"C: m FETCH 1 (FLAGS", "S: m BAD *",
 		"C: n FETCH 1 (ENVELOPE BODYSTRUCTURE)",
 		"S: [*] 1 FETCH (ENVELOPE (\"Sat, 21 Nov 2026 10:00:00 +0200\" *) BODYSTRUCTURE (\"text\" \"plain\" *))",
@@ -228,7 +247,7 @@ static void append_is_refused_before_the_literal(void **state)
 	(void)state;
 	PLAY("C: a APPEND nosuch {10}", "S: a NO ?TRYCREATE] *", "C: b APPEND INBOX {99999999999}",
 		"S: b NO ?TOOBIG] *", "C: c APPEND nosuch {5+}", "C: Hello", "S: c NO ?TRYCREATE] *",
-		"C: d APPEND INBOX (?Nosuch) {5}", "S: + OK", "C: Hello", "S: d BAD *",
+		"C: d APPEND INBOX (\\Nosuch) {5}", "S: + OK", "C: Hello", "S: d BAD *",
 		"C: e APPEND INBOX {5}", "S: + OK", "C: Hello x", "S: e BAD *",
 		"C: f APPEND INBOX {0}", "S: f NO *", "C: g APPEND INBOX", "S: g BAD *");
 }
