@@ -298,17 +298,18 @@ static int serve(struct worker *w, struct ipc_msg *q)
 	return r;
 }
 
-static void lock_in(int dir)
+static int lock_in(enum sandbox_profile p, int dir)
 {
 	struct sandbox_rule rules[16];
 	size_t n;
+	int r;
 
 	rules[0] = (struct sandbox_rule){ dir, SANDBOX_READ | SANDBOX_WRITE };
 	n = 1 + sandbox_system_rules(rules + 1, ARRAY_LEN(rules) - 1);
-	if (sandbox_enter(SANDBOX_AUTH_WORKER, rules, n, NULL) < 0) {
-		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
-		_exit(71);
-	}
+	r = sandbox_enter(p, rules, n, NULL);
+	while (n > 1)
+		fd_close(&rules[--n].fd);
+	return r;
 }
 
 static NORETURN void worker_run(int link, struct str settings, int dir)
@@ -326,7 +327,10 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 		_exit(75);
 	}
 	r = w->service.resolver.d->ops->secret(w->service.resolver.d, w->service.secret);
-	lock_in(dir);
+	if (lock_in(SANDBOX_AUTH_WORKER, dir) < 0) {
+		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
+		_exit(71);
+	}
 	if (r == 0)
 		r = settings_read(w, settings);
 	while (r == 0) {
@@ -401,7 +405,7 @@ int workers_start(int dir, const int *shut, size_t nshut)
 	database_make();
 	r = sandbox_prepare(SANDBOX_AUTH_WORKER);
 	if (r == 0)
-		r = sandbox_enter(SANDBOX_AUTH_ZYGOTE, NULL, 0, NULL);
+		r = lock_in(SANDBOX_AUTH_ZYGOTE, dir);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
 		_exit(71);

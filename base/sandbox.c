@@ -8,7 +8,7 @@
  * descriptors that were handed in. Nobody gets execution, devices, links to
  * elsewhere by symbolic name; abstract sockets and signals to the outside go
  * too; TCP goes for all who have no back end on the network. Its layers only
- * ever narrow, so a zygote takes none: its children take theirs.
+ * ever narrow: a zygote's rules hold what its children's keys lie beneath.
  */
 #include "base/sandbox.h"
 
@@ -96,7 +96,7 @@ static struct ruleset everything(enum sandbox_profile p, int abi)
 	r.fs |= FS_REFER;
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
-	if (abi >= 4 && p != SANDBOX_AUTH_WORKER)
+	if (abi >= 4 && p != SANDBOX_AUTH_WORKER && p != SANDBOX_AUTH_ZYGOTE)
 		r.net = NET_TCP;
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
@@ -139,8 +139,6 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 
 	if (abi < ABI_LEAST)
 		return 0;
-	if (p == SANDBOX_ZYGOTE || p == SANDBOX_AUTH_ZYGOTE)
-		return 1;
 	all = everything(p, abi);
 	/* a kernel that does not know the last members must not be shown them */
 	size = abi >= 6 ? sizeof all : abi >= 4 ? offsetof(struct ruleset, scoped) : sizeof all.fs;

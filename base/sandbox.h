@@ -11,7 +11,8 @@
  * (opening files, socket) is EACCES in a profile without it, not death.
  *
  * Both parts only ever narrow. ZYGOTE therefore allows what its STORE children
- * need, AUTH_ZYGOTE what AUTH_WORKER needs; both take no Landlock layer.
+ * need, AUTH_ZYGOTE what AUTH_WORKER needs, and the rules they enter with hold
+ * what the children's rules lie beneath (the mail root, the database's folder).
  */
 #ifndef MANSIO_BASE_SANDBOX_H
 #define MANSIO_BASE_SANDBOX_H

@@ -22,6 +22,7 @@
 #define STATUS_EVERY_MS 1000
 #define BURST 64 /* messages of one link in a row */
 #define STOP_DRAIN_MS 2000
+#define SYSTEM_RULES 12
 
 struct zygote_pid {
 	pid_t pid;
@@ -499,12 +500,27 @@ int zygote_listen(struct zygote *z, const char *name, int fd)
 	return 0;
 }
 
+/* The mail root, which plain permissions keep shut for us, is what the children's
+ * keys lie beneath: they narrow it further. Nothing else stays but what the C
+ * library loads. */
+static int seal(struct zygote *z)
+{
+	struct sandbox_rule rule[SYSTEM_RULES + 1] = { { -1, SANDBOX_READ | SANDBOX_WRITE } };
+	int mail = ipc_take_fd(&z->program.start, "mail"), err;
+	size_t n = 1 + sandbox_system_rules(rule + 1, SYSTEM_RULES), from = mail < 0;
+
+	rule[0].fd = mail;
+	err = sandbox_prepare(SANDBOX_STORE);
+	if (!err)
+		err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, n - from, NULL);
+	while (n)
+		fd_close(&rule[--n].fd);
+	return err;
+}
+
 void zygote_run(struct zygote *z)
 {
-	bool landlock;
-
-	if (sandbox_prepare(SANDBOX_STORE) || sandbox_prepare(SANDBOX_ZYGOTE) ||
-		sandbox_enter(SANDBOX_ZYGOTE, NULL, 0, &landlock)) {
+	if (seal(z)) {
 		fprintf(stderr, "mansio: %s: cannot enter the sandbox\n", z->program.name);
 		exit(71);
 	}

@@ -352,6 +352,7 @@ static void room(void)
 
 static void test_a_room_under_its_zygote(void **state)
 {
+	struct sandbox_rule rule = { home, SANDBOX_READ | SANDBOX_WRITE };
 	int status;
 	pid_t pid;
 
@@ -365,7 +366,8 @@ static void test_a_room_under_its_zygote(void **state)
 			NEED(setgid(65534) == 0 && setuid(65534) == 0);
 		}
 		NEED(prctl(PR_SET_DUMPABLE, 0) == 0);
-		NEED(sandbox_enter(SANDBOX_ZYGOTE, NULL, 0, NULL) == 0);
+		NEED(sandbox_enter(SANDBOX_ZYGOTE, &rule, 1, NULL) == 0);
+		NEED(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
 		room();
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -391,7 +393,7 @@ static void test_a_worker_under_its_zygote(void **state)
 	pid = fork();
 	if (pid == 0) {
 		NEED(sandbox_prepare(SANDBOX_AUTH_WORKER) == 0);
-		NEED(sandbox_enter(SANDBOX_AUTH_ZYGOTE, NULL, 0, NULL) == 0);
+		NEED(sandbox_enter(SANDBOX_AUTH_ZYGOTE, &rule, 1, NULL) == 0);
 		pid = fork();
 		if (pid == 0) {
 			NEED(sandbox_enter(SANDBOX_AUTH_WORKER, &rule, 1, NULL) == 0);
