@@ -62,6 +62,15 @@ static bool has_client(const struct ipc_msg *m)
 	return false;
 }
 
+/* Strangers' connections leave room for as many as our smtpds may need. */
+static bool room_for(const struct zygote *z, const struct ipc_msg *m)
+{
+	uint64_t max = z->opt.max_children, reserve = (uint64_t)z->program.conf->smtp_processes;
+	bool inside = ipc_is(m, "lmtp") || ipc_get_bool(m, "inside");
+
+	return zygote_load(z) < (inside ? max : max - MIN(reserve, max / 2));
+}
+
 /* When all children are busy the connection is closed: to smtpd that is a
  * temporary failure; the listening sockets are not read then (zygote.c). */
 static int request(struct zygote *z, const struct zygote_link *from, struct ipc_msg *m)
@@ -78,10 +87,10 @@ static int request(struct zygote *z, const struct zygote_link *from, struct ipc_
 		return E_PEER;
 	snprintf(label, sizeof label, "lmtpd %.*s", (int)MIN(ipc_get(m, "session").n, 12),
 		ipc_get(m, "session").p ? ipc_get(m, "session").p : "");
-	j = zygote_job_new(z, from, m, label);
+	j = room_for(z, m) ? zygote_job_new(z, from, m, label) : NULL;
 	if (!j) {
-		trace_event(TRACE_WARN, "busy", NULL, "all %llu deliveries are busy",
-			(unsigned long long)z->opt.max_children);
+		trace_event(TRACE_WARN, "busy", NULL, "%llu deliveries at once, another was refused",
+			(unsigned long long)zygote_load(z));
 		return 0;
 	}
 	for (i = 0; i < d->nrules; i++)

@@ -139,6 +139,7 @@ void cmd_mail(struct session *s, struct str args)
 
 	if (!may_begin(s))
 		return;
+	room_update(s->room);
 	r = smtp_parse_mail(args, true, &s->cmd, &c);
 	if (r == E_LIMIT) {
 		reply_error(s, 501, "5.1.7", "Sender address or parameters too long");

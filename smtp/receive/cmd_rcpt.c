@@ -34,12 +34,15 @@ static int ask_lmtpd(struct session *s, struct str address, struct dsn *why)
 		.body8 = s->tx.body8,
 		.smtputf8 = s->tx.smtputf8,
 	};
-	int link = s->room->lmtpd;
+	struct room *room = s->room;
+	int64_t timeout = room->conf->smtp_deliver_timeout;
+	int link = room->lmtpd, r;
 
-	/* a zygote that was just replaced: the new link waits in the control socket */
-	if (s->tx.lmtp.state == LMTP_CLOSED && link < 0 && room_relink(s->room, &s->room->lmtpd, link))
-		link = s->room->lmtpd;
-	return lmtp_rcpt(&s->tx.lmtp, link, &e, address, s->room->conf->smtp_deliver_timeout, why);
+	r = lmtp_rcpt(&s->tx.lmtp, link, &e, address, timeout, why);
+	/* nothing was opened: lmtpd was replaced just now, or is being restarted */
+	if (r && s->tx.lmtp.state == LMTP_CLOSED && room_relink(room, &room->lmtpd, link))
+		r = lmtp_rcpt(&s->tx.lmtp, room->lmtpd, &e, address, timeout, why);
+	return r;
 }
 
 static void recipient(struct session *s, const struct smtp_path_command *c)
@@ -56,6 +59,7 @@ static void recipient(struct session *s, const struct smtp_path_command *c)
 	address_print(&c->addr, &b);
 	address = arena_str(&s->cmd, buf_view(&b));
 	buf_done(&b);
+	room_update(s->room);
 	if (policy_rcpt(s, &address, &why) || ask_lmtpd(s, address, &why)) {
 		s->tx.refused++;
 		if (dsn_temporary(&why))

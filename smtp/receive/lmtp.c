@@ -96,8 +96,11 @@ static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, st
 	struct dsn d = { 0 };
 	int r = connect_link(l, link, e->session, timeout_ms);
 
-	if (r)
-		return broken(l, r, why);
+	if (r) {
+		broken(l, r, why);
+		l->state = LMTP_CLOSED; /* another link may still do it */
+		return -1;
+	}
 	l->state = LMTP_OPEN;
 	write_envelope(l, e);
 	stream_fmt(&l->io, "RCPT TO:<%.*s>\r\n", STRF(address));

@@ -6,6 +6,7 @@
  *
  *   CLOSED --lmtp_rcpt--> OPEN --lmtp_send--> SENT --lmtp_result × n--> (lmtp_close) CLOSED
  *                          any failure: BROKEN, everything after it is a temporary refusal
+ *   A link to lmtpd that is dead leaves it CLOSED: the caller may try another.
  */
 #ifndef MANSIO_SMTP_RECEIVE_LMTP_H
 #define MANSIO_SMTP_RECEIVE_LMTP_H

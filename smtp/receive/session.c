@@ -167,11 +167,25 @@ void session_init(struct session *s, struct room *room, const struct handover *h
 		s->end = SESSION_CLOSE;
 }
 
-bool room_relink(struct room *room, const int *link, int was)
+/* What waits in the control socket: a link that master replaced just now. */
+static bool control_waits(const struct room *room, int ms)
 {
 	struct pollfd p = { .fd = room->control, .events = POLLIN };
 
-	if (poll(&p, 1, RELINK_WAIT_MS) == 1)
+	return poll(&p, 1, ms) == 1;
+}
+
+void room_update(struct room *room)
+{
+	while (control_waits(room, 0))
+		room->on_control(room);
+}
+
+bool room_relink(struct room *room, const int *link, int was)
+{
+	deadline d = deadline_in(RELINK_WAIT_MS);
+
+	while (*link == was && control_waits(room, deadline_left(d)))
 		room->on_control(room);
 	return *link >= 0 && *link != was;
 }

@@ -108,7 +108,9 @@ void reply_error(struct session *s, int code, const char *status, const char *fm
 /* A trace event with the ids of session and transaction. */
 void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name);
 
-/* A question to authd failed with err: waits shortly for a new link. True: ask again. */
+/* Takes the links that master has replaced: before the first question of a command. */
+void room_update(struct room *room);
+/* A question on `was` failed: waits shortly for a new link. True: ask again. */
 bool room_relink(struct room *room, const int *link, int was);
 
 /* verbs.c */

@@ -208,11 +208,11 @@ static void idle(struct smtpd *d)
 		if (!p[i + 1].revents)
 			continue;
 		r = receive(d, &d->front[i]);
-		if (r) {
+		if (r && r != E_CLOSED)
 			trace_event(TRACE_WARN, "peer", NULL, "front %d dropped: %s", d->front[i].instance,
 				err_text(r));
+		if (r)
 			fd_close(&d->front[i].fd);
-		}
 		return; /* settings and links may have changed during the session */
 	}
 }
