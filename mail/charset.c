@@ -153,7 +153,7 @@ void utf8_add(struct buf *out, const void *utf8, size_t n)
 
 static void from_utf8(struct str s, struct buf *out)
 {
-	const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n;
+	const uint8_t *p = (const uint8_t *)s.p, *end = s.n ? p + s.n : p;
 
 	while (p < end && !out->err) {
 		const uint8_t *bad = u8_check(p, (size_t)(end - p));
@@ -283,7 +283,7 @@ static void fold_char(ucs4_t u, struct buf *out)
 
 void charset_fold(struct str utf8, struct buf *out)
 {
-	const uint8_t *p = (const uint8_t *)utf8.p, *end = p + utf8.n;
+	const uint8_t *p = (const uint8_t *)utf8.p, *end = utf8.n ? p + utf8.n : p;
 
 	while (p < end && !out->err) {
 		char chunk[512];

@@ -65,6 +65,11 @@ static void charsets(void **state)
 	assert_int_equal(charset_to_utf8(STR("x-user-defined"), STR("x"), &b), E_UNSUPPORTED);
 	assert_int_equal(charset_to_utf8(STR("../../tmp/x"), STR("x"), &b), E_UNSUPPORTED);
 	assert_false(charset_known(STR("")));
+	assert_string_equal(converted("utf-8", STR_NONE), "");
+	charset_fold(STR_NONE, &b);
+	encoded_words_decode(STR_NONE, &b);
+	encoded_words_encode(STR_NONE, &b);
+	assert_int_equal(b.n, 0);
 }
 
 static void result_is_cut_between_characters(void **state)
