@@ -348,7 +348,6 @@ int main(int argc, char **argv)
 	sandbox_log_only(z.program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	zygote_init(&z, &opt);
 	store_prepare();
-	store_prepare();
 	nrules = 1 + sandbox_system_rules(rules + 1, RULES - 1);
 	zygote_run(&z);
 }

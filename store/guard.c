@@ -14,7 +14,8 @@
  * This is the one place of the suite with a longjmp: there is no other way
  * back from a fault.
  *
- * A fault anywhere else is our bug: the handler that was there before gets it.
+ * The handlers stand for the length of a burst. A fault outside of LMDB is our
+ * bug: the handler that was there before gets it.
  */
 #include "store/guard.h"
 
@@ -27,7 +28,6 @@ struct guard guard;
 
 static const int guard_signal[] = { SIGSEGV, SIGBUS, SIGABRT, SIGVTALRM };
 static struct sigaction guard_old[ARRAY_LEN(guard_signal)];
-static bool guard_installed;
 static volatile unsigned tick_calls;
 static volatile int ticks;
 
@@ -62,22 +62,6 @@ static void on_tick(int sig UNUSED)
 		guard_fail();
 }
 
-void guard_install(void)
-{
-	struct sigaction sa = { 0 };
-	size_t i;
-
-	if (guard_installed)
-		return;
-	guard_installed = true;
-	sigemptyset(&sa.sa_mask);
-	for (i = 0; i < ARRAY_LEN(guard_signal); i++) {
-		sa.sa_handler = guard_signal[i] == SIGVTALRM ? on_tick : on_fault;
-		sa.sa_flags = guard_signal[i] == SIGVTALRM ? SA_RESTART : SA_NODEFER;
-		sigaction(guard_signal[i], &sa, &guard_old[i]);
-	}
-}
-
 static void timer(time_t sec)
 {
 	struct itimerval it = { { sec, 0 }, { sec, 0 } };
@@ -87,12 +71,25 @@ static void timer(time_t sec)
 
 void guard_start(void)
 {
+	struct sigaction sa = { 0 };
+	size_t i;
+
+	sigemptyset(&sa.sa_mask);
+	for (i = 0; i < ARRAY_LEN(guard_signal); i++) {
+		sa.sa_handler = guard_signal[i] == SIGVTALRM ? on_tick : on_fault;
+		sa.sa_flags = guard_signal[i] == SIGVTALRM ? SA_RESTART : SA_NODEFER;
+		sigaction(guard_signal[i], &sa, &guard_old[i]);
+	}
 	ticks = 0;
 	timer(1);
 }
 
 void guard_stop(void)
 {
+	size_t i;
+
 	guard.inside = 0;
 	timer(0);
+	for (i = 0; i < ARRAY_LEN(guard_signal); i++)
+		sigaction(guard_signal[i], &guard_old[i], NULL);
 }

@@ -17,8 +17,7 @@ struct guard {
 };
 extern struct guard guard;
 
-void guard_install(void); /* once a process; the handlers stay */
-void guard_start(void); /* a burst begins: the CPU timer runs */
+void guard_start(void); /* a burst begins: handlers stand, the CPU timer runs */
 void guard_stop(void);
 NORETURN void guard_fail(void); /* from LMDB's own assertions */
 

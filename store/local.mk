@@ -9,7 +9,9 @@ store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/store/store_test
+check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_trust_test_SOURCES = tests/unit/store/trust_test.c tests/unit/store/box.h
+tests_unit_store_trust_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 endif

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "store/folders.h"
-#include "store/guard.h"
 #include "store/index.h"
 
 int store_lock(struct store *s, bool exclusive)
@@ -134,7 +133,6 @@ int store_open(const struct store_options *opt, struct store **out)
 		err = -errno;
 	if (!err)
 		err = open_dirs(s);
-	guard_install();
 	if (!err)
 		err = settle(s);
 	if (!err && opt->notify)
