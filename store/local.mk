@@ -9,9 +9,25 @@ store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test
+check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test \
+	tests/unit/store/foreign_test tests/unit/store/name_test
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_trust_test_SOURCES = tests/unit/store/trust_test.c tests/unit/store/box.h
 tests_unit_store_trust_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_foreign_test_SOURCES = tests/unit/store/foreign_test.c tests/unit/store/box.h
+tests_unit_store_foreign_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_name_test_SOURCES = tests/unit/store/name_test.c tests/unit/store/box.h
+tests_unit_store_name_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/fuzz/filename tests/fuzz/folderfile
+tests_fuzz_filename_SOURCES = tests/fuzz/filename.c $(FUZZ_MAIN)
+tests_fuzz_filename_LDADD = $(STORE_LIBS)
+tests_fuzz_filename_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_folderfile_SOURCES = tests/fuzz/folderfile.c $(FUZZ_MAIN)
+tests_fuzz_folderfile_LDADD = $(STORE_LIBS)
+tests_fuzz_folderfile_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/filename/ours tests/fuzz/corpus/filename/offlineimap \
+	tests/fuzz/corpus/filename/dovecot tests/fuzz/corpus/filename/odd \
+	tests/fuzz/corpus/folderfile/full tests/fuzz/corpus/folderfile/small tests/fuzz/corpus/folderfile/bad
