@@ -11,8 +11,9 @@
  * clients, and the old one is retired: told to stop, never restarted, and
  * forgotten when it has exited.
  *
- * Brake: a process that lived 10 s is restarted at once; one that dies sooner,
- * after 0, 0.1, 0.2, 0.4 ... 10 s.
+ * Brake: a process that lived 10 s is restarted at once; one that dies sooner
+ * again and again, after 0, 0.1, 0.2 ... 1, 2, 4 ... 10 s: a few crashes in a row
+ * hardly delay anybody, an endless loop costs little.
  */
 #include "master/master.h"
 
@@ -28,7 +29,8 @@
 
 #define READY_MS 20000
 #define LIVED_MS 10000
-#define BRAKE_FIRST_MS 100
+#define BRAKE_STEP_MS 100
+#define BRAKE_STEPS 10u
 #define BRAKE_MAX_MS 10000
 
 bool proc_running(const struct proc *p)
@@ -195,14 +197,14 @@ void proc_stop(struct master *m, struct proc *p, const char *reason)
 /* The next time that is tried, and how long after it the one after that. */
 static void brake(struct proc *p)
 {
-	int64_t ms = 0;
+	int64_t ms;
 	unsigned i;
 
 	if (p->since == 0 || clock_mono_ms() - p->since >= LIVED_MS)
 		p->fails = 0;
-	if (p->fails > 0)
-		for (ms = BRAKE_FIRST_MS, i = 1; i < p->fails && ms < BRAKE_MAX_MS; i++)
-			ms *= 2;
+	ms = BRAKE_STEP_MS * (int64_t)MIN(p->fails, BRAKE_STEPS);
+	for (i = BRAKE_STEPS; i < p->fails && ms < BRAKE_MAX_MS; i++)
+		ms *= 2;
 	p->fails++;
 	p->at = deadline_in(MIN(ms, (int64_t)BRAKE_MAX_MS));
 }
