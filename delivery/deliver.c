@@ -344,6 +344,7 @@ void deliver(struct session *s)
 	for (i = 0; i < s->tx.nrcpt; i++) {
 		deliver_to(s, &f, &s->tx.rcpt[i], done, &ndone, &why);
 		reply_dsn(s, &why);
-		stream_flush(&s->io);
+		if (stream_flush(&s->io)) /* nobody waits any more: a copy nobody hears of would be a double later */
+			break;
 	}
 }
