@@ -301,6 +301,9 @@ static int lock_in(struct session *s)
 	bool landlock;
 	size_t i, n = 0;
 
+	/* the socket that wakes waiting sessions: the zygote's was closed at the fork,
+	 * and behind the sandbox none can be made */
+	store_prepare();
 	for (i = 0; i < s->nsystem_rules; i++)
 		rule[n++] = s->system_rules[i];
 	for (i = 0; i < tx->naccounts; i++)
