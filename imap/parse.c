@@ -2,7 +2,7 @@
  *
  * parse.c: words of IMAP commands (RFC 3501 9, formal syntax). Nothing is
  * repaired: what does not match is refused. 8-bit bytes may stand in quoted
- * strings (clients do that in searches), in atoms not.
+ * strings and in the words of a search (clients do that), elsewhere not.
  */
 #include "imap/parse.h"
 
@@ -32,6 +32,7 @@ cur_class imap_class = {
 	['^' ... '`'] = ALL,
 	['a' ... 'z'] = WORD,
 	['|' ... '~'] = ALL,
+	[0x80 ... 0xff] = IMAP_C_HIGH,
 };
 
 static int parse_run(struct cur *c, uint16_t bits, struct str *out)
@@ -110,6 +111,13 @@ int imap_parse_string(struct cur *c, struct arena *a, struct str *out)
 int imap_parse_astring(struct cur *c, struct arena *a, struct str *out)
 {
 	int r = parse_run(c, IMAP_C_ASTRING, out);
+
+	return r ? r : imap_parse_string(c, a, out);
+}
+
+int imap_parse_search_string(struct cur *c, struct arena *a, struct str *out)
+{
+	int r = parse_run(c, IMAP_C_ASTRING | IMAP_C_HIGH, out);
 
 	return r ? r : imap_parse_string(c, a, out);
 }

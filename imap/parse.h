@@ -16,6 +16,7 @@ enum {
 	IMAP_C_TAG = 4, /* without "+" */
 	IMAP_C_LIST = 8, /* list-char: with the wildcards */
 	IMAP_C_WORD = 16, /* letters, digits, "." and "-": names of fetch items */
+	IMAP_C_HIGH = 32, /* bytes above 127 */
 };
 extern cur_class imap_class;
 
@@ -24,6 +25,8 @@ int imap_parse_atom(struct cur *c, struct str *out);
 int imap_parse_quoted(struct cur *c, struct arena *a, struct str *out);
 int imap_parse_string(struct cur *c, struct arena *a, struct str *out); /* quoted or literal */
 int imap_parse_astring(struct cur *c, struct arena *a, struct str *out);
+/* astring of a search: programs send words with 8-bit bytes unquoted, in their charset */
+int imap_parse_search_string(struct cur *c, struct arena *a, struct str *out);
 int imap_parse_nstring(struct cur *c, struct arena *a, struct str *out); /* NIL: STR_NONE */
 int imap_parse_list_mailbox(struct cur *c, struct arena *a, struct str *out); /* with wildcards */
 

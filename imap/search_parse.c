@@ -148,7 +148,7 @@ static int parse_header(struct parser *p, struct search_node *n)
 	struct str field, text;
 
 	if (imap_parse_astring(p->c, p->a, &field) != 1 || !cur_take(p->c, ' ') ||
-		imap_parse_astring(p->c, p->a, &text) != 1)
+		imap_parse_search_string(p->c, p->a, &text) != 1)
 		return E_SYNTAX;
 	n->field = lower(p->a, field);
 	n->text = folded(p, text, true);
@@ -168,7 +168,7 @@ static int parse_arg(struct parser *p, const struct key *k, struct search_node *
 		n->field = lower(p->a, str_of(k->word));
 		/* fall through */
 	case ARG_STRING:
-		if (imap_parse_astring(p->c, p->a, &s) != 1)
+		if (imap_parse_search_string(p->c, p->a, &s) != 1)
 			return E_SYNTAX;
 		n->text = folded(p, s, true);
 		return 1;

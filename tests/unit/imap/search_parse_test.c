@@ -51,6 +51,7 @@ static void programs(void **state)
 			"and(sentbefore,senton,sentsince)" },
 		{ " HEADER Message-ID \"\" UID 5", "and(uids,header)" },
 		{ " CHARSET UTF-8 TEXT {3}\r\nabc", "and(text)" },
+		{ " BODY caf\xc3\xa9", "and(body)" },
 		{ "", NULL },
 		{ " ", NULL },
 		{ " NOSUCH", NULL },
