@@ -324,9 +324,11 @@ static void exited(struct master *m, struct proc *p, int status)
 	p->at = DEADLINE_NEVER;
 	if (m->stopping)
 		return;
-	if (!m->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG) {
-		m->exit_code = EX_CONFIG;
-		run_stop(m, "settings");
+	if (!m->was_ready && WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == EX_CONFIG || WEXITSTATUS(status) == EX_CANTCREAT)) {
+		/* its own sentence is on standard error: trying again would not help */
+		m->exit_code = WEXITSTATUS(status);
+		run_stop(m, "it cannot start like this");
 		return;
 	}
 	p->restarts++;

@@ -28,6 +28,7 @@
 #include "base/proc.h"
 
 #define KILL_ROUNDS 100 /* of 10 ms */
+#define AGAIN_MS 1000
 #define LAST_PHASES_MS 300 /* authd and the log have this long at least */
 
 /* --- reload ---------------------------------------------------------------------- */
@@ -80,7 +81,10 @@ void run_stop(struct master *m, const char *why)
 	size_t i;
 
 	if (m->stopping) {
-		m->stop_at = deadline_in(0); /* asked twice: at once */
+		/* asked again by somebody who has waited: at once (a Ctrl-C may come
+		 * doubled, from the terminal and from a script that passes it on) */
+		if (clock_mono_ms() - m->stop_began > AGAIN_MS)
+			m->stop_at = deadline_in(0);
 		return;
 	}
 	trace_event(TRACE_INFO, "stop", NULL, "%s", why);
