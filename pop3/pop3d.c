@@ -118,8 +118,8 @@ static void session(struct zygote_child *c)
 	if (handover_parse(&c->job->m, &h) || say_taken(c->link, h.id))
 		return;
 	close(c->link);
-	stream_init(&stream, client, ipc_take_fd(&c->job->m, "lease"), (size_t)conf->limit_prelogin_line + POP3_LINE_MAX,
-		conf->pop3_write_timeout);
+	stream_init(&stream, client, ipc_take_fd(&c->job->m, "lease"),
+		(size_t)conf->limit_prelogin_line + POP3_LINE_MAX, conf->pop3_write_timeout);
 	r = stream_unread(&stream, h.command);
 	if (!r)
 		r = open_store(conf, login->who, &store);

@@ -128,6 +128,49 @@ static void an_aborted_session_deletes_nothing(void **state)
 	assert_false(fake.expunged[1] || fake.seen[1]);
 }
 
+/* The client stays silent; the session ends by itself, or with the door's lease. */
+static void silent(bool kicked)
+{
+	int64_t idle = conf->pop3_idle_timeout;
+	struct handover h = { .id = STR("session00001"), .service = STR("pop3") };
+	struct stream io;
+	int pair[2], lease[2];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lease), 0);
+	assert_int_equal(write(pair[0], "DELE 1\r\n", 8), 8);
+	conf->pop3_idle_timeout = kicked ? 20000 : 30;
+	if (kicked)
+		close(lease[0]);
+	stream_init(&io, pair[1], lease[1], 1024, 1000);
+	pop3_session_run(&io, (struct store *)&fake, conf, &h, STR("anna@example.org"), NULL);
+	stream_done(&io);
+	n = read(pair[0], answer, sizeof answer - 1);
+	answer[MAX(n, 0)] = '\0';
+	if (!kicked)
+		assert_string_equal(answer, HELLO "+OK message 1 deleted\r\n");
+	assert_int_equal(fake.open, 0);
+	assert_false(fake.expunged[0]);
+	conf->pop3_idle_timeout = idle;
+	close(pair[0]);
+	if (!kicked)
+		close(lease[0]);
+}
+
+/* RFC 1939 3: the autologout timer deletes nothing and says nothing. */
+static void an_idle_session_ends_and_deletes_nothing(void **state)
+{
+	(void)state;
+	silent(false);
+}
+
+static void a_session_ends_with_its_lease(void **state)
+{
+	(void)state;
+	silent(true);
+}
+
 static void failures_are_told(void **state)
 {
 	(void)state;
@@ -209,6 +252,8 @@ int main(void)
 		cmocka_unit_test_setup(quit_deletes, setup),
 		cmocka_unit_test_setup(rset_forgets, setup),
 		cmocka_unit_test_setup(an_aborted_session_deletes_nothing, setup),
+		cmocka_unit_test_setup(an_idle_session_ends_and_deletes_nothing, setup),
+		cmocka_unit_test_setup(a_session_ends_with_its_lease, setup),
 		cmocka_unit_test_setup(failures_are_told, setup),
 		cmocka_unit_test_setup(a_broken_read_ends_the_session, setup),
 		cmocka_unit_test_setup(bad_commands, setup),
