@@ -28,10 +28,11 @@ bool smtp_data_complete(const struct smtp_data *d)
 	return d->at == SMTP_DATA_BOL;
 }
 
-/* The first fault is the one that is told; a bare CR or LF overrules, it stops. */
+/* The gravest is told, not the first: which one comes first could depend on the
+ * pieces that the network made. */
 static void fault(struct smtp_data *d, enum smtp_data_fault f)
 {
-	if (!d->fault || f == SMTP_DATA_BARE_CR || f == SMTP_DATA_BARE_LF)
+	if (f > d->fault)
 		d->fault = f;
 }
 

@@ -15,12 +15,12 @@
 
 #include "base/buf.h"
 
-enum smtp_data_fault {
+enum smtp_data_fault { /* in the order of their weight: of several the last one is told */
 	SMTP_DATA_OK,
-	SMTP_DATA_BARE_CR, SMTP_DATA_BARE_LF, /* these two stop the reader */
 	SMTP_DATA_NUL,
 	SMTP_DATA_LINE, /* a line longer than max_line */
 	SMTP_DATA_SIZE, /* more than max_size */
+	SMTP_DATA_BARE_CR, SMTP_DATA_BARE_LF, /* these two stop the reader */
 };
 
 struct smtp_data {
@@ -28,7 +28,7 @@ struct smtp_data {
 	size_t max_line; /* with its CR LF */
 	uint64_t max_size;
 	enum { SMTP_DATA_BOL, SMTP_DATA_TEXT, SMTP_DATA_CR, SMTP_DATA_DOT, SMTP_DATA_DOT_CR } at; /* place in a line */
-	enum smtp_data_fault fault; /* the first one */
+	enum smtp_data_fault fault; /* the gravest so far */
 	bool end; /* DATA: the end was read */
 	bool eight_bit; /* a byte above 127 came */
 	size_t line; /* bytes of the line so far */

@@ -120,6 +120,7 @@ static void C06_smuggled_ends_stop_the_reader(void **state)
 static void faults_read_on_to_the_end(void **state)
 {
 	struct smtp_data d;
+	size_t n;
 
 	(void)state;
 	smtp_data_init(&d, true, 10, 30);
@@ -137,6 +138,12 @@ static void faults_read_on_to_the_end(void **state)
 	feed(&d, STR("a\0b\r\n.\r\n"), 1, 0);
 	assert_true(d.end);
 	assert_int_equal(d.fault, SMTP_DATA_NUL);
+	/* of two faults the graver one, however the bytes came */
+	for (n = 1; n < 25; n++) {
+		smtp_data_init(&d, true, 10, 30);
+		feed(&d, STR("123456789012\0\r\n.\r\n"), n, 0);
+		assert_int_equal(d.fault, SMTP_DATA_LINE);
+	}
 	/* a bare LF overrules */
 	smtp_data_init(&d, true, 10, 30);
 	feed(&d, STR("a\0b\n.\r\n"), 1, 0);
