@@ -202,11 +202,13 @@ static void answer_late(struct exchange *x)
 {
 	char ticket[TICKET_LEN + 1];
 	struct ipc_msg m = x->late;
+	/* an SMTP client may think between AUTH and its first MAIL; the others go on at once */
+	int64_t life = str_starts(x->start.service, "submission") ?
+		authd.program.conf->auth_renew_time : authd.program.conf->auth_ticket_time;
 
 	x->late = (struct ipc_msg){ 0 };
 	if (x->good) {
-		ticket_issue(authd.tickets, x->user, x->start.service, clock_mono_ms(),
-			authd.program.conf->auth_ticket_time, ticket);
+		ticket_issue(authd.tickets, x->user, x->start.service, clock_mono_ms(), life, ticket);
 		ipc_set(&m, "user", x->user);
 		ipc_setc(&m, "ticket", ticket);
 		explicit_bzero(ticket, sizeof(ticket));
