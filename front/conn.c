@@ -307,6 +307,7 @@ void conn_new(struct front *f, const struct service *service, int fd, const stru
 	table_set(&f->by_id, str_of(c->id), c);
 	c->in_total = true; /* the listener took the place */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	front_status(f);
 	if (proxied) {
 		conn_move(c, CONN_PROXY);

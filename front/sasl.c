@@ -164,6 +164,8 @@ int sasl_step(struct conn *c)
 	r = parse_sasl(line, &data);
 	if (c->sasl_final) {
 		final_answer(c, r, buf_view(&data));
+	} else if (!c->sasl) { /* authd went away meanwhile */
+		give_up(c, SASL_UNAVAILABLE);
 	} else if (r < 0) {
 		sasl_abort(c);
 		c->service->dialogue->result(c, r == E_CLOSED ? SASL_ABORTED : SASL_SYNTAX);
@@ -315,8 +317,13 @@ void sasl_link_lost(struct front *f)
 		next = c->next;
 		if (!c->sasl || c->sasl_final)
 			continue;
-		if (c->state == CONN_AUTHD)
-			conn_move(c, CONN_TALK);
+		if (c->state != CONN_AUTHD) { /* the client's turn: told after its answer */
+			table_remove(&f->by_sasl, sasl_key(&c->sasl));
+			c->sasl = 0;
+			continue;
+		}
+		conn_move(c, CONN_TALK);
+		conn_command_deadline(c);
 		give_up(c, SASL_UNAVAILABLE);
 		conn_run(c);
 	}
