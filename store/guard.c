@@ -14,6 +14,13 @@
  * This is the one place of the suite with a longjmp: there is no other way
  * back from a fault.
  *
+ * Writing is another thing: LMDB moves bytes inside pages by lengths that it
+ * finds in them, and by the time that faults it may have written over our own
+ * memory. Then the index file is deleted (its name is all that is needed) and
+ * the process ends as it would have; the next one builds the index anew. This
+ * takes a disk that lies: what other programs do to the file is seen by its
+ * times before it is opened (index.c).
+ *
  * The handlers stand for the length of a burst. A fault outside of LMDB is our
  * bug: the handler that was there before gets it.
  */
@@ -21,6 +28,7 @@
 
 #include <signal.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 enum { GUARD_TICKS = 3 };
 
@@ -33,18 +41,26 @@ static volatile int ticks;
 
 void guard_fail(void)
 {
-	if (!guard.inside)
-		abort();
+	int inside = guard.inside;
+
 	guard.inside = 0;
-	siglongjmp(guard.jump, 1);
+	if (inside == 1)
+		siglongjmp(guard.jump, 1);
+	if (inside == 2)
+		unlink(GUARD_FILE);
+	abort();
 }
 
 static void on_fault(int sig)
 {
 	size_t i;
 
-	if (guard.inside)
+	if (guard.inside == 1)
 		guard_fail();
+	if (guard.inside == 2) {
+		guard.inside = 0;
+		unlink(GUARD_FILE);
+	}
 	for (i = 0; i < ARRAY_LEN(guard_signal); i++)
 		if (guard_signal[i] == sig)
 			sigaction(sig, &guard_old[i], NULL);

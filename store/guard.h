@@ -9,10 +9,12 @@
 
 #include "base/base.h"
 
+#define GUARD_FILE "index/data.mdb" /* beneath the working directory */
+
 /* While inside is set, a fault or an endless loop jumps to `jump`. */
 struct guard {
 	sigjmp_buf jump;
-	volatile int inside;
+	volatile int inside; /* 1 reading, 2 writing */
 	volatile unsigned calls; /* so that a tick can see whether LMDB moves */
 };
 extern struct guard guard;
@@ -25,6 +27,13 @@ static inline void guard_enter(void)
 {
 	guard.calls++;
 	guard.inside = 1;
+}
+
+/* Around what changes pages: a fault there is not survived. */
+static inline void guard_enter_write(void)
+{
+	guard.calls++;
+	guard.inside = 2;
 }
 
 static inline void guard_leave(void)

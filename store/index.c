@@ -15,6 +15,8 @@
  *    reading generations); nobody maps the index between two bursts.
  * 2. state.txn is the last transaction, or with STATE_OPEN possibly the one
  *    before (killed between the two).
+ *    And data.mdb has the inode, size and times that state says, or somebody
+ *    else wrote it: then it is not even opened.
  * 3. A clean mark is on disk only while data.mdb is on disk as it is; the
  *    first commit after it removes the mark durably first.
  * 4. NOSYNC: after a power cut the file is worthless and, by the boot id, never
@@ -30,7 +32,7 @@
 #include "base/rand.h"
 #include "store/guard.h"
 
-#define DATA_PATH "index/data.mdb"
+#define DATA_PATH GUARD_FILE
 #define DATA_TMP "index/data.tmp"
 #define MAP_ROOM ((size_t)128 << 20) /* what one transaction may add */
 #define COMPACT_MIN ((size_t)16 << 20)
@@ -113,16 +115,48 @@ static int txn_begin(struct index *ix)
 	return index_error(rc);
 }
 
-static bool data_usable(struct store *s, bool *missing)
+static int64_t ns(struct timespec t)
 {
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A file system that keeps whole seconds forgets the rest some time. */
+static bool same_time(struct timespec have, int64_t known)
+{
+	return ns(have) == known || (have.tv_nsec == 0 && have.tv_sec == known / 1000000000);
+}
+
+static void data_remember(struct burst *b)
+{
+	struct state *k = &b->state;
 	struct stat st;
 
-	*missing = false;
-	if (fstatat(s->dir, DATA_PATH, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		*missing = errno == ENOENT;
-		return false;
+	k->ino = 0;
+	if (fstatat(b->s->dir, DATA_PATH, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	k->ino = st.st_ino;
+	k->size = (uint64_t)st.st_size;
+	k->mtime = ns(st.st_mtim);
+	k->ctime = ns(st.st_ctim);
+}
+
+/* May data.mdb be opened? A missing one may, by a writer, before the first commit. */
+static int data_check(struct burst *b)
+{
+	const struct state *k = &b->state;
+	struct stat st;
+
+	if (fstatat(b->s->dir, DATA_PATH, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (errno != ENOENT || k->txn != 0)
+			return BURST_DAMAGED;
+		return b->exclusive ? 0 : BURST_EXCLUSIVE;
 	}
-	return S_ISREG(st.st_mode);
+	if (!S_ISREG(st.st_mode))
+		return BURST_DAMAGED;
+	if ((k->flags & STATE_OPEN) || !k->ino)
+		return 0;
+	return st.st_ino == k->ino && (uint64_t)st.st_size == k->size && same_time(st.st_mtim, k->mtime) &&
+			same_time(st.st_ctim, k->ctime) ? 0 : BURST_DAMAGED;
 }
 
 /* State and boot id fit: the file may be opened. */
@@ -153,13 +187,12 @@ static int index_open(struct burst *b)
 	struct index *ix = b->index;
 	MDB_envinfo info;
 	uint64_t last;
-	bool missing;
 	int err = state_check(b);
 
+	if (!err)
+		err = data_check(b);
 	if (err)
 		return err;
-	if (!data_usable(b->s, &missing) && !(missing && b->state.txn == 0 && b->exclusive))
-		return missing && b->state.txn == 0 ? BURST_EXCLUSIVE : BURST_DAMAGED;
 	ix->write = b->exclusive;
 	ix->mapsize = data_size(b->s) * 2 + 2 * MAP_ROOM;
 	err = env_open(DATA_PATH, ix->write ? 0 : MDB_RDONLY, ix->mapsize, &ix->env);
@@ -177,6 +210,7 @@ static int index_open(struct burst *b)
 static void index_close(struct burst *b)
 {
 	struct index *ix = b->index;
+	bool remember = false;
 	MDB_envinfo info;
 	MDB_stat st;
 
@@ -195,12 +229,16 @@ static void index_close(struct burst *b)
 		if (b->state.flags & STATE_OPEN && ix->write) {
 			b->state.txn = info.me_last_txnid;
 			b->state.flags &= ~(uint32_t)STATE_OPEN;
-			state_write(b->state_fd, &b->state);
+			remember = true;
 		}
 		mdb_env_close(ix->env);
 	}
 	ix->env = NULL;
 	guard_leave();
+	if (remember) {
+		data_remember(b);
+		state_write(b->state_fd, &b->state);
+	}
 }
 
 int index_commit(struct burst *b, uint64_t folder_id)
@@ -223,7 +261,7 @@ int index_commit(struct burst *b, uint64_t folder_id)
 		err = file_fsync(b->state_fd);
 	if (err)
 		return err;
-	guard_enter();
+	guard_enter_write();
 	rc = mdb_txn_commit(ix->txn);
 	guard_leave();
 	ix->txn = NULL;
@@ -241,10 +279,10 @@ int index_get(struct burst *b, const void *key, size_t nkey, void *value, size_t
 
 	guard_enter();
 	rc = mdb_get(b->index->txn, b->index->dbi, &k, &v);
-	if (rc == 0 && v.mv_size <= cap)
+	if (rc == 0 && v.mv_data && v.mv_size <= cap)
 		memcpy(value, v.mv_data, v.mv_size);
 	guard_leave();
-	if (rc == 0 && v.mv_size > cap)
+	if (rc == 0 && (!v.mv_data || v.mv_size > cap))
 		return BURST_DAMAGED;
 	if (rc == 0)
 		*n_out = v.mv_size;
@@ -257,7 +295,7 @@ int index_put(struct burst *b, const void *key, size_t nkey, const void *value, 
 	int rc;
 
 	BUG_ON(!b->exclusive || nkey > INDEX_KEY_MAX || n > INDEX_VALUE_MAX);
-	guard_enter();
+	guard_enter_write();
 	rc = mdb_put(b->index->txn, b->index->dbi, &k, &v, 0);
 	guard_leave();
 	b->index->dirty = true;
@@ -270,7 +308,7 @@ int index_del(struct burst *b, const void *key, size_t nkey)
 	int rc;
 
 	BUG_ON(!b->exclusive);
-	guard_enter();
+	guard_enter_write();
 	rc = mdb_del(b->index->txn, b->index->dbi, &k, NULL);
 	guard_leave();
 	if (rc == MDB_NOTFOUND)
@@ -315,7 +353,8 @@ int index_scan_next(struct index_scan *sc)
 
 	guard_enter();
 	rc = mdb_cursor_get(sc->cursor, &k, &v, sc->started ? MDB_NEXT : MDB_SET_RANGE);
-	if (rc == 0 && k.mv_size <= sizeof(key) && v.mv_size <= sizeof(sc->value)) {
+	if (rc == 0 && k.mv_data && k.mv_size <= sizeof(key) && v.mv_data &&
+		v.mv_size <= sizeof(sc->value)) {
 		n = k.mv_size;
 		memcpy(key, k.mv_data, n);
 		memcpy(sc->value, v.mv_data, v.mv_size);
@@ -521,6 +560,7 @@ static int compact_burst(struct burst *b, void *arg UNUSED)
 		return err;
 	}
 	b->state.txn = txn;
+	data_remember(b);
 	return state_write(b->state_fd, &b->state);
 }
 

@@ -150,6 +150,8 @@ static int by_date(const void *pa, const void *pb)
 	name_parse(str_of(b), &nb);
 	if (na.sec != nb.sec)
 		return na.sec < nb.sec ? -1 : 1;
+	if (na.uid != nb.uid) /* of another UIDVALIDITY: the order that it had */
+		return na.uid < nb.uid ? -1 : 1;
 	return strcmp(a, b);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * state.c: index/state: a head of 48 bytes with its own checksum, then 4096
+ * state.c: index/state: a head of 80 bytes with its own checksum, then 4096
  * generations of 8 bytes. A folder's generation (slot: its id modulo 4096) is
  * raised before every commit that a session could see; two folders in one
  * slot only cost a look. Read without a lock by those who ask "did anything

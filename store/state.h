@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 #define STATE_PATH "index/state"
-#define STATE_MAGIC "mansix2" /* format and byte order; another one: rebuilt */
+#define STATE_MAGIC "mansix3" /* format and byte order; another one: rebuilt */
 #define STATE_SLOTS 4096
 
 enum {
@@ -20,6 +20,10 @@ struct state {
 	unsigned char boot[16];
 	uint64_t epoch; /* this life of the index */
 	uint64_t txn; /* last LMDB transaction */
+	/* data.mdb as the last burst left it (ino 0: not known): whoever else
+	 * writes it changes one of these. */
+	uint64_t ino, size;
+	int64_t mtime, ctime; /* ns */
 	uint32_t flags;
 	uint32_t crc;
 };

@@ -6,6 +6,8 @@
  */
 #include "box.h"
 
+#include <signal.h>
+
 #include "base/file.h"
 #include "base/rand.h"
 
@@ -105,7 +107,7 @@ static void poke(void)
 
 	if (fd < 0)
 		return;
-	for (at = 48; at < 48 + 4096 * 8; at += 8)
+	for (at = 80; at < 80 + 4096 * 8; at += 8)
 		if (pwrite(fd, &junk, 8, at) != 8)
 			break;
 	close(fd);
@@ -225,6 +227,94 @@ static void test_flipped_bytes(void **state)
 	store_deselect(live);
 }
 
+/* Makes the state agree with the changed file, as if the disk had lied. */
+static void bless(void)
+{
+	unsigned char head[80];
+	uint32_t crc;
+	struct stat st;
+	uint64_t v;
+	int fd = open("index/state", O_RDWR);
+
+	assert_int_equal(pread(fd, head, 80, 0), 80);
+	assert_int_equal(stat("index/data.mdb", &st), 0);
+	v = (uint64_t)st.st_size;
+	memcpy(head + 48, &v, 8);
+	v = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+	memcpy(head + 56, &v, 8);
+	v = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec;
+	memcpy(head + 64, &v, 8);
+	crc = crc32c(0, head, 76);
+	memcpy(head + 76, &crc, 4);
+	assert_int_equal(pwrite(fd, head, 80, 0), 80);
+	close(fd);
+}
+
+/* In a child: a fault while writing may end it, a wrong answer must not be. */
+static int look(const char *dir, bool write)
+{
+	struct box b = { 0 };
+	struct store_view *v;
+	uint32_t i, uid = 1;
+	struct store_options o;
+
+	snprintf(b.dir, sizeof(b.dir), "%s", dir);
+	o = box_options(b.dir);
+	if (store_open(&o, &b.s) || store_select(b.s, STR("INBOX"), false, &v) || v->n != MESSAGES - 1)
+		return 2;
+	for (i = 0; i < v->n; i++, uid++) {
+		if (uid == 7)
+			uid++;
+		if (v->rec[i].uid != uid || (v->rec[i].flags & 31) != (uid % 3 ? 0 : STORE_SEEN) ||
+			v->rec[i].keywords != (uid % 5 == 0))
+			return 3;
+	}
+	if (write && box_save(&b, "Sent", "x", 0) == 0)
+		return 4;
+	return 0;
+}
+
+static void test_a_disk_that_lies(void **state)
+{
+	struct box *b = *state;
+	struct store_view *live;
+	struct before x;
+	char page[4096];
+	int round, status;
+	pid_t pid;
+
+	fill(b);
+	live_before(b, &live, &x);
+	for (round = 0; round < 240; round++) {
+		off_t at = (off_t)(rand_u64() % (uint64_t)data_size());
+
+		rand_bytes(page, sizeof(page));
+		if (round % 4 == 0)
+			overwrite(at / 4096 * 4096, page, sizeof(page));
+		else if (round % 4 == 1)
+			assert_int_equal(truncate("index/data.mdb", at), 0);
+		else if (round % 4 == 2)
+			overwrite(at / 4096 * 4096 + (off_t)(rand_u64() % 32), page, 1);
+		else
+			overwrite(at, page, 1);
+		bless();
+		pid = fork();
+		if (pid == 0) {
+			signal(SIGSEGV, SIG_DFL);
+			signal(SIGBUS, SIG_DFL);
+			signal(SIGABRT, SIG_DFL);
+			alarm(20);
+			_exit(look(b->dir, round % 2));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(!WIFEXITED(status) || WEXITSTATUS(status) == 0);
+		assert_true(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM);
+		assert_int_equal(store_rebuild(b->s), 0);
+		check_all(b, live, &x);
+	}
+	store_deselect(live);
+}
+
 static void test_page_from_elsewhere(void **state)
 {
 	struct box *b = *state;
@@ -308,7 +398,7 @@ static void test_another_boot_without_clean_mark(void **state)
 	struct store_view *live;
 	struct before x;
 	uint64_t modseq;
-	unsigned char head[48];
+	unsigned char head[80];
 	uint32_t crc;
 	int fd;
 
@@ -316,11 +406,11 @@ static void test_another_boot_without_clean_mark(void **state)
 	live_before(b, &live, &x);
 	modseq = x.modseq;
 	fd = open("index/state", O_RDWR);
-	assert_int_equal(pread(fd, head, 48, 0), 48);
+	assert_int_equal(pread(fd, head, 80, 0), 80);
 	head[8] ^= 1;
-	crc = crc32c(0, head, 44);
-	memcpy(head + 44, &crc, 4);
-	assert_int_equal(pwrite(fd, head, 48, 0), 48);
+	crc = crc32c(0, head, 76);
+	memcpy(head + 76, &crc, 4);
+	assert_int_equal(pwrite(fd, head, 80, 0), 80);
 	close(fd);
 	poke();
 	check_all(b, live, &x);
@@ -335,7 +425,7 @@ static void test_clean_mark_outlives_a_boot(void **state)
 	struct store_view *live;
 	struct before x;
 	uint64_t modseq;
-	unsigned char head[48];
+	unsigned char head[80];
 	uint32_t crc, flags;
 	int fd;
 
@@ -345,19 +435,19 @@ static void test_clean_mark_outlives_a_boot(void **state)
 	fill(b);
 	box_reopen(b);
 	fd = open("index/state", O_RDWR);
-	assert_int_equal(pread(fd, head, 48, 0), 48);
-	memcpy(&flags, head + 40, 4);
+	assert_int_equal(pread(fd, head, 80, 0), 80);
+	memcpy(&flags, head + 72, 4);
 	assert_int_equal(flags & 1, 1);
 	head[8] ^= 1;
-	crc = crc32c(0, head, 44);
-	memcpy(head + 44, &crc, 4);
-	assert_int_equal(pwrite(fd, head, 48, 0), 48);
+	crc = crc32c(0, head, 76);
+	memcpy(head + 76, &crc, 4);
+	assert_int_equal(pwrite(fd, head, 80, 0), 80);
 	live_before(b, &live, &x);
 	modseq = x.modseq;
 	check_all(b, live, &x);
 	assert_true(x.modseq == modseq);
-	assert_int_equal(pread(fd, head, 48, 0), 48);
-	memcpy(&flags, head + 40, 4);
+	assert_int_equal(pread(fd, head, 80, 0), 80);
+	memcpy(&flags, head + 72, 4);
 	assert_int_equal(flags & 1, 0);
 	close(fd);
 	store_deselect(live);
@@ -452,7 +542,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_deleted), T(test_modseq_is_above_any_ever_told), T(test_truncated_at_every_page),
-		T(test_garbage_pages), T(test_flipped_bytes), T(test_page_from_elsewhere),
+		T(test_garbage_pages), T(test_flipped_bytes), T(test_a_disk_that_lies), T(test_page_from_elsewhere),
 		T(test_writes_into_a_damaged_index), T(test_strange_files_in_its_place),
 		T(test_another_boot_without_clean_mark), T(test_clean_mark_outlives_a_boot),
 		T(test_cache_file_damage_is_harmless),
