@@ -177,11 +177,17 @@ static int open_store(struct session *s, const struct account *acc, struct store
 		.quota_messages = acc->quota_messages,
 		.lock_timeout_ms = s->conf->mail_lock_timeout,
 	};
+	int r;
 
 	if (acc->key < 0)
 		return E_DENIED;
 	opt.key = fcntl(acc->key, F_DUPFD_CLOEXEC, 3);
-	return opt.key < 0 ? -errno : store_open(&opt, out);
+	if (opt.key < 0)
+		return -errno;
+	r = store_open(&opt, out);
+	if (r)
+		fd_close(&opt.key); /* still ours */
+	return r;
 }
 
 static void store_copy_of(struct session *s, const struct facts *f, const struct recipient *rcpt,

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 
+#include "base/file.h"
 #include "store/store.h"
 
 #define AUTHD_WAIT_MS 10000
@@ -86,8 +87,10 @@ static int usage(struct session *s, const struct account *acc, uint64_t *bytes, 
 	if (opt.key < 0)
 		return -errno;
 	r = store_open(&opt, &store);
-	if (r)
+	if (r) {
+		fd_close(&opt.key); /* still ours */
 		return r;
+	}
 	r = store_usage(store, bytes, messages);
 	store_close(store);
 	return r;

@@ -111,6 +111,11 @@ struct store_save {
 static struct buf saved; /* "account|folder|id|" and the message, of each copy */
 static bool open_now;
 
+void store_prepare(void)
+{
+	assert_int_equal(locked, 0);
+}
+
 int store_open(const struct store_options *opt, struct store **out)
 {
 	struct store *s = mem_alloc(1, sizeof *s);
