@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "front/conn.h"
@@ -85,6 +86,19 @@ static int take_pem(struct ipc_msg *m, const char *kind, size_t n, struct buf *o
 	return r;
 }
 
+/* All fronts open one another's tickets: a client may come back to any of them. */
+static void share_tickets(struct tls_context *ctx, const struct ipc_msg *m)
+{
+	struct buf seed;
+	uint64_t day;
+
+	buf_init(&seed, TLS_SEED);
+	if (ipc_get_u64(m, "ticket_day", INT32_MAX, &day) == 0 &&
+		hex_decode(ipc_get(m, "ticket_seed"), &seed) == 0 && seed.n == TLS_SEED)
+		tls_context_seed(ctx, (const unsigned char *)seed.p, (int64_t)day);
+	buf_wipe(&seed);
+}
+
 static void load_certificates(struct front *f, struct ipc_msg *m)
 {
 	const struct conf_list *paths = &f->conf->tls_certificates;
@@ -119,6 +133,8 @@ static void load_certificates(struct front *f, struct ipc_msg *m)
 	}
 	if (r < 0 && n > 0)
 		return; /* a bad one never replaces a good one */
+	if (ctx)
+		share_tickets(ctx, m);
 	tls_context_free(f->tls); /* connections keep theirs until they end */
 	f->tls = ctx;
 }

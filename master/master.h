@@ -120,6 +120,8 @@ struct master {
 	struct settings *set;
 	bool root;
 	int64_t cores;
+	unsigned char ticket_seed[32]; /* of all fronts' TLS session tickets, since ticket_day */
+	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
 	int dir_state, dir_run, dir_directory, dir_mail, control, signals, ready_fd, lock;

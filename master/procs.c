@@ -24,6 +24,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/file.h"
 #include "base/proc.h"
 
@@ -146,6 +147,17 @@ static void add_log_fd(struct master *m, struct ipc_msg *msg, int *own)
 		ipc_add_fd(msg, to == CONF_LOG_FILE ? "log" : to == CONF_LOG_JOURNALD ? "journal" : "syslog", *own);
 }
 
+static void add_tickets(const struct master *m, struct ipc_msg *msg)
+{
+	struct buf hex;
+
+	buf_init(&hex, 2 * sizeof(m->ticket_seed));
+	hex_encode(str_make(m->ticket_seed, sizeof(m->ticket_seed)), &hex);
+	ipc_set(msg, "ticket_seed", buf_view(&hex));
+	ipc_set_u64(msg, "ticket_day", (uint64_t)m->ticket_day);
+	buf_wipe(&hex);
+}
+
 /* `start` and `reload`: settings, and what the program may touch. */
 static void send_settings(struct master *m, struct proc *p, const char *verb)
 {
@@ -158,8 +170,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	ipc_set(&msg, "settings", buf_view(&m->set->text));
 	ipc_setc(&msg, "name", programs[p->id].name);
 	ipc_set_u64(&msg, "instance", (uint64_t)p->instance);
-	if (p->id == PROGRAM_front)
+	if (p->id == PROGRAM_front) {
 		n = settings_add_certs(m->set, &msg, own);
+		add_tickets(m, &msg);
+	}
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (start && p->id == PROGRAM_authd) {

@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/rand.h"
 
 #define KILL_ROUNDS 100 /* of 10 ms */
 #define AGAIN_MS 1000
@@ -295,6 +296,8 @@ static int prepare(struct master *m)
 	if (code)
 		return code;
 	m->cores = cores(m->set->conf);
+	rand_bytes(m->ticket_seed, sizeof(m->ticket_seed));
+	m->ticket_day = clock_unix() / 86400;
 	if ((code = spawn_init(m)) || (code = state_open(m)) || (code = listen_open(m)) ||
 	    (code = control_open(m)))
 		return code;

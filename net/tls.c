@@ -11,7 +11,9 @@
  *   2. A resumed session belongs to the service it was made for: the session
  *      id context is the service's name. Ticket keys live in memory only,
  *      change daily, and open tickets for two more days; they are shared
- *      over a reload (struct ticket_keys, counted).
+ *      over a reload (struct ticket_keys, counted), and between processes that
+ *      were given the same seed: it moves on by a hash each day, and the old
+ *      one is forgotten.
  *   3. A peer that names foreign protocols only in ALPN gets the fatal alert
  *      no_application_protocol (RFC 7301 3.2; ALPACA, C19).
  *   4. After TLS_EOF or TLS_ERROR nothing is read or written any more: a
@@ -22,6 +24,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -44,6 +47,9 @@ struct ticket_key {
 struct ticket_keys {
 	unsigned refs;
 	struct ticket_key key[TICKET_KEYS]; /* [0] is the one that seals */
+	bool seeded;
+	unsigned char seed[TLS_SEED]; /* of today, if seeded */
+	int64_t day;
 };
 
 struct tls_context {
@@ -73,11 +79,49 @@ static void keys_free(struct ticket_keys *k)
 	free(k);
 }
 
+/* HMAC-SHA-512 (RFC 2104) of a label, cut to n bytes. */
+static void derive(const unsigned char seed[TLS_SEED], const char *label, unsigned char *out, size_t n)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	BUG_ON(!HMAC(EVP_sha512(), seed, TLS_SEED, (const unsigned char *)label, strlen(label), md, &len));
+	BUG_ON(len < n);
+	memcpy(out, md, n);
+	OPENSSL_cleanse(md, sizeof md);
+}
+
+/* The key of the day that the seed stands at comes in front. */
+static void keys_push(struct ticket_keys *k)
+{
+	memmove(&k->key[1], &k->key[0], sizeof k->key[0] * (TICKET_KEYS - 1));
+	derive(k->seed, "name", k->key[0].name, sizeof k->key[0].name);
+	derive(k->seed, "aes", k->key[0].aes, sizeof k->key[0].aes);
+	derive(k->seed, "mac", k->key[0].mac, sizeof k->key[0].mac);
+	k->key[0].made = 1;
+}
+
+/* A clock that was set back keeps the key that it has. */
+static void keys_follow(struct ticket_keys *k)
+{
+	int64_t today = clock_unix() / TICKET_DAY;
+
+	while (k->day < today) {
+		derive(k->seed, "next", k->seed, sizeof k->seed);
+		k->day++;
+		keys_push(k);
+	}
+}
+
 static void keys_rotate(struct ticket_keys *k)
 {
 	int64_t now = clock_mono_ms() / 1000 + 1;
 	size_t i;
 
+	if (k->seeded) {
+		keys_follow(k);
+		return;
+	}
 	if (k->key[0].made && now - k->key[0].made < TICKET_DAY)
 		return;
 	memmove(&k->key[1], &k->key[0], sizeof k->key[0] * (TICKET_KEYS - 1));
@@ -291,6 +335,19 @@ int tls_context_new(const struct tls_certificate *certs, size_t n, const char *m
 	}
 	*out = ctx;
 	return 0;
+}
+
+void tls_context_seed(struct tls_context *ctx, const unsigned char seed[TLS_SEED], int64_t day)
+{
+	struct ticket_keys *k = ctx->keys;
+
+	if (k->seeded)
+		return;
+	memcpy(k->seed, seed, TLS_SEED);
+	k->day = day;
+	k->seeded = true;
+	keys_push(k);
+	keys_follow(k);
 }
 
 void tls_context_ref(struct tls_context *ctx)

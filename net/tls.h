@@ -23,6 +23,10 @@ struct tls_certificate {
  * keys of `old` (may be NULL) go on, so that sessions resume over a reload. */
 int tls_context_new(const struct tls_certificate *certs, size_t n, const char *min_version,
 	const struct tls_context *old, struct tls_context **out, const char **why_out);
+/* The same ticket keys in several processes: drawn from a seed that was made on
+ * that day (clock_unix() / 86400). Kept over a reload: a later call does nothing. */
+#define TLS_SEED 32
+void tls_context_seed(struct tls_context *ctx, const unsigned char seed[TLS_SEED], int64_t day);
 void tls_context_free(struct tls_context *ctx);
 void tls_context_ref(struct tls_context *ctx); /* each free drops one */
 

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 struct made {
@@ -387,6 +388,39 @@ static void bad_material_is_named(void **state)
 	assert_null(out);
 }
 
+static void tickets_resume_in_a_process_with_the_same_seed(void **state)
+{
+	static const unsigned char seed[TLS_SEED] = "a seed";
+	static const unsigned char other_seed[TLS_SEED] = "another seed";
+	struct tls_context *a = context("1.2", NULL), *b = context("1.2", NULL), *c = context("1.2", NULL);
+	int64_t day = clock_unix() / 86400;
+	SSL_SESSION *s;
+
+	(void)state;
+	tls_context_seed(a, seed, day - 3);
+	tls_context_seed(b, seed, day - 3);
+	tls_context_seed(c, other_seed, day - 3);
+	s = session_of(a, "imap");
+	assert_true(resumes(b, "imap", s));
+	SSL_SESSION_free(s);
+	s = session_of(a, "imap");
+	assert_false(resumes(c, "imap", s));
+	SSL_SESSION_free(s);
+	s = session_of(a, "imap");
+	clock_set_unix((day + 2) * 86400); /* two days later it opens, three days later not */
+	assert_true(resumes(b, "imap", s));
+	SSL_SESSION_free(s);
+	clock_set_unix(day * 86400);
+	s = session_of(a, "imap");
+	clock_set_unix((day + 3) * 86400);
+	assert_false(resumes(b, "imap", s));
+	clock_set_unix(0);
+	SSL_SESSION_free(s);
+	tls_context_free(a);
+	tls_context_free(b);
+	tls_context_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +429,7 @@ int main(void)
 		cmocka_unit_test(the_certificate_follows_the_name),
 		cmocka_unit_test(foreign_protocols_end_the_handshake),
 		cmocka_unit_test(tickets_resume_for_the_same_service_alone),
+		cmocka_unit_test(tickets_resume_in_a_process_with_the_same_seed),
 		cmocka_unit_test(a_close_is_the_end),
 		cmocka_unit_test(channel_bindings_agree_with_the_client),
 		cmocka_unit_test(bad_material_is_named),
