@@ -14,8 +14,8 @@ static void event(struct imap_session *s, struct str folder, uint32_t uid)
 	struct trace t;
 
 	s->appended++;
-	trace_begin(&t, TRACE_INFO, "imap.append");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_INFO, "append");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "folder", folder);
 	trace_u64(&t, "uid", uid);
 	trace_u64(&t, "size", s->in.literal.size);

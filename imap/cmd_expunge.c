@@ -41,8 +41,8 @@ static void event(struct imap_session *s, size_t n)
 	struct trace t;
 
 	s->expunged += n;
-	trace_begin(&t, TRACE_INFO, "imap.expunge");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_INFO, "expunge");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "folder", s->view->name);
 	trace_u64(&t, "messages", n);
 	trace_end(&t);

@@ -13,8 +13,8 @@ static void log_client(struct imap_session *s, struct str text)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "imap.id");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_INFO, "client");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "client", text);
 	trace_end(&t);
 }

@@ -9,8 +9,8 @@ static void event(struct imap_session *s, struct str name)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_DEBUG, "imap.select");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_DEBUG, "select");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "folder", name);
 	trace_u64(&t, "messages", s->view->n);
 	trace_end(&t);

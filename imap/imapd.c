@@ -56,8 +56,8 @@ static void log_refused(struct str session, const char *why)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_WARN, "imap.refused");
-	trace_str(&t, "session", session);
+	trace_begin(&t, TRACE_WARN, "refused");
+	trace_str(&t, "s", session);
 	trace_s(&t, "why", why);
 	trace_end(&t);
 }
@@ -228,7 +228,7 @@ static void on_ended(struct zygote *z, const char *label, int status)
 	(void)z;
 	if (!status)
 		return;
-	trace_begin(&t, TRACE_ERROR, "imap.crash");
+	trace_begin(&t, TRACE_ERROR, "died");
 	trace_s(&t, "child", label);
 	trace_s(&t, "status", proc_status_text(status));
 	trace_end(&t);

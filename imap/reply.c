@@ -54,8 +54,8 @@ static void log_failure(struct imap_session *s, int err, const char *what)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_WARN, "imap.error");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_WARN, "failed");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_s(&t, "command", what);
 	trace_s(&t, "error", err_text(err));

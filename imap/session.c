@@ -27,8 +27,8 @@ static void event_end(struct imap_session *s, const char *why, int64_t since)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "imap.logout");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_INFO, "logout");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_s(&t, "why", why);
 	trace_u64(&t, "commands", s->commands);
@@ -172,8 +172,8 @@ static void event_begin(struct imap_session *s, const struct handover *h)
 	char ip[ADDR_TEXT];
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "imap.login");
-	trace_str(&t, "session", s->id);
+	trace_begin(&t, TRACE_INFO, "session");
+	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_str(&t, "service", h->service);
 	trace_s(&t, "peer", addr_text(&h->peer, ip));

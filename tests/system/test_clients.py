@@ -94,6 +94,7 @@ def test_imaplib_flags_moves_deletes_searches(suite, anna):
         c.search("UTF-8", "BODY", "grüße".encode())[1] == [b"1 2 3 4 5"]
     assert c.search(None, "UNSEEN", "NOT", "SUBJECT", '"number 3"')[1] == [b"2 3 5"]
     assert c._simple_command("MOVE", "2", "Archive")[0] == "OK"
+    c.untagged_responses.clear()  # the EXPUNGE of MOVE
     c.store("4", "+FLAGS", r"\Deleted")
     assert c.expunge()[1] == [b"4"]
     assert c.select("Archive")[1] == [b"1"]
