@@ -2,5 +2,4 @@
 service: smtp
 S: 220 .*
 C: POST / HTTP/1.1
-S: [45]21 .*
 CLOSED
