@@ -4,7 +4,7 @@
  * the text of every error code.
  *
  * Both ends write with write(2) and end by an illegal instruction: abort(3)
- * needs tgkill, which no sandbox has, and stdio may be what is broken.
+ * needs tgkill, which every sandbox refuses, and stdio may be what is broken.
  */
 #include "base/base.h"
 

@@ -152,9 +152,9 @@ static void do_kill(void)
 	kill(getppid(), 0);
 }
 
-static void do_tgkill(void)
+static void do_tkill(void)
 {
-	syscall(SYS_tgkill, getppid(), getppid(), 0);
+	syscall(SYS_tkill, getppid(), 0);
 }
 
 static void do_pidfd(void)
@@ -229,7 +229,7 @@ static void do_foreign_limit(void)
 
 static void test_nobody_may(void **state)
 {
-	static void (*const what[])(void) = { do_exec, do_exec_fd, do_ptrace, do_kill, do_tgkill,
+	static void (*const what[])(void) = { do_exec, do_exec_fd, do_ptrace, do_kill, do_tkill,
 		do_pidfd, do_io_uring, do_bpf, do_unshare, do_vm_readv, do_setown, do_setsig,
 		do_write_exec, do_make_exec, do_namespace, do_setuid, do_dumpable, do_foreign_limit };
 
@@ -237,6 +237,30 @@ static void test_nobody_may(void **state)
 	for (int p = 0; p < SANDBOX_NPROFILES; p++)
 		for (size_t i = 0; i < ARRAY_LEN(what); i++)
 			kills((enum sandbox_profile)p, what[i]);
+}
+
+static void seen(int sig)
+{
+	_exit(sig);
+}
+
+static void aborts(void)
+{
+	NEED(syscall(SYS_tgkill, getppid(), getppid(), SIGKILL) < 0 && errno == EPERM);
+	signal(SIGSEGV, seen);
+	abort();
+}
+
+static void test_abort_reaches_a_handler(void **state)
+{
+	int status;
+
+	(void)state;
+	if (!strict)
+		return;
+	status = inside(SANDBOX_STORE, aborts);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), SIGSEGV);
 }
 
 static void do_fork(void)
@@ -555,6 +579,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ordinary_life),
 		cmocka_unit_test(test_nobody_may),
+		cmocka_unit_test(test_abort_reaches_a_handler),
 		cmocka_unit_test(test_only_zygotes_fork),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_a_room_under_its_zygote),
