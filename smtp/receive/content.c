@@ -57,32 +57,6 @@ static struct facts read_header(struct str message)
 	return f;
 }
 
-int content_check(struct session *s, struct dsn *why)
-{
-	const struct conf *conf = s->room->conf;
-	struct facts f;
-
-	if (s->tx.reader.fault || (!s->tx.reader.dots && !smtp_data_complete(&s->tx.reader))) {
-		content_fault(s, why);
-		return -1;
-	}
-	if (conf->smtp_strict_8bit && s->tx.reader.eight_bit && !s->tx.body8 && !s->tx.smtputf8) {
-		dsn_set(why, 554, "5.6.1", "8-bit text was sent without BODY=8BITMIME");
-		return -1;
-	}
-	f = read_header(buf_view(&s->tx.body));
-	if (f.size > conf->smtp_header_size) {
-		dsn_set(why, 552, "5.3.4", "Message header too large: the limit is %llu bytes",
-			(unsigned long long)conf->smtp_header_size);
-		return -1;
-	}
-	if (f.received > (uint64_t)conf->smtp_hops) {
-		dsn_set(why, 554, "5.4.6", "Too many hops: this message runs in a loop");
-		return -1;
-	}
-	return 0;
-}
-
 /* Does the message begin with a header field, or with the end of its header? If
  * not, all of it is text, and an empty line must stand before it. */
 static bool begins_with_header(struct str message)
@@ -102,6 +76,34 @@ static bool begins_with_header(struct str message)
 	while (i < message.n && (message.p[i] == ' ' || message.p[i] == '\t'))
 		i++; /* obsolete "Name :" (RFC 5322 4.5) */
 	return i > 0 && i < message.n && message.p[i] == ':' && message.p[0] != ' ' && message.p[0] != '\t';
+}
+
+int content_check(struct session *s, struct dsn *why)
+{
+	const struct conf *conf = s->room->conf;
+	struct str message = buf_view(&s->tx.body);
+	struct facts f = { 0 };
+
+	if (s->tx.reader.fault || (!s->tx.reader.dots && !smtp_data_complete(&s->tx.reader))) {
+		content_fault(s, why);
+		return -1;
+	}
+	if (conf->smtp_strict_8bit && s->tx.reader.eight_bit && !s->tx.body8 && !s->tx.smtputf8) {
+		dsn_set(why, 554, "5.6.1", "8-bit text was sent without BODY=8BITMIME");
+		return -1;
+	}
+	if (begins_with_header(message))
+		f = read_header(message);
+	if (f.size > conf->smtp_header_size) {
+		dsn_set(why, 552, "5.3.4", "Message header too large: the limit is %llu bytes",
+			(unsigned long long)conf->smtp_header_size);
+		return -1;
+	}
+	if (f.received > (uint64_t)conf->smtp_hops) {
+		dsn_set(why, 554, "5.4.6", "Too many hops: this message runs in a loop");
+		return -1;
+	}
+	return 0;
 }
 
 static void add_received(struct session *s, struct buf *out)

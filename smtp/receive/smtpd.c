@@ -148,6 +148,7 @@ static void serve(struct smtpd *d, const struct front *front, const struct hando
 
 	say_taken(front->fd, h->id);
 	proc_title("smtpd %s", addr_text(&h->peer, peer));
+	program_status(&d->program, 1, NULL);
 	d->busy = true;
 	session_init(&s, &d->room, h, client, lease);
 	if (session_identify(&s))
@@ -156,6 +157,7 @@ static void serve(struct smtpd *d, const struct front *front, const struct hando
 		give_back(&s, front);
 	session_done(&s);
 	d->busy = false;
+	program_status(&d->program, 0, NULL);
 	d->sessions++;
 	proc_title("smtpd");
 	if (d->room.stopping || d->sessions >= (uint64_t)d->room.conf->smtp_sessions_per_process)
