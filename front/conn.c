@@ -318,6 +318,24 @@ void conn_new(struct front *f, const struct service *service, int fd, const stru
 	}
 }
 
+static void trace_close(const struct conn *c, const char *reason)
+{
+	char text[ADDR_TEXT];
+	struct trace t;
+
+	trace_begin(&t, TRACE_INFO, "close");
+	trace_s(&t, "s", c->id);
+	trace_s(&t, "service", c->service->name);
+	trace_s(&t, "peer", addr_text(&c->peer, text));
+	if (c->user)
+		trace_s(&t, "user", c->user);
+	trace_s(&t, "reason", reason);
+	trace_u64(&t, "in", c->bytes_in);
+	trace_u64(&t, "out", c->bytes_out);
+	trace_u64(&t, "seconds", (uint64_t)MAX(clock_unix() - c->since, 0));
+	trace_end(&t);
+}
+
 static void closing(struct conn *c)
 {
 	if (c->out.n > 0 && conn_flush(c) < 0)
@@ -326,6 +344,7 @@ static void closing(struct conn *c)
 		return;
 	if (c->tls)
 		tls_shutdown(c->tls);
+	trace_close(c, c->reason);
 	/* a close with unread bytes is a reset, and the client may lose our last
 	 * line: end our side, then wait a moment for its end */
 	shutdown(c->fd, SHUT_WR);
@@ -430,24 +449,6 @@ void conn_set(char **field, struct str value)
 	}
 }
 
-static void trace_close(const struct conn *c, const char *reason)
-{
-	char text[ADDR_TEXT];
-	struct trace t;
-
-	trace_begin(&t, TRACE_INFO, "close");
-	trace_s(&t, "s", c->id);
-	trace_s(&t, "service", c->service->name);
-	trace_s(&t, "peer", addr_text(&c->peer, text));
-	if (c->user)
-		trace_s(&t, "user", c->user);
-	trace_s(&t, "reason", reason);
-	trace_u64(&t, "in", c->bytes_in);
-	trace_u64(&t, "out", c->bytes_out);
-	trace_u64(&t, "seconds", (uint64_t)MAX(clock_unix() - c->since, 0));
-	trace_end(&t);
-}
-
 /* Gives every counted place back. */
 static void uncount(struct conn *c)
 {
@@ -468,7 +469,8 @@ void conn_close(struct conn *c, const char *reason)
 
 	if (c->state == CONN_DEAD)
 		return;
-	trace_close(c, reason);
+	if (c->state != CONN_LINGER) /* told when the last word was said */
+		trace_close(c, reason);
 	if (c->sasl)
 		sasl_abort(c);
 	handover_free(c);
