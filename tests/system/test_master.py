@@ -137,7 +137,7 @@ def test_proxy_protocol_from_listed_addresses(own_suite):
     since = len(s.log())
     c.sendall(b"EHLO x\r\nQUIT\r\n")
     f.read()
-    assert "192.0.2.7" in s.log()
+    wait_for(lambda: "192.0.2.7" in s.log())
     # IPv6 is not listed: a PROXY line there is a bad command
     c = s.connect("smtp", "::1")
     f = c.makefile("rb")
