@@ -18,3 +18,34 @@ pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
 	auth/control.c auth/exchange.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/slowdown_test \
+	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
+	tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test
+tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
+tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
+tests_unit_auth_ticket_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_slowdown_test_SOURCES = tests/unit/auth/slowdown_test.c
+tests_unit_auth_slowdown_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_queue_test_SOURCES = tests/unit/auth/queue_test.c
+tests_unit_auth_queue_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_password_test_SOURCES = tests/unit/auth/password_test.c
+tests_unit_auth_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_gs2_test_SOURCES = tests/unit/auth/gs2_test.c
+tests_unit_auth_gs2_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_key_test_SOURCES = tests/unit/auth/key_test.c
+tests_unit_auth_key_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_directory_test_SOURCES = tests/unit/auth/directory_test.c
+tests_unit_auth_directory_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_sasl_test_SOURCES = tests/unit/auth/sasl_test.c
+tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/sasl_frame
+tests_fuzz_sasl_frame_SOURCES = tests/fuzz/sasl_frame.c $(FUZZ_MAIN)
+tests_fuzz_sasl_frame_LDADD = $(AUTHD_LIBS)
+tests_fuzz_sasl_frame_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/sasl_frame/scram-n tests/fuzz/corpus/sasl_frame/scram-p tests/fuzz/corpus/sasl_frame/scram-y \
+	tests/fuzz/corpus/sasl_frame/start-plain tests/fuzz/corpus/sasl_frame/start-scram tests/fuzz/corpus/sasl_frame/step

@@ -79,11 +79,15 @@ void verb_row(struct verb *v, struct ipc_msg *row)
 
 int verb_domain(struct verb *v, struct str *out)
 {
-	struct str given = ipc_get(v->m, "domain");
+	struct str given = ipc_get(v->m, "domain"), local;
+	char *probe;
 
 	if (given.n == 0)
 		return verb_fail(v, EX_USAGE, "a domain is needed");
-	if (given.n > ADDRESS_DOMAIN_MAX || domain_normal(given, &v->a, out) < 0)
+	/* what can be behind the @ of an address, and nothing else */
+	probe = arena_fmt(&v->a, "x@%.*s", STRF(given));
+	if (given.n > ADDRESS_DOMAIN_MAX || strlen(probe) != given.n + 2 ||
+	    address_read(str_of(probe), &v->a, &local, out) < 0)
 		return verb_fail(v, EX_DATAERR, "'%.*s' is not a domain", STRF(given));
 	return 0;
 }

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The client side of authd's door: answers are values or E_PEER.
+ */
+#include "auth/auth.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A child that answers each question with what `fill` makes. */
+static pid_t server(int link, int other, void (*fill)(const struct ipc_msg *q, struct ipc_msg *m))
+{
+	struct ipc_msg q, m;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	close(other);
+	while (ipc_recv(link, &q) == 0) {
+		ipc_init(&m, "answer");
+		ipc_set(&m, "id", ipc_get(&q, "id"));
+		fill(&q, &m);
+		ipc_send(link, &m);
+		ipc_done(&m);
+		ipc_done(&q);
+	}
+	_exit(0);
+}
+
+static int link_to(void (*fill)(const struct ipc_msg *q, struct ipc_msg *m))
+{
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	if (server(pair[1], pair[0], fill) < 0)
+		fail();
+	close(pair[1]);
+	return pair[0];
+}
+
+static void finish(int link)
+{
+	close(link);
+	while (waitpid(-1, NULL, WNOHANG) >= 0)
+		usleep(1000);
+}
+
+static void good_identity(const struct ipc_msg *q, struct ipc_msg *m)
+{
+	ipc_setc(m, "result", str_eqc(ipc_get(q, "ticket"), "good") ? "ok" : "unknown");
+	ipc_setc(m, "user", "anna@example.org");
+	ipc_set_u64(m, "account", 7);
+	ipc_set_u64(m, "quota_bytes", 1000);
+	ipc_setc(m, "renew", "r");
+	ipc_add_fd(m, "key", open("/", O_PATH));
+}
+
+static void redeem_brings_identity_and_key(void **state)
+{
+	int link = link_to(good_identity);
+	struct auth_identity id;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(auth_redeem(link, STR("good"), STR("imaps"), &a, &id, deadline_in(2000)), 0);
+	assert_int_equal(id.result, AUTH_OK);
+	assert_true(str_eqc(id.user, "anna@example.org"));
+	assert_int_equal(id.account, 7);
+	assert_int_equal(id.quota_bytes, 1000);
+	assert_true(id.key >= 0);
+	close(id.key);
+	/* a refusal carries no key, whatever the message holds */
+	assert_int_equal(auth_redeem(link, STR("bad"), STR("imaps"), &a, &id, deadline_in(2000)), 0);
+	assert_int_equal(id.result, AUTH_UNKNOWN);
+	assert_int_equal(id.key, -1);
+	arena_done(&a);
+	finish(link);
+}
+
+static void garbage(const struct ipc_msg *q, struct ipc_msg *m)
+{
+	struct str want = ipc_get(q, "address");
+
+	ipc_setc(m, "result", str_eqc(want, "word") ? "yes" : "ok");
+	ipc_setc(m, "targets", str_eqc(want, "many") ? "1000000" : "1");
+	if (str_eqc(want, "number")) {
+		ipc_setc(m, "target", "a@b");
+		ipc_setc(m, "quota_bytes", "-1");
+		ipc_setc(m, "quota_messages", "0");
+	}
+}
+
+static void a_wrong_answer_is_a_bad_peer(void **state)
+{
+	static const char *const rows[] = { "word", "many", "missing", "number" };
+	int link = link_to(garbage);
+	struct auth_rcpt v;
+	struct arena a;
+	size_t i;
+
+	(void)state;
+	arena_init(&a);
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(auth_rcpt(link, str_of(rows[i]), &a, &v, deadline_in(2000)), E_PEER);
+	arena_done(&a);
+	finish(link);
+}
+
+static void some_keys(const struct ipc_msg *q, struct ipc_msg *m)
+{
+	char name[24];
+	unsigned i;
+
+	ipc_setc(m, "result", "ok");
+	for (i = 0; ipc_get_nth(q, "account", i).p; i++) {
+		snprintf(name, sizeof(name), "key.%u", i);
+		if (!str_eqc(ipc_get_nth(q, "account", i), "no"))
+			ipc_add_fd(m, name, open("/", O_PATH));
+	}
+}
+
+static void keys_of_many_accounts_come_in_their_order(void **state)
+{
+	int link = link_to(some_keys), key[40];
+	struct str account[40];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		account[i] = i % 3 ? STR("yes") : STR("no");
+	assert_int_equal(auth_keys(link, account, 40, key, deadline_in(4000)), 0);
+	for (i = 0; i < 40; i++) {
+		assert_true((key[i] >= 0) == (i % 3 != 0));
+		if (key[i] >= 0)
+			close(key[i]);
+	}
+	finish(link);
+}
+
+static void silence(const struct ipc_msg *q, struct ipc_msg *m)
+{
+	(void)q;
+	(void)m;
+	_exit(0);
+}
+
+static void a_dead_authd_is_an_error_in_time(void **state)
+{
+	int link = link_to(silence);
+	enum auth_result r = AUTH_DENIED;
+
+	(void)state;
+	assert_true(auth_sender(link, STR("a"), STR("b"), &r, deadline_in(500)) < 0);
+	assert_int_equal(r, AUTH_DENIED);
+	finish(link);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(redeem_brings_identity_and_key),
+		cmocka_unit_test(a_wrong_answer_is_a_bad_peer),
+		cmocka_unit_test(keys_of_many_accounts_come_in_their_order),
+		cmocka_unit_test(a_dead_authd_is_an_error_in_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

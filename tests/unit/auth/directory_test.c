@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The SQLite directory, what addresses mean, and the verbs that change it.
+ */
+#include "auth/resolve.h"
+#include "auth/verbs.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/mansio-directory-XXXXXX";
+static struct directory *d;
+static struct resolver resolver;
+
+/* Runs "noun verb" with name, value pairs; the code, and the rows' count and last row. */
+static struct ipc_msg last_row;
+static size_t rows;
+static bool changed;
+
+static int verb(const char *name, ...)
+{
+	struct ipc_msg m, answer;
+	const char *key, *value;
+	uint64_t code = 99;
+	va_list ap;
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", name);
+	va_start(ap, name);
+	while ((key = va_arg(ap, const char *)) != NULL) {
+		value = va_arg(ap, const char *);
+		ipc_setc(&m, key, value);
+	}
+	va_end(ap);
+	changed = verb_run(d, 1, 4096, &m, pair[1]);
+	ipc_done(&m);
+	close(pair[1]);
+	ipc_done(&last_row);
+	ipc_init(&last_row, "result");
+	for (rows = 0; ipc_recv(pair[0], &answer) == 0; rows++) {
+		assert_true(ipc_is(&answer, "result"));
+		if (ipc_get_bool(&answer, "done")) {
+			assert_int_equal(ipc_get_u64(&answer, "code", 255, &code), 0);
+			assert_true((code == 0) == (ipc_get(&answer, "error").n == 0));
+			ipc_done(&answer);
+			break;
+		}
+		ipc_done(&last_row);
+		last_row = answer;
+	}
+	close(pair[0]);
+	return (int)code;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(directory_sqlite_open(&d), 0);
+	resolver = (struct resolver){ .d = d, .separator = '+', .default_quota = 0 };
+	assert_int_equal(verb("domain add", "domain", "example.org", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "all.example", "catchall", "bob@example.org", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "loop.example", "catchall", "x@loop.example", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "off.example", "active", "no", NULL), 0);
+	assert_int_equal(verb("user add", "address", "bob@example.org", "password", "geheim", NULL), 0);
+	assert_int_equal(verb("user add", "address", "Anna@example.org", "password", "secret",
+		"roles", "admin", "quota", "2G", "quota_messages", "1000", "name", "Anna A", NULL), 0);
+	assert_int_equal(verb("user add", "address", "out@example.org", "password", "x", "active", "no", NULL), 0);
+	assert_int_equal(verb("user add", "address", "u@off.example", "password", "x", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "info@example.org", "target", "anna@example.org",
+		"target", "team@example.org", "target", "x@elsewhere.net", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "team@example.org", "target", "anna@example.org",
+		"target", "bob+team@example.org", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "ping@example.org", "target", "pong@example.org", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "pong@example.org", "target", "ping@example.org", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "dead@example.org", "target", "nobody@example.org", NULL), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	d->ops->close(d);
+	ipc_done(&last_row);
+	unlink("directory.db");
+	unlink("directory.db-wal");
+	unlink("directory.db-shm");
+	assert_int_equal(chdir("/"), 0);
+	return rmdir(dir);
+}
+
+/* "anna@example.org+detail bob@example.org >x@elsewhere.net" */
+static void describe(const struct auth_rcpt *v, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < v->ntargets; i++) {
+		buf_fmt(out, "%s%.*s", i ? " " : "", STRF(v->target[i].account));
+		if (v->target[i].detail.n)
+			buf_fmt(out, "+%.*s", STRF(v->target[i].detail));
+	}
+	for (i = 0; i < v->noutside; i++)
+		buf_fmt(out, " >%.*s", STRF(v->outside[i]));
+}
+
+static void recipients(void **state)
+{
+	static const struct {
+		const char *address;
+		enum auth_result result;
+		const char *targets;
+	} table[] = {
+		{ "anna@example.org", AUTH_OK, "anna@example.org" },
+		{ "ANNA@EXAMPLE.ORG", AUTH_OK, "anna@example.org" },
+		{ "anna+Lists@example.org", AUTH_OK, "anna@example.org+Lists" },
+		{ "anna+a+b@example.org", AUTH_OK, "anna@example.org+a+b" },
+		{ "anna+@example.org", AUTH_OK, "anna@example.org" },
+		{ "out@example.org", AUTH_OK, "out@example.org" },
+		{ "info@example.org", AUTH_OK, "anna@example.org bob@example.org+team >x@elsewhere.net" },
+		{ "info+x@example.org", AUTH_OK, "anna@example.org bob@example.org+team >x@elsewhere.net" },
+		{ "anything@all.example", AUTH_OK, "bob@example.org" },
+		{ "postmaster@all.example", AUTH_OK, "bob@example.org" },
+		{ "postmaster@example.org", AUTH_OK, "anna@example.org" },
+		{ "Abuse@example.org", AUTH_OK, "anna@example.org" },
+		{ "postmaster@loop.example", AUTH_UNKNOWN, "" },
+		{ "x@loop.example", AUTH_UNKNOWN, "" },
+		{ "ping@example.org", AUTH_UNKNOWN, "" },
+		{ "dead@example.org", AUTH_UNKNOWN, "" },
+		{ "nobody@example.org", AUTH_UNKNOWN, "" },
+		{ "+x@example.org", AUTH_UNKNOWN, "" },
+		{ "u@off.example", AUTH_NODOMAIN, "" },
+		{ "x@elsewhere.net", AUTH_NODOMAIN, "" },
+		{ "x@[192.0.2.1]", AUTH_NODOMAIN, "" },
+		{ "' OR 1=1--@example.org", AUTH_NODOMAIN, "" },
+		{ "a'||x@example.org", AUTH_UNKNOWN, "" },
+		{ "%@example.org", AUTH_UNKNOWN, "" },
+		{ "_nna@example.org", AUTH_UNKNOWN, "" },
+		{ "anna", AUTH_NODOMAIN, "" },
+		{ "", AUTH_NODOMAIN, "" },
+	};
+	struct auth_rcpt v;
+	struct arena a;
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&b, 4096);
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		buf_reset(&b);
+		assert_int_equal(resolve_rcpt(&resolver, str_of(table[i].address), &a, &v), 0);
+		describe(&v, &b);
+		if (v.result != table[i].result || strcmp(buf_cstr(&b), table[i].targets) != 0)
+			fail_msg("%s: result %d '%s'", table[i].address, v.result, buf_cstr(&b));
+	}
+	buf_done(&b);
+	arena_done(&a);
+}
+
+static void senders(void **state)
+{
+	static const struct {
+		const char *user, *address;
+		enum auth_result result;
+	} table[] = {
+		{ "anna@example.org", "anna@example.org", AUTH_OK },
+		{ "anna@example.org", "Anna+x@Example.org", AUTH_OK },
+		{ "anna@example.org", "info@example.org", AUTH_OK },
+		{ "bob@example.org", "team@example.org", AUTH_OK },
+		{ "bob@example.org", "anna@example.org", AUTH_DENIED },
+		{ "bob@example.org", "any@all.example", AUTH_DENIED },
+		{ "anna@example.org", "postmaster@example.org", AUTH_DENIED },
+		{ "anna@example.org", "x@elsewhere.net", AUTH_DENIED },
+		{ "anna@example.org", "", AUTH_DENIED },
+		{ "out@example.org", "out@example.org", AUTH_INACTIVE },
+		{ "u@off.example", "u@off.example", AUTH_INACTIVE },
+		{ "nobody@example.org", "nobody@example.org", AUTH_UNKNOWN },
+	};
+	enum auth_result r;
+	struct arena a;
+	size_t i;
+
+	(void)state;
+	arena_init(&a);
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(resolve_sender(&resolver, str_of(table[i].user),
+			str_of(table[i].address), &a, &r), 0);
+		if (r != table[i].result)
+			fail_msg("%s as %s: %d", table[i].user, table[i].address, r);
+	}
+	arena_done(&a);
+}
+
+static void a_deep_chain_is_cut(void **state)
+{
+	char from[64], to[64];
+	struct auth_rcpt v;
+	struct arena a;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		snprintf(from, sizeof(from), "c%d@example.org", i);
+		snprintf(to, sizeof(to), i == 11 ? "anna@example.org" : "c%d@example.org", i + 1);
+		assert_int_equal(verb("alias add", "address", from, "target", to, NULL), 0);
+	}
+	arena_init(&a);
+	assert_int_equal(resolve_rcpt(&resolver, STR("c2@example.org"), &a, &v), 0);
+	assert_int_equal(v.result, AUTH_OK);
+	assert_int_equal(resolve_rcpt(&resolver, STR("c0@example.org"), &a, &v), 0);
+	assert_int_equal(v.result, AUTH_UNKNOWN);
+	arena_done(&a);
+	for (i = 0; i < 12; i++) {
+		snprintf(from, sizeof(from), "c%d@example.org", i);
+		assert_int_equal(verb("alias remove", "address", from, NULL), 0);
+	}
+}
+
+static void verbs_refuse_with_the_right_code(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("domain add", "domain", "Example.ORG", NULL), 73);
+	assert_int_equal(verb("domain add", NULL), 64);
+	assert_int_equal(verb("domain add", "domain", "..", NULL), 65);
+	assert_int_equal(verb("domain add", "domain", "a b", NULL), 65);
+	assert_int_equal(verb("domain show", "domain", "no.example", NULL), 67);
+	assert_int_equal(verb("domain remove", "domain", "example.org", NULL), 73);
+	assert_int_equal(verb("domain change", "domain", "example.org", "active", "maybe", NULL), 65);
+	assert_int_equal(verb("user add", "address", "anna@example.org", "password", "x", NULL), 73);
+	assert_int_equal(verb("user add", "address", "info@example.org", "password", "x", NULL), 73);
+	assert_int_equal(verb("user add", "address", "new@no.example", "password", "x", NULL), 67);
+	assert_int_equal(verb("user add", "address", "new@example.org", NULL), 64);
+	assert_int_equal(verb("user add", "address", "new@example.org", "password", "", NULL), 64);
+	assert_int_equal(verb("user add", "address", "../x", "password", "x", NULL), 65);
+	assert_int_equal(verb("user add", "address", "n@example.org", "password", "x", "roles", "root", NULL), 65);
+	assert_int_equal(verb("user add", "address", "n@example.org", "password", "x", "quota", "1X", NULL), 65);
+	assert_int_equal(verb("user add", "address", "n@example.org", "password", "x", "quota", "99999999999999999999G", NULL), 65);
+	assert_int_equal(verb("user add", "address", "n@example.org", "password", "x", "name", "a\nb", NULL), 65);
+	assert_int_equal(verb("user password", "address", "nobody@example.org", "password", "x", NULL), 67);
+	assert_int_equal(verb("user remove", "address", "nobody@example.org", NULL), 67);
+	assert_int_equal(verb("alias add", "address", "anna@example.org", "target", "x@y.net", NULL), 73);
+	assert_int_equal(verb("alias add", "address", "new@example.org", NULL), 64);
+	assert_int_equal(verb("alias add", "address", "new@example.org", "target", "|/bin/sh", NULL), 65);
+	assert_int_equal(verb("alias remove", "address", "new@example.org", NULL), 67);
+	assert_int_equal(verb("user dance", NULL), 64);
+	assert_false(changed);
+}
+
+static void a_user_changes_and_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("user add", "address", "tmp@example.org", "password", "one", NULL), 0);
+	assert_true(changed);
+	assert_int_equal(verb("user change", "address", "tmp@example.org", "quota", "10k", "active", "no", NULL), 0);
+	assert_int_equal(verb("user show", "address", "tmp@example.org", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_true(str_eqc(ipc_get(&last_row, "quota"), "10240"));
+	assert_true(str_eqc(ipc_get(&last_row, "active"), "no"));
+	assert_null(ipc_get(&last_row, "hash").p);
+	assert_int_equal(verb("user password", "address", "tmp@example.org", "password", "two", NULL), 0);
+	assert_int_equal(verb("user list", "domain", "example.org", NULL), 0);
+	assert_int_equal(rows, 4);
+	assert_int_equal(verb("user remove", "address", "tmp@example.org", NULL), 0);
+	assert_int_equal(verb("user show", "address", "tmp@example.org", NULL), 67);
+}
+
+static void numbers_of_accounts_are_never_given_again(void **state)
+{
+	struct directory_account v;
+	struct arena a;
+	uint64_t first;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(verb("user add", "address", "t@example.org", "password", "x", NULL), 0);
+	assert_int_equal(resolve_account(&resolver, STR("t@example.org"), &a, &v), 0);
+	first = v.id;
+	assert_int_equal(verb("user remove", "address", "t@example.org", NULL), 0);
+	assert_int_equal(verb("user add", "address", "t@example.org", "password", "x", NULL), 0);
+	assert_int_equal(resolve_account(&resolver, STR("t@example.org"), &a, &v), 0);
+	assert_true(v.id > first);
+	assert_int_equal(verb("user remove", "address", "t@example.org", NULL), 0);
+	arena_done(&a);
+}
+
+static void scram_is_complete_while_every_active_account_has_keys(void **state)
+{
+	struct directory_account v;
+	struct arena a;
+	bool complete;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(d->ops->scram_complete(d, &complete), 0);
+	assert_true(complete);
+	assert_int_equal(resolve_account(&resolver, STR("bob@example.org"), &a, &v), 0);
+	assert_int_equal(d->ops->credentials(d, v.id, v.hash, STR("")), 0);
+	assert_int_equal(d->ops->scram_complete(d, &complete), 0);
+	assert_false(complete);
+	assert_int_equal(d->ops->credentials(d, v.id, v.hash, v.scram), 0);
+	arena_done(&a);
+}
+
+static void two_connections_see_one_directory_and_one_secret(void **state)
+{
+	unsigned char a[DIRECTORY_SECRET], b[DIRECTORY_SECRET];
+	struct directory *other;
+
+	(void)state;
+	assert_int_equal(directory_sqlite_open(&other), 0);
+	assert_int_equal(d->ops->secret(d, a), 0);
+	assert_int_equal(other->ops->secret(other, b), 0);
+	assert_memory_equal(a, b, sizeof(a));
+	other->ops->close(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(recipients),
+		cmocka_unit_test(senders),
+		cmocka_unit_test(a_deep_chain_is_cut),
+		cmocka_unit_test(verbs_refuse_with_the_right_code),
+		cmocka_unit_test(a_user_changes_and_goes),
+		cmocka_unit_test(numbers_of_accounts_are_never_given_again),
+		cmocka_unit_test(scram_is_complete_while_every_active_account_has_keys),
+		cmocka_unit_test(two_connections_see_one_directory_and_one_secret),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

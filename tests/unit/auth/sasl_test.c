@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * SASL exchanges against a real directory: who gets in, and that names from
+ * outside do nothing but fail (C15), with one query and one hash like others (C16).
+ */
+#include "auth/password.h"
+#include "auth/sasl.h"
+#include "base/codec.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/mansio-sasl-XXXXXX";
+static struct sasl_service service;
+static struct directory *real;
+
+/* The real directory, with a counter in front of its one query. */
+static struct directory_ops counting;
+static const struct directory_ops *uncounted;
+static unsigned queries;
+
+static int counted(struct directory *d, struct str local, struct str domain, struct arena *a,
+	struct directory_account *out)
+{
+	queries++;
+	return uncounted->account(d, local, domain, a, out);
+}
+
+static void add(const char *local, const char *password, bool active, bool keys)
+{
+	struct directory_account acc = { .local = str_of(local), .domain = STR("example.org"),
+		.name = STR(""), .roles = STR(""), .active = active };
+	unsigned char salt[SCRAM_SALT] = "0123456789abcde";
+	struct buf hash, scram;
+
+	buf_init(&hash, 1024);
+	buf_init(&scram, 1024);
+	assert_int_equal(password_hash(str_of(password), 1, &hash), 0);
+	if (keys)
+		assert_int_equal(scram_make(str_of(password), 4096, salt, &scram), 0);
+	acc.hash = buf_view(&hash);
+	acc.scram = keys ? buf_view(&scram) : STR("");
+	assert_int_equal(real->ops->account_put(real, &acc, true), 0);
+	buf_done(&hash);
+	buf_done(&scram);
+}
+
+static int setup(void **state)
+{
+	struct directory_domain dom = { .name = STR("example.org"), .active = true,
+		.catchall = STR("") };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(sasl_setup(), 0);
+	assert_int_equal(directory_sqlite_open(&real), 0);
+	assert_int_equal(real->ops->domain_put(real, &dom, true), 0);
+	add("anna", "secret", true, true);
+	add("bob", "geheim", true, true);
+	add("off", "secret", false, true);
+	add("old", "secret", true, false);
+	uncounted = real->ops;
+	counting = *uncounted;
+	counting.account = counted;
+	real->ops = &counting;
+	service.resolver = (struct resolver){ .d = real, .separator = '+' };
+	service.cost = 1;
+	service.iterations = 4096;
+	service.scram = true;
+	buf_init(&service.dummy, 1024);
+	assert_int_equal(real->ops->secret(real, service.secret), 0);
+	return sasl_service_set(&service);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	buf_done(&service.dummy);
+	real->ops->close(real);
+	unlink("directory.db");
+	unlink("directory.db-wal");
+	unlink("directory.db-shm");
+	assert_int_equal(chdir("/"), 0);
+	return rmdir(dir);
+}
+
+static struct sasl_exchange *begin(const char *mech)
+{
+	struct sasl_start s = { .id = 1, .service = STR("imaps"), .mech = str_of(mech), .tls = true,
+		.tls_bits = 256, .session = STR(""), .cb_exporter = STR("EXPORTER"),
+		.cb_end_point = STR("ENDPOINT") };
+
+	return sasl_exchange_new(&s);
+}
+
+static enum sasl_result plain(struct str message, struct sasl_outcome *o)
+{
+	struct sasl_exchange *x = begin("PLAIN");
+	static char user[1024];
+
+	queries = 0;
+	sasl_exchange_step(x, message, o);
+	snprintf(user, sizeof(user), "%.*s", STRF(o->user));
+	o->user = str_of(user);
+	sasl_exchange_free(x);
+	return o->result;
+}
+
+static void the_right_password_gets_in(void **state)
+{
+	struct sasl_outcome o;
+
+	(void)state;
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_true(str_eqc(o.user, "anna@example.org"));
+	assert_int_equal(plain(STR("anna@example.org\0ANNA@Example.ORG\0secret"), &o), SASL_GOOD);
+	assert_true(str_eqc(o.user, "anna@example.org"));
+}
+
+static void everything_else_fails(void **state)
+{
+	static const struct {
+		struct str message;
+		unsigned queries;
+	} table[] = {
+		{ STR("\0anna@example.org\0Secret"), 1 },
+		{ STR("\0nobody@example.org\0secret"), 1 },
+		{ STR("\0off@example.org\0secret"), 1 },
+		{ STR("\0anna@example.com\0secret"), 1 },
+		{ STR("bob@example.org\0anna@example.org\0secret"), 1 },
+		{ STR("\0anna+x@example.org\0secret"), 1 },
+		/* C15 */
+		{ STR("\0' OR 1=1--\0x"), 0 },
+		{ STR("\0'||(select 1)||'@example.org\0x"), 0 },
+		{ STR("\0a'||pg_sleep(5)--@example.org\0x"), 0 },
+		{ STR("\0*)(uid=*\0x"), 0 },
+		{ STR("\0*@example.org\0x"), 1 },
+		{ STR("\0%@example.org\0secret"), 1 },
+		{ STR("\0\\2a@example.org\0x"), 0 },
+		{ STR("\0%{password}@example.org\0x"), 1 },
+		{ STR("\0%s%n@example.org\0x"), 1 },
+		{ STR("\0\xff\xfe@example.org\0x"), 0 },
+		{ STR("\0anna@example.org\nx\0secret"), 0 },
+		{ STR("\0anna@example.org\0"), 0 },
+		{ STR("\0\0secret"), 0 },
+		{ STR("\0anna@example.org\0sec\0ret"), 0 },
+		{ STR("\0anna@example.org"), 0 },
+		{ STR("junk"), 0 },
+		{ STR(""), 0 },
+	};
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		enum sasl_result r = plain(table[i].message, &o);
+
+		if (r != SASL_BAD && !(r == SASL_CONTINUES && table[i].message.n == 0))
+			fail_msg("row %zu: %d", i, r);
+		if (queries != table[i].queries)
+			fail_msg("row %zu: %u queries", i, queries);
+		assert_null(r == SASL_BAD ? o.data.p : NULL);
+	}
+}
+
+static void an_overlong_password_fails_like_a_wrong_one(void **state)
+{
+	static char message[8192];
+	struct sasl_outcome o;
+
+	(void)state;
+	memset(message, 'x', sizeof(message));
+	memcpy(message, "\0anna@example.org\0", 18);
+	assert_int_equal(plain(str_make(message, sizeof(message)), &o), SASL_BAD);
+	assert_int_equal(queries, 1);
+}
+
+static void an_old_account_gets_keys_at_its_login(void **state)
+{
+	struct directory_account v;
+	struct sasl_outcome o;
+	struct arena a;
+
+	(void)state;
+	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
+	assert_true(o.upgraded);
+	arena_init(&a);
+	assert_int_equal(resolve_account(&service.resolver, STR("old@example.org"), &a, &v), 0);
+	assert_false(scram_outdated(v.scram, 4096));
+	arena_done(&a);
+	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
+	assert_false(o.upgraded);
+}
+
+static void login_asks_twice(void **state)
+{
+	struct sasl_exchange *x = begin("LOGIN");
+	struct sasl_outcome o;
+
+	(void)state;
+	sasl_exchange_step(x, STR_NONE, &o);
+	assert_int_equal(o.result, SASL_CONTINUES);
+	sasl_exchange_step(x, STR("anna@example.org"), &o);
+	assert_int_equal(o.result, SASL_CONTINUES);
+	sasl_exchange_step(x, STR("secret"), &o);
+	assert_int_equal(o.result, SASL_GOOD);
+	sasl_exchange_free(x);
+}
+
+/* --- SCRAM (RFC 5802, the client's side) ---------------------------------------- */
+
+static void hmac256(struct str key, struct str data, unsigned char out[32])
+{
+	unsigned n = 32;
+
+	assert_non_null(HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)data.p, data.n,
+		out, &n));
+}
+
+static struct str attribute(struct str message, const char *name)
+{
+	struct str part;
+
+	while (message.p) {
+		part = str_cut(&message, ',');
+		if (str_starts(part, name))
+			return str_from(part, 2);
+	}
+	fail_msg("no %s", name);
+	return STR_NONE;
+}
+
+static void proof(struct str password, struct str server_first, struct str auth_message,
+	struct buf *out)
+{
+	unsigned char salted[32], client[32], stored[32], signature[32];
+	struct buf salt;
+	uint64_t iterations;
+	int i;
+
+	buf_init(&salt, 256);
+	assert_int_equal(base64_decode(attribute(server_first, "s="), &salt), 0);
+	assert_int_equal(str_u64(attribute(server_first, "i="), 1000000, &iterations), 0);
+	assert_int_equal(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (unsigned char *)salt.p,
+		(int)salt.n, (int)iterations, EVP_sha256(), 32, salted), 1);
+	hmac256(str_make(salted, 32), STR("Client Key"), client);
+	EVP_Digest(client, 32, stored, NULL, EVP_sha256(), NULL);
+	hmac256(str_make(stored, 32), auth_message, signature);
+	for (i = 0; i < 32; i++)
+		client[i] ^= signature[i];
+	base64_encode(str_make(client, 32), out);
+	buf_done(&salt);
+}
+
+static enum sasl_result scram(const char *mech, const char *gs2, struct str binding,
+	const char *user, const char *password)
+{
+	struct sasl_exchange *x = begin(mech);
+	struct buf first, bare, final, message, cb;
+	struct sasl_outcome o;
+
+	buf_init(&first, 4096);
+	buf_init(&bare, 4096);
+	buf_init(&final, 4096);
+	buf_init(&message, 16384);
+	buf_init(&cb, 4096);
+	buf_fmt(&bare, "n=%s,r=rOprNGfwEbeRWgbNEkqO", user);
+	buf_fmt(&first, "%s%s", gs2, buf_cstr(&bare));
+	sasl_exchange_step(x, buf_view(&first), &o);
+	if (o.result == SASL_CONTINUES) {
+		buf_puts(&cb, gs2);
+		buf_str(&cb, binding);
+		buf_puts(&final, "c=");
+		base64_encode(buf_view(&cb), &final);
+		buf_fmt(&final, ",r=%.*s", STRF(attribute(o.data, "r=")));
+		buf_fmt(&message, "%s,%.*s,%s", buf_cstr(&bare), STRF(o.data), buf_cstr(&final));
+		buf_puts(&final, ",p=");
+		proof(str_of(password), o.data, buf_view(&message), &final);
+		sasl_exchange_step(x, buf_view(&final), &o);
+		if (o.result == SASL_GOOD)
+			assert_true(str_starts(o.data, "v="));
+	}
+	buf_done(&first);
+	buf_done(&bare);
+	buf_done(&final);
+	buf_done(&message);
+	buf_done(&cb);
+	sasl_exchange_free(x);
+	return o.result;
+}
+
+static void scram_with_and_without_channel_binding(void **state)
+{
+	const char *sha = "SCRAM-SHA-256", *plus = "SCRAM-SHA-256-PLUS";
+	struct str none = STR(""), exporter = STR("EXPORTER"), end_point = STR("ENDPOINT");
+
+	(void)state;
+	assert_int_equal(scram(sha, "n,,", none, "anna@example.org", "secret"), SASL_GOOD);
+	assert_int_equal(scram(plus, "p=tls-exporter,,", exporter, "anna@example.org", "secret"), SASL_GOOD);
+	assert_int_equal(scram(plus, "p=tls-server-end-point,,", end_point, "anna@example.org", "secret"), SASL_GOOD);
+	assert_int_equal(scram(sha, "n,a=anna@example.org,", none, "anna@example.org", "secret"), SASL_GOOD);
+	/* somebody in the middle: the client saw another connection */
+	assert_int_equal(scram(plus, "p=tls-exporter,,", end_point, "anna@example.org", "secret"), SASL_BAD);
+	assert_int_equal(scram(plus, "p=tls-unique,,", exporter, "anna@example.org", "secret"), SASL_BAD);
+	assert_int_equal(scram(plus, "n,,", none, "anna@example.org", "secret"), SASL_BAD);
+	assert_int_equal(scram(sha, "p=tls-exporter,,", exporter, "anna@example.org", "secret"), SASL_BAD);
+	/* -PLUS was offered: a client that believes it was not has been lied to */
+	assert_int_equal(scram(sha, "y,,", none, "anna@example.org", "secret"), SASL_BAD);
+	assert_int_equal(scram(sha, "n,a=bob@example.org,", none, "anna@example.org", "secret"), SASL_BAD);
+}
+
+static void scram_fails_alike_for_all_who_may_not(void **state)
+{
+	(void)state;
+	queries = 0;
+	assert_int_equal(scram("SCRAM-SHA-256", "n,,", STR(""), "anna@example.org", "wrong"), SASL_BAD);
+	assert_int_equal(queries, 1);
+	assert_int_equal(scram("SCRAM-SHA-256", "n,,", STR(""), "nobody@example.org", "secret"), SASL_BAD);
+	assert_int_equal(queries, 2);
+	assert_int_equal(scram("SCRAM-SHA-256", "n,,", STR(""), "off@example.org", "secret"), SASL_BAD);
+	assert_int_equal(queries, 3);
+}
+
+static void unknown_names_show_the_same_salt_every_time(void **state)
+{
+	char salt[2][128];
+	struct sasl_outcome o;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct sasl_exchange *x = begin("SCRAM-SHA-256");
+
+		sasl_exchange_step(x, STR("n,,n=nobody@example.org,r=abcdefghijklm"), &o);
+		assert_int_equal(o.result, SASL_CONTINUES);
+		snprintf(salt[i], sizeof(salt[i]), "%.*s", STRF(attribute(o.data, "s=")));
+		sasl_exchange_free(x);
+	}
+	assert_string_equal(salt[0], salt[1]);
+}
+
+static void a_client_that_never_ends_is_cut_off(void **state)
+{
+	struct sasl_exchange *x = begin("LOGIN");
+	struct sasl_outcome o = { .result = SASL_CONTINUES };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50 && o.result == SASL_CONTINUES; i++)
+		sasl_exchange_step(x, STR(""), &o);
+	assert_in_range(i, 1, 20);
+	sasl_exchange_free(x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_right_password_gets_in),
+		cmocka_unit_test(everything_else_fails),
+		cmocka_unit_test(an_overlong_password_fails_like_a_wrong_one),
+		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
+		cmocka_unit_test(login_asks_twice),
+		cmocka_unit_test(scram_with_and_without_channel_binding),
+		cmocka_unit_test(scram_fails_alike_for_all_who_may_not),
+		cmocka_unit_test(unknown_names_show_the_same_salt_every_time),
+		cmocka_unit_test(a_client_that_never_ends_is_cut_off),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
