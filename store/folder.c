@@ -268,7 +268,9 @@ int folder_finish(struct burst *b, struct folder *f)
 
 	if (err)
 		return err;
-	f->meta.unsettled |= META_OWN;
+	/* The directory was read, or known, when this burst began: what a foreign
+	 * change could hide behind now is our own mtime. */
+	f->meta.unsettled = (f->meta.unsettled & META_NEW) | META_OWN;
 	f->meta.dirty = f->meta.pending_from = f->meta.pending_to = 0;
 	err = folder_store(b, f);
 	return err ? err : index_commit(b, f->file.id);
