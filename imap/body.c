@@ -12,6 +12,7 @@
 
 #define HEAD_STEP 16384 /* most headers are read at once */
 #define SEND_STEP (256 * 1024)
+#define SENDFILE_LEAST (64 * 1024) /* less than that goes with its neighbours, in one write */
 
 void imap_tree_init(struct imap_tree *t)
 {
@@ -252,7 +253,7 @@ int imap_body_send(struct imap_body *b, const struct imap_range *r, uint64_t at,
 		stream_write(st, str_sub(r->text, (size_t)at, (size_t)(at + n)));
 		return 0;
 	}
-	if (b->msg.direct)
+	if (b->msg.direct && n >= SENDFILE_LEAST)
 		return stream_sendfile(st, b->msg.fd, (off_t)pos, (size_t)n);
 	buf_init(&part, SEND_STEP);
 	while (n && !err) {
