@@ -233,12 +233,8 @@ static void pump_in(struct conn *c)
 				return;
 			buf_wipe(&r->to_room);
 		}
-		if (r->client_eof) {
-			if (!r->shut)
-				shutdown(r->pair, SHUT_WR);
-			r->shut = true;
+		if (r->client_eof)
 			return;
-		}
 		n = conn_read(c, scratch, sizeof c->front->scratch);
 		r->client_write = c->tls_write;
 		if (n == 0)
@@ -319,6 +315,10 @@ static void pump_watch(struct conn *c)
 	struct room_side *r = c->room;
 	short client = 0, pair = 0;
 
+	if (r->client_eof && r->to_room.n == 0 && !r->shut) {
+		shutdown(r->pair, SHUT_WR); /* whichever way its end was noticed */
+		r->shut = true;
+	}
 	if (r->room_eof && (r->client_eof || r->to_client.n == 0)) {
 		links_drain(c->front, c->service->room); /* was it a hand-back? */
 		if (c->room == r)
