@@ -22,3 +22,12 @@ tests_fuzz_settings_SOURCES = tests/fuzz/settings.c $(FUZZ_MAIN)
 tests_fuzz_settings_LDADD = $(CONF_LIBS)
 tests_fuzz_settings_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/settings
+
+EXTRA_DIST += conf/mansio.service.in
+if SYSTEMD
+systemdsystemunit_DATA = mansio.service
+CLEANFILES += mansio.service
+mansio.service: conf/mansio.service.in Makefile
+	$(AM_V_GEN)sed -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		$(srcdir)/conf/mansio.service.in >$@.tmp && mv $@.tmp $@
+endif
