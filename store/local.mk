@@ -10,7 +10,7 @@ STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test \
-	tests/unit/store/foreign_test tests/unit/store/name_test
+	tests/unit/store/foreign_test tests/unit/store/name_test tests/unit/store/sandbox_test
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_trust_test_SOURCES = tests/unit/store/trust_test.c tests/unit/store/box.h
@@ -19,6 +19,8 @@ tests_unit_store_foreign_test_SOURCES = tests/unit/store/foreign_test.c tests/un
 tests_unit_store_foreign_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_name_test_SOURCES = tests/unit/store/name_test.c tests/unit/store/box.h
 tests_unit_store_name_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_sandbox_test_SOURCES = tests/unit/store/sandbox_test.c tests/unit/store/box.h
+tests_unit_store_sandbox_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/filename tests/fuzz/folderfile
