@@ -97,6 +97,44 @@ int imap_body_head(struct imap_body *b, struct str *out)
 	return r;
 }
 
+static void own(struct arena *a, struct str *s)
+{
+	if (s->n)
+		*s = arena_str(a, *s);
+}
+
+static void own_params(struct arena *a, struct mime_param *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		own(a, &p[i].name);
+		own(a, &p[i].value);
+	}
+}
+
+/* The tree is kept for the next FETCH, the text that its strings lie in is not. */
+static void own_strings(struct arena *a, struct mime *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		struct mime_part *p = &m->part[i];
+
+		own(a, &p->type);
+		own(a, &p->subtype);
+		own(a, &p->encoding);
+		own(a, &p->id);
+		own(a, &p->description);
+		own(a, &p->md5);
+		own(a, &p->location);
+		own(a, &p->language);
+		own(a, &p->disposition);
+		own_params(a, p->param, p->nparams);
+		own_params(a, p->disposition_param, p->ndisposition_params);
+	}
+}
+
 int imap_body_tree(struct imap_body *b, const struct mime **out)
 {
 	struct imap_tree *t = &b->s->tree;
@@ -112,6 +150,7 @@ int imap_body_tree(struct imap_body *b, const struct mime **out)
 		arena_init(&t->a);
 		t->mime = ARENA_NEW(&t->a, struct mime);
 		mime_parse(text, &mime_default_limits, &t->a, t->mime);
+		own_strings(&t->a, t->mime);
 		t->uid = uid;
 	}
 	*out = t->mime;
