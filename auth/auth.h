@@ -22,8 +22,9 @@
  *             data absent differs from data empty; a failed login is answered late
  *             (slow-down by account and network). Values are raw bytes (IPC escapes).
  *
- * Identity is never front's claim: the ticket of "ok" is single-use, lives 60 s,
- * and only a room can redeem it, for the service it was made for.
+ * Identity is never front's claim: the ticket of "ok" is single-use, lives
+ * [auth] ticket_time, and only a room can redeem it, for the service it was made
+ * for. The one that redeem gives back (`renew`) lives [auth] renew_time.
  */
 #ifndef MANSIO_AUTH_H
 #define MANSIO_AUTH_H

@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "trace/trace.h"
 
+#define OFFER_RETRY_S 1
+
 enum state { RUN, WAIT, LATE };
 
 struct exchange {
@@ -77,18 +79,27 @@ void offer_send(struct client *c)
 	client_send(c, &m);
 }
 
+static void offer_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	offer_refresh();
+}
+
 static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 {
 	enum { AUTO, ON, OFF } want = (int)authd.program.conf->auth_scram;
+	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
 	bool first = !authd.offered, before = authd.scram;
 
 	(void)job;
-	if (answer && str_eqc(ipc_get(answer, "result"), "ok"))
-		authd.scram = want == ON || (want == AUTO && ipc_get_bool(answer, "scram"));
-	else if (first) {
-		offer_refresh(); /* no worker yet: ready only with the first answer */
+	if (!answer || !str_eqc(ipc_get(answer, "result"), "ok")) {
+		/* what was offered stays; ready only with the first answer */
+		event_base_once(authd.base, -1, EV_TIMEOUT, offer_again, NULL, &later);
 		return;
 	}
+	authd.scram = want == ON || (want == AUTO && ipc_get_bool(answer, "scram"));
 	authd.offered = true;
 	if (first)
 		program_ready(&authd.program);
