@@ -47,7 +47,8 @@ def index_files(suite, account):
 
 
 def damage_delete(files, folder):
-    shutil.rmtree(folder)
+    # a live session may be making it anew meanwhile
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def damage_each_empty(files, folder):
@@ -102,8 +103,7 @@ def test_index_damage_is_mended_with_the_next_command(suite, anna, damage, live)
     assert after == before
     # and it goes on: a new message gets a higher UID than any before
     suite.deliver(anna.address, "after the damage")
-    uid = max(picture(c)[1])
-    assert uid == 31
+    assert max(picture(c)[1]) > 30
     c.logout()
 
 
