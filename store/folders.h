@@ -14,6 +14,14 @@ int folders_dir(struct str name, char out[STORE_DIR_SIZE]);
 int folders_name(struct str dir, struct arena *a, struct str *out);
 /* Directories of all folders ("Maildir" first), each terminated. */
 int folders_dirs(struct store *s, struct arena *a, struct str **out, size_t *n_out);
+/* The file of subscribed names, one a line; a missing one is empty. */
+#define FOLDERS_SUBSCRIPTIONS "Maildir/mansio-subscriptions"
+#define FOLDERS_SUBSCRIPTIONS_MAX (4 << 20)
+int folders_subscriptions(struct store *s, struct buf *out);
+bool folders_exists(struct store *s, const char *dir);
+
+/* folders_change.c */
+
 /* Under the exclusive lock: cur, new, tmp and mansio-folder. E_EXISTS. */
 int folders_make(struct store *s, struct str name, struct str special);
 /* First opening: the standard folders. Exclusive lock. */

@@ -103,6 +103,9 @@ struct store_view {
 };
 int store_select(struct store *s, struct str folder, bool readonly, struct store_view **out);
 void store_deselect(struct store_view *v);
+/* This session renamed the view's folder (or a parent of it): the view goes on under
+ * the new name. */
+int store_follow(struct store_view *v, struct str name);
 
 struct store_changes {
 	uint32_t *expunged; /* sequence numbers in the order to tell them (each as

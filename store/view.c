@@ -391,6 +391,18 @@ int store_select(struct store *s, struct str folder, bool readonly, struct store
 	return 0;
 }
 
+int store_follow(struct store_view *v, struct str name)
+{
+	char dir[STORE_DIR_SIZE];
+	int err = folders_dir(name, dir);
+
+	if (err)
+		return err;
+	memcpy(v->priv->dir, dir, sizeof(dir));
+	v->name = arena_str(&v->priv->names, name);
+	return 0; /* whether it is the same folder is seen by the next sync */
+}
+
 void store_deselect(struct store_view *v)
 {
 	struct store_view_private *p;
