@@ -104,17 +104,42 @@ static bool sent_day(struct subject *m, int64_t *out)
 	return true;
 }
 
+/* TEXT looks into "Name: value" of every field. */
 static bool match_any_field(struct subject *m, struct str raw, struct str needle)
 {
 	struct header h;
+	struct buf b;
+	bool yes = false;
 	size_t i;
 
 	header_parse(raw, &header_default_limits, &m->s->ma, &h);
-	for (i = 0; i < h.n; i++)
-		if (str_ieq(h.field[i].name, needle) || contains(h.field[i].name, needle) ||
-			field_contains(m, h.field[i].body, needle))
-			return true;
-	return false;
+	buf_init(&b, TEXT_MAX);
+	for (i = 0; i < h.n && !yes; i++) {
+		buf_reset(&b);
+		buf_str(&b, h.field[i].name);
+		buf_puts(&b, ": ");
+		encoded_words_decode(header_unfold(h.field[i].body, &m->s->ma), &b);
+		yes = contains(buf_view(&b), needle);
+	}
+	buf_done(&b);
+	return yes;
+}
+
+/* HTML is searched as it was written, and as it is read. */
+static bool match_part(struct str text, const struct mime_part *p, struct str needle)
+{
+	bool html = str_eqc(p->type, "text") && str_eqc(p->subtype, "html"), yes = false;
+	struct buf b;
+	int strip;
+
+	buf_init(&b, TEXT_MAX);
+	for (strip = 0; strip <= html && !yes; strip++) {
+		buf_reset(&b);
+		if (!mime_text(text, p, strip, &b))
+			yes = contains(buf_view(&b), needle);
+	}
+	buf_done(&b);
+	return yes;
 }
 
 /* BODY: the text parts, decoded. TEXT: and all header fields, of the parts too. */
@@ -131,17 +156,12 @@ static bool match_text(struct subject *m, struct str needle, bool headers)
 		m->err = imap_body_tree(&m->body, &mime);
 	for (i = 0; !m->err && i < mime->n && !yes; i++) {
 		const struct mime_part *p = &mime->part[i];
-		struct buf b;
 
 		if (headers)
 			yes = match_any_field(m, str_sub(text, p->header_at, p->header_at + p->header_size),
 				needle);
-		if (yes)
-			break;
-		buf_init(&b, TEXT_MAX);
-		if (!mime_text(text, p, false, &b))
-			yes = contains(buf_view(&b), needle);
-		buf_done(&b);
+		if (!yes)
+			yes = match_part(text, p, needle);
 	}
 	return yes;
 }

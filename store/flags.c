@@ -33,9 +33,11 @@ static uint64_t combine(enum store_op op, uint64_t old, uint64_t bits)
 static int change_one(struct burst *b, struct flag_op *o, struct folder *f, struct record *r)
 {
 	char from[STORE_PATH_SIZE], to[STORE_PATH_SIZE];
-	struct record old = *r;
-	int err;
+	struct record old; /* as the index has it, with the flags it had */
+	int err = record_get(b, f->file.id, r->uid, &old);
 
+	if (err)
+		return err;
 	folder_path(f, old.name, from);
 	err = folder_rename_record(f, r);
 	if (err)

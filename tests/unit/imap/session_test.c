@@ -392,6 +392,16 @@ static void deleted_mailbox_ends_other_sessions(void **state)
 		"2S: a OK *", "C: c NOOP", "S: [*] BYE *", "S: c OK *", "END");
 }
 
+static void renamed_mailbox_stays_selected(void **state)
+{
+	(void)state;
+	PLAY("C: a CREATE old/sub", "S: a OK *", APPEND("b", "old/sub"), "C: c SELECT old/sub", "S* c OK *",
+		"C: d RENAME old new", "S: d OK *", "C: e FETCH 1 BODY.PEEK[TEXT]", "S: [*] 1 FETCH (BODY?TEXT] {5}",
+		"S: Hello)", "S: e OK *", "C: f RENAME new/sub top", "S: f OK *", "C: g STORE 1 +FLAGS (\\Seen)",
+		"S: [*] 1 FETCH *", "S: g OK *", "C: h STATUS top (MESSAGES UNSEEN)",
+		"S: [*] STATUS \"top\" (MESSAGES 1 UNSEEN 0)", "S: h OK *");
+}
+
 static void id_and_enable(void **state)
 {
 	(void)state;
@@ -442,6 +452,7 @@ int main(void)
 		cmocka_unit_test(the_end_of_the_lease_ends_the_session),
 		cmocka_unit_test(a_silent_client_is_logged_out),
 		cmocka_unit_test(deleted_mailbox_ends_other_sessions),
+		cmocka_unit_test(renamed_mailbox_stays_selected),
 		cmocka_unit_test(id_and_enable),
 	};
 
