@@ -42,8 +42,13 @@ def filled(suite, account, n=30):
 
 
 def index_files(suite, account):
+    """Copies of the names; a session that ends may still put one of them away."""
     folder = suite.mail_folder(account) / "index"
     return [p for p in folder.rglob("*") if p.is_file()]
+
+
+def still_there(files):
+    return [f for f in files if f.exists()]
 
 
 def damage_delete(files, folder):
@@ -52,7 +57,7 @@ def damage_delete(files, folder):
 
 
 def damage_each_empty(files, folder):
-    for f in files:
+    for f in still_there(files):
         os.truncate(f, 0)
 
 
