@@ -102,9 +102,9 @@ static int make(const struct keys *k, const char *domain, const char *path)
 
 	if (r < 0 && r != E_EXISTS)
 		return r;
-	if (r == 0)
-		r = file_fsync_dir(k->mail, ".");
-	if (r < 0 && r != E_EXISTS)
+	/* also when it is there: who made it may have died before the sync */
+	r = file_fsync_dir(k->mail, ".");
+	if (r < 0)
 		return r;
 	r = file_mkdir(k->mail, path, 0700);
 	if (r < 0 && r != E_EXISTS)

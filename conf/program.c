@@ -2,7 +2,7 @@
  *
  * program.c: the skeleton of every process but master: start message,
  * settings, links, reload, stop. See program.h for the protocol; master's side
- * is master/proc.c.
+ * is master/procs.c.
  *
  * master is trusted: it is root and made this process. Even so its messages
  * are checked, and one that does not parse ends this process with a sentence.

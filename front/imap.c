@@ -188,7 +188,7 @@ static void run_line(struct conn *c, struct str command)
 		conn_say(c, "%.*s BAD Command does not fit its grammar", STRF(l.tag.n ? l.tag : STR("*")));
 		conn_error(c);
 	}
-	arena_done(&a);
+	arena_wipe(&a); /* LOGIN: a password was in it */
 }
 
 static int step(struct conn *c)

@@ -305,5 +305,8 @@ int imap_body_send(struct imap_body *b, const struct imap_range *r, uint64_t at,
 		n -= part.n;
 	}
 	buf_done(&part);
+	/* {n} is announced: what is missing cannot be told in the protocol, only by the end */
+	if (err && !st->err)
+		st->err = err;
 	return err;
 }

@@ -297,8 +297,12 @@ int store_save_commit(struct store_save *w, uint32_t *uidvalidity_out, uint32_t 
 
 	if (!err)
 		err = burst_run(s, true, save_burst, w);
-	if (!err)
-		err = view_fsync(s, w->dir);
+	/* also for a delivery that was here: who linked it may have died before this sync */
+	if (!err || (err == E_EXISTS && w->twice)) {
+		int r = view_fsync(s, w->dir);
+
+		err = r ? r : err;
+	}
 	if (w->linked)
 		notify_send(s, w->folder);
 	if (!err || (err == E_EXISTS && w->twice)) {
