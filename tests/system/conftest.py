@@ -30,11 +30,16 @@ DOMAIN = "example.org"
 ROOT = os.getuid() == 0
 
 
+PORTS = itertools.cycle(range(20000, 32000))
+for _ in range(os.getpid() * 37 % 12000):
+    next(PORTS)
+
+
 def free_ports(n):
-    """n ports that nobody listens on, on IPv4 and IPv6; far from the ephemeral range."""
+    """n ports that nobody listens on, on IPv4 and IPv6; far from the ephemeral range; never the same twice."""
     found = []
     with contextlib.ExitStack() as held:
-        for port in itertools.chain(range(20000 + os.getpid() % 9000, 32000), range(20000, 32000)):
+        for port in itertools.islice(PORTS, 12000):
             socks = []
             try:
                 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -228,6 +233,12 @@ class Suite:
         if account:
             c.starttls(context=self.context())
             c.login(account.address, account.password)
+        return c
+
+    def smtp_submissions(self):
+        """Submission with TLS from the first byte, before AUTH."""
+        c = smtplib.SMTP_SSL("localhost", self.ports["submissions"], timeout=20, context=self.context())
+        c.ehlo()
         return c
 
     def deliver(self, to, subject="test", body="Hello.\r\n", sender="someone@elsewhere.example", headers=()):

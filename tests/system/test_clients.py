@@ -155,7 +155,7 @@ def test_idle_shows_new_mail_at_once(suite, anna):
     while not f.readline().startswith(b"c OK"):
         pass
     c.close()
-    assert sorted(delays)[2] < 0.1, delays  # the goal is 20 ms
+    assert sorted(delays)[2] < 0.02, delays  # the median; negative: told before the sender heard 250
 
 
 # --- curl ---------------------------------------------------------------------

@@ -62,6 +62,18 @@ def test_delivery_ids_are_not_for_strangers(suite, lmtp):
     assert lmtp.docmd("MAIL", "FROM:<x@elsewhere.example> XID=abc")[0] in (501, 555)
 
 
+def test_lmtp_over_tcp(own_suite):
+    from conftest import free_ports
+    port = free_ports(1)[0]
+    s = own_suite({"listen.lmtp": f"127.0.0.1:{port}"})
+    a = s.account()
+    c = smtplib.LMTP("127.0.0.1", port)
+    assert c.sendmail("x@elsewhere.example", [a.address], "Subject: by TCP\r\n\r\nx\r\n") == {}
+    c.quit()
+    with s.imap(a) as i:
+        assert i.select("INBOX")[1] == [b"1"]
+
+
 def test_loop_is_stopped_by_delivered_to(suite, anna, lmtp):
     assert lmtp.docmd("LHLO", "here")[0] == 250
     assert lmtp.docmd("MAIL", "FROM:<x@elsewhere.example>")[0] == 250

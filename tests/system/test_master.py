@@ -358,6 +358,24 @@ def test_known_and_unknown_accounts_get_the_same_reply(own_suite):
     assert len(set(answers.values())) == 1, answers
 
 
+def test_known_and_unknown_accounts_cost_the_same(own_suite):
+    """C16 in short form: medians of wrong logins in turn, known and unknown, differ by less than a fifth."""
+    import statistics
+    s = own_suite({"auth.failure_delay": "0ms", "auth.yescrypt_cost": "5", "limit.login_failures": "1000", "auth.failures": "1000"})
+    anna = s.account()
+    took = {anna.address: [], "nobody@example.org": []}
+    c = s.smtp_submissions()
+    import base64
+    for n in range(80):
+        for user in sorted(took, reverse=n % 2 == 0):
+            secret = base64.b64encode(f"\0{user}\0wrong".encode()).decode()
+            began = time.perf_counter()
+            assert c.docmd("AUTH", "PLAIN " + secret)[0] == 535
+            took[user].append(time.perf_counter() - began)
+    known, unknown = (statistics.median(v) for v in took.values())
+    assert 0.8 < known / unknown < 1.25, took
+
+
 # --- build and install -------------------------------------------------------------
 
 def test_make_install_and_manual_pages(tmp_path):
