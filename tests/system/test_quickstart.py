@@ -114,10 +114,13 @@ def test_taken_port_is_named_with_its_process(state):
 
 
 def test_ready_within_two_seconds_of_a_built_tree(state):
-    """The goal is 2 s; a loaded test machine gets twice that."""
-    q = Quickstart(state).until_ready()
-    q.stop()
-    assert q.seconds < 4, q.seconds
+    """The best of three first runs, as other tests may keep the machine busy."""
+    seconds = []
+    for n in range(3):
+        q = Quickstart(state.parent / f"demo{n}").until_ready()
+        q.stop()
+        seconds.append(q.seconds)
+    assert min(seconds) < 2, seconds
 
 
 def test_unknown_option_and_help():
