@@ -41,6 +41,7 @@ tests_unit_auth_directory_test_SOURCES = tests/unit/auth/directory_test.c
 tests_unit_auth_directory_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_SOURCES = tests/unit/auth/sasl_test.c
 tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
 endif
 
 check_PROGRAMS += tests/fuzz/sasl_frame

@@ -22,7 +22,17 @@ static struct directory *real;
 /* The real directory, with a counter in front of its one query. */
 static struct directory_ops counting;
 static const struct directory_ops *uncounted;
-static unsigned queries;
+static unsigned queries, hashes;
+
+bool __real_password_verify(struct str password, struct str hash);
+bool __wrap_password_verify(struct str password, struct str hash);
+
+/* The linker puts it in front of the real one. */
+bool __wrap_password_verify(struct str password, struct str hash)
+{
+	hashes++;
+	return __real_password_verify(password, hash);
+}
 
 static int counted(struct directory *d, struct str local, struct str domain, struct arena *a,
 	struct directory_account *out)
@@ -104,7 +114,7 @@ static enum sasl_result plain(struct str message, struct sasl_outcome *o)
 	struct sasl_exchange *x = begin("PLAIN");
 	static char user[1024];
 
-	queries = 0;
+	queries = hashes = 0;
 	sasl_exchange_step(x, message, o);
 	snprintf(user, sizeof(user), "%.*s", STRF(o->user));
 	o->user = str_of(user);
@@ -166,6 +176,23 @@ static void everything_else_fails(void **state)
 		if (queries != table[i].queries)
 			fail_msg("row %zu: %u queries", i, queries);
 		assert_null(r == SASL_BAD ? o.data.p : NULL);
+	}
+}
+
+/* C16: one hash and one query each, so that no answer comes sooner than another. */
+static void known_and_unknown_cost_the_same(void **state)
+{
+	static const struct str table[] = { STR("\0anna@example.org\0Secret"),
+		STR("\0nobody@example.org\0secret"), STR("\0off@example.org\0secret"),
+		STR("\0anna@example.com\0secret") };
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(plain(table[i], &o), SASL_BAD);
+		assert_int_equal(hashes, 1);
+		assert_int_equal(queries, 1);
 	}
 }
 
@@ -363,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_right_password_gets_in),
 		cmocka_unit_test(everything_else_fails),
+		cmocka_unit_test(known_and_unknown_cost_the_same),
 		cmocka_unit_test(an_overlong_password_fails_like_a_wrong_one),
 		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
 		cmocka_unit_test(login_asks_twice),

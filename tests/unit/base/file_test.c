@@ -63,7 +63,7 @@ static void content_is(const char *path, const char *text)
 
 static void test_no_path_leaves_the_directory(void **state)
 {
-	static const char *const bad[] = { "../x", "/etc/passwd", "sub/../../x", "link/passwd", "link" };
+	static const char *const bad[] = { "/etc/passwd", "../x", "sub/../../x", "link/passwd", "link" };
 	char secret[80];
 
 	(void)state;

@@ -178,6 +178,23 @@ static void announced(const int pair[2], size_t n, int expected)
 	buf_done(&b);
 }
 
+/* As many descriptors as were announced arrive, but there was one more. */
+static void cut_off(const int pair[2])
+{
+	struct ipc_msg m;
+	struct buf b;
+
+	buf_init(&b, IPC_MAX);
+	buf_puts(&b, "mansio 1 x\nfds=a");
+	for (size_t i = 1; i < IPC_MAX_FDS; i++)
+		buf_fmt(&b, ",b%zu", i);
+	buf_c(&b, '\n');
+	send_raw(pair[0], buf_view(&b), 0, IPC_MAX_FDS + 1);
+	assert_int_equal(ipc_recv(pair[1], &m), E_PEER);
+	ipc_done(&m);
+	buf_done(&b);
+}
+
 static void test_descriptors_must_be_those_announced(void **state)
 {
 	static const struct {
@@ -201,6 +218,8 @@ static void test_descriptors_must_be_those_announced(void **state)
 		ipc_done(&m);
 	}
 	announced(pair, IPC_MAX_FDS, 0);
+	cut_off(pair);
+	assert_int_equal(open_fds(), before);
 	announced(pair, IPC_MAX_FDS + 1, E_PEER);
 	assert_int_equal(open_fds(), before);
 	close(pair[0]);

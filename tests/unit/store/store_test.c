@@ -4,6 +4,8 @@
  */
 #include "box.h"
 
+#include <sys/file.h>
+
 static void test_first_open_makes_standard_folders(void **state)
 {
 	struct box *b = *state;
@@ -196,7 +198,7 @@ static void test_copy_and_move(void **state)
 	struct store_view *v, *t;
 	struct store_copied copied;
 	struct store_changes c;
-	struct str kw = STR("Blue");
+	struct str kw[2] = { STR("Blue"), STR("Green") };
 	uint32_t *changed, index[2] = { 0, 1 };
 	struct store_desc d;
 	size_t n;
@@ -207,7 +209,7 @@ static void test_copy_and_move(void **state)
 	box_save(b, "INBOX", "one", STORE_FLAGGED);
 	box_save(b, "INBOX", "two", 0);
 	v = box_select(b, "INBOX");
-	assert_int_equal(store_set_flags(v, index, 1, STORE_ADD, 0, &kw, 1, &a, &changed, &n, &gone), 0);
+	assert_int_equal(store_set_flags(v, index, 1, STORE_ADD, 0, kw, 2, &a, &changed, &n, &gone), 0);
 	assert_int_equal(store_copy(v, index, 2, STR("Nowhere"), false, &a, &copied), E_NOTFOUND);
 	assert_int_equal(store_copy(v, index, 2, STR("Archive"), false, &a, &copied), 0);
 	assert_int_equal(copied.n, 2);
@@ -220,8 +222,9 @@ static void test_copy_and_move(void **state)
 	assert_int_equal(v->n, 1);
 	t = box_select(b, "Archive");
 	assert_int_equal(t->n, 3);
-	assert_int_equal(t->rec[0].keywords, 1);
+	assert_int_equal(t->rec[0].keywords, 3);
 	assert_true(str_eqc(t->keyword[0], "Blue"));
+	assert_true(str_eqc(t->keyword[1], "Green"));
 	assert_int_equal(t->rec[2].flags & 31, STORE_FLAGGED);
 	assert_int_equal(store_describe(t, 2, STORE_WANT_ENVELOPE, &a, &d), 0);
 	assert_true(str_search(d.envelope, STR("\"one\"")) > 0);
@@ -352,6 +355,27 @@ static void test_delivery_id_is_stored_once(void **state)
 	store_deselect(v);
 	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "4f2Qr1", &uid), E_EXISTS);
 	arena_done(&a);
+}
+
+/* Nothing changes while somebody reads: what he was told stays true until he is done. */
+static void test_a_save_waits_for_readers(void **state)
+{
+	struct box *b = *state;
+	struct store_options o = box_options(b->dir);
+	char found[600];
+	uint32_t uid;
+	int reader;
+
+	store_close(b->s);
+	o.lock_timeout_ms = 50;
+	assert_int_equal(store_open(&o, &b->s), 0);
+	reader = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(reader, LOCK_SH), 0);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, NULL, &uid), E_TEMP);
+	box_find(b, "cur", "", found);
+	assert_string_equal(found, "");
+	close(reader);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, NULL, &uid), 0);
 }
 
 static void test_quota(void **state)
@@ -510,7 +534,7 @@ int main(void)
 		T(test_keywords_beyond_26_survive_the_index), T(test_expunge_sequence_numbers),
 		T(test_copy_and_move), T(test_folders), T(test_uidvalidity_never_comes_again),
 		T(test_rename_of_inbox_moves_its_messages), T(test_interrupted_rename_is_finished),
-		T(test_delivery_id_is_stored_once), T(test_quota), T(test_large_message_and_savedate),
+		T(test_delivery_id_is_stored_once), T(test_a_save_waits_for_readers), T(test_quota), T(test_large_message_and_savedate),
 		T(test_notify), T(test_pop3_uidl), T(test_readonly_view_changes_nothing),
 		T(test_check_finds_and_mends),
 	};
