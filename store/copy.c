@@ -29,7 +29,7 @@ struct copy_op {
 };
 
 static int source_collect(struct burst *b, struct copy_op *o, struct folder *src, struct record *rec,
-	uint32_t *at, size_t *n_out, uint64_t *bytes_out)
+	uint32_t *at, size_t *n_out)
 {
 	size_t i, n = 0;
 	int err;
@@ -44,26 +44,30 @@ static int source_collect(struct burst *b, struct copy_op *o, struct folder *src
 			continue;
 		if (err)
 			return err;
-		*bytes_out += rec[n].size;
 		at[n++] = o->index[i];
 	}
 	*n_out = n;
 	return 0;
 }
 
-static int copy_quota(struct burst *b, size_t n, uint64_t bytes)
+/* What the view knows is asked for, which is what the records say or a little more
+ * (gone ones). Before any folder is opened: usage_quota may open them all. */
+static int copy_quota(struct burst *b, const struct copy_op *o)
 {
-	struct store *s = b->s;
-	struct usage u;
-	int err;
+	uint64_t bytes = 0;
+	size_t i, n = 0;
 
-	if (!s->quota_bytes && !s->quota_messages)
+	if (o->move)
 		return 0;
-	err = usage_current(b, &u);
-	if (err)
-		return err;
-	return (s->quota_bytes && u.bytes + bytes > s->quota_bytes) ||
-		(s->quota_messages && u.messages + n > s->quota_messages) ? E_QUOTA : 0;
+	for (i = 0; i < o->n; i++) {
+		const struct store_rec *r = &o->v->rec[o->index[i]];
+
+		if (r->flags & STORE_GONE)
+			continue;
+		bytes += r->size;
+		n++;
+	}
+	return usage_quota(b, bytes, n);
 }
 
 /* Bits of the source's keywords in the target's numbers. */
@@ -85,8 +89,22 @@ static int map_keywords(struct burst *b, struct folder *src, struct folder *dst,
 	return 0;
 }
 
-/* What the copy will be: new UID, new unique name, keywords of the target. */
-static int plan_one(struct burst *b, struct folder *src, struct folder *dst, uint32_t uid,
+/* A message that only moves keeps its unique part, which may be a delivery id: that
+ * it was delivered is known from the name even after the loss of the index. */
+static int plan_base(const struct copy_op *o, const struct record *from, const char *host,
+	char out[NAME_SIZE])
+{
+	struct name n;
+
+	if (!o->move || !name_parse(str_of(from->name), &n) || n.base.n > 150)
+		return name_base(from->internaldate, STR(""), host, out);
+	memcpy(out, n.base.p, n.base.n);
+	out[n.base.n] = 0;
+	return 0;
+}
+
+/* What the copy will be: new UID, name, keywords of the target. */
+static int plan_one(struct burst *b, const struct copy_op *o, struct folder *src, struct folder *dst, uint32_t uid,
 	const struct record *from, int64_t now, struct record *to, struct buf *lines)
 {
 	char base[NAME_SIZE];
@@ -98,7 +116,7 @@ static int plan_one(struct burst *b, struct folder *src, struct folder *dst, uin
 	to->savedate = now;
 	err = map_keywords(b, src, dst, from->keywords, &to->keywords);
 	if (!err)
-		err = name_base(to->internaldate, STR(""), b->s->host, base);
+		err = plan_base(o, from, b->s->host, base);
 	if (err)
 		return err;
 	memcpy(to->name, base, sizeof(base));
@@ -168,21 +186,20 @@ static int copy_burst(struct burst *b, void *arg)
 	struct record *rec = arena_array(&b->a, o->n + 1, sizeof(*rec));
 	struct record *to = arena_array(&b->a, o->n + 1, sizeof(*to));
 	uint32_t *at = arena_array(&b->a, o->n + 1, sizeof(*at)), first;
-	uint64_t bytes = 0;
 	struct buf lines;
 	int64_t now = clock_unix();
 	size_t n = 0, i;
-	int err = view_folder(b, o->v, src);
+	int err = copy_quota(b, o);
 
 	BUG_ON(o->made != o->chunk);
+	if (!err)
+		err = view_folder(b, o->v, src);
 	if (!err && strcmp(o->dir, src->dir) == 0)
 		dst = src;
 	else if (!err)
 		err = folder_open(b, o->dir, dst);
 	if (!err)
-		err = source_collect(b, o, src, rec, at, &n, &bytes);
-	if (!err && !o->move)
-		err = copy_quota(b, n, bytes);
+		err = source_collect(b, o, src, rec, at, &n);
 	if (err)
 		return err;
 	o->target_id = dst->file.id;
@@ -198,7 +215,7 @@ static int copy_burst(struct burst *b, void *arg)
 	dst->meta.pending_to = first + (uint32_t)n - 1;
 	buf_init(&lines, (size_t)64 << 20);
 	for (i = 0; !err && i < n; i++)
-		err = plan_one(b, src, dst, first + (uint32_t)i, &rec[i], now, &to[i], &lines);
+		err = plan_one(b, o, src, dst, first + (uint32_t)i, &rec[i], now, &to[i], &lines);
 	if (!err)
 		err = lines.err ? lines.err : extra_append(b->s, dst->dir, &dst->file, buf_view(&lines));
 	buf_done(&lines);

@@ -183,6 +183,8 @@ int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum 
 		o.again = true;
 		for (tries = 0; !err && o.again && tries < 3; tries++)
 			err = burst_run(v->store, true, flags_burst, &o);
+		if (!err && o.again)
+			err = E_TEMP; /* somebody renames them as fast as we look */
 	}
 	if (o.touched) {
 		int err2 = view_fsync(v->store, v->priv->dir);

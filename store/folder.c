@@ -21,7 +21,7 @@ enum { UID_BLOCK = 256, GONE_MAX = 10000 };
 #define MODSEQ_BLOCK UINT64_C(4096)
 #define MAILBOX_PATH "Maildir/mansio-mailbox"
 
-int mailbox_uidvalidity(struct store *s, uint32_t *out)
+int mailbox_uidvalidity(struct store *s, uint32_t n, uint32_t *out)
 {
 	struct str rest;
 	uint64_t last = 0, next;
@@ -40,12 +40,12 @@ int mailbox_uidvalidity(struct store *s, uint32_t *out)
 	if (err && err != -ENOENT && err != E_LIMIT)
 		goto out;
 	next = MAX((uint64_t)MAX(clock_unix(), 1), last + 1);
-	if (next > UINT32_MAX) {
+	if (next + n - 1 > UINT32_MAX) {
 		err = E_LIMIT;
 		goto out;
 	}
 	buf_reset(&b);
-	buf_fmt(&b, "mansio-mailbox 1\nuidvalidity %llu\n", (unsigned long long)next);
+	buf_fmt(&b, "mansio-mailbox 1\nuidvalidity %llu\n", (unsigned long long)(next + n - 1));
 	err = file_replace(s->dir, MAILBOX_PATH, buf_view(&b), 0600);
 	if (!err)
 		*out = (uint32_t)next;
@@ -65,7 +65,7 @@ int folder_identify(struct store *s, const char *dir, struct str special, struct
 	while (!f.id);
 	f.special = arena_str(a, special);
 	f.rest = STR("");
-	err = mailbox_uidvalidity(s, &f.uidvalidity);
+	err = mailbox_uidvalidity(s, 1, &f.uidvalidity);
 	if (!err)
 		err = folderfile_save(s->dir, dir, &f);
 	if (!err)
@@ -130,6 +130,12 @@ static int load_meta(struct burst *b, struct folder *f)
 	f->meta.uidvalidity = f->file.uidvalidity;
 	f->meta.uidnext = f->meta.recent_uid = f->file.uidnext;
 	f->meta.modseq = f->meta.gone_floor = f->file.modseq;
+	/* Until the directory was read to its end every UID below the mark may have its
+	 * file: who is killed in between leaves an index that knows some of them. */
+	if (f->meta.uidnext > 1) {
+		f->meta.pending_from = 1;
+		f->meta.pending_to = f->meta.uidnext - 1;
+	}
 	return 0;
 }
 
@@ -382,18 +388,11 @@ static int sum_folders(struct burst *b, struct usage *out)
 	return err;
 }
 
-int usage_current(struct burst *b, struct usage *out)
+static int usage_sum(struct burst *b, struct usage *out)
 {
 	struct usage u = { 0 };
-	int64_t t;
-	int err = usage_get(b, &u);
+	int err;
 
-	if (err && err != E_NOTFOUND)
-		return err;
-	if (!err && store_mtime(b->s, "Maildir", NULL, &t) == 0 && t == u.mtime) {
-		*out = u;
-		return 0;
-	}
 	if (!b->exclusive)
 		return BURST_EXCLUSIVE;
 	err = sum_folders(b, &u);
@@ -406,4 +405,41 @@ int usage_current(struct burst *b, struct usage *out)
 	if (!err)
 		*out = u;
 	return err;
+}
+
+int usage_current(struct burst *b, struct usage *out)
+{
+	struct usage u;
+	int64_t t;
+	int err = usage_get(b, &u);
+
+	if (err && err != E_NOTFOUND)
+		return err;
+	if (err || store_mtime(b->s, "Maildir", NULL, &t) != 0 || t != u.mtime)
+		return usage_sum(b, out);
+	*out = u;
+	return 0;
+}
+
+static bool usage_fits(const struct store *s, const struct usage *u, uint64_t bytes, uint64_t messages)
+{
+	return (!s->quota_bytes || (u->bytes <= s->quota_bytes && bytes <= s->quota_bytes - u->bytes)) &&
+		(!s->quota_messages ||
+			(u->messages <= s->quota_messages && messages <= s->quota_messages - u->messages));
+}
+
+/* Another program may have made room in a folder that nobody opened since: before
+ * a refusal all of them are looked at. */
+int usage_quota(struct burst *b, uint64_t bytes, uint64_t messages)
+{
+	struct usage u;
+	int err;
+
+	if (!b->s->quota_bytes && !b->s->quota_messages)
+		return 0;
+	err = usage_current(b, &u);
+	if (err || usage_fits(b->s, &u, bytes, messages))
+		return err;
+	err = usage_sum(b, &u);
+	return err ? err : usage_fits(b->s, &u, bytes, messages) ? 0 : E_QUOTA;
 }

@@ -54,8 +54,12 @@ int folder_refresh(struct burst *b, struct folder *f);
 
 /* Sums of the mailbox, all folders included. */
 int usage_current(struct burst *b, struct usage *out);
+/* E_QUOTA if that much more does not fit. It may open every folder, and so bring them up
+ * to date: ask before you open yours, or you hold an old one. */
+int usage_quota(struct burst *b, uint64_t bytes, uint64_t messages);
 
-/* mansio-mailbox: never the same UIDVALIDITY twice in one mailbox. Exclusive lock. */
-int mailbox_uidvalidity(struct store *s, uint32_t *out);
+/* mansio-mailbox: never the same UIDVALIDITY twice in one mailbox; n of them, rising
+ * from *out. Exclusive lock. */
+int mailbox_uidvalidity(struct store *s, uint32_t n, uint32_t *out);
 
 #endif

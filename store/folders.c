@@ -220,8 +220,19 @@ int store_folders(struct store *s, struct arena *a, struct store_folder **out, s
 	struct folder_list l = { .a = a };
 	struct buf subs;
 	struct str rest;
-	int err = store_lock(s, false);
+	struct stat st;
+	int err = 0;
 
+	/* Who renamed died half-way: nobody is shown half of it. */
+	if (fstatat(s->dir, FOLDERS_RENAME, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		err = store_lock(s, true);
+		if (!err) {
+			err = folders_resume_rename(s);
+			store_unlock(s);
+		}
+	}
+	if (!err)
+		err = store_lock(s, false);
 	if (err)
 		return err;
 	table_init(&l.seen);

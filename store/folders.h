@@ -14,6 +14,8 @@ int folders_dir(struct str name, char out[STORE_DIR_SIZE]);
 int folders_name(struct str dir, struct arena *a, struct str *out);
 /* Directories of all folders ("Maildir" first), each terminated. */
 int folders_dirs(struct store *s, struct arena *a, struct str **out, size_t *n_out);
+/* Both names of a rename that is going on. */
+#define FOLDERS_RENAME "Maildir/mansio-rename"
 /* The file of subscribed names, one a line; a missing one is empty. */
 #define FOLDERS_SUBSCRIPTIONS "Maildir/mansio-subscriptions"
 #define FOLDERS_SUBSCRIPTIONS_MAX (4 << 20)

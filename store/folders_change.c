@@ -4,9 +4,11 @@
  *
  * A rename with children is many renames: Maildir/mansio-rename holds both
  * names from before the first until after the last, and whoever opens the
- * mailbox next finishes it. A folder that is deleted is first renamed out of
- * sight, then emptied.
+ * mailbox or changes or lists its folders next finishes it. A folder that is
+ * deleted is first renamed out of sight, then, without a lock, emptied.
  */
+#include "store/folders.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,9 +16,8 @@
 
 #include "base/rand.h"
 #include "store/cache.h"
-#include "store/folders.h"
+#include "store/folder.h"
 
-#define RENAME_PATH "Maildir/mansio-rename"
 #define FOLDERS_MAX 10000
 #define DELETED_PREFIX "mansio-deleted-"
 
@@ -28,35 +29,53 @@ static const char *leaf(const char *dir)
 
 /* --- making and subscribing ------------------------------------------------------- */
 
-int folders_make(struct store *s, struct str name, struct str special)
+/* cur, new, tmp and the directory itself; nothing is synced. E_EXISTS: it was there,
+ * and now has all three. */
+static int make_dirs(struct store *s, const char *dir)
 {
 	static const char *const sub[] = { "tmp", "new", "cur" };
-	char dir[STORE_DIR_SIZE], path[STORE_DIR_SIZE + 8];
-	struct folderfile ff;
-	struct arena a;
+	char path[STORE_DIR_SIZE + 8];
 	size_t i;
-	int err = folders_dir(name, dir);
+	int first = file_mkdir(s->dir, dir, 0700), err = first == E_EXISTS ? 0 : first;
 
-	if (err)
-		return err;
-	err = file_mkdir(s->dir, dir, 0700);
-	if (err == E_EXISTS && strcmp(dir, "Maildir") != 0)
-		return err;
-	if (err == E_EXISTS)
-		err = 0;
 	for (i = 0; !err && i < ARRAY_LEN(sub); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, sub[i]);
 		err = file_mkdir(s->dir, path, 0700);
 		if (err == E_EXISTS)
 			err = 0;
 	}
+	return err ? err : first;
+}
+
+/* A directory without cur: who made it died over it, and may try again. */
+static bool is_whole(struct store *s, const char *dir)
+{
+	char path[STORE_DIR_SIZE + 8];
+
+	snprintf(path, sizeof(path), "%s/cur", dir);
+	return folders_exists(s, path);
+}
+
+/* Its identity comes last and by file_replace, which syncs the directory too; and
+ * mansio-mailbox, replaced on the way, syncs Maildir. */
+int folders_make(struct store *s, struct str name, struct str special)
+{
+	char dir[STORE_DIR_SIZE];
+	struct folderfile ff;
+	struct arena a;
+	int err = folders_dir(name, dir);
+
+	if (!err && is_whole(s, dir))
+		err = E_EXISTS;
+	if (err)
+		return err;
+	err = make_dirs(s, dir);
+	if (err && err != E_EXISTS)
+		return err;
 	arena_init(&a);
-	if (!err && folderfile_load(s->dir, dir, &a, &ff) != 0)
-		err = folder_identify(s, dir, special, &a, &ff);
+	err = folder_identify(s, dir, special, &a, &ff);
 	arena_done(&a);
-	if (!err)
-		err = file_fsync_dir(s->dir, dir);
-	return err ? err : file_fsync_dir(s->dir, "Maildir");
+	return err;
 }
 
 /* Lines of names; the exclusive lock is held. */
@@ -109,27 +128,95 @@ int store_subscribe(struct store *s, struct str name, bool on)
 	return err;
 }
 
-int folders_standard(struct store *s)
+/* --- the first opening ---------------------------------------------------------- */
+
+struct standard {
+	struct str name, special;
+	char dir[STORE_DIR_SIZE];
+	bool written;
+	int fd;
+};
+
+/* The file is not replaced but written in its place: until mansio-subscriptions is
+ * there a damaged one only means that it is written again. */
+static int standard_write(struct store *s, struct standard *d, uint32_t uidvalidity)
 {
-	static const struct { struct str name, special; } standard[] = {
-		{ { "INBOX", 5 }, { "", 0 } }, { { "Drafts", 6 }, { "\\Drafts", 7 } },
-		{ { "Sent", 4 }, { "\\Sent", 5 } }, { { "Junk", 4 }, { "\\Junk", 5 } },
-		{ { "Trash", 5 }, { "\\Trash", 6 } }, { { "Archive", 7 }, { "\\Archive", 8 } },
-	};
-	struct str names[ARRAY_LEN(standard)];
-	struct stat st;
+	char path[STORE_PATH_SIZE];
+	struct folderfile ff = { .uidvalidity = uidvalidity, .uidnext = 1, .modseq = 1, .special = d->special };
+	struct buf b;
+	int err;
+
+	do
+		ff.id = rand_u64();
+	while (!ff.id);
+	snprintf(path, sizeof(path), "%s/" FOLDERFILE_NAME, d->dir);
+	d->fd = file_open(s->dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (d->fd < 0)
+		return d->fd;
+	buf_init(&b, FOLDERFILE_MAX);
+	folderfile_print(&ff, &b);
+	err = b.err ? b.err : file_write_all(d->fd, b.p, b.n);
+	buf_done(&b);
+	if (!err)
+		sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	d->written = true;
+	return err;
+}
+
+/* All is written, then all is synced: the first sync takes most of the others along. */
+static int standard_make(struct store *s, struct standard *d, size_t n)
+{
+	struct folderfile ff;
+	struct arena a;
+	uint32_t uidvalidity = 0;
 	size_t i;
 	int err = 0;
+
+	arena_init(&a);
+	for (i = 0; !err && i < n; i++) {
+		err = folders_dir(d[i].name, d[i].dir);
+		if (!err)
+			err = make_dirs(s, d[i].dir);
+		if (err == E_EXISTS)
+			err = 0;
+	}
+	if (!err)
+		err = mailbox_uidvalidity(s, (uint32_t)n, &uidvalidity);
+	for (i = 0; !err && i < n; i++)
+		if (folderfile_load(s->dir, d[i].dir, &a, &ff) != 0)
+			err = standard_write(s, &d[i], uidvalidity + (uint32_t)i);
+	for (i = 0; !err && i < n; i++)
+		if (d[i].written)
+			err = file_fsync(d[i].fd);
+	for (i = n; !err && i-- > 0;)
+		err = file_fsync_dir(s->dir, d[i].dir);
+	for (i = 0; i < n; i++)
+		fd_close(&d[i].fd);
+	arena_done(&a);
+	return err;
+}
+
+int folders_standard(struct store *s)
+{
+	struct standard d[] = {
+		{ .name = STR("INBOX"), .special = STR("") }, { .name = STR("Drafts"), .special = STR("\\Drafts") },
+		{ .name = STR("Sent"), .special = STR("\\Sent") }, { .name = STR("Junk"), .special = STR("\\Junk") },
+		{ .name = STR("Trash"), .special = STR("\\Trash") },
+		{ .name = STR("Archive"), .special = STR("\\Archive") },
+	};
+	struct str names[ARRAY_LEN(d)];
+	struct stat st;
+	size_t i;
+	int err;
 
 	/* The subscriptions are written last: with them the first opening is done. */
 	if (fstatat(s->dir, FOLDERS_SUBSCRIPTIONS, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	for (i = 0; !err && i < ARRAY_LEN(standard); i++) {
-		names[i] = standard[i].name;
-		err = folders_make(s, standard[i].name, standard[i].special);
-		if (err == E_EXISTS)
-			err = 0;
+	for (i = 0; i < ARRAY_LEN(d); i++) {
+		names[i] = d[i].name;
+		d[i].fd = -1;
 	}
+	err = standard_make(s, d, ARRAY_LEN(d));
 	return err ? err : subscribe_locked(s, names, ARRAY_LEN(names), true);
 }
 
@@ -174,7 +261,9 @@ int store_create(struct store *s, struct str name, struct str special)
 	err = store_lock(s, true);
 	if (err)
 		return err;
-	err = folders_exists(s, dir) ? E_EXISTS : create_locked(s, name, special);
+	err = folders_resume_rename(s);
+	if (!err)
+		err = is_whole(s, dir) ? E_EXISTS : create_locked(s, name, special);
 	store_unlock(s);
 	if (!err)
 		notify_send(s, 0);
@@ -227,24 +316,45 @@ static int delete_locked(struct store *s, const char *dir, uint64_t *id_out)
 	char aside[64], random[13];
 	struct folderfile ff;
 	struct arena a;
-	int err;
+	int err = folders_resume_rename(s);
 
+	if (err)
+		return err;
+	if (!folders_exists(s, dir))
+		return E_NOTFOUND;
 	arena_init(&a);
 	*id_out = folderfile_load(s->dir, dir, &a, &ff) == 0 ? ff.id : 0;
 	arena_done(&a);
 	rand_id(random, 12);
 	snprintf(aside, sizeof(aside), "Maildir/" DELETED_PREFIX "%s", random);
 	err = file_rename(s->dir, dir, aside);
-	if (!err)
-		err = file_fsync_dir(s->dir, "Maildir");
-	if (!err)
-		folders_remove_deleted(s, leaf(aside));
-	return err;
+	return err ? err : file_fsync_dir(s->dir, "Maildir");
 }
 
+/* What was put out of sight, by us or by one who died: files take their time, so no
+ * lock is held. Two may do it at once. */
+static void remove_deleted(struct store *s)
+{
+	int fd = file_open_dir(s->dir, "Maildir");
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	if (!d) {
+		fd_close(&fd);
+		return;
+	}
+	while ((e = readdir(d)))
+		if (strncmp(e->d_name, DELETED_PREFIX, strlen(DELETED_PREFIX)) == 0)
+			folders_remove_deleted(s, e->d_name);
+	closedir(d);
+}
+
+/* The sums are made anew by whoever asks next. */
 static int forget_burst(struct burst *b, void *arg)
 {
-	return folder_forget(b, *(uint64_t *)arg);
+	int err = folder_forget(b, *(uint64_t *)arg);
+
+	return err ? err : usage_forget(b);
 }
 
 int store_delete(struct store *s, struct str name)
@@ -260,14 +370,18 @@ int store_delete(struct store *s, struct str name)
 	err = store_lock(s, true);
 	if (err)
 		return err;
-	err = folders_exists(s, dir) ? delete_locked(s, dir, &id) : E_NOTFOUND;
+	err = delete_locked(s, dir, &id);
 	store_unlock(s);
-	if (!err && id) {
+	if (err)
+		return err;
+	remove_deleted(s);
+	if (id) {
 		cache_remove(s, id);
-		err = burst_run(s, true, forget_burst, &id);
+		/* It is gone, whether the index can forget it or not. */
+		(void)burst_run(s, true, forget_burst, &id);
 		notify_send(s, id);
 	}
-	return err;
+	return 0;
 }
 
 /* --- renaming ----------------------------------------------------------------------- */
@@ -290,6 +404,9 @@ static int rename_dirs(struct store *s, const char *from, const char *to)
 			continue;
 		snprintf(target, sizeof(target), "%s%s", to, d + n);
 		err = file_rename(s->dir, d, target);
+		/* Made by another program since: both stay, or nobody could open the mailbox. */
+		if (err == -ENOTEMPTY || err == -EEXIST || err == -ENOTDIR || err == -ENOENT)
+			err = 0;
 	}
 	arena_done(&a);
 	return err ? err : file_fsync_dir(s->dir, "Maildir");
@@ -303,7 +420,9 @@ int folders_resume_rename(struct store *s)
 	int err;
 
 	buf_init(&text, 4096);
-	err = file_load(s->dir, RENAME_PATH, &text);
+	err = file_load(s->dir, FOLDERS_RENAME, &text);
+	if (err == E_LIMIT)
+		err = 0; /* not ours */
 	rest = buf_view(&text);
 	a = str_cut(&rest, '\n');
 	b = str_cut(&rest, '\n');
@@ -314,7 +433,7 @@ int folders_resume_rename(struct store *s)
 		err = rename_dirs(s, from, to);
 	}
 	if (!err)
-		err = file_unlink(s->dir, RENAME_PATH);
+		err = file_unlink(s->dir, FOLDERS_RENAME);
 	if (!err)
 		err = file_fsync_dir(s->dir, "Maildir");
 	buf_done(&text);
@@ -352,8 +471,10 @@ static int rename_locked(struct store *s, const char *from, const char *to, stru
 {
 	struct buf intent;
 	size_t i;
-	int err = rename_check(s, from, to);
+	int err = folders_resume_rename(s);
 
+	if (!err)
+		err = rename_check(s, from, to);
 	for (i = 0; !err && i < to_name.n; i++)
 		if (to_name.p[i] == '/') {
 			err = folders_make(s, str_sub(to_name, 0, i), STR(""));
@@ -364,7 +485,7 @@ static int rename_locked(struct store *s, const char *from, const char *to, stru
 		return err;
 	buf_init(&intent, 4096);
 	buf_fmt(&intent, "%s\n%s\n", leaf(from), leaf(to));
-	err = file_replace(s->dir, RENAME_PATH, buf_view(&intent), 0600);
+	err = file_replace(s->dir, FOLDERS_RENAME, buf_view(&intent), 0600);
 	buf_done(&intent);
 	return err ? err : folders_resume_rename(s);
 }

@@ -312,6 +312,13 @@ int usage_put(struct burst *b, const struct usage *u)
 	return value_put(b, &k, u, sizeof(*u));
 }
 
+int usage_forget(struct burst *b)
+{
+	struct key k = key_of('U', 0);
+
+	return index_del(b, k.p, k.n);
+}
+
 /* Deletes what starts with `prefix`, a chunk at a time: nothing is deleted under a cursor. */
 static int forget(struct burst *b, struct key prefix)
 {

@@ -73,6 +73,7 @@ struct usage {
 	uint64_t bytes, messages;
 };
 int usage_get(struct burst *b, struct usage *out);
+int usage_forget(struct burst *b);
 int usage_put(struct burst *b, const struct usage *u);
 
 /* Removes all that the index knows of a folder. */

@@ -486,8 +486,8 @@ static int adopt(struct refresh *r)
 		err = folder_begin(r->b, f);
 		for (k = 0; !err && k < n; k++) {
 			err = adopt_one(r, &r->foreign.e[i + k], first + (uint32_t)k);
-			if (err == -ENOENT || err == -EACCES)
-				err = 0; /* taken away meanwhile; not readable: not ours */
+			if (err == -ENOENT || err == -EACCES || err == -ELOOP)
+				err = 0; /* taken away meanwhile; not readable, a link: not ours */
 		}
 		if (!err)
 			err = folder_store(r->b, f);
@@ -549,6 +549,7 @@ static bool keep_extra(uint32_t uid, void *arg)
 
 static int scan_cur(struct refresh *r)
 {
+	bool rebuilding = r->f->fresh || r->f->meta.pending_from == 1;
 	size_t gone = 0;
 	int err = list_dir(r, "cur");
 
@@ -575,7 +576,7 @@ static int scan_cur(struct refresh *r)
 	}
 	if (!err)
 		err = apply(r);
-	return err || !r->f->fresh ? err : cache_recover(r->b, r->f);
+	return err || !rebuilding ? err : cache_recover(r->b, r->f);
 }
 
 static int refresh_run(struct refresh *r, bool cur, int64_t cur_mtime, int64_t new_mtime)

@@ -62,24 +62,9 @@ static void save_free(struct store_save *w)
 	free(w);
 }
 
-static int save_quota(struct burst *b, uint64_t size)
-{
-	struct store *s = b->s;
-	struct usage u;
-	int err;
-
-	if (!s->quota_bytes && !s->quota_messages)
-		return 0;
-	err = usage_current(b, &u);
-	if (err)
-		return err;
-	return (s->quota_bytes && (u.bytes > s->quota_bytes || size > s->quota_bytes - u.bytes)) ||
-		(s->quota_messages && u.messages >= s->quota_messages) ? E_QUOTA : 0;
-}
-
 static int quota_burst(struct burst *b, void *arg)
 {
-	return save_quota(b, *(uint64_t *)arg);
+	return usage_quota(b, *(uint64_t *)arg, 1);
 }
 
 static int save_file(struct store_save *w)
@@ -192,7 +177,24 @@ static int save_extra(struct store_save *w, struct folder *f, const struct recor
 	return err;
 }
 
-/* Is this delivery here already? All folders must be known to say no. */
+/* The folder with this id; its cur/ may hold a name that no fsync has seen. */
+static int save_find(struct burst *b, uint64_t id, char dir_out[STORE_DIR_SIZE])
+{
+	struct folderfile ff;
+	struct str *dir;
+	size_t n, i;
+	int err = folders_dirs(b->s, &b->a, &dir, &n);
+
+	for (i = 0; !err && i < n; i++)
+		if (folderfile_load(b->s->dir, dir[i].p, &b->a, &ff) == 0 && ff.id == id) {
+			snprintf(dir_out, STORE_DIR_SIZE, "%s", dir[i].p);
+			return 0;
+		}
+	return err ? err : E_NOTFOUND;
+}
+
+/* Is this delivery here already? All folders must be known to say no. Who brought it
+ * may have died before his fsync, so we owe it as he did. */
 static int save_twice(struct store_save *w, struct burst *b)
 {
 	struct folder *f;
@@ -212,6 +214,8 @@ static int save_twice(struct store_save *w, struct burst *b)
 	w->uid = uid;
 	w->twice = true;
 	w->uidvalidity = folder_open(b, w->dir, f) == 0 ? f->file.uidvalidity : 0;
+	if (w->uidvalidity && f->file.id != folder)
+		(void)save_find(b, folder, w->dir); /* deleted meanwhile: nothing to sync */
 	return E_EXISTS;
 }
 
@@ -236,15 +240,20 @@ static int save_burst(struct burst *b, void *arg)
 	struct folder *f = ARENA_NEW(&b->a, struct folder);
 	struct record r = { 0 };
 	uint64_t bits = 0;
-	int err = folder_open(b, w->dir, f);
+	int err = 0;
 
 	/* A fault behind the link: the directory has brought the index the message. */
-	if (!err && w->linked)
-		return record_get(b, f->file.id, w->uid, &r);
+	if (w->linked) {
+		err = folder_open(b, w->dir, f);
+		return err ? err : record_get(b, f->file.id, w->uid, &r);
+	}
+	/* Both may open every folder: ours is opened after them, or it would be an old
+	 * one whose next UID a foreign message has got. */
+	err = save_twice(w, b);
 	if (!err)
-		err = save_twice(w, b);
+		err = usage_quota(b, w->size + w->bare_lf, 1);
 	if (!err)
-		err = save_quota(b, w->size + w->bare_lf);
+		err = folder_open(b, w->dir, f);
 	if (!err)
 		err = folder_keywords(b, f, w->keyword, w->nkeywords, true, &bits);
 	if (!err)

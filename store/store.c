@@ -109,7 +109,7 @@ static int settle(struct store *s)
 {
 	int err;
 
-	if (exists(s, "Maildir/mansio-subscriptions") && !exists(s, "Maildir/mansio-rename"))
+	if (exists(s, FOLDERS_SUBSCRIPTIONS) && !exists(s, FOLDERS_RENAME))
 		return 0;
 	err = store_lock(s, true);
 	if (err)

@@ -287,6 +287,145 @@ static void test_no_uid_below_one_shown(void **state)
 	arena_done(&a);
 }
 
+/* Another program delivers while we do, and makes us add up all folders each time. */
+static void intruder(const char *dir)
+{
+	char from[200], to[200];
+	struct box b = { 0 };
+	int i;
+
+	snprintf(b.dir, sizeof(b.dir), "%s", dir);
+	for (i = 0; i < 400; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "%d.foreign%d.host", 1700000000 + i, i);
+		box_foreign(&b, "tmp", name, "foreign");
+		snprintf(from, sizeof(from), "%s/Maildir/tmp/%s", dir, name);
+		snprintf(to, sizeof(to), "%s/Maildir/new/%s", dir, name);
+		if (rename(from, to) != 0)
+			_exit(1);
+		snprintf(to, sizeof(to), "%s/Maildir/stir", dir);
+		mkdir(to, 0700);
+		rmdir(to);
+	}
+	_exit(0);
+}
+
+static void test_no_uid_given_twice(void **state)
+{
+	struct box *b = *state;
+	struct store_view *v;
+	struct buf report;
+	int status, i, stored = 0;
+	size_t n;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		intruder(b->dir);
+	for (i = 0; i < 4000 && waitpid(pid, &status, WNOHANG) == 0; i++) {
+		uint32_t uid;
+		char id[20];
+
+		snprintf(id, sizeof(id), "id%d", i);
+		assert_int_equal(box_try_save(b, "INBOX", "ours", 0, id, &uid), 0);
+		stored++;
+	}
+	if (i == 4000)
+		waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	v = box_select(b, "INBOX");
+	assert_int_equal(v->n, stored + 400);
+	store_deselect(v);
+	buf_init(&report, 100000);
+	assert_int_equal(store_check(b->s, false, &report, &n), 0);
+	assert_int_equal(n, 0);
+	buf_done(&report);
+}
+
+/* Makes room in a folder that nobody opened since: before "over quota" it is looked at. */
+static void test_quota_after_foreign_removal(void **state)
+{
+	struct box *b = *state;
+	struct store_options o = box_options(b->dir);
+	char path[600];
+	uint32_t uid;
+
+	o.quota_messages = 2;
+	store_close(b->s);
+	assert_int_equal(store_open(&o, &b->s), 0);
+	assert_int_equal(box_try_save(b, "Archive", "x", 0, "id1", &uid), 0);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "id2", &uid), 0);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "id3", &uid), E_QUOTA);
+	box_find(b, ".Archive/cur", "id1", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "id4", &uid), 0);
+}
+
+/* The index is lost, and who builds it anew is killed: the UIDs stay. */
+static void test_killed_while_rebuilding(void **state)
+{
+	enum { MANY = 5000 };
+	struct box *b = *state;
+	char from[300], to[300], name[600], tag[6] = "";
+	struct store_view *v;
+	uint32_t i;
+	int round;
+	pid_t pid;
+
+	box_save(b, "INBOX", "x", 0);
+	box_find(b, "cur", "M=1.", name);
+	memcpy(tag, strstr(name, "M=1.") + 4, 5);
+	for (i = 0; i < 3; i++)
+		box_save(b, "INBOX", "x", 0);
+	snprintf(from, sizeof(from), "%s/Maildir/tmp/one", b->dir);
+	close(open(from, O_WRONLY | O_CREAT, 0600));
+	/* mansio-folder's mark goes up as if they had been delivered */
+	{
+		struct buf t;
+		char text[4096];
+		int fd = open("Maildir/mansio-folder", O_RDONLY);
+		ssize_t n = read(fd, text, sizeof(text) - 1);
+		char *at;
+
+		close(fd);
+		assert_true(n > 0);
+		text[n] = 0;
+		at = strstr(text, "uidnext ");
+		assert_non_null(at);
+		buf_init(&t, 8192);
+		buf_add(&t, text, (size_t)(at - text));
+		buf_fmt(&t, "uidnext %d%s", MANY + 1, strchr(at, '\n'));
+		fd = open("Maildir/mansio-folder", O_WRONLY | O_TRUNC);
+		assert_int_equal(write(fd, t.p, t.n), (ssize_t)t.n);
+		close(fd);
+		buf_done(&t);
+	}
+	for (i = 5; i <= MANY; i++) {
+		snprintf(to, sizeof(to), "%s/Maildir/cur/1700000000.x_%u.mx.example,S=0,M=%u.%s:2,", b->dir, i, i, tag);
+		assert_int_equal(link(from, to), 0);
+	}
+	for (round = 0; round < 8; round++) {
+		assert_int_equal(unlink("index/data.mdb"), 0);
+		pid = fork();
+		if (pid == 0) {
+			struct box c = { 0 };
+
+			snprintf(c.dir, sizeof(c.dir), "%s", b->dir);
+			box_reopen(&c);
+			box_select(&c, "INBOX");
+			_exit(0);
+		}
+		usleep(3000 + (useconds_t)round * 2000);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		v = box_select(b, "INBOX");
+		assert_int_equal(v->n, MANY);
+		for (i = 0; i < v->n; i++)
+			assert_int_equal(v->rec[i].uid, i + 1);
+		store_deselect(v);
+	}
+}
+
 static void killed(const char *dir, int seed)
 {
 	struct box b = { 0 };
@@ -350,7 +489,8 @@ int main(void)
 		T(test_copies_get_a_uid_of_their_own), T(test_rm_and_put_back),
 		T(test_uid_above_the_mark_is_foreign), T(test_foreign_maildir_folder),
 		T(test_own_writes_cause_no_scan), T(test_no_uid_below_one_shown),
-		T(test_killed_at_any_instant),
+		T(test_killed_at_any_instant), T(test_no_uid_given_twice),
+		T(test_quota_after_foreign_removal), T(test_killed_while_rebuilding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

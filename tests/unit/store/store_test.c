@@ -331,6 +331,84 @@ static void test_interrupted_rename_is_finished(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
+/* A session that was open then changes folders: the rename is finished first, and what
+ * stands in its way does not shut the mailbox. */
+static void test_interrupted_rename_and_an_open_session(void **state)
+{
+	struct box *b = *state;
+	struct store_folder *f;
+	struct arena a;
+	size_t n, i;
+	bool there;
+	int fd;
+
+	arena_init(&a);
+	assert_int_equal(store_create(b->s, STR("P/Q"), STR("")), 0);
+	assert_int_equal(rename("Maildir/.P", "Maildir/.R"), 0);
+	fd = open("Maildir/mansio-rename", O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, ".P\n.R\n", 6), 6);
+	close(fd);
+	assert_int_equal(store_folders(b->s, &a, &f, &n), 0);
+	for (i = 0; i < n; i++)
+		assert_false(str_starts(f[i].name, "P"));
+	assert_int_equal(store_create(b->s, STR("P/Q"), STR("")), 0);
+	assert_int_equal(store_folder_exists(b->s, STR("R/Q"), &there), 0);
+	assert_true(there);
+	assert_int_not_equal(access("Maildir/mansio-rename", F_OK), 0);
+	fd = open("Maildir/mansio-rename", O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, ".P\n.R\n", 6), 6);
+	close(fd);
+	box_reopen(b); /* .P cannot become .R: both stay */
+	assert_int_equal(store_folder_exists(b->s, STR("P/Q"), &there), 0);
+	assert_true(there);
+	arena_done(&a);
+}
+
+/* Killed between the directory and what is in it: CREATE may be said again, and the
+ * first opening goes on. */
+static void test_interrupted_creation(void **state)
+{
+	struct box *b = *state;
+	struct store_folder *f;
+	struct arena a;
+	size_t n, i, special = 0;
+
+	arena_init(&a);
+	assert_int_equal(mkdir("Maildir/.Half", 0700), 0);
+	assert_int_equal(store_create(b->s, STR("Half"), STR("")), 0);
+	assert_int_equal(box_save(b, "Half", "x", 0), 1);
+	assert_int_equal(unlink("Maildir/mansio-subscriptions"), 0);
+	assert_int_equal(rmdir("Maildir/.Sent/cur"), 0);
+	assert_int_equal(unlink("Maildir/.Sent/mansio-folder"), 0);
+	assert_int_equal(truncate("Maildir/.Junk/mansio-folder", 0), 0);
+	box_reopen(b);
+	assert_int_equal(store_folders(b->s, &a, &f, &n), 0);
+	for (i = 0; i < n; i++)
+		special += f[i].special.n > 0;
+	assert_int_equal(special, 5);
+	assert_int_equal(box_save(b, "Sent", "x", 0), 1);
+	assert_int_equal(box_save(b, "Junk", "x", 0), 1);
+	arena_done(&a);
+}
+
+static void test_moved_message_keeps_its_delivery_id(void **state)
+{
+	struct box *b = *state;
+	struct store_view *v = NULL;
+	struct store_copied copied;
+	uint32_t uid, index = 0;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "4f2Qr1", &uid), 0);
+	v = box_select(b, "INBOX");
+	assert_int_equal(store_copy(v, &index, 1, STR("Junk"), true, &a, &copied), 0);
+	store_deselect(v);
+	assert_int_equal(store_rebuild(b->s), 0);
+	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "4f2Qr1", &uid), E_EXISTS);
+	arena_done(&a);
+}
+
 static void test_delivery_id_is_stored_once(void **state)
 {
 	struct box *b = *state;
@@ -534,6 +612,8 @@ int main(void)
 		T(test_keywords_beyond_26_survive_the_index), T(test_expunge_sequence_numbers),
 		T(test_copy_and_move), T(test_folders), T(test_uidvalidity_never_comes_again),
 		T(test_rename_of_inbox_moves_its_messages), T(test_interrupted_rename_is_finished),
+		T(test_interrupted_rename_and_an_open_session), T(test_interrupted_creation),
+		T(test_moved_message_keeps_its_delivery_id),
 		T(test_delivery_id_is_stored_once), T(test_a_save_waits_for_readers), T(test_quota), T(test_large_message_and_savedate),
 		T(test_notify), T(test_pop3_uidl), T(test_readonly_view_changes_nothing),
 		T(test_check_finds_and_mends),
