@@ -90,7 +90,7 @@ class Suite:
             "auth.yescrypt_cost": "1",
             "auth.failure_delay": "100ms",
             "auth.failure_delay_max": "1s",
-            "smtp.processes": "6",
+            "smtp.processes": "12",
             "limit.connections_per_address": "1000",
             "log.level": "debug",
         }

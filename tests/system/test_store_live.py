@@ -216,10 +216,10 @@ def test_no_uid_appears_below_one_already_shown(suite, anna):
         seen = uids
         if not alive and len(seen) == 400:
             break
+        assert not errors, errors
         assert alive or len(seen) <= 400
         if not alive:
             time.sleep(0.05)
-    assert not errors
     assert seen == list(range(1, 401))
     c.logout()
 
