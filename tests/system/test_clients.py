@@ -5,6 +5,8 @@ import imaplib
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -256,6 +258,7 @@ def test_fetchmail_takes_all_and_then_nothing(suite, anna, tmp_path, protocol):
     port = suite.ports[protocol + "s"]
     rc = tmp_path / "fetchmailrc"
     out = tmp_path / "out"
+    (tmp_path / "profile").mkdir()
     rc.write_text(f'poll localhost protocol {protocol} service {port} {"uidl " if protocol == "pop3" else ""}'
                   f'user "{anna.address}" password "{anna.password}" ssl sslcertck sslcertfile {suite.cert} mda "cat >>{out}" keep\n')
     rc.chmod(0o600)
@@ -313,82 +316,65 @@ push "<flag-message><copy-message>=Archive<enter><sync-mailbox><quit>"
 
 # --- Thunderbird --------------------------------------------------------------------
 
-def test_thunderbird_headless_reads_the_inbox(suite, anna, tmp_path):
-    """Thunderbird with a ready profile starts, logs in, and keeps the messages for offline use."""
+def test_thunderbird_reads_flags_moves_sends_and_idles(suite, anna, ben, tmp_path):
+    """Debian's Thunderbird, driven from inside (thunderbird.cfg); what it did is looked up by IMAP."""
     for n in range(2):
         suite.deliver(anna.address, f"for thunderbird {n}", f"bird {n}\r\n")
-    profile = tmp_path / "profile"
-    profile.mkdir()
-    prefs = {
-        "app.update.enabled": False, "datareporting.policy.dataSubmissionEnabled": False,
-        "toolkit.telemetry.enabled": False, "mail.rights.version": 1, "mail.provider.suppress_dialog_on_startup": True,
-        "mail.spotlight.firstRunDone": True, "mail.winsearch.firstRunDone": True, "mailnews.start_page.enabled": False,
-        "mail.accountmanager.accounts": "account1,account2", "mail.accountmanager.defaultaccount": "account1",
-        "mail.accountmanager.localfoldersserver": "server2",
-        "mail.account.account1.server": "server1", "mail.account.account1.identities": "id1",
-        "mail.account.account2.server": "server2",
-        "mail.identity.id1.useremail": anna.address, "mail.identity.id1.fullName": "Anna", "mail.identity.id1.smtpServer": "smtp1",
-        "mail.server.server1.type": "imap", "mail.server.server1.hostname": "localhost",
-        "mail.server.server1.port": suite.ports["imaps"], "mail.server.server1.socketType": 3,
-        "mail.server.server1.authMethod": 3, "mail.server.server1.userName": anna.address,
-        "mail.server.server1.name": "test", "mail.server.server1.login_at_startup": True,
-        "mail.server.server1.check_new_mail": True, "mail.server.server1.offline_download": True,
-        "mail.server.server1.autosync_offline_stores": True, "mail.server.server1.timeout": 20,
-        "mail.server.default.autosync_max_age_days": -1, "mail.server.server1.directory-rel": "[ProfD]ImapMail/localhost",
-        "mail.server.server2.type": "none", "mail.server.server2.hostname": "Local Folders", "mail.server.server2.name": "Local",
-        "mail.server.server2.userName": "nobody", "mail.server.server2.directory-rel": "[ProfD]Mail/Local",
-        "mail.smtpservers": "smtp1", "mail.smtp.defaultserver": "smtp1",
-        "mail.smtpserver.smtp1.hostname": "localhost", "mail.smtpserver.smtp1.port": suite.ports["submissions"],
-        "mail.smtpserver.smtp1.try_ssl": 3, "mail.smtpserver.smtp1.authMethod": 3,
-        "mail.smtpserver.smtp1.username": anna.address,
-        "signon.rememberSignons": True, "mailnews.auto_config.fetchFromISP.enabled": False, "network.proxy.type": 0,
-        "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False,
-        "extensions.update.enabled": False, "browser.safebrowsing.malware.enabled": False,
-    }
-    import json
-    (profile / "user.js").write_text("".join(f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in prefs.items()))
-    env = {**os.environ, "HOME": str(tmp_path), "MOZ_HEADLESS": "1", "MOZ_DISABLE_AUTO_SAFE_MODE": "1", "XDG_RUNTIME_DIR": str(tmp_path)}
-    trust_and_password(profile, suite, anna)
-    p = subprocess.Popen(["thunderbird", "--headless", "--profile", str(profile), "--no-remote"], env=env,
-                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (tmp_path / "message.eml").write_bytes(
+        f"From: <{anna.address}>\r\nTo: <{ben.address}>\r\nSubject: by thunderbird\r\n\r\nTweet.\r\n".encode())
+    out = tmp_path / "out"
+    (tmp_path / "profile").mkdir()
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "MOZ_HEADLESS": "1",
+           "MOZ_DISABLE_AUTO_SAFE_MODE": "1",
+           "BIRD_OUT": str(out), "BIRD_USER": anna.address, "BIRD_PASSWORD": anna.password, "BIRD_TO": ben.address,
+           "BIRD_MESSAGE": str(tmp_path / "message.eml"), "BIRD_IMAPS": str(suite.ports["imaps"]),
+           "BIRD_SUBMISSIONS": str(suite.ports["submissions"]),
+           "BIRD_CERT": "".join(suite.cert.read_text().split("-----")[2].split())}
+    with open(tmp_path / "stderr", "wb") as err:
+        p = subprocess.Popen([thunderbird_with_script(tmp_path / "app"), "--headless", "--no-remote",
+                              "--profile", tmp_path / "profile"],
+                             env=env, stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True)
+
+    def did(step):
+        said = out.read_text() if out.exists() else ""
+        assert "failed" not in said, said
+        assert p.poll() is None, (tmp_path / "stderr").read_text()[-2000:]
+        return step in said.splitlines()
+
     try:
-        store = profile / "ImapMail" / "localhost" / "INBOX"
-        wait_for(lambda: store.exists() and store.read_bytes().count(b"Subject: for thunderbird") == 2, 60, 0.2)
-        suite.deliver(anna.address, "for thunderbird 3")  # shown by IDLE, fetched at once
-        wait_for(lambda: store.read_bytes().count(b"Subject: for thunderbird") == 3, 60, 0.2)
+        wait_for(lambda: did("sent"), 90, 0.1)
+        suite.deliver(anna.address, "news for thunderbird")
+        wait_for(lambda: did("told by IDLE"), 60, 0.1)
+        with suite.imap(anna) as c:
+            c.select("INBOX", readonly=True)
+            wait_for(lambda: c.noop() and c.search(None, "FLAGGED", "SUBJECT", '"for thunderbird 0"')[1] != [b""], 20, 0.2)
+            wait_for(lambda: c.noop() and c.search(None, "SUBJECT", '"for thunderbird 1"')[1] == [b""], 20, 0.2)
+            assert c.select("Archive", readonly=True)[1] == [b"1"]
+        with suite.imap(ben) as c:
+            c.select("INBOX", readonly=True)
+            assert c.search(None, "SUBJECT", '"by thunderbird"', "BODY", "Tweet")[1] == [b"1"]
     finally:
-        p.terminate()
+        os.killpg(p.pid, signal.SIGTERM)
         try:
             p.wait(15)
         except subprocess.TimeoutExpired:
-            p.kill()
+            os.killpg(p.pid, signal.SIGKILL)
             p.wait()
 
 
-def trust_and_password(profile, suite, account):
-    """The profile trusts the suite's certificate and knows the password, as after a first manual login."""
-    run("certutil", "-N", "-d", f"sql:{profile}", "--empty-password")
-    run("certutil", "-A", "-d", f"sql:{profile}", "-n", "mansio", "-t", "CT,C,C", "-i", suite.cert)
-    script = f"""
-import base64, ctypes, json, sys, time
-nss = ctypes.CDLL("libnss3.so")
-class Item(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_uint), ("data", ctypes.c_char_p), ("len", ctypes.c_uint)]
-assert nss.NSS_InitReadWrite(b"sql:{profile}") == 0
-nss.PK11_GetInternalKeySlot.restype = ctypes.c_void_p
-slot = nss.PK11_GetInternalKeySlot()
-assert nss.PK11_CheckUserPassword(ctypes.c_void_p(slot), b"") == 0
-def seal(text):
-    data = text.encode()
-    a, b, out = Item(0, None, 0), Item(0, data, len(data)), Item(0, None, 0)
-    assert nss.PK11SDR_Encrypt(ctypes.byref(a), ctypes.byref(b), ctypes.byref(out), None) == 0
-    return base64.b64encode(ctypes.string_at(out.data, out.len)).decode()
-logins = []
-for n, url in enumerate(("imap://localhost", "smtp://localhost"), 1):
-    logins.append(dict(id=n, hostname=url, httpRealm=url, formSubmitURL=None, usernameField="", passwordField="",
-        encryptedUsername=seal({account.address!r}), encryptedPassword=seal({account.password!r}), guid="{{%036d}}" % n, encType=1,
-        timeCreated=1, timeLastUsed=1, timePasswordChanged=1, timesUsed=1))
-json.dump(dict(nextId=3, logins=logins, version=3), open("{profile}/logins.json", "w"))
-nss.NSS_Shutdown()
-"""
-    run("/usr/bin/python3", "-c", script)
+def thunderbird_with_script(app):
+    """A copy of the program that runs thunderbird.cfg at its start (AutoConfig); all that is large is linked."""
+    home = pathlib.Path("/usr/lib/thunderbird")
+    app.mkdir()
+    for entry in home.iterdir():
+        if entry.name not in ("defaults", "thunderbird-bin"):
+            (app / entry.name).symlink_to(home / entry.name)
+    shutil.copytree(home / "defaults", app / "defaults")
+    shutil.copy2(home / "thunderbird-bin", app)  # it looks for everything beside itself
+    shutil.copy(pathlib.Path(__file__).with_name("thunderbird.cfg"), app)
+    (app / "defaults" / "pref" / "autoconfig.js").write_text(
+        "// AutoConfig\n"
+        'pref("general.config.filename", "thunderbird.cfg");\n'
+        'pref("general.config.obscure_value", 0);\n'
+        'pref("general.config.sandbox_enabled", false);\n')
+    return app / "thunderbird-bin"
