@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -232,6 +233,40 @@ static void test_lock_has_a_deadline(void **state)
 	assert_int_equal(file_lock(-1, true, DEADLINE_NEVER), -EBADF);
 }
 
+/* A waiter gets the lock as soon as it is free, and an alarm that was set goes on. */
+static void test_lock_wakes_at_once(void **state)
+{
+	int one = file_open_dir(dir, "."), two, ready[2];
+	struct itimerval it = { { 0, 0 }, { 3600, 0 } };
+	int64_t freed, got;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(file_lock(one, true, DEADLINE_NEVER), 0);
+	pid = fork();
+	if (pid == 0) {
+		two = file_open_dir(dir, ".");
+		setitimer(ITIMER_REAL, &it, NULL);
+		if (file_lock(two, true, deadline_in(60000)))
+			_exit(1);
+		got = clock_mono_us();
+		getitimer(ITIMER_REAL, &it);
+		if (it.it_value.tv_sec < 3000 || it.it_interval.tv_usec)
+			_exit(2);
+		_exit(write(ready[1], &got, sizeof got) == sizeof got ? 0 : 3);
+	}
+	usleep(100000);
+	freed = clock_mono_us();
+	file_unlock(one);
+	assert_int_equal(read(ready[0], &got, sizeof got), sizeof got);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(got >= freed && got < freed + 1000000);
+	close(one);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void test_descriptors_are_close_on_exec(void **state)
 {
 	int fd = file_open(dir, "x", O_RDWR | O_CREAT, 0600), none = -1;
@@ -259,7 +294,7 @@ int main(void)
 		T(test_anonymous_file_is_published_by_link),
 		T(test_named_temporary),
 		T(test_mkdir_tells_what_is_there),
-		T(test_lock_has_a_deadline),
+		T(test_lock_has_a_deadline), T(test_lock_wakes_at_once),
 		T(test_descriptors_are_close_on_exec),
 	};
 
