@@ -39,11 +39,15 @@ void answer_add(struct answer *a, struct ipc_msg *m)
 void answer_fail(struct answer *a, int code, const char *fmt, ...)
 {
 	va_list ap;
+	size_t n;
 
 	a->code = code;
 	va_start(ap, fmt);
 	vsnprintf(a->error, sizeof(a->error), fmt, ap);
 	va_end(ap);
+	n = strlen(a->error); /* reports end with a newline, sentences do not */
+	if (n > 0 && a->error[n - 1] == '\n')
+		a->error[n - 1] = '\0';
 }
 
 /* Relative to the folder: a socket's address has room for 107 bytes only. */

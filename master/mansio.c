@@ -352,6 +352,8 @@ static const struct verb *take_verb(int argc, char **argv, const struct options 
 		help_verb(v, &text);
 	} else if (!a || (verb_noun_known(a) && (!b || o->help))) {
 		help_noun(a, &text);
+	} else if (a[0] == '-') {
+		usage("unknown option %s; 'mansio help' lists all", a);
 	} else {
 		verb_nearest(a, b, &text);
 		if (text.n)

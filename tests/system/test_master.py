@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """mansio run, status, reload, stop; settings; the command itself; the log."""
+import contextlib
 import json
 import os
 import pathlib
@@ -397,3 +398,45 @@ def test_sample_file_is_valid(tmp_path):
     assert subprocess.run([MANSIO, "config", "check", "--config", f], capture_output=True).returncode == 0
     shown = subprocess.run([MANSIO, "config", "show", "--config", f], capture_output=True, text=True)
     assert shown.returncode == 0 and "message_size" in shown.stdout
+
+
+def test_command_line_mistakes_are_named(suite):
+    for args, said in ((["--bogus", "status"], "unknown option --bogus"), (["user", "shwo"], "did you mean 'user show'"),
+                       (["frob"], "'mansio help'"), (["user", "add"], "address: is missing"),
+                       (["user", "add", "a@example.org", "extra"], "one argument too many")):
+        p = suite.cli(*args, check=False)
+        assert p.returncode == 64 and said in p.stderr and p.stdout == "", (args, p)
+
+
+def test_json_of_every_verb_is_json(suite, anna):
+    for args in (["status"], ["version"], ["domain", "list"], ["domain", "show", "example.org"], ["user", "list"],
+                 ["user", "show", anna.address], ["alias", "list"], ["session", "list"], ["mailbox", "list", anna.address],
+                 ["mailbox", "status", anna.address], ["mailbox", "check", anna.address],
+                 ["mailbox", "rebuild", anna.address], ["config", "show"], ["reload"]):
+        json.loads(suite.cli("--json", *args).stdout)
+    for args, code in ((["user", "show", "nobody@example.org"], 67), (["mailbox", "list", "nobody@example.org"], 67),
+                       (["--config", "/nonexistent", "config", "check"], 78)):
+        p = suite.cli("--json", *args, check=False)
+        assert p.returncode == code == json.loads(p.stdout)["code"]
+        assert not json.loads(p.stdout)["error"].endswith("\n")
+
+
+def test_password_is_asked_for_without_echo(suite):
+    """At a terminal: asked twice, nothing of it shown, a mismatch refused."""
+    import pty
+    for answers, code in ((["sesame 1", "sesame 1"], 0), (["sesame 1", "sesame 2"], 65)):
+        address = f"tty{code}@example.org"
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execv(MANSIO, [str(MANSIO), "--state", str(suite.state), "user", "add", address])
+        out = b""
+        for prompt, answer in zip((b"Password: ", b"again: "), answers):
+            while not out.endswith(prompt):
+                out += os.read(fd, 1000)
+            os.write(fd, answer.encode() + b"\n")
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while got := os.read(fd, 1000):
+                out += got
+        os.close(fd)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code and b"sesame" not in out
+        assert suite.cli("user", "show", address, check=False).returncode == (67 if code else 0)

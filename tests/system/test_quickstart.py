@@ -11,14 +11,15 @@ import time
 
 import pytest
 
-from conftest import TOP, free_ports, make_folder
+from conftest import TOP, make_folder, wait_for
 
 OFFSETS = (25, 110, 143, 465, 587, 993, 995)
 
 
 def base_port():
     """A base such that all seven ports are free."""
-    for base in range(21000 + os.getpid() % 5000, 30000, 1000):
+    start = 3000 + os.getpid() * 7 % 14000  # below the ports of the other tests' suites
+    for base in [*range(start, 18000, 1100), *range(3000, start, 1100)]:
         try:
             for off in OFFSETS:
                 with socket.socket() as s:
@@ -37,13 +38,13 @@ def state():
 
 
 class Quickstart:
-    def __init__(self, state, *options, base=None):
+    def __init__(self, state, *options, base=None, session=False):
         self.base = base or base_port()
         self.began = time.monotonic()
         self.out = ""
         self.p = subprocess.Popen(
             [TOP / "quickstart", "--no-install", "--state", state, "--base-port", str(self.base), *options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=session)
 
     def until_ready(self):
         for line in self.p.stdout:
@@ -128,3 +129,98 @@ def test_unknown_option_and_help():
     assert p.returncode == 64 and "--colour" in p.stderr
     p = subprocess.run([TOP / "quickstart", "--help"], capture_output=True, text=True)
     assert p.returncode == 0 and "--base-port" in p.stdout
+
+
+def run(*options, timeout=120):
+    return subprocess.run([TOP / "quickstart", "--no-install", *map(str, options)], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.parametrize("option, value, said", [
+    ("--base-port", "abc", "abc"), ("--base-port", "99999", "64000"), ("--base-port", "0", "64000"),
+    ("--account", "", "ADDRESS"), ("--account", "x y@example.org:pw123", "x y@example.org"),
+    ("--account", "@example.org", "@example.org"), ("--domain", "not a domain", "not a domain"), ("--state", "", "--state"),
+])
+def test_wrong_values_are_named_before_anything_is_made(state, option, value, said):
+    p = run("--state", state, option, value)
+    assert p.returncode == 64 and said in p.stderr and "pw123" not in p.stderr
+    assert not state.exists()
+
+
+def test_folders_that_cannot_be_ours(state):
+    state.mkdir()
+    (state / "letter").write_text("dear")
+    before = state.stat().st_mode
+    p = run("--state", state)
+    assert p.returncode == 1 and "not empty" in p.stderr and state.stat().st_mode == before
+    p = run("--state", state / "letter")
+    assert p.returncode == 1 and "cannot make" in p.stderr
+
+
+def test_odd_characters_in_state_accounts_and_passwords(state):
+    """Spaces, quotes, UTF-8, a domain of its own; the trip goes from the first account to the last of three."""
+    state = state.with_name("a state; with 'odd\" $(name)")
+    p = run("--check", "--state", state, "--base-port", base_port(), "--domain", "example.com",
+            "--account", "j\u00f6rg@ex\u00e4mple.org:p\u00e4 ss:\"w\u00f6$`rd\\", "--account", "carl:x", "--account", "dora@example.net: a  b ")
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert p.stdout.count("ok ") == 7
+    e = env(state)
+    assert e["PASSWORD_1"] == "p\u00e4 ss:\"w\u00f6$`rd\\" and e["ACCOUNT_2"] == "carl@example.com" and e["PASSWORD_3"] == " a  b "
+
+
+def test_relative_state(state):
+    p = subprocess.run([TOP / "quickstart", "--no-install", "--check", "--state", "rel", "--base-port", str(base_port())],
+                       capture_output=True, text=True, timeout=120, cwd=state.parent)
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert env(state.parent / "rel")["STATE"] == str(state.parent / "rel")
+
+
+def test_second_quickstart_on_the_same_state_or_ports(state):
+    q = Quickstart(state).until_ready()
+    try:
+        p = run("--check", "--state", state)
+        assert p.returncode != 0 and "in use by another" in p.stderr and env(state)["PID"] in p.stderr
+        assert p.stderr.count("\n") < 5, p.stderr  # nothing of the log of the first
+        p = run("--check", "--state", state.with_name("second"), "--base-port", q.base)
+        assert p.returncode != 0 and re.search(rf":{q.base + 143} .*(process|user) ", p.stderr)
+        p = run("--check", "--state", state.with_name("third"), "--base-port", base_port())
+        assert p.returncode == 0, p.stdout + p.stderr
+    finally:
+        assert q.stop() < 5
+
+
+def test_killed_master_takes_its_children_along_and_is_told(state):
+    q = Quickstart(state).until_ready()
+    master = int(env(state)["PID"])
+    children = [int(c) for c in subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True).stdout.split()]
+    assert len(children) > 5
+    os.kill(master, signal.SIGKILL)
+    out = q.p.communicate(timeout=20)[0]
+    assert q.p.returncode == 137 and "ended with 137" in out and "line " not in out
+    wait_for(lambda: not any(running(c) for c in children), 10)
+    p = run("--check", "--state", state)
+    assert p.returncode == 0, p.stdout + p.stderr
+
+
+def running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_ctrl_c_of_a_terminal_stops_in_order(state):
+    """The terminal signals the whole foreground group; nobody dies before master says so."""
+    q = Quickstart(state, session=True).until_ready()
+    since = (state / "mansio.log").stat().st_size
+    os.killpg(q.p.pid, signal.SIGINT)
+    q.p.communicate(timeout=10)
+    assert q.p.returncode == 0
+    log = (state / "mansio.log").read_text()[since:]
+    assert "SIGINT" in log and "signal" not in log.replace("SIGINT", "")
+
+
+def test_a_state_that_was_moved_is_told(state):
+    assert run("--check", "--state", state, "--base-port", base_port()).returncode == 0
+    state.rename(state.with_name("moved"))
+    p = run("--check", "--state", state.with_name("moved"))
+    assert p.returncode == 1 and str(state) in p.stderr and "moved" in p.stderr
