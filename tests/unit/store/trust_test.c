@@ -135,6 +135,26 @@ static void test_deleted(void **state)
 	store_deselect(live);
 }
 
+static void test_a_uid_is_never_given_again(void **state)
+{
+	struct box *b = *state;
+	struct store_view *v;
+	uint32_t last, uid = 0;
+	int round;
+
+	box_save(b, "INBOX", "stays", 0);
+	for (round = 0; round < 3; round++) {
+		last = box_save(b, "INBOX", "the last one, expunged", 0);
+		assert_true(last > uid);
+		uid = last;
+		v = box_select(b, "INBOX");
+		last = v->n - 1;
+		assert_int_equal(store_expunge(v, &last, 1), 0);
+		store_deselect(v);
+		box_rm("index");
+	}
+}
+
 static void test_modseq_is_above_any_ever_told(void **state)
 {
 	struct box *b = *state;
@@ -541,7 +561,8 @@ static void test_older_mansio_folder_put_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_deleted), T(test_modseq_is_above_any_ever_told), T(test_truncated_at_every_page),
+		T(test_deleted), T(test_a_uid_is_never_given_again), T(test_modseq_is_above_any_ever_told),
+		T(test_truncated_at_every_page),
 		T(test_garbage_pages), T(test_flipped_bytes), T(test_a_disk_that_lies), T(test_page_from_elsewhere),
 		T(test_writes_into_a_damaged_index), T(test_strange_files_in_its_place),
 		T(test_another_boot_without_clean_mark), T(test_clean_mark_outlives_a_boot),
