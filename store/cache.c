@@ -14,6 +14,7 @@
 #include "mail/imapdesc.h"
 
 #define CACHE_MAGIC "mansio-cache 2\n"
+#define CACHE_WINDOW 65536u
 #define CACHE_COMPACT_MIN ((off_t)1 << 20)
 
 struct cache_head {
@@ -186,16 +187,10 @@ int cache_append(struct burst *b, struct folder *f, struct record *r, struct str
 	return 0;
 }
 
-static int read_entry(int fd, uint32_t uid, uint64_t at, uint32_t len, struct arena *a, struct str *out)
+static int check_entry(const char *p, uint32_t len, uint32_t uid, struct str *out)
 {
 	struct cache_head h;
-	char *p;
 
-	if (len < sizeof(h) || len > sizeof(h) + CACHE_ENTRY_MAX)
-		return E_NOTFOUND;
-	p = arena_alloc(a, len);
-	if (file_pread_all(fd, p, len, (off_t)at) < 0)
-		return E_NOTFOUND;
 	memcpy(&h, p, sizeof(h));
 	if (h.len != len - sizeof(h) || h.uid != uid || h.crc != cache_crc(&h, p + sizeof(h)))
 		return E_NOTFOUND;
@@ -203,20 +198,82 @@ static int read_entry(int fd, uint32_t uid, uint64_t at, uint32_t len, struct ar
 	return 0;
 }
 
-int cache_read(struct store *s, uint64_t folder, uint32_t uid, uint64_t at, uint32_t len,
-	struct arena *a, struct str *out)
+static bool length_ok(uint32_t len)
 {
+	return len >= sizeof(struct cache_head) && len <= sizeof(struct cache_head) + CACHE_ENTRY_MAX;
+}
+
+static int read_entry(int fd, uint32_t uid, uint64_t at, uint32_t len, struct arena *a, struct str *out)
+{
+	char *p;
+
+	if (!length_ok(len))
+		return E_NOTFOUND;
+	p = arena_alloc(a, len);
+	if (file_pread_all(fd, p, len, (off_t)at) < 0)
+		return E_NOTFOUND;
+	return check_entry(p, len, uid, out);
+}
+
+void cache_reader_done(struct cache_reader *r)
+{
+	fd_close(&r->fd);
+	free(r->window);
+	*r = (struct cache_reader){ .fd = -1 };
+}
+
+/* Entries asked for one behind the other come from one read of many. */
+static int reader_entry(struct cache_reader *r, uint32_t uid, uint64_t at, uint32_t len, struct arena *a,
+	struct str *out)
+{
+	bool follows = at == r->next;
+	ssize_t got;
+	char *p;
+
+	r->next = at + len;
+	if (at < r->at || at + len > r->at + r->n) {
+		if (!follows || len > CACHE_WINDOW || !length_ok(len))
+			return read_entry(r->fd, uid, at, len, a, out);
+		if (!r->window)
+			r->window = mem_alloc(CACHE_WINDOW, 1);
+		r->at = at;
+		r->n = 0;
+		got = pread(r->fd, r->window, CACHE_WINDOW, (off_t)at);
+		if (got < (ssize_t)len)
+			return E_NOTFOUND;
+		r->n = (size_t)got;
+	}
+	if (!length_ok(len))
+		return E_NOTFOUND;
+	p = arena_alloc(a, len);
+	memcpy(p, r->window + (at - r->at), len);
+	return check_entry(p, len, uid, out);
+}
+
+int cache_reader_get(struct cache_reader *r, struct store *s, uint64_t folder, uint32_t uid, uint64_t at,
+	uint32_t len, struct arena *a, struct str *out)
+{
+	bool old = r->fd >= 0;
 	char path[64];
-	int fd, err;
 
 	if (!at)
 		return E_NOTFOUND;
+	if (old && reader_entry(r, uid, at, len, a, out) == 0)
+		return 0;
+	/* The file may have been replaced since it was opened. */
+	cache_reader_done(r);
 	cache_path(folder, "", path);
-	fd = file_open(s->dir, path, O_RDONLY | O_NONBLOCK, 0);
-	if (fd < 0)
-		return E_NOTFOUND;
-	err = read_entry(fd, uid, at, len, a, out);
-	close(fd);
+	r->fd = file_open(s->dir, path, O_RDONLY | O_NONBLOCK, 0);
+	return r->fd < 0 ? E_NOTFOUND : reader_entry(r, uid, at, len, a, out);
+}
+
+int cache_read(struct store *s, uint64_t folder, uint32_t uid, uint64_t at, uint32_t len,
+	struct arena *a, struct str *out)
+{
+	struct cache_reader r = { .fd = -1 };
+	int err = cache_reader_get(&r, s, folder, uid, at, len, a, out);
+
+	cache_reader_done(&r);
 	return err;
 }
 

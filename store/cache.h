@@ -27,4 +27,15 @@ int cache_recover(struct burst *b, struct folder *f);
 int cache_compact(struct burst *b, struct folder *f);
 void cache_remove(struct store *s, uint64_t folder);
 
+/* Keeps the file open, for those who read many; { .fd = -1 } to begin with. */
+struct cache_reader {
+	int fd;
+	char *window; /* n bytes of the file from `at` on */
+	uint64_t at, next; /* next: where the last entry ended */
+	size_t n;
+};
+int cache_reader_get(struct cache_reader *r, struct store *s, uint64_t folder, uint32_t uid, uint64_t at,
+	uint32_t len, struct arena *a, struct str *out);
+void cache_reader_done(struct cache_reader *r);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * message.c: the content of messages. Where a file lies is asked of the index
- * for 64 messages at once and remembered: FETCH goes through them in order.
+ * for 64 messages at once, up to 1024 while they come in order, and remembered
+ * until the next store_sync: FETCH goes through them in order.
  * A remembered name may be old (a flag changed): then it is asked again.
  *
  * What is on the wire always has CRLF. Files with bare LF, written by other
@@ -34,15 +35,18 @@ static int locate_burst(struct burst *b, void *arg)
 		err = record_scan(b, f->file.id, q->uid, &sc);
 	if (err)
 		return err;
-	while (q->n < VIEW_LOCS && (rc = record_next(&sc, &r)) > 0) {
+	while (q->n < p->caploc && (rc = record_next(&sc, &r)) > 0) {
 		struct view_loc *l = &p->loc[q->n++];
 
-		*l = (struct view_loc){ .uid = r.uid, .cache_len = r.cache_len, .cache_at = r.cache_at,
-			.size = r.size, .file_size = r.file_size };
-		memcpy(l->name, r.name, sizeof(l->name));
+		l->uid = r.uid;
+		l->cache_len = r.cache_len;
+		l->cache_at = r.cache_at;
+		l->size = r.size;
+		l->file_size = r.file_size;
+		memcpy(l->name, r.name, strlen(r.name) + 1);
 	}
 	index_scan_end(&sc);
-	if (q->n < VIEW_LOCS && rc < 0)
+	if (q->n < p->caploc && rc < 0)
 		return rc;
 	/* Nothing happened since the view was complete, and yet it is not there. */
 	if ((!q->n || p->loc[0].uid != q->uid) && p->synced == f->meta.modseq && p->epoch == b->state.epoch)
@@ -53,26 +57,52 @@ static int locate_burst(struct burst *b, void *arg)
 /* NULL: not remembered. */
 static struct view_loc *loc_find(struct store_view_private *p, uint32_t uid)
 {
-	unsigned i;
+	unsigned lo = 0, hi = p->nloc;
 
-	for (i = 0; i < p->nloc; i++)
-		if (p->loc[i].uid == uid)
-			return &p->loc[i];
-	return NULL;
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (p->loc[mid].uid < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->nloc && p->loc[lo].uid == uid ? &p->loc[lo] : NULL;
+}
+
+void view_locs_drop(struct store_view *v)
+{
+	struct store_view_private *p = v->priv;
+
+	cache_reader_done(&p->cache);
+	free(p->loc);
+	p->loc = NULL;
+	p->nloc = p->caploc = 0;
+}
+
+/* Room for the next ones: twice as many if these were used up in order. */
+static void locs_room(struct store_view *v, uint32_t index)
+{
+	struct store_view_private *p = v->priv;
+	bool follows = p->nloc && p->nloc == p->caploc && index > 0 &&
+		v->rec[index - 1].uid == p->loc[p->nloc - 1].uid;
+	unsigned want = !p->caploc ? VIEW_LOCS : follows ? MIN(p->caploc * 2, VIEW_LOCS_MAX) : p->caploc;
+
+	if (want != p->caploc)
+		p->loc = mem_grow(p->loc, want, sizeof(*p->loc));
+	p->caploc = want;
+	p->nloc = 0;
 }
 
 static int locate(struct store_view *v, uint32_t index, bool again, struct view_loc **out)
 {
 	struct store_view_private *p = v->priv;
 	struct locate q = { .v = v, .uid = v->rec[index].uid };
-	struct view_loc *l;
+	struct view_loc *l = again ? NULL : loc_find(p, q.uid);
 	int err;
 
-	if (!p->loc)
-		p->loc = mem_alloc(VIEW_LOCS, sizeof(*p->loc));
-	l = again ? NULL : loc_find(p, q.uid);
 	if (!l) {
-		p->nloc = 0;
+		locs_room(v, index);
 		err = burst_run(v->store, false, locate_burst, &q);
 		if (err)
 			return err;
@@ -250,10 +280,12 @@ static int flush_burst(struct burst *b, void *arg)
 
 	for (i = 0; !err && i < p->npending; i++) {
 		err = record_get(b, f->file.id, p->pending[i].uid, &r);
-		if (err == E_NOTFOUND || (!err && r.cache_at)) {
+		if (err == E_NOTFOUND || (!err && r.cache_at && r.cache_at != p->pending[i].bad_at)) {
 			err = 0;
 			continue;
 		}
+		if (!err)
+			f->meta.cache_live -= MIN(f->meta.cache_live, (uint64_t)r.cache_len);
 		if (!err)
 			err = cache_append(b, f, &r, buf_view(&p->pending[i].text));
 		if (!err)
@@ -280,7 +312,7 @@ void view_flush(struct store_view *v)
 	p->nloc = 0;
 }
 
-static int compute(struct store_view *v, uint32_t index, struct arena *a, struct str *out)
+static int compute(struct store_view *v, uint32_t index, uint64_t bad_at, struct arena *a, struct str *out)
 {
 	struct store_view_private *p = v->priv;
 	struct view_desc *d;
@@ -293,6 +325,7 @@ static int compute(struct store_view *v, uint32_t index, struct arena *a, struct
 	if (!err) {
 		d = &p->pending[p->npending];
 		d->uid = v->rec[index].uid;
+		d->bad_at = bad_at;
 		buf_init(&d->text, (size_t)16 << 20);
 		cache_describe(m.text, &d->text);
 		err = d->text.err;
@@ -313,23 +346,26 @@ int store_describe(struct store_view *v, uint32_t index, unsigned want UNUSED, s
 	struct store_desc *out)
 {
 	struct store_view_private *p = v->priv;
-	uint32_t uid = v->rec[index].uid;
+	uint32_t uid;
 	struct view_loc *l;
+	uint64_t bad_at;
 	struct str text;
 	unsigned i;
 	int err;
 
 	BUG_ON(index >= v->n);
+	uid = v->rec[index].uid;
 	for (i = 0; i < p->npending; i++)
 		if (p->pending[i].uid == uid)
 			return cache_parse(arena_str(a, buf_view(&p->pending[i].text)), out);
 	err = locate(v, index, false, &l);
 	if (err)
 		return err;
-	if (cache_read(v->store, p->id, uid, l->cache_at, l->cache_len, a, &text) == 0 &&
+	if (cache_reader_get(&p->cache, v->store, p->id, uid, l->cache_at, l->cache_len, a, &text) == 0 &&
 		cache_parse(text, out) == 0)
 		return 0;
-	err = compute(v, index, a, &text);
+	bad_at = l->cache_at;
+	err = compute(v, index, bad_at, a, &text);
 	return err ? err : cache_parse(text, out);
 }
 

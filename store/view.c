@@ -349,6 +349,7 @@ int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store
 
 	if (v->priv->npending)
 		view_flush(v);
+	view_locs_drop(v);
 	if (!sync_quiet(v))
 		err = burst_run(v->store, false, sync_burst, &y);
 	if (!err) {
@@ -375,6 +376,7 @@ int store_select(struct store *s, struct str folder, bool readonly, struct store
 
 	v->store = s;
 	v->priv = p;
+	p->cache.fd = -1;
 	v->readonly = readonly;
 	arena_init(&p->names);
 	arena_init(&p->extra_arena);
@@ -417,7 +419,7 @@ void store_deselect(struct store_view *v)
 		buf_done(&p->pending[i].text);
 	arena_done(&p->names);
 	arena_done(&p->extra_arena);
-	free(p->loc);
+	view_locs_drop(v);
 	free(p);
 	free(v->rec);
 	free(v);

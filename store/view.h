@@ -5,10 +5,12 @@
 #ifndef MANSIO_STORE_VIEW_H
 #define MANSIO_STORE_VIEW_H
 
+#include "store/cache.h"
 #include "store/extra.h"
 #include "store/folder.h"
 
-#define VIEW_LOCS 64
+#define VIEW_LOCS 64 /* asked for at once; doubled while they are asked for in order */
+#define VIEW_LOCS_MAX 1024
 #define VIEW_PENDING 32
 
 /* Where a message is: a guess that the next open checks. */
@@ -18,9 +20,10 @@ struct view_loc {
 	uint64_t cache_at, size, file_size;
 	char name[NAME_SIZE];
 };
-/* A description that is not in the cache file yet. */
+/* A description that is not in the cache file yet, or damaged there (at bad_at). */
 struct view_desc {
 	uint32_t uid;
+	uint64_t bad_at;
 	struct buf text;
 };
 
@@ -36,8 +39,9 @@ struct store_view_private {
 	uint32_t cap;
 	uint32_t ngone; /* rec[] entries with STORE_GONE */
 	struct arena names; /* name and keywords */
-	struct view_loc *loc; /* VIEW_LOCS, nloc of them, rising uids */
-	unsigned nloc;
+	struct view_loc *loc; /* room for caploc, nloc of them, rising uids */
+	unsigned nloc, caploc;
+	struct cache_reader cache;
 	struct view_desc pending[VIEW_PENDING];
 	unsigned npending;
 	struct extra extra;
@@ -51,6 +55,8 @@ int view_folder(struct burst *b, struct store_view *v, struct folder *f);
 void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
 void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
 void view_mark_gone(struct store_view *v, uint32_t index);
+/* What only a FETCH over many needs is given back. */
+void view_locs_drop(struct store_view *v);
 /* Writes pending descriptions to the cache file. */
 void view_flush(struct store_view *v);
 /* fsync of the folder's cur/ after unlocking. */

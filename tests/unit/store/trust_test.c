@@ -513,6 +513,42 @@ static void test_cache_file_damage_is_harmless(void **state)
 	arena_done(&a);
 }
 
+/* A damaged description is written once more, not computed again for ever. */
+static void test_damaged_description_is_replaced(void **state)
+{
+	struct box *b = *state;
+	char path[600] = "";
+	off_t size[3];
+	struct store_desc d;
+	struct store_view *v;
+	struct dirent *e;
+	struct stat st;
+	struct arena a;
+	DIR *dir;
+	int i, fd;
+
+	box_save(b, "INBOX", "x", 0);
+	arena_init(&a);
+	dir = opendir("index");
+	while ((e = readdir(dir)))
+		if (strstr(e->d_name, ".cache"))
+			snprintf(path, sizeof(path), "index/%s", e->d_name);
+	closedir(dir);
+	fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, "\xff\xff\xff", 3, 60), 3);
+	close(fd);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(stat(path, &st), 0);
+		size[i] = st.st_size;
+		v = box_select(b, "INBOX");
+		assert_int_equal(store_describe(v, 0, STORE_WANT_HEADERS, &a, &d), 0);
+		store_deselect(v);
+	}
+	assert_true(size[1] > size[0]);
+	assert_int_equal(size[2], size[1]);
+	arena_done(&a);
+}
+
 static void test_damaged_mansio_folder_gives_a_new_uidvalidity(void **state)
 {
 	struct box *b = *state;
@@ -566,7 +602,7 @@ int main(void)
 		T(test_garbage_pages), T(test_flipped_bytes), T(test_a_disk_that_lies), T(test_page_from_elsewhere),
 		T(test_writes_into_a_damaged_index), T(test_strange_files_in_its_place),
 		T(test_another_boot_without_clean_mark), T(test_clean_mark_outlives_a_boot),
-		T(test_cache_file_damage_is_harmless),
+		T(test_cache_file_damage_is_harmless), T(test_damaged_description_is_replaced),
 		T(test_damaged_mansio_folder_gives_a_new_uidvalidity), T(test_older_mansio_folder_put_back),
 	};
 
