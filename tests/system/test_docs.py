@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The documents are held to the code."""
 import re
+import subprocess
 
 from conftest import TOP
 
@@ -38,3 +39,8 @@ def test_status_names_tests_that_exist():
         assert f"def {name}(" in tests, name
     for name in re.findall(r"\b(test_\w+\.py)", text):
         assert (TOP / "tests" / "system" / name).exists(), name
+
+
+def test_every_defect_of_tests_mutants_fits_the_code():
+    p = subprocess.run([TOP / "tests" / "mutants" / "run", "--fits"], capture_output=True, text=True, timeout=60)
+    assert p.returncode == 0, p.stdout + p.stderr

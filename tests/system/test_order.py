@@ -12,20 +12,25 @@ import pytest
 
 from conftest import ROOT, wait_for
 
-CALLS = "fsync,fdatasync,linkat,link,rename,renameat,renameat2,write,writev,sendto,sendmsg"
+SAYS = ("write", "writev", "sendto", "sendmsg")
+CALLS = ",".join(SAYS + ("fsync", "fdatasync", "link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"))
 LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+DIRECTORY = re.compile(r"\d+<[^>]*/Maildir(?:/\.([^/>]*))?/cur>")  # as strace -y shows a descriptor
+
+needs_root = pytest.mark.skipif(not ROOT, reason="only root may look into the suite's processes")
 
 
 @contextlib.contextmanager
 def watched(suite, program, out):
-    """Follows the program's parent and every child it forks; out gets one line a call."""
-    pid = next(p for p, name in suite.tree().items() if name == program)
+    """Follows the program's processes and every child they fork; out gets one line a call."""
+    pids = [str(p) for p, name in suite.tree().items() if name == program]
     errors = out.with_suffix(".err")
     with open(errors, "wb") as e:
-        p = subprocess.Popen(["strace", "-f", "-y", "-s", "300", "-e", "trace=" + CALLS, "-o", out, "-p", str(pid)],
-                             stdin=subprocess.DEVNULL, stdout=e, stderr=e)
+        p = subprocess.Popen(["strace", "-f", "-y", "-s", "300", "-e", "trace=" + CALLS, "-o", out] +
+                             [arg for pid in pids for arg in ("-p", pid)], stdin=subprocess.DEVNULL, stdout=e, stderr=e)
     try:
-        wait_for(lambda: "attached" in errors.read_text() or p.poll() is not None)
+        # "Process 17 attached", or why not: a session may just have ended
+        wait_for(lambda: set(pids) <= set(re.findall(r"\d+", errors.read_text())) or p.poll() is not None)
         assert p.poll() is None, errors.read_text()
         yield
     finally:
@@ -34,41 +39,77 @@ def watched(suite, program, out):
 
 
 def steps(out, reply):
-    """What the process that said `reply` did to this mailbox, as words, up to the reply."""
+    """What the process that said `reply` did to messages up to then, as words; two ways tried for one thing are one step."""
     calls = [m.groups() for m in map(LINE.match, out.read_text(errors="replace").splitlines()) if m]
-    said = [pid for pid, call, args in calls if call in ("write", "writev", "sendto", "sendmsg") and reply in args]
+    said = [pid for pid, call, args in calls if call in SAYS and reply in args]
     assert said, f"nobody said {reply}"
     found = []
     for pid, call, args in calls:
+        step = None
         if pid != said[0]:
             continue
-        if call.startswith("f") and "Maildir/tmp/" in args.split(">")[0]:
-            found.append("sync content")
-        elif call.startswith("link") and ",M=" in args:
-            if found[-1:] != ["link"]:  # the second way of an older kernel is the same step
-                found.append("link")
-        elif call.startswith("f") and re.match(r"\d+<[^>]*/Maildir(/\.[^/]*)?/cur>", args):
-            found.append("sync directory")
-        elif call in ("write", "writev", "sendto", "sendmsg") and reply in args:
-            found.append("reply")
-    return found[:found.index("reply") + 1]
+        if call in SAYS and reply in args:
+            return found + ["reply"]
+        if call in ("fsync", "fdatasync"):
+            directory = DIRECTORY.match(args)
+            if directory:
+                step = "sync " + (directory[1] or "INBOX")
+            elif "/Maildir/tmp/" in args.split(">")[0]:
+                step = "sync content"
+        elif call not in SAYS and ",M=" in args:
+            step = {"l": "link", "r": "rename", "u": "remove"}[call[0]]
+        if step and found[-1:] != [step]:
+            found.append(step)
 
 
-@pytest.mark.skipif(not ROOT, reason="only root may look into the suite's processes")
+@needs_root
 def test_a_delivery_is_on_disk_before_its_250(suite, tmp_path):
     anna = suite.account()
     suite.deliver(anna.address)  # the mailbox is made: what follows is the rule
     out = tmp_path / "calls"
     with watched(suite, "lmtpd", out):
         suite.deliver(anna.address)
-    assert steps(out, "2.1.5 Delivered") == ["sync content", "link", "sync directory", "reply"]
+    assert steps(out, "2.1.5 Delivered") == ["sync content", "link", "sync INBOX", "reply"]
 
 
-@pytest.mark.skipif(not ROOT, reason="only root may look into the suite's processes")
+@needs_root
 def test_an_append_is_on_disk_before_its_ok(suite, tmp_path):
     anna = suite.account()
     out = tmp_path / "calls"
-    with watched(suite, "imapd", out):
-        with suite.imap(anna) as c:
-            assert c.append("Sent", None, None, b"Subject: x\r\n\r\nHello.\r\n")[0] == "OK"
-    assert steps(out, "APPENDUID") == ["sync content", "link", "sync directory", "reply"]
+    with watched(suite, "imapd", out), suite.imap(anna) as c:
+        assert c.append("Sent", None, None, b"Subject: x\r\n\r\nHello.\r\n")[0] == "OK"
+    assert steps(out, "APPENDUID") == ["sync content", "link", "sync Sent", "reply"]
+
+
+@needs_root
+def test_a_flag_is_on_disk_before_its_ok(suite, tmp_path):
+    anna = suite.account()
+    suite.deliver(anna.address)
+    out = tmp_path / "calls"
+    with watched(suite, "imapd", out), suite.imap(anna) as c:
+        c.select("INBOX")
+        assert c.store("1", "+FLAGS", "\\Flagged")[0] == "OK"
+    assert steps(out, "OK Store completed") == ["rename", "sync INBOX", "reply"]
+
+
+@needs_root
+def test_a_moved_message_is_on_disk_at_its_goal_before_it_leaves(suite, tmp_path):
+    anna = suite.account()
+    suite.deliver(anna.address)
+    out = tmp_path / "calls"
+    with watched(suite, "imapd", out), suite.imap(anna) as c:
+        c.select("INBOX")
+        assert c._simple_command("MOVE", "1", "Archive")[0] == "OK"
+    assert steps(out, "OK Move completed") == ["link", "sync Archive", "remove", "sync INBOX", "reply"]
+
+
+@needs_root
+def test_a_deleted_message_is_gone_for_good_before_the_ok_of_quit(suite, tmp_path):
+    anna = suite.account()
+    suite.deliver(anna.address)
+    out = tmp_path / "calls"
+    with watched(suite, "pop3d", out):
+        c = suite.pop3(anna)
+        c.dele(1)
+        c.quit()
+    assert steps(out, "messages left") == ["remove", "sync INBOX", "reply"]
