@@ -34,9 +34,10 @@ static const unsigned moves[CONN_NSTATES] = {
 	[CONN_PROXY] = M(START) | M(CLOSING) | M(DEAD),
 	[CONN_HANDSHAKE] = M(TALK) | M(CLOSING) | M(DEAD),
 	[CONN_DELAY] = M(TALK) | M(CLOSING) | M(DEAD),
-	[CONN_TALK] = M(STARTTLS) | M(AUTHD) | M(OFFERED) | M(CLOSING) | M(DEAD),
+	[CONN_TALK] = M(STARTTLS) | M(AUTHD) | M(WAIT) | M(OFFERED) | M(CLOSING) | M(DEAD),
 	[CONN_STARTTLS] = M(HANDSHAKE) | M(CLOSING) | M(DEAD),
 	[CONN_AUTHD] = M(TALK) | M(OFFERED) | M(CLOSING) | M(DEAD),
+	[CONN_WAIT] = M(TALK) | M(CLOSING) | M(DEAD),
 	[CONN_OFFERED] = M(ROOM) | M(TALK) | M(CLOSING) | M(DEAD),
 	[CONN_ROOM] = M(TALK) | M(CLOSING) | M(DEAD),
 	[CONN_CLOSING] = M(LINGER) | M(DEAD),
@@ -46,6 +47,8 @@ static const unsigned moves[CONN_NSTATES] = {
 void conn_move(struct conn *c, enum conn_state to)
 {
 	BUG_ON(!(moves[c->state] & 1u << to));
+	if (c->state == CONN_WAIT)
+		places_unqueue(c);
 	c->state = to;
 }
 
@@ -87,6 +90,8 @@ void conn_watch(struct conn *c)
 	case CONN_CLOSING:
 		want = EV_WRITE;
 		break;
+	case CONN_WAIT:
+		break;
 	default: /* OFFERED, ROOM: the pump sets its own */
 		return;
 	}
@@ -117,7 +122,8 @@ void conn_run(struct conn *c)
 			if (c->out.n > 0)
 				break;
 			c->offer = false;
-			handover_offer(c);
+			if (places_take(c))
+				handover_offer(c);
 			continue;
 		}
 		if (turn++ >= TURN) {
@@ -420,6 +426,9 @@ static void timer_event(evutil_socket_t fd, short what, void *arg)
 		conn_command_deadline(c);
 		c->service->dialogue->result(c, SASL_UNAVAILABLE);
 		conn_run(c);
+		break;
+	case CONN_WAIT:
+		places_timeout(c);
 		break;
 	case CONN_OFFERED:
 	case CONN_ROOM:

@@ -7,9 +7,9 @@
  *   PROXY -> START -> HANDSHAKE <------ STARTTLS (reply is being flushed)
  *              v          v                ^
  *            DELAY --->  TALK -------------+
- *                        ^ ^ |
- *               AUTHD <--+ | +--> OFFERED -> ROOM     a room has it
- *                          +---------<---------+      hand-back
+ *                        ^ ^ ^ |
+ *               AUTHD <--+ | | +--> OFFERED -> ROOM     a room has it
+ *                WAIT <----+ +---------<---------+      hand-back
  *   any -> CLOSING (flush) -> LINGER (client's last bytes) -> DEAD
  *
  * conn_move is the only function that changes the state, by one table of
@@ -17,7 +17,7 @@
  * memory lives until the event loop's next turn, so callers up the stack may
  * still look at c->state. Invariants:
  *   1. No byte is read from a client while its replies wait (back-pressure),
- *      while authd thinks, or while a room has the session.
+ *      while authd thinks, while it waits for a place, or while a room has it.
  *   2. Buffers exist only while they hold something: a sleeper keeps none.
  *   3. A TLS close ends the connection, whatever the state (C04).
  */
@@ -31,6 +31,7 @@
 
 enum conn_state {
 	CONN_START, CONN_PROXY, CONN_HANDSHAKE, CONN_DELAY, CONN_TALK, CONN_STARTTLS, CONN_AUTHD,
+	CONN_WAIT, /* for a share of the smtpds: places.c */
 	CONN_OFFERED, CONN_ROOM, CONN_CLOSING, CONN_LINGER, CONN_DEAD, CONN_NSTATES
 };
 
@@ -72,6 +73,7 @@ struct room_side {
 
 struct conn {
 	struct conn *next, *prev, *more_next;
+	struct conn *wait_next, *wait_prev; /* in WAIT */
 	struct front *front;
 	const struct service *service;
 	enum conn_state state;
@@ -82,7 +84,7 @@ struct conn {
 	bool tls_write; /* TLS must write before it can go on */
 	struct addr peer, local;
 	char id[13];
-	bool in_total, in_address, in_user; /* counted there */
+	bool in_total, in_address, in_user, in_smtp; /* counted there */
 	bool eof;
 	bool offer, more; /* see conn_offer, conn_more */
 	struct buf in, out;
@@ -181,6 +183,14 @@ void sasl_abort(struct conn *c); /* connection ends or waits too long */
 void sasl_message(struct front *f, struct ipc_msg *m);
 void sasl_link_lost(struct front *f);
 bool sasl_login_done(struct conn *c); /* counts the account; false: too many sessions */
+
+/* places.c: which SMTP sessions may go to an smtpd now.
+ * False: the conn waits in CONN_WAIT, and is offered when its turn comes. */
+bool places_take(struct conn *c);
+void places_leave(struct conn *c); /* the room has it no more; nothing if it had no place */
+void places_unqueue(struct conn *c); /* it leaves CONN_WAIT */
+void places_timeout(struct conn *c); /* it has waited long enough */
+void places_serve(struct front *f); /* who waited and now fits */
 
 /* handover.c. Without a room it says goodbye itself. */
 void handover_offer(struct conn *c);

@@ -155,6 +155,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 
 	(void)old;
 	f->conf = p->conf;
+	event_active(&f->ev_places, EV_READ, 0); /* shares may be larger now */
 	load_certificates(f, m);
 	trace_event(TRACE_INFO, "reload", NULL, "settings and certificates");
 }
@@ -214,6 +215,12 @@ static void reap_event(evutil_socket_t fd, short what, void *arg)
 	conn_reap(arg);
 }
 
+static void places_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	places_serve(arg);
+}
+
 static void more_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -248,6 +255,7 @@ static void open_base(struct front *f)
 	event_assign(&f->ev_control, f->base, f->program.control, EV_READ | EV_PERSIST, control_event, f);
 	event_assign(&f->ev_reap, f->base, -1, 0, reap_event, f);
 	event_assign(&f->ev_more, f->base, -1, 0, more_event, f);
+	event_assign(&f->ev_places, f->base, -1, 0, places_event, f);
 	event_assign(&f->ev_status, f->base, -1, 0, status_event, f);
 	event_assign(&f->ev_stop, f->base, -1, 0, stop_event, f);
 }
@@ -268,6 +276,7 @@ static void enter_sandbox(const struct front *f)
 int main(int argc, char **argv)
 {
 	struct front *f = &front;
+	uint64_t fronts;
 
 	program_start(&f->program, "front", &ops, argc, argv);
 	f->program.data = f;
@@ -276,6 +285,9 @@ int main(int argc, char **argv)
 	limits_init(&f->limits);
 	table_init(&f->by_id);
 	table_init(&f->by_sasl);
+	if (ipc_get_u64(&f->program.start, "fronts", 1024, &fronts) < 0 || fronts == 0)
+		fronts = 1;
+	f->fronts = (size_t)fronts;
 	f->mechs_tls = mem_strdup("");
 	f->mechs_clear = mem_strdup("");
 	set_hostname(f);

@@ -59,13 +59,15 @@ struct front {
 	struct conn *conns, *dead, *more;
 	size_t nconns;
 	struct limits limits;
+	struct conn *wait_first, *wait_last; /* for a place at an smtpd, in order */
+	size_t fronts; /* processes like this one, that share the smtpds */
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
 	uint64_t next_sasl;
 	char *mechs_tls, *mechs_clear; /* authd's last offer, "" before */
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;
-	struct event ev_control, ev_reap, ev_more, ev_status, ev_stop;
+	struct event ev_control, ev_reap, ev_more, ev_places, ev_status, ev_stop;
 	uint64_t told; /* sessions in the last status */
 	char scratch[32 * 1024]; /* one read, on its way to a buffer or a peer */
 };

@@ -42,6 +42,7 @@ void handover_free(struct conn *c)
 {
 	struct room_side *r = c->room;
 
+	places_leave(c);
 	if (!r)
 		return;
 	event_del(&c->ev);

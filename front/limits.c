@@ -12,6 +12,7 @@ void limits_init(struct limits *l)
 	table_init(&l->address);
 	table_init(&l->network);
 	table_init(&l->user);
+	table_init(&l->smtp_network);
 }
 
 void limits_done(struct limits *l)
@@ -19,6 +20,7 @@ void limits_done(struct limits *l)
 	table_done(&l->address);
 	table_done(&l->network);
 	table_done(&l->user);
+	table_done(&l->smtp_network);
 }
 
 static size_t count_of(const struct table *t, struct str key)
@@ -105,9 +107,47 @@ void limits_user_leave(struct limits *l, struct str user)
 	count_down(&l->user, user);
 }
 
+struct smtp_part limits_smtp_part(size_t processes, size_t fronts, size_t instance, unsigned reserve,
+	unsigned share)
+{
+	size_t own, kept;
+
+	fronts = MAX(fronts, (size_t)1);
+	own = MAX(processes / fronts + (instance < processes % fronts), (size_t)1);
+	kept = MIN((own * reserve + 99) / 100, own - 1);
+	return (struct smtp_part){ own - kept, MAX(own * share / 100, (size_t)1) };
+}
+
+enum limits_verdict limits_smtp(struct limits *l, const struct addr *a, const struct smtp_part *part)
+{
+	struct addr net = addr_network(a);
+	struct key k;
+
+	if (l->smtp >= part->strangers)
+		return LIMITS_SMTP;
+	if (!addr_is_loopback(a)) {
+		if (count_of(&l->smtp_network, key_of(&net, &k)) >= part->network)
+			return LIMITS_SMTP_NETWORK;
+		count_up(&l->smtp_network, key_of(&net, &k));
+	}
+	l->smtp++;
+	return LIMITS_OK;
+}
+
+void limits_smtp_leave(struct limits *l, const struct addr *a)
+{
+	struct addr net = addr_network(a);
+	struct key k;
+
+	BUG_ON(l->smtp == 0);
+	l->smtp--;
+	if (!addr_is_loopback(a))
+		count_down(&l->smtp_network, key_of(&net, &k));
+}
+
 const char *limits_text(enum limits_verdict v)
 {
-	static const char *const text[] = { "none", "total", "address", "network", "user" };
+	static const char *const text[] = { "none", "total", "address", "network", "user", "smtp", "smtp-network" };
 
 	return text[v];
 }

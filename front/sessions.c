@@ -43,6 +43,8 @@ static const char *state_name(const struct conn *c)
 		return "handshake";
 	case CONN_AUTHD:
 		return "login";
+	case CONN_WAIT:
+		return "waiting";
 	case CONN_OFFERED:
 	case CONN_ROOM:
 		return "room";

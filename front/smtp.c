@@ -84,7 +84,7 @@ static void cmd_auth(struct conn *c, const struct smtp_line *l)
 	} else if (!conn_has_mech(c, l->mech)) {
 		conn_say(c, "504 5.5.4 Mechanism is not offered");
 	} else {
-		buf_init(&initial, c->front->conf->limit_prelogin_line);
+		buf_init(&initial, c->front->conf->limit_auth_line);
 		if (l->initial.p)
 			r = parse_sasl_initial(l->initial, &initial);
 		if (r < 0)
@@ -206,6 +206,15 @@ static int skip_chunk(struct conn *c)
 	return n > 0;
 }
 
+/* An initial response makes AUTH longer than other commands (RFC 4954 4). */
+static size_t line_max(const struct conn *c)
+{
+	const struct conf *conf = c->front->conf;
+	bool auth = c->service->submission && str_istarts(conn_unread(c), "AUTH ");
+
+	return auth ? MAX(conf->limit_auth_line, conf->limit_prelogin_line) : conf->limit_prelogin_line;
+}
+
 static int step(struct conn *c)
 {
 	struct smtp_line l;
@@ -215,7 +224,7 @@ static int step(struct conn *c)
 
 	if (c->u.smtp.skip > 0)
 		return skip_chunk(c);
-	r = conn_line(c, c->front->conf->limit_prelogin_line, &line);
+	r = conn_line(c, line_max(c), &line);
 	if (r == 0)
 		return 0;
 	if (r < 0) {

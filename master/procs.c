@@ -173,6 +173,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	if (p->id == PROGRAM_front) {
 		n = settings_add_certs(m->set, &msg, own);
 		add_tickets(m, &msg);
+		ipc_set_u64(&msg, "fronts", (uint64_t)m->cores);
 	}
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);

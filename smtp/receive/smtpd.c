@@ -23,6 +23,7 @@
 #include "conf/program.h"
 
 #define FRONTS_MAX 64
+#define MOMENT_MS 20 /* an idle smtpd takes a hand-over sooner */
 
 struct front {
 	int instance, fd; /* fd -1: free place */
@@ -107,6 +108,30 @@ static void on_control(struct room *room)
 	struct smtpd *d = (struct smtpd *)((char *)room - offsetof(struct smtpd, room));
 
 	program_dispatch(&d->program);
+}
+
+/* Hand-overs wait in links that all smtpds share: one that is still there after a
+ * moment found nobody idle. */
+static bool on_pressed(struct room *room)
+{
+	struct smtpd *d = (struct smtpd *)((char *)room - offsetof(struct smtpd, room));
+	struct pollfd p[FRONTS_MAX];
+	bool waits = false;
+	size_t i;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		waits = false;
+		for (i = 0; i < FRONTS_MAX; i++)
+			p[i] = (struct pollfd){ .fd = d->front[i].fd, .events = POLLIN };
+		if (poll(p, FRONTS_MAX, 0) <= 0)
+			return false;
+		for (i = 0; i < FRONTS_MAX; i++)
+			waits |= (p[i].revents & (POLLIN | POLLHUP)) == POLLIN;
+		if (waits && !round)
+			poll(NULL, 0, MOMENT_MS);
+	}
+	return waits;
 }
 
 /* --- a session ---------------------------------------------------------------- */
@@ -210,9 +235,9 @@ static void idle(struct smtpd *d)
 		if (!p[i + 1].revents)
 			continue;
 		r = receive(d, &d->front[i]);
-		if (r && r != E_CLOSED)
-			trace_event(TRACE_WARN, "peer", NULL, "front %d dropped: %s", d->front[i].instance,
-				err_text(r));
+		if (r) /* E_PEER: it broke the rules; all else: it is gone */
+			trace_event(r == E_PEER ? TRACE_WARN : TRACE_DEBUG, "peer", NULL, "front %d %s: %s",
+				d->front[i].instance, r == E_PEER ? "dropped" : "gone", err_text(r));
 		if (r)
 			fd_close(&d->front[i].fd);
 		return; /* settings and links may have changed during the session */
@@ -243,6 +268,7 @@ int main(int argc, char **argv)
 	d.room.conf = d.program.conf;
 	d.room.control = PROGRAM_CONTROL_FD;
 	d.room.on_control = on_control;
+	d.room.pressed = on_pressed;
 	d.room.hostname = hostname_of(d.program.conf);
 	trace_open(-1, "smtpd");
 	sandbox_log_only(d.program.conf->server_sandbox == CONF_SANDBOX_LOG);
