@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * message.c: the content of messages. Where a file lies is asked of the index
- * for 64 messages at once, up to 1024 while they come in order, and remembered
- * until the next store_sync: FETCH goes through them in order.
+ * for 64 messages at once and remembered; for up to 1024 while one command goes
+ * through them in order.
  * A remembered name may be old (a flag changed): then it is asked again.
  *
  * What is on the wire always has CRLF. Files with bare LF, written by other
@@ -80,11 +80,19 @@ void view_locs_drop(struct store_view *v)
 	p->nloc = p->caploc = 0;
 }
 
+void view_locs_rest(struct store_view *v)
+{
+	cache_reader_done(&v->priv->cache);
+	if (v->priv->caploc > VIEW_LOCS)
+		view_locs_drop(v);
+	v->priv->loc_old = true;
+}
+
 /* Room for the next ones: twice as many if these were used up in order. */
 static void locs_room(struct store_view *v, uint32_t index)
 {
 	struct store_view_private *p = v->priv;
-	bool follows = p->nloc && p->nloc == p->caploc && index > 0 &&
+	bool follows = !p->loc_old && p->nloc && p->nloc == p->caploc && index > 0 &&
 		v->rec[index - 1].uid == p->loc[p->nloc - 1].uid;
 	unsigned want = !p->caploc ? VIEW_LOCS : follows ? MIN(p->caploc * 2, VIEW_LOCS_MAX) : p->caploc;
 
@@ -92,6 +100,7 @@ static void locs_room(struct store_view *v, uint32_t index)
 		p->loc = mem_grow(p->loc, want, sizeof(*p->loc));
 	p->caploc = want;
 	p->nloc = 0;
+	p->loc_old = false;
 }
 
 static int locate(struct store_view *v, uint32_t index, bool again, struct view_loc **out)

@@ -617,8 +617,9 @@ static int refresh_run(struct refresh *r, bool cur, int64_t cur_mtime, int64_t n
 		f->meta.unsettled |= META_NEW;
 	f->meta.dirty = f->meta.pending_from = f->meta.pending_to = 0;
 	err = folder_store(r->b, f);
-	if (!err)
-		err = index_commit(r->b, r->ndelta || adopted || f->fresh ? f->file.id : 0);
+	/* That nothing was found goes with the next commit. */
+	if (!err && (r->ndelta || adopted || f->fresh))
+		err = index_commit(r->b, f->file.id);
 	if (!err && adopted) {
 		char path[STORE_DIR_SIZE + 8];
 

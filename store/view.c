@@ -349,7 +349,7 @@ int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store
 
 	if (v->priv->npending)
 		view_flush(v);
-	view_locs_drop(v);
+	view_locs_rest(v);
 	if (!sync_quiet(v))
 		err = burst_run(v->store, false, sync_burst, &y);
 	if (!err) {

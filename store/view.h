@@ -41,6 +41,7 @@ struct store_view_private {
 	struct arena names; /* name and keywords */
 	struct view_loc *loc; /* room for caploc, nloc of them, rising uids */
 	unsigned nloc, caploc;
+	bool loc_old; /* a store_sync lies between */
 	struct cache_reader cache;
 	struct view_desc pending[VIEW_PENDING];
 	unsigned npending;
@@ -55,8 +56,9 @@ int view_folder(struct burst *b, struct store_view *v, struct folder *f);
 void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
 void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
 void view_mark_gone(struct store_view *v, uint32_t index);
-/* What only a FETCH over many needs is given back. */
 void view_locs_drop(struct store_view *v);
+/* A command is over: what only a FETCH over many needs is given back. */
+void view_locs_rest(struct store_view *v);
 /* Writes pending descriptions to the cache file. */
 void view_flush(struct store_view *v);
 /* fsync of the folder's cur/ after unlocking. */
