@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The index of a live account is deleted or damaged, foreign programs write the Maildir: no wrong answer."""
+import contextlib
 import os
 import pathlib
 import random
@@ -47,8 +48,10 @@ def index_files(suite, account):
     return [p for p in folder.rglob("*") if p.is_file()]
 
 
-def still_there(files):
-    return [f for f in files if f.exists()]
+def each(files, change):
+    for f in files:
+        with contextlib.suppress(FileNotFoundError):
+            change(f)
 
 
 def damage_delete(files, folder):
@@ -57,37 +60,38 @@ def damage_delete(files, folder):
 
 
 def damage_each_empty(files, folder):
-    for f in still_there(files):
-        os.truncate(f, 0)
+    each(files, lambda f: os.truncate(f, 0))
 
 
 def damage_half(files, folder):
-    for f in files:
-        os.truncate(f, f.stat().st_size // 2)
+    each(files, lambda f: os.truncate(f, f.stat().st_size // 2))
 
 
 def damage_flips(files, folder):
     r = random.Random(7)
-    for f in files:
+
+    def flip(f):
         data = bytearray(f.read_bytes())
         for _ in range(max(1, len(data) // 200)):
             data[r.randrange(len(data))] ^= 1 << r.randrange(8)
         f.write_bytes(data)
+    each(files, flip)
 
 
 def damage_garbage_page(files, folder):
     r = random.Random(11)
-    for f in files:
+
+    def garble(f):
         data = bytearray(f.read_bytes())
         for at in range(0, len(data), 4096):
             if r.random() < 0.5:
                 data[at:at + 4096] = r.randbytes(len(data[at:at + 4096]))
         f.write_bytes(data)
+    each(files, garble)
 
 
 def damage_swapped(files, folder):
-    for f in files:
-        f.write_bytes(os.urandom(5000))
+    each(files, lambda f: f.write_bytes(os.urandom(5000)))
 
 
 DAMAGE = [damage_delete, damage_each_empty, damage_half, damage_flips, damage_garbage_page, damage_swapped]
