@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import TOP, make_folder, wait_for
+from conftest import BUILD, TOP, make_folder, wait_for
 
 OFFSETS = (25, 110, 143, 465, 587, 993, 995)
 
@@ -224,3 +224,34 @@ def test_a_state_that_was_moved_is_told(state):
     state.rename(state.with_name("moved"))
     p = run("--check", "--state", state.with_name("moved"))
     assert p.returncode == 1 and str(state) in p.stderr and "moved" in p.stderr
+
+
+def test_an_interrupted_start_goes_on_next_time(state):
+    """Ctrl-C at any moment of the first start: the second makes what is missing."""
+    base = base_port()
+    for n in range(5):
+        q = Quickstart(state, base=base, session=True)
+        time.sleep(0.15 + 0.15 * n)
+        os.killpg(q.p.pid, signal.SIGINT)
+        out = q.p.communicate(timeout=20)[0]
+        assert q.p.returncode in (0, -signal.SIGINT) and "not made" not in out, out
+    p = run("--check", "--state", state, "--base-port", base)
+    assert p.returncode == 0 and env(state)["ACCOUNTS"] == "2", p.stdout + p.stderr
+    # the worst moment: the account is made, and not yet written down
+    first, second = (state / "accounts").read_text().splitlines()
+    (state / "accounts").write_text(first + "\n")
+    (state / "accounts.new").write_text(second + "\n")
+    p = run("--check", "--state", state, "--base-port", base)
+    assert p.returncode == 0 and env(state)["ACCOUNTS"] == "2", p.stdout + p.stderr
+
+
+def test_accounts_that_were_made_elsewhere_stay_as_they_are(state):
+    q = Quickstart(state).until_ready()
+    try:
+        subprocess.run([BUILD / "bin" / "mansio", "--state", state, "user", "add", "carla@example.org"], input="her own\n",
+                       text=True, check=True)
+    finally:
+        q.stop()
+    p = run("--check", "--state", state, "--account", "carla@example.org:other")
+    assert p.returncode == 0 and "carla@example.org is there already" in p.stderr, p.stdout + p.stderr
+    assert env(state)["ACCOUNTS"] == "2"
