@@ -86,6 +86,7 @@ struct conn {
 	char id[13];
 	bool in_total, in_address, in_user, in_smtp; /* counted there */
 	bool eof;
+	bool silent; /* in a room: its client says nothing for long */
 	bool offer, more; /* see conn_offer, conn_more */
 	struct buf in, out;
 	size_t in_pos; /* consumed */
@@ -190,6 +191,7 @@ bool places_take(struct conn *c);
 void places_leave(struct conn *c); /* the room has it no more; nothing if it had no place */
 void places_unqueue(struct conn *c); /* it leaves CONN_WAIT */
 void places_timeout(struct conn *c); /* it has waited long enough */
+void places_silent(struct conn *c); /* its client is silent: it goes if somebody waits */
 void places_serve(struct front *f); /* who waited and now fits */
 
 /* handover.c. Without a room it says goodbye itself. */

@@ -56,6 +56,7 @@ void handover_free(struct conn *c)
 	buf_wipe(&r->to_client);
 	free(r);
 	c->room = NULL;
+	c->silent = false;
 }
 
 /* ---- offer */
@@ -305,6 +306,8 @@ static const char *end_reason(const struct conn *c)
 {
 	if (c->kicked == BYE_KICK)
 		return "kicked";
+	if (c->kicked == BYE_TIMEOUT)
+		return "silent, others waited";
 	if (c->kicked == BYE_STOP)
 		return "stopping";
 	return c->room && c->room->client_eof ? "client left" : "session ended";
@@ -507,6 +510,14 @@ static void handback(struct conn *c, const struct handover *h, int fd)
 	conn_run(c);
 }
 
+/* From limit.pressure_wait on until the client speaks again. */
+static void silent(struct conn *c, bool on)
+{
+	c->silent = on && c->state == CONN_ROOM;
+	if (c->silent)
+		places_silent(c);
+}
+
 void handover_message(struct front *f, const char *room, struct ipc_msg *m)
 {
 	struct conn *c = table_get(&f->by_id, ipc_get(m, "id"));
@@ -517,6 +528,8 @@ void handover_message(struct front *f, const char *room, struct ipc_msg *m)
 		return; /* a session that is over, or not that room's */
 	if (ipc_is(m, "taken")) {
 		taken(c);
+	} else if (ipc_is(m, "silent")) {
+		silent(c, ipc_get_bool(m, "on"));
 	} else if (ipc_is(m, "handback") && c->service->dialogue == &smtp_dialogue) {
 		fd = ipc_take_fd(m, "client");
 		if (fd < 0 || handover_parse(m, &h) < 0) {

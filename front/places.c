@@ -11,6 +11,9 @@
  *   TALK --no place--> WAIT --a place, first come first served--> TALK, offered
  *                        `--limit.room_wait is over--> 421
  *
+ * A stranger that says nothing for limit.pressure_wait (its smtpd tells: "silent")
+ * keeps the place only until somebody waits for it.
+ *
  * Always true: who waits did not fit when the last place was given back, so
  * a newcomer who fits passes over nobody who could go; a place is held
  * (c->in_smtp) exactly from the offer until handover_free. Fronts do not
@@ -28,6 +31,49 @@ static enum limits_verdict enter(struct conn *c)
 		(unsigned)conf->limit_smtp_share);
 
 	return limits_smtp(&c->front->limits, &c->peer, &part);
+}
+
+/* Would the waiting one fit if the other went? */
+static bool would_fit(struct conn *waits, struct conn *other)
+{
+	static const struct smtp_part all = { SIZE_MAX, SIZE_MAX };
+	struct limits *l = &waits->front->limits;
+	bool fits;
+
+	limits_smtp_leave(l, &other->peer);
+	fits = enter(waits) == LIMITS_OK;
+	if (fits)
+		limits_smtp_leave(l, &waits->peer);
+	limits_smtp(l, &other->peer, &all);
+	return fits;
+}
+
+static bool may_go(const struct conn *c)
+{
+	return c->silent && c->in_smtp && c->kicked == BYE_NREASONS;
+}
+
+void places_silent(struct conn *c)
+{
+	struct conn *w;
+
+	for (w = may_go(c) ? c->front->wait_first : NULL; w; w = w->wait_next)
+		if (would_fit(w, c)) {
+			handover_end(c, BYE_TIMEOUT);
+			return;
+		}
+}
+
+/* One silent session goes for one that begins to wait. */
+static void press_for(struct conn *w)
+{
+	struct conn *c;
+
+	for (c = w->front->conns; c; c = c->next)
+		if (may_go(c) && would_fit(w, c)) {
+			handover_end(c, BYE_TIMEOUT);
+			return;
+		}
 }
 
 static void trace_limit(const struct conn *c, enum trace_level level, const char *event, enum limits_verdict v)
@@ -86,6 +132,7 @@ bool places_take(struct conn *c)
 	conn_move(c, CONN_WAIT);
 	queue(c);
 	conn_deadline(c, front_wait(c->front, c->front->conf->limit_room_wait));
+	press_for(c);
 	return false;
 }
 

@@ -26,12 +26,10 @@ static bool read_chunk(struct session *s, uint64_t size, bool keep)
 	struct tx *tx = &s->tx;
 	int r;
 
-	s->io.timeout_ms = s->room->conf->smtp_data_timeout;
-	s->io.min_rate = (uint32_t)s->room->conf->limit_min_rate;
 	while (size) {
 		struct str view;
 
-		r = stream_fill(&s->io);
+		r = session_fill(s);
 		if (r)
 			return lost(s, r);
 		view = stream_view(&s->io);

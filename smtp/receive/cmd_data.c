@@ -10,14 +10,6 @@
  */
 #include "smtp/receive/session.h"
 
-static void begin_reading(struct session *s)
-{
-	const struct conf *conf = s->room->conf;
-
-	s->io.timeout_ms = conf->smtp_data_timeout;
-	s->io.min_rate = (uint32_t)conf->limit_min_rate;
-}
-
 static bool beyond_patience(const struct session *s)
 {
 	return s->tx.reader.size / 2 > s->room->conf->smtp_message_size;
@@ -30,7 +22,7 @@ static bool read_message(struct session *s)
 	int r;
 
 	while (!tx->reader.end && !smtp_data_stopped(&tx->reader) && !beyond_patience(s)) {
-		r = stream_fill(&s->io);
+		r = session_fill(s);
 		if (r) {
 			if (r == E_TIMEOUT)
 				reply(s, 421, "4.4.2", "Timeout while reading the message");
@@ -60,7 +52,6 @@ void cmd_data(struct session *s, struct str args)
 	}
 	smtp_data_init(&s->tx.reader, true, (size_t)conf->smtp_line_length, s->tx.body.max);
 	reply(s, 354, "", "End data with <CR><LF>.<CR><LF>");
-	begin_reading(s);
 	if (read_message(s))
 		submit(s);
 	else

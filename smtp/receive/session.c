@@ -222,6 +222,67 @@ static void stream_failed(struct session *s, int err)
 	s->end = SESSION_CLOSE;
 }
 
+/* A place in the pool is worth more than patience with a silent client (C26): front
+ * is told, and ends the session (E_KICKED) as soon as another waits for the place. */
+static void tell_silent(struct session *s, bool silent)
+{
+	if (s->silent == silent || !s->room->silent)
+		return;
+	s->silent = silent;
+	s->room->silent(s->room, s->h.id, silent);
+}
+
+/* The next wait of one that has been silent for so long. */
+static int64_t slice(const struct session *s, int64_t silent_ms, int64_t limit_ms)
+{
+	int64_t patience = s->room->conf->limit_pressure_wait;
+
+	return (silent_ms < patience ? MIN(patience, limit_ms) : limit_ms) - silent_ms;
+}
+
+/* The minimum rate over the whole of data_timeout, from slices that were too slow. */
+static int slow_for(struct session *s, int64_t ms)
+{
+	const struct conf *conf = s->room->conf;
+	uint64_t moved;
+
+	s->slow.ms += ms;
+	if (s->slow.ms < conf->smtp_data_timeout)
+		return 0;
+	moved = s->io.bytes_in - s->slow.from;
+	s->slow.from = s->io.bytes_in;
+	ms = s->slow.ms;
+	s->slow.ms = 0;
+	return moved < conf->limit_min_rate * (uint64_t)ms / 1000 ? E_TIMEOUT : 0;
+}
+
+int session_fill(struct session *s)
+{
+	const struct conf *conf = s->room->conf;
+	int64_t silent = 0, limit = conf->smtp_data_timeout;
+	int r;
+
+	if (stream_view(&s->io).n)
+		return 0;
+	if (!s->slow.ms)
+		s->slow.from = s->io.bytes_in;
+	s->io.timeout_ms = limit;
+	r = stream_flush(&s->io); /* never in slices: a write that failed is the end */
+	s->io.min_rate = (uint32_t)conf->limit_min_rate;
+	while (!r) {
+		s->io.timeout_ms = slice(s, silent, limit);
+		r = stream_fill(&s->io);
+		if (r != E_TIMEOUT)
+			break;
+		silent += s->io.timeout_ms;
+		r = silent < limit ? slow_for(s, s->io.timeout_ms) : E_TIMEOUT;
+		tell_silent(s, true);
+	}
+	tell_silent(s, false);
+	s->io.timeout_ms = limit;
+	return r;
+}
+
 /* Waits for bytes of the client. Between transactions a silent client goes back
  * to the door, which can hold thousands of them. */
 static void wait_client(struct session *s)
@@ -229,12 +290,13 @@ static void wait_client(struct session *s)
 	const struct conf *conf = s->room->conf;
 	deadline idle = deadline_in(conf->limit_smtp_idle);
 	deadline back = deadline_in(conf->smtp_handback_idle);
+	deadline next = deadline_in(slice(s, 0, conf->limit_smtp_idle));
 	int r;
 
 	for (;;) {
 		bool ready = s->state == SESSION_READY && back < idle;
 
-		r = stream_wait(&s->io, s->room->control, ready ? back : idle);
+		r = stream_wait(&s->io, s->room->control, ready ? back : next);
 		if (r < 0 || r & 1)
 			break;
 		if (r & 2) {
@@ -249,19 +311,48 @@ static void wait_client(struct session *s)
 			s->end = SESSION_HANDBACK;
 			return;
 		}
-		if (!r) {
+		if (!r && deadline_passed(idle)) {
 			r = E_TIMEOUT;
 			break;
 		}
+		if (!r) {
+			tell_silent(s, true);
+			next = idle;
+		}
 	}
+	tell_silent(s, false);
 	if (r < 0)
 		stream_failed(s, r);
+}
+
+/* A line of which a part may be here; the rest is waited for like anything else. */
+static int read_line(struct session *s, struct str *line_out)
+{
+	const struct conf *conf = s->room->conf;
+	int64_t silent = 0, limit = conf->limit_smtp_idle;
+	int r;
+
+	s->io.timeout_ms = limit;
+	s->io.min_rate = 0;
+	r = stream_has_line(&s->io) ? 0 : stream_flush(&s->io);
+	while (!r) {
+		s->io.timeout_ms = slice(s, silent, limit);
+		r = stream_line(&s->io, (size_t)conf->smtp_command_length, line_out);
+		if (r != E_TIMEOUT)
+			break;
+		silent += s->io.timeout_ms;
+		if (silent < limit)
+			r = 0;
+		tell_silent(s, true);
+	}
+	tell_silent(s, false);
+	s->io.timeout_ms = limit;
+	return r;
 }
 
 /* True: *line_out is a command. */
 static bool next_line(struct session *s, struct str *line_out)
 {
-	const struct conf *conf;
 	int r;
 
 	if (!stream_has_line(&s->io)) {
@@ -269,10 +360,7 @@ static bool next_line(struct session *s, struct str *line_out)
 		if (s->end != SESSION_ON)
 			return false;
 	}
-	conf = s->room->conf;
-	s->io.timeout_ms = conf->limit_smtp_idle;
-	s->io.min_rate = 0;
-	r = stream_line(&s->io, (size_t)conf->smtp_command_length, line_out);
+	r = read_line(s, line_out);
 	if (!r)
 		return true;
 	if (r == E_LIMIT)

@@ -34,6 +34,8 @@ struct room {
 	int control; /* readable: something for on_control */
 	bool stopping;
 	void (*on_control)(struct room *room); /* handles what waits there */
+	/* The client of that session is silent for long, or no more; NULL: nobody asks. */
+	void (*silent)(struct room *room, struct str id, bool silent);
 };
 
 enum session_state { /* bits: verbs.c says in which each verb is legal */
@@ -76,11 +78,16 @@ struct session {
 	struct handover h; /* deep copy */
 	struct auth_identity who;
 	bool authenticated, submission;
+	bool silent; /* as it was told */
 	struct stream io;
 	enum session_state state;
 	enum session_end end;
 	struct str unused;
 	uint32_t errors, messages;
+	struct {
+		uint64_t from; /* bytes_in when it began */
+		int64_t ms;
+	} slow; /* waiting for a message below the minimum rate */
 	struct tx tx;
 };
 
@@ -95,6 +102,9 @@ void session_run(struct session *s);
 void session_handback(struct session *s, struct ipc_msg *m);
 void session_done(struct session *s);
 void session_move(struct session *s, enum session_state to);
+/* stream_fill for the bytes of a message: waits smtp.data_timeout with the minimum
+ * rate; front is told of clients that are silent for limit.pressure_wait. */
+int session_fill(struct session *s);
 /* Ends the transaction: memory, LMTP connection, state. */
 void tx_reset(struct session *s);
 void tx_begin(struct session *s);

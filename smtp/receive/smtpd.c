@@ -23,7 +23,6 @@
 #include "conf/program.h"
 
 #define FRONTS_MAX 64
-#define MOMENT_MS 20 /* an idle smtpd takes a hand-over sooner */
 
 struct front {
 	int instance, fd; /* fd -1: free place */
@@ -33,6 +32,7 @@ struct smtpd {
 	struct program program;
 	struct room room;
 	struct front front[FRONTS_MAX];
+	const struct front *serving; /* whose session this is */
 	uint64_t sessions;
 	bool busy;
 };
@@ -110,28 +110,19 @@ static void on_control(struct room *room)
 	program_dispatch(&d->program);
 }
 
-/* Hand-overs wait in links that all smtpds share: one that is still there after a
- * moment found nobody idle. */
-static bool on_pressed(struct room *room)
+/* front may give the place of a silent session to one that waits. */
+static void on_silent(struct room *room, struct str id, bool silent)
 {
 	struct smtpd *d = (struct smtpd *)((char *)room - offsetof(struct smtpd, room));
-	struct pollfd p[FRONTS_MAX];
-	bool waits = false;
-	size_t i;
-	int round;
+	struct ipc_msg m;
 
-	for (round = 0; round < 2; round++) {
-		waits = false;
-		for (i = 0; i < FRONTS_MAX; i++)
-			p[i] = (struct pollfd){ .fd = d->front[i].fd, .events = POLLIN };
-		if (poll(p, FRONTS_MAX, 0) <= 0)
-			return false;
-		for (i = 0; i < FRONTS_MAX; i++)
-			waits |= (p[i].revents & (POLLIN | POLLHUP)) == POLLIN;
-		if (waits && !round)
-			poll(NULL, 0, MOMENT_MS);
-	}
-	return waits;
+	if (d->serving->fd < 0)
+		return;
+	ipc_init(&m, "silent");
+	ipc_set(&m, "id", id);
+	ipc_set_bool(&m, "on", silent);
+	ipc_send(d->serving->fd, &m);
+	ipc_done(&m);
 }
 
 /* --- a session ---------------------------------------------------------------- */
@@ -175,6 +166,7 @@ static void serve(struct smtpd *d, const struct front *front, const struct hando
 	proc_title("smtpd %s", addr_text(&h->peer, peer));
 	program_status(&d->program, 1, NULL);
 	d->busy = true;
+	d->serving = front;
 	session_init(&s, &d->room, h, client, lease);
 	if (session_identify(&s))
 		session_run(&s);
@@ -268,7 +260,7 @@ int main(int argc, char **argv)
 	d.room.conf = d.program.conf;
 	d.room.control = PROGRAM_CONTROL_FD;
 	d.room.on_control = on_control;
-	d.room.pressed = on_pressed;
+	d.room.silent = on_silent;
 	d.room.hostname = hostname_of(d.program.conf);
 	trace_open(-1, "smtpd");
 	sandbox_log_only(d.program.conf->server_sandbox == CONF_SANDBOX_LOG);

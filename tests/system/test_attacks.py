@@ -693,3 +693,46 @@ def test_half_closed_clients_get_their_answer(suite, anna):
         assert want in read_all(sock), service
         sock.close()
     assert mails(suite, anna) == 2
+def test_silent_transactions_do_not_hold_the_rooms(own_suite):
+    """C26: silent, or dripping, as many as there are places: honest mail is taken nevertheless, after limit.pressure_wait.
+    While nobody waits nobody is sent away."""
+    s = own_suite({"server.processes": "1", "smtp.processes": "4", "limit.pressure_wait": "1s", "limit.room_wait": "8s", "limit.min_rate": "100"})
+    anna = s.account()
+    ends = [b"", b"RCPT TO:<%s>\r\n" % anna.address.encode(), b"NOO", b"DATA\r\nSubject: x\r\n", b"BDAT 1000\r\nSubject: x\r\n"]
+    for end in ends:
+        held, stop = [], threading.Event()
+        for _ in range(3):
+            sock = s.connect("smtp")
+            sock.sendall(b"EHLO x\r\nMAIL FROM:<x@elsewhere.example>\r\nRCPT TO:<%s>\r\n" % anna.address.encode() + end)
+            held.append(sock)
+        time.sleep(0.3)
+
+        def drip():
+            while not stop.wait(0.3):
+                with contextlib.suppress(OSError):
+                    held[0].sendall(b"x")
+
+        t = threading.Thread(target=drip if end.startswith((b"DATA", b"BDAT")) else stop.wait)
+        t.start()
+        try:
+            s.deliver(anna.address, subject="honest")
+        finally:
+            stop.set()
+            t.join()
+        for sock in held:
+            sock.close()
+    assert mails(s, anna, "SUBJECT", "honest") == len(ends)
+    # nobody waits: a slow one may take its time
+    sock = s.connect("smtp")
+    reply = lines_of(sock)
+    sock.sendall(b"EHLO x\r\nMAIL FROM:<x@elsewhere.example>\r\n")
+    assert [reply()[:3] for _ in range(3)] == [b"220", b"250", b"250"]
+    time.sleep(2.5)
+    sock.sendall(b"RCPT TO:<%s>\r\n" % anna.address.encode())
+    assert reply().startswith(b"250")
+    sock.sendall(b"DATA\r\n")
+    assert reply().startswith(b"354")
+    time.sleep(2.5)
+    sock.sendall(b"Subject: slow\r\n\r\nx\r\n.\r\n")
+    assert reply().startswith(b"250")
+    assert mails(s, anna, "SUBJECT", "slow") == 1
