@@ -160,6 +160,7 @@ void session_init(struct session *s, struct room *room, const struct handover *h
 		if (!str_u64(str_from(s->h.state, 9), UINT32_MAX, &n))
 			s->messages = (uint32_t)n;
 	s->submission = !str_eqc(s->h.service, "smtp");
+	s->turn = deadline_in(room->conf->limit_room_wait / 2 + 1);
 	fd_nonblock(client, false);
 	stream_init(&s->io, client, lease, MAX(IN_CAP, room->conf->smtp_command_length),
 		room->conf->limit_smtp_idle);
@@ -355,6 +356,12 @@ static bool next_line(struct session *s, struct str *line_out)
 {
 	int r;
 
+	/* a client with one message behind the other must not keep out those that wait
+	 * at the door: it stands in line like them */
+	if (s->state == SESSION_READY && !stream_view(&s->io).n && deadline_passed(s->turn)) {
+		s->end = SESSION_HANDBACK;
+		return false;
+	}
 	if (!stream_has_line(&s->io)) {
 		wait_client(s);
 		if (s->end != SESSION_ON)

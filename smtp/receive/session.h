@@ -79,6 +79,7 @@ struct session {
 	struct auth_identity who;
 	bool authenticated, submission;
 	bool silent; /* as it was told */
+	deadline turn; /* from then on it goes back to front between two messages */
 	struct stream io;
 	enum session_state state;
 	enum session_end end;

@@ -736,3 +736,16 @@ def test_silent_transactions_do_not_hold_the_rooms(own_suite):
     sock.sendall(b"Subject: slow\r\n\r\nx\r\n.\r\n")
     assert reply().startswith(b"250")
     assert mails(s, anna, "SUBJECT", "slow") == 1
+
+
+def test_endless_senders_take_turns(own_suite):
+    """C26: clients with one message behind the other, more than there are places: each gets its turn within limit.room_wait."""
+    s = own_suite({"server.processes": "1", "smtp.processes": "2", "log.level": "info"})
+    ledgers = [Ledger(s, s.account()) for _ in range(3)]
+    try:
+        wait_for(lambda: all(len(x.acknowledged) > 3 for x in ledgers), 20)
+    finally:
+        for x in ledgers:
+            x.end()
+    for x in ledgers:
+        assert check_ledger(s, x) == 0
