@@ -107,15 +107,20 @@ void limits_user_leave(struct limits *l, struct str user)
 	count_down(&l->user, user);
 }
 
+/* What one of several fronts may count of a number that is for all of them. */
+static size_t part_of(size_t all, size_t fronts, size_t instance)
+{
+	return MAX(all / fronts + (instance < all % fronts), (size_t)1);
+}
+
 struct smtp_part limits_smtp_part(size_t processes, size_t fronts, size_t instance, unsigned reserve,
 	unsigned share)
 {
-	size_t own, kept;
+	size_t kept = MIN((processes * reserve + 99) / 100, processes - 1);
 
 	fronts = MAX(fronts, (size_t)1);
-	own = MAX(processes / fronts + (instance < processes % fronts), (size_t)1);
-	kept = MIN((own * reserve + 99) / 100, own - 1);
-	return (struct smtp_part){ own - kept, MAX(own * share / 100, (size_t)1) };
+	return (struct smtp_part){ part_of(processes - kept, fronts, instance),
+		part_of(processes * share / 100, fronts, instance) };
 }
 
 enum limits_verdict limits_smtp(struct limits *l, const struct addr *a, const struct smtp_part *part)

@@ -37,8 +37,10 @@ void limits_user_leave(struct limits *l, struct str user);
 struct smtp_part {
 	size_t strangers, network;
 };
-/* Part of front number `instance` of `fronts` in a pool of `processes`; reserve
- * and share in percent. Both are one at least, or nobody could send. */
+/* Part of front number `instance` of `fronts` in a pool of `processes` (1 or more);
+ * reserve and share in percent of the whole pool, which all fronts use together.
+ * Both are one at least, or nobody could send: with fewer smtpds than fronts
+ * nothing is kept. */
 struct smtp_part limits_smtp_part(size_t processes, size_t fronts, size_t instance, unsigned reserve,
 	unsigned share);
 /* One smtpd for a stranger at that address. This machine's own addresses count

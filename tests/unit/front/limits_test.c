@@ -50,6 +50,10 @@ static void smtpds_are_parted_among_the_fronts(void **state)
 	assert_true(p.strangers == 2 && p.network == 1);
 	p = limits_smtp_part(5, 2, 1, 25, 25);
 	assert_true(p.strangers == 1 && p.network == 1);
+	p = limits_smtp_part(16, 8, 0, 25, 25); /* four are kept in all, not one by each front */
+	assert_true(p.strangers == 2 && p.network == 1);
+	p = limits_smtp_part(16, 8, 7, 25, 25);
+	assert_true(p.strangers == 1 && p.network == 1);
 	p = limits_smtp_part(1, 8, 7, 90, 1); /* never none */
 	assert_true(p.strangers == 1 && p.network == 1);
 	p = limits_smtp_part(8, 1, 0, 0, 100);
