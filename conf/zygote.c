@@ -241,7 +241,8 @@ NORETURN static void run_child(struct zygote_child *c, const int *keep, size_t n
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	proc_title("%s", c->job->label);
 	fn(c);
-	exit(0);
+	/* Destructors of libraries would only touch, and so copy, pages of the zygote. */
+	_exit(0);
 }
 
 static void child_add(struct zygote *z, pid_t pid, const char *label)
@@ -510,6 +511,7 @@ static int seal(struct zygote *z)
 	size_t n = 1 + sandbox_system_rules(rule + 1, SYSTEM_RULES), from = mail < 0;
 
 	rule[0].fd = mail;
+	sandbox_log_only(z->program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	err = sandbox_prepare(SANDBOX_STORE);
 	if (!err)
 		err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, n - from, NULL);
