@@ -160,7 +160,7 @@ void session_init(struct session *s, struct room *room, const struct handover *h
 		if (!str_u64(str_from(s->h.state, 9), UINT32_MAX, &n))
 			s->messages = (uint32_t)n;
 	s->submission = !str_eqc(s->h.service, "smtp");
-	s->turn = deadline_in(room->conf->limit_room_wait / 2 + 1);
+	s->turn = deadline_in(room->conf->limit_room_wait / 4 + 1);
 	fd_nonblock(client, false);
 	stream_init(&s->io, client, lease, MAX(IN_CAP, room->conf->smtp_command_length),
 		room->conf->limit_smtp_idle);
