@@ -45,10 +45,11 @@ static int prompt(const char *what, struct buf *out)
 	sigaddset(&block, SIGTSTP);
 	sigprocmask(SIG_BLOCK, &block, &was);
 	quiet.c_lflag &= ~(tcflag_t)ISIG;
-	fprintf(stderr, "%s: ", what);
+	/* quiet first: who answers at once is neither shown nor thrown away */
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	fprintf(stderr, "%s: ", what);
 	r = read_line(STDIN_FILENO, out);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &old);
 	fputc('\n', stderr);
 	sigprocmask(SIG_SETMASK, &was, NULL);
 	if (r == 0 && memchr(out->p, 3, out->n)) /* Ctrl-C, as a byte */

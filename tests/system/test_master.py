@@ -424,6 +424,7 @@ def test_json_of_every_verb_is_json(suite, anna):
 def test_password_is_asked_for_without_echo(suite):
     """At a terminal: asked twice, nothing of it shown, a mismatch refused."""
     import pty
+    import select
     for answers, code in ((["sesame 1", "sesame 1"], 0), (["sesame 1", "sesame 2"], 65)):
         address = f"tty{code}@example.org"
         pid, fd = pty.fork()
@@ -432,6 +433,7 @@ def test_password_is_asked_for_without_echo(suite):
         out = b""
         for prompt, answer in zip((b"Password: ", b"again: "), answers):
             while not out.endswith(prompt):
+                assert select.select([fd], [], [], 20)[0], out
                 out += os.read(fd, 1000)
             os.write(fd, answer.encode() + b"\n")
         with contextlib.suppress(OSError):  # EIO: the other end is closed
