@@ -421,7 +421,7 @@ def test_json_of_every_verb_is_json(suite, anna):
         assert not json.loads(p.stdout)["error"].endswith("\n")
 
 
-def test_password_is_asked_for_without_echo(suite):
+def test_password_is_asked_for_without_echo(suite, anna):
     """At a terminal: asked twice, nothing of it shown, a mismatch refused."""
     import pty
     import select
