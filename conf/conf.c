@@ -13,6 +13,8 @@
  */
 #include "conf/conf.h"
 
+#include <unistd.h>
+
 #include "conf/check.h"
 #include "conf/near.h"
 #include "conf/value.h"
@@ -52,6 +54,17 @@ void conf_free(struct conf *c)
 		return;
 	arena_done(&c->arena);
 	free(c);
+}
+
+const char *conf_hostname(const struct conf *c)
+{
+	static char name[256];
+
+	if (c->server_hostname.n)
+		snprintf(name, sizeof name, "%.*s", STRF(c->server_hostname));
+	else if (gethostname(name, sizeof name - 1) || !name[0])
+		snprintf(name, sizeof name, "localhost");
+	return name;
 }
 
 bool conf_is_set(const struct conf *c, size_t key_index)

@@ -81,6 +81,8 @@ struct conf *conf_defaults(void);
 void conf_print(const struct conf *c, bool only_set, struct buf *out);
 /* "section.name" -> value as text; E_NOTFOUND. */
 int conf_value(const struct conf *c, const char *section, const char *name, struct buf *out);
+/* server.hostname, else the system's name. Stays when c is freed (a RESTART key). */
+const char *conf_hostname(const struct conf *c);
 bool conf_is_set(const struct conf *c, size_t key_index);
 /* Names of RESTART keys in which a and b differ, comma separated. */
 void conf_restart_diff(const struct conf *a, const struct conf *b, struct buf *out);

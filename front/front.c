@@ -229,17 +229,6 @@ static void more_event(evutil_socket_t fd, short what, void *arg)
 
 /* ---- main */
 
-static void set_hostname(struct front *f)
-{
-	static char name[256]; /* settings come and go, this name stays */
-
-	if (f->conf->server_hostname.n > 0)
-		snprintf(name, sizeof name, "%.*s", STRF(f->conf->server_hostname));
-	else if (gethostname(name, sizeof name - 1) < 0 || !name[0])
-		snprintf(name, sizeof name, "localhost");
-	f->hostname = name;
-}
-
 static void open_base(struct front *f)
 {
 	struct event_config *cfg = event_config_new();
@@ -290,7 +279,7 @@ int main(int argc, char **argv)
 	f->fronts = (size_t)fronts;
 	f->mechs_tls = mem_strdup("");
 	f->mechs_clear = mem_strdup("");
-	set_hostname(f);
+	f->hostname = conf_hostname(f->conf);
 	open_base(f);
 	load_certificates(f, &f->program.start);
 	listeners_open(f);

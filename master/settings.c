@@ -137,17 +137,13 @@ static void load_certs(struct settings *s, const char *config, struct buf *error
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
 	struct conf *c = s->conf;
-	char host[256] = "";
 
 	if (state)
 		c->server_state = arena_str(&c->arena, str_of(state));
 	else
 		c->server_state = str_of(beside(&c->arena, config, c->server_state));
-	if (c->server_hostname.n == 0) {
-		if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
-			snprintf(host, sizeof(host), "localhost");
-		c->server_hostname = arena_str(&c->arena, str_of(host));
-	}
+	if (c->server_hostname.n == 0)
+		c->server_hostname = arena_str(&c->arena, str_of(conf_hostname(c)));
 	buf_init(&s->text, TEXT_MAX);
 	conf_print(c, true, &s->text);
 }

@@ -236,16 +236,6 @@ static void idle(struct smtpd *d)
 	}
 }
 
-static char *hostname_of(const struct conf *conf)
-{
-	char name[256] = "localhost";
-
-	if (conf->server_hostname.n)
-		return mem_strdup(conf->server_hostname.p);
-	gethostname(name, sizeof name - 1);
-	return mem_strdup(name);
-}
-
 int main(int argc, char **argv)
 {
 	static struct smtpd d;
@@ -261,7 +251,7 @@ int main(int argc, char **argv)
 	d.room.control = PROGRAM_CONTROL_FD;
 	d.room.on_control = on_control;
 	d.room.silent = on_silent;
-	d.room.hostname = hostname_of(d.program.conf);
+	d.room.hostname = conf_hostname(d.program.conf);
 	trace_open(-1, "smtpd");
 	sandbox_log_only(d.program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	if (sandbox_prepare(SANDBOX_SMTPD) || sandbox_enter(SANDBOX_SMTPD, NULL, 0, &landlock)) {
