@@ -85,4 +85,32 @@ int auth_sender(int link, struct str user, struct str address, enum auth_result 
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);
 
+/* --- a room of sessions: imapd, pop3d (room.c) ------------------------------- */
+
+struct conf;
+struct handover;
+struct stream;
+struct zygote;
+struct zygote_job;
+struct zygote_link;
+
+/* z->data of a zygote whose hooks are auth_room_*. front hands a client over; its
+ * ticket is redeemed here; a child is forked that says `taken` and runs session(). */
+struct auth_room {
+	const char *service, *service_tls; /* as the hand-over names them */
+	bool tagged; /* the login command has a tag (IMAP) */
+	const char *unavailable, *full, *denied; /* to a client that gets no session */
+	void (*refusal)(const struct handover *h, const char *text, struct buf *out); /* as its protocol says that */
+	void (*log_refused)(struct str session, const char *why);
+	size_t (*keep)(int *out, size_t cap); /* descriptors that a child needs besides its own; cap >= 16 */
+	size_t line_max; /* of stream_init */
+	int64_t write_timeout;
+	/* In the child: all of the session. who->key is its own; the stream is closed after it. */
+	void (*session)(const struct conf *conf, const struct auth_identity *who,
+		const struct handover *h, struct stream *stream);
+};
+int auth_room_request(struct zygote *z, const struct zygote_link *from, struct ipc_msg *m);
+int auth_room_answer(struct zygote *z, struct ipc_msg *m);
+void auth_room_failed(struct zygote *z, struct zygote_job *j, int err);
+
 #endif

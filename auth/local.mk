@@ -1,6 +1,6 @@
 # The door (client side) that other programs link
 noinst_LIBRARIES += auth/libauth.a
-auth_libauth_a_SOURCES = auth/auth.c auth/auth.h
+auth_libauth_a_SOURCES = auth/auth.c auth/auth.h auth/room.c
 AUTH_LIBS = auth/libauth.a
 
 # What the parts of authd are made of, apart from the processes themselves

@@ -303,20 +303,13 @@ static int get_keys(struct session *s)
 static int lock_in(struct session *s)
 {
 	const struct tx *tx = &s->tx;
-	struct sandbox_rule *rule = arena_array(&s->tx.a, tx->naccounts + s->nsystem_rules, sizeof *rule);
-	bool landlock;
-	size_t i, n = 0;
+	int *key = arena_array(&s->tx.a, tx->naccounts, sizeof *key);
+	size_t i;
 
-	/* the socket that wakes waiting sessions: the zygote's was closed at the fork,
-	 * and behind the sandbox none can be made */
-	store_prepare();
-	for (i = 0; i < s->nsystem_rules; i++)
-		rule[n++] = s->system_rules[i];
 	for (i = 0; i < tx->naccounts; i++)
-		if (tx->account[i].key >= 0)
-			rule[n++] = (struct sandbox_rule){ tx->account[i].key, SANDBOX_READ | SANDBOX_WRITE };
+		key[i] = tx->account[i].key;
 	s->served = true;
-	return sandbox_enter(SANDBOX_STORE, rule, n, &landlock);
+	return store_seal(key, tx->naccounts);
 }
 
 static void refuse_all(struct session *s, const struct dsn *why)

@@ -12,19 +12,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/proc.h"
 #include "conf/zygote.h"
 #include "delivery/session.h"
 #include "mail/charset.h"
 #include "store/store.h"
 
-#define SYSTEM_RULES 16
+#define KEEP_MAX 32
 
 struct lmtpd {
 	struct zygote z;
-	char *hostname;
-	struct sandbox_rule rule[SYSTEM_RULES];
-	size_t nrules;
+	const char *hostname;
 };
 
 /* In the child: the whole of its life. */
@@ -34,8 +31,6 @@ static void serve(struct zygote_child *c)
 	struct session s = {
 		.conf = c->conf,
 		.hostname = d->hostname,
-		.system_rules = d->rule,
-		.nsystem_rules = d->nrules,
 		.authd = c->peer,
 		.parent = c->parent,
 	};
@@ -78,8 +73,8 @@ static int request(struct zygote *z, const struct zygote_link *from, struct ipc_
 	struct lmtpd *d = z->data;
 	struct zygote_job *j;
 	char label[ZYGOTE_LABEL];
-	int keep[SYSTEM_RULES + 1];
-	size_t i;
+	int keep[KEEP_MAX];
+	size_t n;
 
 	if (!strcmp(from->name, "master"))
 		return 0; /* no verbs here */
@@ -93,10 +88,9 @@ static int request(struct zygote *z, const struct zygote_link *from, struct ipc_
 			(unsigned long long)zygote_load(z));
 		return 0;
 	}
-	for (i = 0; i < d->nrules; i++)
-		keep[i] = d->rule[i].fd;
-	keep[d->nrules] = trace_link();
-	zygote_fork(z, j, ZYGOTE_PEER_LINK | ZYGOTE_PARENT_LINK, keep, d->nrules + 1, serve, d);
+	n = store_rule_fds(keep, KEEP_MAX - 1);
+	keep[n++] = trace_link();
+	zygote_fork(z, j, ZYGOTE_PEER_LINK | ZYGOTE_PARENT_LINK, keep, n, serve, d);
 	return 0;
 }
 
@@ -107,38 +101,12 @@ static void failed(struct zygote *z, struct zygote_job *j, int err)
 	trace_event(TRACE_WARN, "nochild", NULL, "%s: %s", j->label, err_text(err));
 }
 
-static void peer(struct zygote *z, const char *name, int fd)
-{
-	(void)z;
-	if (!strcmp(name, "traced"))
-		trace_open(fd, "lmtpd");
-	else
-		close(fd);
-}
-
-static void ended(struct zygote *z, const char *label, int status)
-{
-	(void)z;
-	if (status)
-		trace_event(TRACE_ERROR, "died", NULL, "%s: %s", label, proc_status_text(status));
-}
-
 static const struct zygote_ops ops = {
 	.request = request,
 	.failed = failed,
-	.peer = peer,
-	.ended = ended,
+	.peer = trace_peer,
+	.ended = trace_child_ended,
 };
-
-static char *hostname_of(const struct conf *conf)
-{
-	char name[256] = "localhost";
-
-	if (conf->server_hostname.n)
-		return mem_strdup(conf->server_hostname.p);
-	gethostname(name, sizeof name - 1);
-	return mem_strdup(name);
-}
 
 /* One message may need a key for each of its mailboxes at once. */
 static void raise_descriptors(const struct conf *conf)
@@ -179,15 +147,13 @@ int main(int argc, char **argv)
 	zygote_start(&d.z, "lmtpd", &ops, argc, argv);
 	d.z.data = &d;
 	conf = d.z.program.conf;
-	sandbox_log_only(conf->server_sandbox == CONF_SANDBOX_LOG);
 	opt.max_children = (uint64_t)conf->delivery_children;
 	opt.renew_after = (uint64_t)conf->delivery_renew_after;
 	zygote_init(&d.z, &opt);
-	d.hostname = hostname_of(conf);
+	d.hostname = conf_hostname(conf);
 	raise_descriptors(conf);
 	charset_preload();
 	store_prepare();
-	d.nrules = sandbox_system_rules(d.rule, SYSTEM_RULES);
 	take_listeners(&d.z);
 	zygote_run(&d.z);
 }

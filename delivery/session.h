@@ -16,7 +16,6 @@
 #define MANSIO_DELIVERY_SESSION_H
 
 #include "auth/auth.h"
-#include "base/sandbox.h"
 #include "conf/conf.h"
 #include "mail/dsn.h"
 #include "mail/smtp.h"
@@ -79,8 +78,6 @@ struct tx {
 struct session {
 	const struct conf *conf;
 	const char *hostname;
-	const struct sandbox_rule *system_rules;
-	size_t nsystem_rules;
 	int authd, parent; /* links */
 	bool inside; /* the client is our smtpd */
 	bool served; /* this child has delivered its message */

@@ -16,18 +16,13 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
-#include "base/proc.h"
-#include "base/sandbox.h"
 #include "store/store.h"
 #include "trace/trace.h"
 
 #define CHILDREN 16
 #define AUTHD_WAIT_MS 10000
-#define RULES 32
+#define KEEP_MAX 32
 #define REPORT_MAX (4 * 1024 * 1024)
-
-static struct sandbox_rule rules[RULES];
-static size_t nrules;
 
 /* What a verb works with, in the child. */
 struct work {
@@ -230,16 +225,12 @@ static int find_mailbox(struct work *w, int authd, int *key_out, const char **wh
 
 static int open_mailbox(struct work *w, int key)
 {
-	struct store_options opt = { .key = key, .host = w->conf->server_hostname.p,
+	struct store_options opt = { .key = key, .host = conf_hostname(w->conf),
 		.quota_bytes = w->account.quota_bytes, .quota_messages = w->account.quota_messages,
 		.lock_timeout_ms = w->conf->mail_lock_timeout };
-	bool landlock;
 	int r = store_open(&opt, &w->store);
 
-	if (r < 0)
-		return r;
-	rules[0] = (struct sandbox_rule){ store_key(w->store), SANDBOX_READ | SANDBOX_WRITE };
-	return sandbox_enter(SANDBOX_STORE, rules, nrules, &landlock);
+	return r < 0 ? r : store_seal(&key, 1);
 }
 
 static void log_verb(const struct work *w, int r)
@@ -292,8 +283,8 @@ static int on_request(struct zygote *z, const struct zygote_link *from, struct i
 {
 	struct zygote_job *job;
 	char label[ZYGOTE_LABEL];
-	int keep[RULES + 1];
-	size_t i, n = 0;
+	int keep[KEEP_MAX];
+	size_t n;
 
 	if (strcmp(from->name, "master") != 0)
 		return E_PEER;
@@ -303,9 +294,8 @@ static int on_request(struct zygote *z, const struct zygote_link *from, struct i
 	}
 	snprintf(label, sizeof(label), "%.*s %.*s", STRF(ipc_get(m, "verb")), STRF(ipc_get(m, "address")));
 	job = zygote_job_new(z, from, m, label);
+	n = store_rule_fds(keep, KEEP_MAX - 1);
 	keep[n++] = trace_link();
-	for (i = 1; i < nrules; i++)
-		keep[n++] = rules[i].fd;
 	if (job)
 		zygote_fork(z, job, ZYGOTE_PEER_LINK, keep, n, child, NULL);
 	else
@@ -320,34 +310,16 @@ static void on_failed(struct zygote *z, struct zygote_job *j, int err)
 	refuse(&j->m, EX_TEMPFAIL, "mailboxd cannot do this now; try again");
 }
 
-static void on_peer(struct zygote *z, const char *name, int fd)
-{
-	(void)z;
-	if (strcmp(name, "traced") == 0)
-		trace_open(fd, "mailboxd");
-	else
-		close(fd);
-}
-
-static void on_ended(struct zygote *z, const char *label, int status)
-{
-	(void)z;
-	if (status != 0)
-		trace_event(TRACE_ERROR, "child-died", NULL, "%s: %s", label, proc_status_text(status));
-}
-
 int main(int argc, char **argv)
 {
-	static const struct zygote_ops ops = { .request = on_request, .failed = on_failed, .peer = on_peer,
-		.ended = on_ended };
+	static const struct zygote_ops ops = { .request = on_request, .failed = on_failed, .peer = trace_peer,
+		.ended = trace_child_ended };
 	static const struct zygote_options opt = { .max_children = CHILDREN };
 	static struct zygote z;
 
 	zygote_start(&z, "mailboxd", &ops, argc, argv);
 	trace_open(-1, "mailboxd");
-	sandbox_log_only(z.program.conf->server_sandbox == CONF_SANDBOX_LOG);
 	zygote_init(&z, &opt);
 	store_prepare();
-	nrules = 1 + sandbox_system_rules(rules + 1, RULES - 1);
 	zygote_run(&z);
 }

@@ -35,7 +35,7 @@ static void log_login(const struct pop3_session *s, const struct handover *h)
 	char ip[ADDR_TEXT];
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "pop3.login");
+	trace_begin(&t, TRACE_INFO, "session");
 	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_str(&t, "service", h->service);
@@ -51,7 +51,7 @@ static void log_end(const struct pop3_session *s, const char *why)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "pop3.quit");
+	trace_begin(&t, TRACE_INFO, "logout");
 	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_s(&t, "why", why);

@@ -16,8 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sandbox.h"
 #include "store/folders.h"
 #include "store/index.h"
+
+#define SYSTEM_RULES 16
 
 int store_lock(struct store *s, bool exclusive)
 {
@@ -65,16 +68,56 @@ int64_t store_now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static struct sandbox_rule system_rule[SYSTEM_RULES];
+static size_t nsystem_rules;
+
+static void open_system_rules(void)
+{
+	static bool known;
+
+	if (!known)
+		nsystem_rules = sandbox_system_rules(system_rule, SYSTEM_RULES);
+	known = true;
+}
+
 void store_prepare(void)
 {
 	unsigned char boot[16];
 
 	state_boot(boot);
 	notify_prepare();
+	open_system_rules();
 	/* LMDB asks for 2 MiB of zeroes each time it opens: from the kernel they
 	 * cost nothing, from a heap that keeps them a memset; and an idle session
 	 * gives them back. Setting the limit keeps malloc from raising it. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
+size_t store_rule_fds(int *out, size_t cap)
+{
+	size_t i;
+
+	for (i = 0; i < nsystem_rules && i < cap; i++)
+		out[i] = system_rule[i].fd;
+	return i;
+}
+
+int store_seal(const int *key, size_t n)
+{
+	struct sandbox_rule *rule = mem_alloc(n + SYSTEM_RULES, sizeof(*rule));
+	size_t i, nrules;
+	bool landlock;
+	int r;
+
+	store_prepare(); /* a zygote's socket was closed at the fork, and behind the sandbox none can be made */
+	memcpy(rule, system_rule, sizeof(system_rule));
+	nrules = nsystem_rules;
+	for (i = 0; i < n; i++)
+		if (key[i] >= 0)
+			rule[nrules++] = (struct sandbox_rule){ key[i], SANDBOX_READ | SANDBOX_WRITE };
+	r = sandbox_enter(SANDBOX_STORE, rule, nrules, &landlock);
+	free(rule);
+	return r;
 }
 
 /* Maildir must be there before anything can be locked. */
@@ -163,9 +206,4 @@ void store_close(struct store *s)
 	fd_close(&s->key);
 	free(s->host);
 	free(s);
-}
-
-int store_key(const struct store *s)
-{
-	return s->key;
 }

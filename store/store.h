@@ -27,16 +27,20 @@ struct store_options {
 	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
 };
 
-/* Reads what a sandbox hides (boot id) and makes the socket that notifies. Once a
- * process, before its sandbox; forks inherit it. store_open calls it if nobody did. */
+/* Reads what a sandbox hides (boot id), makes the socket that notifies, opens the
+ * system files that mail needs. Before the sandbox; forks inherit it. store_open and
+ * store_seal call it if nobody did. */
 void store_prepare(void);
+/* For a zygote's children to keep: descriptors of these files. How many, at most cap. */
+size_t store_rule_fds(int *out, size_t cap);
+/* Locks the process up (SANDBOX_STORE) with these mailboxes, before or after they are
+ * opened, and the system files. Keys of -1 are skipped. */
+int store_seal(const int *key, size_t n);
 
 /* First opening makes Maildir and the standard folders (INBOX Drafts Sent Junk
  * Trash Archive, subscribed, special use). fchdir()s to the key: one store per process at a time. */
 int store_open(const struct store_options *opt, struct store **out);
 void store_close(struct store *s);
-/* Descriptors for the sandbox: returns the key. */
-int store_key(const struct store *s);
 
 /* --- folders ----------------------------------------------------------- */
 

@@ -36,6 +36,13 @@ void trace_end(struct trace *t);
 void trace_event(enum trace_level level, const char *event, const char *session, const char *fmt, ...)
 	PRINTF(4, 5); /* fmt makes one field text="..." */
 
+/* What rooms have in common (room.c). Two hooks of zygote_ops: the link to traced,
+ * and a child that did not end well; and a client that gets no session. */
+struct zygote;
+void trace_peer(struct zygote *z, const char *name, int fd);
+void trace_child_ended(struct zygote *z, const char *label, int status);
+void trace_refused(struct str session, const char *why);
+
 /* Rendering alone, for tests. */
 void trace_escape(struct str value, struct buf *out);
 

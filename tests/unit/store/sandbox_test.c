@@ -7,15 +7,6 @@
 
 #include "base/sandbox.h"
 
-static int enter(int key)
-{
-	struct sandbox_rule rule[16] = { { key, SANDBOX_READ | SANDBOX_WRITE } };
-	size_t n = 1 + sandbox_system_rules(rule + 1, 15);
-	bool landlock;
-
-	return sandbox_enter(SANDBOX_STORE, rule, n, &landlock);
-}
-
 static void work(struct box *b)
 {
 	struct store_view *v;
@@ -77,7 +68,7 @@ static void in_child(struct box *b, bool open_first)
 			_exit(3);
 		if (open_first && store_open(&o, &b->s))
 			_exit(4);
-		if (enter(o.key))
+		if (store_seal(&o.key, 1))
 			_exit(5);
 		if (!open_first && store_open(&o, &b->s))
 			_exit(6);
