@@ -64,8 +64,15 @@ def processes(s, name):
 
 def sealed(s, name):
     """Those that have entered their sandbox: a restarted one needs a moment."""
-    found = [(pid, status_of(pid)) for pid in processes(s, name)]
-    return [pid for pid, st in found if st["Seccomp"] == "2" and not st["State"].startswith("Z")]
+    found = []
+    for pid in processes(s, name):
+        try:
+            st = status_of(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # gone between two looks
+        if st["Seccomp"] == "2" and not st["State"].startswith("Z"):
+            found.append(pid)
+    return found
 
 
 @pytest.mark.skipif(not ROOT, reason="separation needs root")
