@@ -140,5 +140,7 @@ void client_ask(const char *state, const struct verb *v, const struct ipc_msg *q
 		answer_fail(out, r == E_LIMIT ? EX_DATAERR : EX_TEMPFAIL, "control socket: %s", err_text(r));
 	else
 		collect(fd, v->owner == OWNER_MAILBOXD ? WAIT_MAILBOX_MS : WAIT_MS, out);
+	if (v->shape == SHAPE_SOME && !out->n && !out->code)
+		answer_fail(out, EX_NOUSER, "nothing matches");
 	close(fd);
 }

@@ -316,7 +316,7 @@ static void json(const struct verb *v, const struct answer *a)
 		puts("}");
 		return;
 	}
-	if (v->shape != SHAPE_ROWS) {
+	if (v->shape != SHAPE_ROWS && v->shape != SHAPE_SOME) {
 		if (a->n > 0)
 			json_row(&a->row[0]);
 		else
@@ -339,7 +339,7 @@ int output(const struct verb *v, const struct answer *a, bool as_json)
 
 	if (as_json) {
 		json(v, a);
-	} else if (a->n > 0 && v->shape == SHAPE_ROWS) {
+	} else if (a->n > 0 && (v->shape == SHAPE_ROWS || v->shape == SHAPE_SOME)) {
 		human_table(a);
 	} else {
 		for (i = 0; i < a->n; i++)

@@ -172,6 +172,8 @@ def test_session_list_and_kick(own_suite):
     users = [r["user"] for r in rows]
     assert anna.address in users and ben.address in users
     s.cli("session", "kick", f"user={anna.address}")
+    p = s.cli("session", "kick", "user=nobody@example.org", check=False)
+    assert p.returncode == 67 and "nothing matches" in p.stderr
     with pytest.raises(Exception):
         a.noop()
         a.noop()
