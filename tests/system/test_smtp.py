@@ -132,5 +132,6 @@ def test_log_follows_one_message(suite):
     line = suite.wait_log(f"account={a.address}", at)
     ids = dict(f.split("=", 1) for f in line.split() if f[:2] in ("s=", "m="))
     story = [x.split()[2] for x in suite.log()[at:].splitlines() if f"m={ids['m']}" in x]
-    assert story == ["mail", "rcpt", "delivered", "accepted"]
+    # lmtpd and smtpd write at the same moment: the last two may change places
+    assert story[:2] == ["mail", "rcpt"] and sorted(story[2:]) == ["accepted", "delivered"]
     assert all(f"s={ids['s']}" in x for x in suite.log()[at:].splitlines() if f"m={ids['m']}" in x)

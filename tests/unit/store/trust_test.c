@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/rand.h"
 
+#define META_PAGES 8192
 #define MESSAGES 60
 
 /* MESSAGES messages in INBOX: every third seen, every fifth with keyword Work,
@@ -270,6 +271,17 @@ static void bless(void)
 	close(fd);
 }
 
+/* A fault while writing, inside LMDB: the sanitizer reports it and ends the process by itself. */
+static bool sanitizer_ended(int status)
+{
+#ifdef SANITIZE
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+#else
+	(void)status;
+	return false;
+#endif
+}
+
 /* In a child: a fault while writing may end it, a wrong answer must not be. */
 static int look(const char *dir, bool write)
 {
@@ -280,7 +292,11 @@ static int look(const char *dir, bool write)
 
 	snprintf(b.dir, sizeof(b.dir), "%s", dir);
 	o = box_options(b.dir);
-	if (store_open(&o, &b.s) || store_select(b.s, STR("INBOX"), false, &v) || v->n != MESSAGES - 1)
+	if (store_open(&o, &b.s))
+		return 6;
+	if (store_select(b.s, STR("INBOX"), false, &v))
+		return 5;
+	if (v->n != MESSAGES - 1)
 		return 2;
 	for (i = 0; i < v->n; i++, uid++) {
 		if (uid == 7)
@@ -308,6 +324,9 @@ static void test_a_disk_that_lies(void **state)
 	for (round = 0; round < 240; round++) {
 		off_t at = (off_t)(rand_u64() % (uint64_t)data_size());
 
+		/* behind the meta pages: an older root there is a whole, older index (docs/STORE.md) */
+		if (round % 4 != 1 && at < META_PAGES)
+			at += META_PAGES;
 		rand_bytes(page, sizeof(page));
 		if (round % 4 == 0)
 			overwrite(at / 4096 * 4096, page, sizeof(page));
@@ -327,8 +346,9 @@ static void test_a_disk_that_lies(void **state)
 			_exit(look(b->dir, round % 2));
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(!WIFEXITED(status) || WEXITSTATUS(status) == 0);
-		assert_true(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM);
+		if ((WIFEXITED(status) && WEXITSTATUS(status) && !sanitizer_ended(status)) ||
+			(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
+			fail_msg("round %d, at %lld: status %x", round, (long long)at, (unsigned)status);
 		assert_int_equal(store_rebuild(b->s), 0);
 		check_all(b, live, &x);
 	}
