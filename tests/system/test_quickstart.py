@@ -19,10 +19,11 @@ OFFSETS = (25, 110, 143, 465, 587, 993, 995)
 def base_port():
     """A base such that all seven ports are free."""
     start = 3000 + os.getpid() * 7 % 14000  # below the ports of the other tests' suites
-    for base in [*range(start, 18000, 1100), *range(3000, start, 1100)]:
+    for base in [*range(start, 18000, 37), *range(3000, start, 37)]:
         try:
             for off in OFFSETS:
                 with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the suite does: TIME_WAIT is free
                     s.bind(("127.0.0.1", base + off))
             return base
         except OSError:
