@@ -415,8 +415,9 @@ static int burst_once(struct burst *b, burst_fn *fn, void *arg)
 	return err;
 }
 
-/* Somebody else may have been quicker: only the index of `epoch` is deleted. */
-static int discard(struct store *s, uint64_t epoch)
+/* Somebody else may have been quicker: unless forced, only the index of `epoch` is
+ * deleted; epoch 0, no state was found: only if there is none still. */
+static int discard(struct store *s, uint64_t epoch, bool forced)
 {
 	char aside[40], id[9];
 	struct state st;
@@ -424,7 +425,7 @@ static int discard(struct store *s, uint64_t epoch)
 
 	if (err)
 		return err;
-	if (epoch && state_open(s->dir, O_RDWR, &fd, &st) == 0) {
+	if (!forced && state_open(s->dir, O_RDWR, &fd, &st) == 0) {
 		close(fd);
 		if (st.epoch != epoch)
 			goto out;
@@ -451,7 +452,7 @@ out:
 
 int index_discard(struct store *s)
 {
-	return discard(s, 0);
+	return discard(s, 0, true);
 }
 
 static int compact_burst(struct burst *b, void *arg);
@@ -480,7 +481,7 @@ int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 		/* Twice is bad luck (both found it), five times is not the file. */
 		if (++damaged > 4)
 			return E_DAMAGED;
-		err = discard(s, b.state.epoch);
+		err = discard(s, b.state.epoch, false);
 		if (err)
 			return err;
 	}

@@ -236,3 +236,15 @@ def test_special_folders_exist_and_are_subscribed_from_the_start(suite, anna):
         assert use in line
     assert len(c.lsub()[1]) == 6
     c.logout()
+
+
+def test_first_deliveries_at_once_make_one_index(suite):
+    """Eight deliveries find a new mailbox without an index: one makes it, none throws it away again."""
+    import concurrent.futures
+    for _ in range(12):
+        a = suite.account()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: suite.deliver(a.address, f"m{n}"), range(8)))
+        with suite.imap(a) as c:
+            c.select("INBOX")
+            assert c.uid("SEARCH", None, "ALL")[1] == [b"1 2 3 4 5 6 7 8"]
