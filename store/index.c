@@ -416,7 +416,7 @@ static int burst_once(struct burst *b, burst_fn *fn, void *arg)
 }
 
 /* Somebody else may have been quicker: unless forced, only the index of `epoch` is
- * deleted; epoch 0, no state was found: only if there is none still. */
+ * deleted; epoch 0, no state was found: only if there is none still. 1: it was another's. */
 static int discard(struct store *s, uint64_t epoch, bool forced)
 {
 	char aside[40], id[9];
@@ -427,8 +427,10 @@ static int discard(struct store *s, uint64_t epoch, bool forced)
 		return err;
 	if (!forced && state_open(s->dir, O_RDWR, &fd, &st) == 0) {
 		close(fd);
-		if (st.epoch != epoch)
+		if (st.epoch != epoch) {
+			err = 1;
 			goto out;
+		}
 	}
 	err = file_mkdir(s->dir, "index", 0700);
 	if (err == E_EXISTS || !err)
@@ -461,7 +463,7 @@ int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 {
 	struct index ix = { 0 };
 	struct burst b = { .s = s };
-	int damaged = 0, err;
+	int damaged = 0, rounds = 0, err;
 
 	for (;;) {
 		memset(&ix, 0, sizeof(ix));
@@ -478,12 +480,13 @@ int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 		}
 		if (err != BURST_DAMAGED)
 			break;
-		/* Twice is bad luck (both found it), five times is not the file. */
-		if (++damaged > 4)
+		/* Twice is bad luck, five times is not the file. */
+		if (damaged > 4 || ++rounds > 100)
 			return E_DAMAGED;
 		err = discard(s, b.state.epoch, false);
-		if (err)
+		if (err < 0)
 			return err;
+		damaged += !err;
 	}
 	if (ix.garbage && fn != compact_burst)
 		index_compact(s);

@@ -273,7 +273,7 @@ static void test_no_uid_below_one_shown(void **state)
 			last = v->rec[i].uid;
 		}
 		n = v->n;
-		if (rounds++ % 50 == 49)
+		if (rounds++ % 200 == 199)
 			unlink("index/data.mdb");
 		if (left && waitpid(-1, &status, WNOHANG) > 0) {
 			assert_int_equal(status, 0);
