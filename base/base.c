@@ -84,6 +84,7 @@ const char *err_text(int err)
 	case E_KICKED: return "session ended by the door";
 	case E_TLS: return "TLS failure";
 	case E_STALE: return "state no longer fits";
+	case E_FULL: return "no room for more";
 	}
 	/* strerrordesc_np is static text, and does no locale work */
 	if (err < 0 && err > E_SYNTAX) {

@@ -88,6 +88,7 @@ enum {
 	E_KICKED = -10013, /* the door ended this session */
 	E_TLS = -10014,
 	E_STALE = -10015, /* state that no longer fits (UIDVALIDITY, index) */
+	E_FULL = -10016, /* no room for more */
 };
 
 /* Text for a negative code, never NULL, static. */

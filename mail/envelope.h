@@ -4,11 +4,13 @@
  * the content: everything that the queue must know of it, so that a lost
  * queue.db can be built anew from the files alone (docs/QUEUE.md).
  *
- *   mansio-envelope 1 0000000512 crc32c\n      length of the whole head in bytes, CRC-32C of what follows
+ *   mansio-envelope 1 0000000512 1a2b3c4d\n    length of the whole head in bytes, CRC-32C of what follows
  *   name=value\n ...                           percent-encoded values (base/codec.h)
  *   rcpt=address notify=... ...\n              one line a recipient: values percent-encoded, separated by blanks
  *   \n                                         then the content, with CRLF, as it is delivered
  *
+ * Fields: id time size sender confirmed sender-local user session envid ret body8
+ * smtputf8 report; of a recipient: number local notify orcpt code status reply.
  * Written once, before the file has a name; never changed. Fields that a
  * reader does not know are ignored (a newer program wrote them).
  */
@@ -53,9 +55,12 @@ struct envelope {
 	bool body8, smtputf8;
 	bool report; /* a report of our own making */
 	uint64_t size; /* of the content in bytes */
-	struct envelope_rcpt *rcpt;
+	struct envelope_rcpt *rcpt; /* at least one, with rising numbers */
 	size_t nrcpt;
 };
+
+/* May be a message id: 1 to ENVELOPE_ID_MAX letters and digits. */
+bool envelope_id_ok(struct str id);
 
 /* The head, appended to out (out->err sticky on a limit). */
 void envelope_print(const struct envelope *e, struct buf *out);

@@ -4,12 +4,15 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/mime_fields.c mail/mime_fields.h mail/mime_decode.c mail/mime_text.c \
 	mail/imapdesc.c mail/imapdesc.h mail/imapset.c mail/imapset.h mail/mutf7.c \
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
-	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h
+	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
+	mail/envelope.c mail/envelope.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/smtp_test tests/unit/mail/dsn_test \
-	tests/unit/mail/smtpdata_test tests/unit/mail/received_test
+	tests/unit/mail/smtpdata_test tests/unit/mail/received_test tests/unit/mail/envelope_test
+tests_unit_mail_envelope_test_SOURCES = tests/unit/mail/envelope_test.c
+tests_unit_mail_envelope_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_address_test_SOURCES = tests/unit/mail/address_test.c
 tests_unit_mail_address_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_smtp_test_SOURCES = tests/unit/mail/smtp_test.c
@@ -21,7 +24,10 @@ tests_unit_mail_smtpdata_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_received_test_SOURCES = tests/unit/mail/received_test.c
 tests_unit_mail_received_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 endif
-check_PROGRAMS += tests/fuzz/address tests/fuzz/smtpcmd tests/fuzz/smtpdata
+check_PROGRAMS += tests/fuzz/address tests/fuzz/smtpcmd tests/fuzz/smtpdata tests/fuzz/envelope
+tests_fuzz_envelope_SOURCES = tests/fuzz/envelope.c $(FUZZ_MAIN)
+tests_fuzz_envelope_LDADD = $(MAIL_LIBS)
+tests_fuzz_envelope_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_address_SOURCES = tests/fuzz/address.c $(FUZZ_MAIN)
 tests_fuzz_address_LDADD = $(MAIL_LIBS)
 tests_fuzz_address_LDFLAGS = $(FUZZ_LDFLAGS)
@@ -35,7 +41,8 @@ EXTRA_DIST += tests/fuzz/corpus/address/plain tests/fuzz/corpus/address/quoted \
 	tests/fuzz/corpus/address/utf8 tests/fuzz/corpus/address/literal \
 	tests/fuzz/corpus/smtpcmd/mail tests/fuzz/corpus/smtpcmd/rcpt tests/fuzz/corpus/smtpcmd/rcpt8 \
 	tests/fuzz/corpus/smtpdata/plain tests/fuzz/corpus/smtpdata/dots tests/fuzz/corpus/smtpdata/bare tests/fuzz/corpus/smtpdata/two-faults \
-	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply
+	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply \
+	tests/fuzz/corpus/envelope/small tests/fuzz/corpus/envelope/all
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/header_test tests/unit/mail/date_test tests/unit/mail/charset_test tests/unit/mail/imapset_test \

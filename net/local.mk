@@ -1,6 +1,6 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
-	net/handover.c net/handover.h net/proxy.c net/proxy.h
+	net/handover.c net/handover.h net/proxy.c net/proxy.h net/spool.c net/spool.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
 # libssl is for the door alone: a room never links it
 noinst_LIBRARIES += net/libtls.a
@@ -14,6 +14,9 @@ tests_unit_net_addr_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/ipc_test
 tests_unit_net_ipc_test_SOURCES = tests/unit/net/ipc_test.c
 tests_unit_net_ipc_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/spool_test
+tests_unit_net_spool_test_SOURCES = tests/unit/net/spool_test.c
+tests_unit_net_spool_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/stream_test
 tests_unit_net_stream_test_SOURCES = tests/unit/net/stream_test.c
 tests_unit_net_stream_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
