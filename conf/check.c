@@ -130,6 +130,24 @@ static void check_tls(const struct conf *c, struct conf_report *r)
 			c->tls_certificates.n, c->tls_keys.n);
 }
 
+static void check_send(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	struct str host;
+	uint16_t port;
+	bool literal;
+
+	if (c->send_smarthost.n && addr_split_hostport(c->send_smarthost, &host, &port, &literal) < 0)
+		conf_error(r, LINE(r, send, smarthost), "smarthost: '%s' is not a host and port, like mail.example.net:587 or [2001:db8::1]:465",
+			conf_shown(c->send_smarthost, shown));
+	if (c->send_smarthost_user.n && c->send_smarthost_password_file.n == 0)
+		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user needs 'smarthost_password_file', the file with its password");
+	if (c->send_smarthost_password_file.n && c->send_smarthost_user.n == 0)
+		conf_error(r, LINE(r, send, smarthost_password_file), "smarthost_password_file needs 'smarthost_user', whose password it is");
+	if (str_has_ctl(c->send_smarthost_user))
+		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user: has control characters");
+}
+
 static void check_rest(const struct conf *c, struct conf_report *r)
 {
 	static const char good[] = "+-_=#~!$&*";
@@ -148,5 +166,6 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_server(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
+	check_send(c, r);
 	check_rest(c, r);
 }

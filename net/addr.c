@@ -214,6 +214,55 @@ int addr_parse_hostport(struct str s, struct addr *out)
 	return 0;
 }
 
+/* Letters, digits, '-', '.', '_': what a name in DNS may be made of here; not a bare
+ * number, which would be an address that nobody understands. */
+static bool host_name_ok(struct str s)
+{
+	bool letter = false;
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		char c = ascii_lower(s.p[i]);
+
+		if (c >= 'a' && c <= 'z')
+			letter = true;
+		else if (!(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return letter && s.n <= 255 && s.p[0] != '.' && s.p[0] != '-';
+}
+
+int addr_split_hostport(struct str s, struct str *host_out, uint16_t *port_out, bool *literal_out)
+{
+	ssize_t colon = str_rfind(s, ':'), close = str_rfind(s, ']');
+	struct str host = s;
+	bool bracket = str_starts(s, "["), literal;
+	uint64_t port = 0;
+	struct addr a;
+	int err;
+
+	if (colon >= 0 && colon > close) {
+		host = str_sub(s, 0, (size_t)colon);
+		err = str_u64(str_from(s, (size_t)colon + 1), UINT16_MAX, &port);
+		if (err || port == 0)
+			return err ? err : E_SYNTAX;
+	}
+	if (bracket) {
+		if (host.n < 2 || !str_ends(host, "]"))
+			return E_SYNTAX;
+		host = str_sub(host, 1, host.n - 1);
+	}
+	literal = addr_parse(host, &a) == 0;
+	if (bracket ? !literal || str_find(host, ':') < 0 : str_find(host, ':') >= 0)
+		return E_SYNTAX;
+	if (!literal && !host_name_ok(host))
+		return E_SYNTAX;
+	*host_out = host;
+	*port_out = (uint16_t)port;
+	*literal_out = literal;
+	return 0;
+}
+
 static int listen_on(const struct addr *a, bool only_v6, int backlog, bool reuseport)
 {
 	struct sockaddr_storage ss;

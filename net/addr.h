@@ -39,6 +39,9 @@ int addr_net_parse(struct str s, struct addr_net *out);
 bool addr_net_has(const struct addr_net *n, const struct addr *a);
 /* "192.0.2.1:port", "[::1]:port", ":port" (family 0: any); "/path" is not for here. */
 int addr_parse_hostport(struct str s, struct addr *out);
+/* "name:port", "192.0.2.1:port", "[::1]:port", each also without port (0 then). The host
+ * comes without brackets, as written; literal: it is an address. E_SYNTAX, E_LIMIT. */
+int addr_split_hostport(struct str s, struct str *host_out, uint16_t *port_out, bool *literal_out);
 
 /* A bound, listening TCP socket (SO_REUSEADDR, close-on-exec, non-blocking) or
  * -errno. IPv6 is IPv6 only; family 0 takes both families on one socket.

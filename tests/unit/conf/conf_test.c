@@ -109,6 +109,9 @@ static void settings_must_fit_one_another(void **state)
 	bad("[server]\nhostname = a..b\nproxy_from = 10.0.0.0/33\n",
 		"m.conf:2: hostname: 'a..b' is not a host name\n"
 		"m.conf:3: proxy_from: '10.0.0.0/33' is not a network, like 10.0.0.0/8 or ::1\n");
+	bad("[send]\nsmarthost = a:b:c\nsmarthost_user = anna\n",
+		"m.conf:2: smarthost: 'a:b:c' is not a host and port, like mail.example.net:587 or [2001:db8::1]:465\n"
+		"m.conf:3: smarthost_user needs 'smarthost_password_file', the file with its password\n");
 }
 
 static void ranges_hold_at_both_ends(void **state)

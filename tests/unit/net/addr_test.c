@@ -146,6 +146,40 @@ static void test_host_and_port(void **state)
 		assert_true(addr_parse_hostport(str_of(bad[i]), &a) < 0);
 }
 
+static void test_names_and_ports_are_told_apart(void **state)
+{
+	static const struct {
+		const char *in, *host;
+		uint16_t port;
+		bool literal;
+	} good[] = {
+		{ "mail.example.net:587", "mail.example.net", 587, false },
+		{ "mail.example.net", "mail.example.net", 0, false },
+		{ "a-1_b.example:1", "a-1_b.example", 1, false },
+		{ "192.0.2.1:25", "192.0.2.1", 25, true },
+		{ "192.0.2.1", "192.0.2.1", 0, true },
+		{ "[2001:db8::1]:465", "2001:db8::1", 465, true },
+		{ "[::1]", "::1", 0, true },
+	};
+	static const char *const bad[] = { "", ":25", "host:0", "host:65536", "host:", "2001:db8::1", "[192.0.2.1]:25",
+		"[host]:25", "[::1", "::1]:25", "a b:25", "999", "1.2.3", "-a:25", ".a", "a/b", "a@b:25", "[]:25", "[::1]x:25" };
+	struct str host;
+	uint16_t port;
+	bool literal;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(addr_split_hostport(str_of(good[i].in), &host, &port, &literal), 0);
+		assert_true(str_eqc(host, good[i].host));
+		assert_int_equal(port, good[i].port);
+		assert_int_equal(literal, good[i].literal);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		if (addr_split_hostport(str_of(bad[i]), &host, &port, &literal) == 0)
+			fail_msg("%s was taken", bad[i]);
+}
+
 static void connects(int listener, const char *ip)
 {
 	struct sockaddr_storage ss;
@@ -192,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_network_of_limits),
 		cmocka_unit_test(test_host_and_port),
+		cmocka_unit_test(test_names_and_ports_are_told_apart),
 		cmocka_unit_test(test_listen),
 	};
 
