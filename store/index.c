@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/rand.h"
@@ -35,6 +36,7 @@
 #define DATA_PATH GUARD_FILE
 #define DATA_TMP "index/data.tmp"
 #define MAP_ROOM ((size_t)128 << 20) /* what one transaction may add */
+#define ROOM_MIN ((uint64_t)1 << 20) /* less is a full disk: some of it is kept for root */
 #define COMPACT_MIN ((size_t)16 << 20)
 
 struct index {
@@ -459,6 +461,15 @@ int index_discard(struct store *s)
 
 static int compact_burst(struct burst *b, void *arg);
 
+/* LMDB says EIO for a disk that is full, and also where pages lie (a list of free
+ * pages that leads behind the end of the file): with room left it is the file. */
+static bool disk_has_room(struct store *s)
+{
+	struct statfs f;
+
+	return fstatfs(s->dir, &f) == 0 && (uint64_t)f.f_bavail * (uint64_t)f.f_bsize > ROOM_MIN;
+}
+
 int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 {
 	struct index ix = { 0 };
@@ -474,6 +485,8 @@ int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 		arena_init(&b.a);
 		err = burst_once(&b, fn, arg);
 		arena_done(&b.a);
+		if (err == -EIO && disk_has_room(s))
+			err = BURST_DAMAGED;
 		if (err == BURST_EXCLUSIVE && !exclusive) {
 			exclusive = true;
 			continue;
