@@ -206,7 +206,9 @@ static void fetch_all(struct fetch *f, const uint32_t *index, size_t n, bool gon
 {
 	struct imap_session *s = f->s;
 	bool *seen = arena_array(&s->a, n + 1, sizeof *seen), gone_now = false;
-	int r = f->sets_seen && n ? set_seen(f, index, n, seen, &gone_now) : 0, failed = r;
+	int r = f->sets_seen && n ? set_seen(f, index, n, seen, &gone_now) : 0;
+	bool full = r == -ENOSPC || r == -EDQUOT; /* reading goes on */
+	int failed = full ? 0 : r;
 	size_t i;
 
 	gone |= gone_now;
@@ -222,7 +224,7 @@ static void fetch_all(struct fetch *f, const uint32_t *index, size_t n, bool gon
 	else if (gone && !s->in.uid)
 		imap_no(s, "[EXPUNGEISSUED] Some of the messages no longer exist");
 	else
-		imap_ok(s, "Fetch completed");
+		imap_ok(s, full ? "Fetch completed, out of disk space for \\Seen" : "Fetch completed");
 }
 
 void cmd_fetch(struct imap_session *s)

@@ -178,6 +178,8 @@ int cache_append(struct burst *b, struct folder *f, struct record *r, struct str
 	if (fd < 0)
 		return fd;
 	err = write_entry(fd, f, r->uid, entry);
+	if (err && ftruncate(fd, end) != 0)
+		err = -errno; /* half an entry hides those behind it from cache_recover, no more */
 	close(fd);
 	if (err)
 		return err;

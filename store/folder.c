@@ -8,6 +8,8 @@
  * 2. A folder without entry in the index starts at the marks: nothing that was
  *    ever told comes again.
  * 3. A keyword's number is never given to another name.
+ * 4. A dry run (index.h) raises nothing: what it finds changed has the last MODSEQ
+ *    that was given, so that the run that writes it down gives it a higher one.
  */
 #include "store/folder.h"
 
@@ -86,6 +88,8 @@ static int load_identity(struct burst *b, struct folder *f)
 		return err;
 	if (store_mtime(s, f->dir, "cur", &t) < 0)
 		return E_NOTFOUND;
+	if (b->dry)
+		return -ENOSPC; /* without an identity nothing can be shown */
 	if (!b->exclusive)
 		return BURST_EXCLUSIVE;
 	if (err != E_NOTFOUND) {
@@ -108,15 +112,16 @@ static int load_meta(struct burst *b, struct folder *f)
 		if (f->meta.uidnext <= f->file.uidnext && f->meta.modseq <= f->file.modseq)
 			return 0;
 		/* An older mansio-folder was put back: the marks must not go back. */
-		if (!b->exclusive)
-			return BURST_EXCLUSIVE;
+		err = burst_writes(b);
+		if (err)
+			return err;
 		f->file.uidnext = MAX(f->file.uidnext, f->meta.uidnext);
 		f->file.modseq = MAX(f->file.modseq, f->meta.modseq);
-		return folderfile_save(b->s->dir, f->dir, &f->file);
+		return b->dry ? 0 : folderfile_save(b->s->dir, f->dir, &f->file);
 	}
 	if (err && err != E_NOTFOUND)
 		return err;
-	if (!b->exclusive)
+	if (burst_writes(b))
 		return BURST_EXCLUSIVE;
 	if (!err) {
 		f->counted = f->meta.count;
@@ -162,6 +167,7 @@ int folder_take_uids(struct burst *b, struct folder *f, uint32_t n, uint32_t *fi
 
 	if (end > NAME_UID_MAX)
 		return E_LIMIT;
+	BUG_ON(b->dry);
 	if (end > f->file.uidnext) {
 		f->file.uidnext = (uint32_t)MIN(end + UID_BLOCK - 1, (uint64_t)NAME_UID_MAX);
 		err = folderfile_save(b->s->dir, f->dir, &f->file);
@@ -180,6 +186,8 @@ int folder_next_modseq(struct burst *b, struct folder *f)
 	uint64_t mark = f->file.modseq;
 	int err;
 
+	if (b->dry) /* shown now, it is shown again under a number of its own */
+		return 0;
 	if (f->meta.modseq + 1 > f->file.modseq) {
 		f->file.modseq = f->meta.modseq + MODSEQ_BLOCK;
 		err = folderfile_save(b->s->dir, f->dir, &f->file);
@@ -393,7 +401,7 @@ static int usage_sum(struct burst *b, struct usage *out)
 	struct usage u = { 0 };
 	int err;
 
-	if (!b->exclusive)
+	if (burst_writes(b))
 		return BURST_EXCLUSIVE;
 	err = sum_folders(b, &u);
 	if (!err)

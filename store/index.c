@@ -22,33 +22,19 @@
  * 4. NOSYNC: after a power cut the file is worthless and, by the boot id, never
  *    opened. A killed process leaves it consistent (the page cache lives on).
  */
-#include "store/index.h"
+#include "store/lmdb.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/rand.h"
 #include "store/guard.h"
 
-#define DATA_PATH GUARD_FILE
-#define DATA_TMP "index/data.tmp"
 #define MAP_ROOM ((size_t)128 << 20) /* what one transaction may add */
-#define ROOM_MIN ((uint64_t)1 << 20) /* less is a full disk: some of it is kept for root */
 #define COMPACT_MIN ((size_t)16 << 20)
 
-struct index {
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi dbi;
-	bool write, dirty, garbage;
-	size_t mapsize;
-};
-
-/* E_*, -errno or BURST_DAMAGED for an LMDB result. */
-static int index_error(int rc)
+int index_error(int rc)
 {
 	if (rc == 0)
 		return 0;
@@ -73,7 +59,7 @@ static size_t data_size(struct store *s)
 	return fstatat(s->dir, DATA_PATH, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (size_t)st.st_size : 0;
 }
 
-static int env_open(const char *path, unsigned flags, size_t mapsize, MDB_env **out)
+int index_env_open(const char *path, unsigned flags, size_t mapsize, MDB_env **out)
 {
 	MDB_env *env;
 	int rc;
@@ -128,7 +114,7 @@ static bool same_time(struct timespec have, int64_t known)
 	return ns(have) == known || (have.tv_nsec == 0 && have.tv_sec == known / 1000000000);
 }
 
-static void data_remember(struct burst *b)
+void index_remember(struct burst *b)
 {
 	struct state *k = &b->state;
 	struct stat st;
@@ -184,12 +170,12 @@ static int state_check(struct burst *b)
 	return err ? err : file_fsync(b->state_fd);
 }
 
-static int index_open(struct burst *b)
+int index_open(struct burst *b)
 {
 	struct index *ix = b->index;
 	MDB_envinfo info;
 	uint64_t last;
-	int err = state_check(b);
+	int err = ix->ignore ? BURST_DAMAGED : state_check(b);
 
 	if (!err)
 		err = data_check(b);
@@ -197,7 +183,7 @@ static int index_open(struct burst *b)
 		return err;
 	ix->write = b->exclusive;
 	ix->mapsize = data_size(b->s) * 2 + 2 * MAP_ROOM;
-	err = env_open(DATA_PATH, ix->write ? 0 : MDB_RDONLY, ix->mapsize, &ix->env);
+	err = index_env_open(DATA_PATH, ix->write ? 0 : MDB_RDONLY, ix->mapsize, &ix->env);
 	if (err)
 		return err == E_NOTFOUND ? BURST_DAMAGED : err;
 	guard_enter();
@@ -209,7 +195,7 @@ static int index_open(struct burst *b)
 	return BURST_DAMAGED;
 }
 
-static void index_close(struct burst *b)
+void index_close(struct burst *b)
 {
 	struct index *ix = b->index;
 	bool remember = false;
@@ -238,7 +224,7 @@ static void index_close(struct burst *b)
 	ix->env = NULL;
 	guard_leave();
 	if (remember) {
-		data_remember(b);
+		index_remember(b);
 		state_write(b->state_fd, &b->state);
 	}
 }
@@ -249,6 +235,8 @@ int index_commit(struct burst *b, uint64_t folder_id)
 	bool was_clean = b->state.flags & STATE_CLEAN;
 	int err = 0, rc;
 
+	if (b->dry)
+		return 0;
 	if (folder_id)
 		err = state_bump(b->state_fd, folder_id);
 	if (err || !ix->dirty)
@@ -274,11 +262,30 @@ int index_commit(struct burst *b, uint64_t folder_id)
 	return txn_begin(ix);
 }
 
+static int index_get_dry(const struct overlay_entry *e, void *value, size_t cap, size_t *n_out)
+{
+	if (e->deleted)
+		return E_NOTFOUND;
+	if (e->value.n > cap)
+		return BURST_DAMAGED;
+	memcpy(value, e->value.p, e->value.n);
+	*n_out = e->value.n;
+	return 0;
+}
+
 int index_get(struct burst *b, const void *key, size_t nkey, void *value, size_t cap, size_t *n_out)
 {
 	MDB_val k = { nkey, (void *)(uintptr_t)key }, v;
+	struct overlay_entry *e;
 	int rc;
 
+	if (b->dry) {
+		e = overlay_from(b->dry, str_make(key, nkey), false);
+		if (e && overlay_cmp(e->key, str_make(key, nkey)) == 0)
+			return index_get_dry(e, value, cap, n_out);
+		if (!b->index->txn)
+			return E_NOTFOUND;
+	}
 	guard_enter();
 	rc = mdb_get(b->index->txn, b->index->dbi, &k, &v);
 	if (rc == 0 && v.mv_data && v.mv_size <= cap)
@@ -296,7 +303,12 @@ int index_put(struct burst *b, const void *key, size_t nkey, const void *value, 
 	MDB_val k = { nkey, (void *)(uintptr_t)key }, v = { n, (void *)(uintptr_t)value };
 	int rc;
 
-	BUG_ON(!b->exclusive || nkey > INDEX_KEY_MAX || n > INDEX_VALUE_MAX);
+	BUG_ON(nkey > INDEX_KEY_MAX || n > INDEX_VALUE_MAX);
+	if (b->dry) {
+		overlay_put(b->dry, str_make(key, nkey), str_make(value, n));
+		return 0;
+	}
+	BUG_ON(!b->exclusive);
 	guard_enter_write();
 	rc = mdb_put(b->index->txn, b->index->dbi, &k, &v, 0);
 	guard_leave();
@@ -309,6 +321,10 @@ int index_del(struct burst *b, const void *key, size_t nkey)
 	MDB_val k = { nkey, (void *)(uintptr_t)key };
 	int rc;
 
+	if (b->dry) {
+		overlay_del(b->dry, str_make(key, nkey));
+		return 0;
+	}
 	BUG_ON(!b->exclusive);
 	guard_enter_write();
 	rc = mdb_del(b->index->txn, b->index->dbi, &k, NULL);
@@ -321,11 +337,12 @@ int index_del(struct burst *b, const void *key, size_t nkey)
 
 int index_scan(struct burst *b, const void *from, size_t n, size_t nprefix, struct index_scan *sc)
 {
-	MDB_cursor *c;
-	int rc;
+	MDB_cursor *c = NULL;
+	int rc = 0;
 
 	guard_enter();
-	rc = mdb_cursor_open(b->index->txn, b->index->dbi, &c);
+	if (b->index->txn)
+		rc = mdb_cursor_open(b->index->txn, b->index->dbi, &c);
 	guard_leave();
 	if (rc)
 		return index_error(rc);
@@ -338,271 +355,86 @@ int index_scan(struct burst *b, const void *from, size_t n, size_t nprefix, stru
 	return 0;
 }
 
-/* The order of LMDB's own comparison. */
-static int key_cmp(const void *a, size_t na, const void *b, size_t nb)
-{
-	int r = memcmp(a, b, MIN(na, nb));
-
-	return r ? r : na < nb ? -1 : na > nb;
-}
-
-int index_scan_next(struct index_scan *sc)
+/* Copies the entry that the cursor finds at or, if started, behind (or, sought anew
+ * by its key, at) the current key: 1, 0, negative. */
+static int scan_file(struct index_scan *sc, bool anew, unsigned char key[INDEX_KEY_MAX], size_t *n_out)
 {
 	MDB_val k = { sc->nkey, sc->key }, v;
-	unsigned char key[INDEX_KEY_MAX];
-	size_t n = 0;
-	int rc, order;
+	int rc;
 
+	*n_out = 0;
 	guard_enter();
-	rc = mdb_cursor_get(sc->cursor, &k, &v, sc->started ? MDB_NEXT : MDB_SET_RANGE);
-	if (rc == 0 && k.mv_data && k.mv_size <= sizeof(key) && v.mv_data &&
+	rc = mdb_cursor_get(sc->cursor, &k, &v, sc->started && !anew ? MDB_NEXT : MDB_SET_RANGE);
+	if (rc == 0 && anew && sc->started && k.mv_size == sc->nkey && memcmp(k.mv_data, sc->key, sc->nkey) == 0)
+		rc = mdb_cursor_get(sc->cursor, &k, &v, MDB_NEXT);
+	if (rc == 0 && k.mv_data && k.mv_size <= INDEX_KEY_MAX && v.mv_data &&
 		v.mv_size <= sizeof(sc->value)) {
-		n = k.mv_size;
-		memcpy(key, k.mv_data, n);
+		*n_out = k.mv_size;
+		memcpy(key, k.mv_data, k.mv_size);
 		memcpy(sc->value, v.mv_data, v.mv_size);
+		sc->nvalue = v.mv_size;
 	}
 	guard_leave();
 	if (rc == MDB_NOTFOUND)
 		return 0;
-	if (rc || n == 0)
-		return rc ? index_error(rc) : BURST_DAMAGED;
-	order = key_cmp(key, n, sc->key, sc->nkey);
+	return rc ? index_error(rc) : *n_out ? 1 : BURST_DAMAGED;
+}
+
+static int scan_take(struct index_scan *sc, const unsigned char *key, size_t n)
+{
+	int order = overlay_cmp(str_make(key, n), str_make(sc->key, sc->nkey));
+
 	if (order < 0 || (order == 0 && sc->started))
 		return BURST_DAMAGED; /* pages that lead in a circle */
 	if (n < sc->nprefix || memcmp(key, sc->key, sc->nprefix) != 0)
 		return 0;
 	memcpy(sc->key, key, n);
 	sc->nkey = n;
-	sc->nvalue = v.mv_size;
 	sc->started = true;
 	return 1;
+}
+
+/* The lower one of what the file and the overlay have; the overlay's if both have it. */
+static int scan_next_dry(struct index_scan *sc)
+{
+	unsigned char key[INDEX_KEY_MAX];
+	struct overlay_entry *e;
+	size_t n = 0;
+	int rc;
+
+	do {
+		rc = sc->cursor ? scan_file(sc, true, key, &n) : 0;
+		if (rc < 0)
+			return rc;
+		e = overlay_from(sc->b->dry, str_make(sc->key, sc->nkey), sc->started);
+		if (!e || (rc == 1 && overlay_cmp(str_make(key, n), e->key) < 0))
+			return rc ? scan_take(sc, key, n) : 0;
+		rc = scan_take(sc, (const unsigned char *)e->key.p, e->key.n);
+	} while (rc == 1 && e->deleted);
+	if (rc == 1) {
+		BUG_ON(e->value.n > sizeof(sc->value));
+		memcpy(sc->value, e->value.p, e->value.n);
+		sc->nvalue = e->value.n;
+	}
+	return rc;
+}
+
+int index_scan_next(struct index_scan *sc)
+{
+	unsigned char key[INDEX_KEY_MAX];
+	size_t n;
+	int rc;
+
+	if (sc->b->dry)
+		return scan_next_dry(sc);
+	rc = scan_file(sc, false, key, &n);
+	return rc == 1 ? scan_take(sc, key, n) : rc;
 }
 
 void index_scan_end(struct index_scan *sc)
 {
 	guard_enter();
-	mdb_cursor_close(sc->cursor);
+	if (sc->cursor)
+		mdb_cursor_close(sc->cursor);
 	guard_leave();
-}
-
-/* --- the burst ---------------------------------------------------------- */
-
-static int burst_inside(struct burst *b, burst_fn *fn, void *arg)
-{
-	int err = index_open(b);
-
-	if (!err)
-		err = fn(b, arg);
-	if (!err && b->index->dirty)
-		err = index_commit(b, 0);
-	index_close(b);
-	return err;
-}
-
-/* One run. After a jump the environment is abandoned with its memory. */
-static int burst_once(struct burst *b, burst_fn *fn, void *arg)
-{
-	int err = store_lock(b->s, b->exclusive);
-
-	if (err)
-		return err;
-	guard_start();
-	if (sigsetjmp(guard.jump, 1) == 0)
-		err = burst_inside(b, fn, arg);
-	else
-		err = BURST_DAMAGED;
-	guard_stop();
-	fd_close(&b->state_fd);
-	store_unlock(b->s);
-	return err;
-}
-
-/* Somebody else may have been quicker: unless forced, only the index of `epoch` is
- * deleted; epoch 0, no state was found: only if there is none still. 1: it was another's. */
-static int discard(struct store *s, uint64_t epoch, bool forced)
-{
-	char aside[40], id[9];
-	struct state st;
-	int fd, err = store_lock(s, true);
-
-	if (err)
-		return err;
-	if (!forced && state_open(s->dir, O_RDWR, &fd, &st) == 0) {
-		close(fd);
-		if (st.epoch != epoch) {
-			err = 1;
-			goto out;
-		}
-	}
-	err = file_mkdir(s->dir, "index", 0700);
-	if (err == E_EXISTS || !err)
-		err = file_unlink(s->dir, DATA_PATH);
-	if (!err)
-		err = state_create(s->dir);
-	if (err && err != -ENOSPC && err != -EDQUOT) {
-		/* Not a directory, or something in it that cannot be a file of ours. */
-		rand_id(id, 8);
-		snprintf(aside, sizeof(aside), "index.bad-%s", id);
-		err = file_rename(s->dir, "index", aside);
-		if (!err)
-			err = file_mkdir(s->dir, "index", 0700);
-		if (!err)
-			err = state_create(s->dir);
-	}
-out:
-	store_unlock(s);
-	return err;
-}
-
-int index_discard(struct store *s)
-{
-	return discard(s, 0, true);
-}
-
-static int compact_burst(struct burst *b, void *arg);
-
-/* LMDB says EIO for a disk that is full, and also where pages lie (a list of free
- * pages that leads behind the end of the file): with room left it is the file. */
-static bool disk_has_room(struct store *s)
-{
-	struct statfs f;
-
-	return fstatfs(s->dir, &f) == 0 && (uint64_t)f.f_bavail * (uint64_t)f.f_bsize > ROOM_MIN;
-}
-
-int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
-{
-	struct index ix = { 0 };
-	struct burst b = { .s = s };
-	int damaged = 0, rounds = 0, err;
-
-	for (;;) {
-		memset(&ix, 0, sizeof(ix));
-		memset(&b.state, 0, sizeof(b.state));
-		b.exclusive = exclusive;
-		b.state_fd = -1;
-		b.index = &ix;
-		arena_init(&b.a);
-		err = burst_once(&b, fn, arg);
-		arena_done(&b.a);
-		if (err == -EIO && disk_has_room(s))
-			err = BURST_DAMAGED;
-		if (err == BURST_EXCLUSIVE && !exclusive) {
-			exclusive = true;
-			continue;
-		}
-		if (err != BURST_DAMAGED)
-			break;
-		/* Twice is bad luck, five times is not the file. */
-		if (damaged > 4 || ++rounds > 100)
-			return E_DAMAGED;
-		err = discard(s, b.state.epoch, false);
-		if (err < 0)
-			return err;
-		damaged += !err;
-	}
-	if (ix.garbage && fn != compact_burst)
-		index_compact(s);
-	return err;
-}
-
-/* --- compaction and the clean mark --------------------------------------- */
-
-static int copy_all(struct burst *b, MDB_env *to, uint64_t *txn_out)
-{
-	MDB_txn *txn = NULL;
-	MDB_cursor *c = NULL;
-	MDB_val k, v;
-	MDB_dbi dbi;
-	MDB_envinfo info;
-	unsigned n = 0;
-	int rc, put;
-
-	guard_enter();
-	rc = mdb_cursor_open(b->index->txn, b->index->dbi, &c);
-	while (rc == 0 && (rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
-		put = 0;
-		if (!txn) {
-			put = mdb_txn_begin(to, NULL, 0, &txn);
-			if (!put)
-				put = mdb_dbi_open(txn, NULL, 0, &dbi);
-		}
-		if (!put)
-			put = mdb_put(txn, dbi, &k, &v, MDB_APPEND);
-		if (!put && ++n % 20000 == 0) {
-			put = mdb_txn_commit(txn);
-			txn = NULL;
-		}
-		if (put)
-			rc = put;
-		guard.calls++;
-	}
-	if (txn && rc == MDB_NOTFOUND) {
-		put = mdb_txn_commit(txn);
-		rc = put ? put : rc;
-	} else if (txn) {
-		mdb_txn_abort(txn);
-	}
-	mdb_cursor_close(c);
-	mdb_env_info(to, &info);
-	guard_leave();
-	*txn_out = info.me_last_txnid;
-	return rc == MDB_NOTFOUND ? 0 : index_error(rc);
-}
-
-static int compact_burst(struct burst *b, void *arg UNUSED)
-{
-	MDB_env *to;
-	uint64_t txn = 0;
-	int err = file_unlink(b->s->dir, DATA_TMP);
-
-	if (!err)
-		err = env_open(DATA_TMP, 0, b->index->mapsize, &to);
-	if (err)
-		return err;
-	err = copy_all(b, to, &txn);
-	guard_enter();
-	mdb_env_close(to);
-	guard_leave();
-	if (!err && (b->state.flags & STATE_CLEAN)) {
-		b->state.flags &= ~(uint32_t)STATE_CLEAN;
-		err = state_write(b->state_fd, &b->state);
-		if (!err)
-			err = file_fsync(b->state_fd);
-	}
-	if (!err)
-		err = file_rename(b->s->dir, DATA_TMP, DATA_PATH);
-	if (err) {
-		file_unlink(b->s->dir, DATA_TMP);
-		return err;
-	}
-	b->state.txn = txn;
-	data_remember(b);
-	return state_write(b->state_fd, &b->state);
-}
-
-int index_compact(struct store *s)
-{
-	return burst_run(s, true, compact_burst, NULL);
-}
-
-static int clean_burst(struct burst *b, void *arg UNUSED)
-{
-	int fd = file_open(b->s->dir, DATA_PATH, O_RDWR, 0), err;
-
-	if (fd < 0)
-		return fd;
-	err = file_fsync(fd);
-	close(fd);
-	if (err)
-		return err;
-	b->state.flags |= STATE_CLEAN;
-	err = state_write(b->state_fd, &b->state);
-	return err ? err : file_fsync(b->state_fd);
-}
-
-void index_clean_mark(struct store *s)
-{
-	if (s->wrote && burst_run(s, true, clean_burst, NULL) == 0)
-		s->wrote = false;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
  * index.h: the burst: lock, open the index, a little work, close, unlock.
- * The only file that knows LMDB.
+ * Only index.c and burst.c know LMDB.
  */
 #ifndef MANSIO_STORE_INDEX_H
 #define MANSIO_STORE_INDEX_H
 
 #include "base/arena.h"
 #include "store/internal.h"
+#include "store/overlay.h"
 #include "store/state.h"
 
 #define INDEX_KEY_MAX 128
@@ -23,6 +24,7 @@ struct index;
 struct burst {
 	struct store *s;
 	bool exclusive;
+	struct overlay *dry; /* not NULL: a dry run */
 	struct arena a; /* of this run */
 	int state_fd;
 	struct state state;
@@ -35,6 +37,13 @@ struct burst {
  * keeps in arg what it did to files. */
 typedef int burst_fn(struct burst *b, void *arg);
 int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg);
+/* For those who only read: as burst_run with the shared lock. But where something
+ * would have to be written first and the disk takes nothing, fn runs dry: under the
+ * shared lock, what it puts stays in memory, commits do nothing and no file is
+ * touched. Then no number may be given out: see folder.c and refresh.c. */
+int burst_read(struct store *s, burst_fn *fn, void *arg);
+/* 0: go on, as a writer or dry; else BURST_EXCLUSIVE. */
+int burst_writes(const struct burst *b);
 /* Commits what was put so far; fn goes on. Raises the generation of folder_id
  * (0: nothing that a session could see). */
 int index_commit(struct burst *b, uint64_t folder_id);

@@ -37,6 +37,7 @@ void store_unlock(struct store *s);
 
 /* mtime of a directory in ns; negative error. */
 int store_mtime(struct store *s, const char *dir, const char *sub, int64_t *out);
+bool store_no_room(int err); /* the disk takes nothing: full, read-only, failing */
 int64_t store_now_ns(void); /* wall clock as file times use it */
 
 /* Tells waiting sessions that a folder changed (notify.c). No lock is held. */

@@ -49,7 +49,7 @@ static int locate_burst(struct burst *b, void *arg)
 	if (q->n < p->caploc && rc < 0)
 		return rc;
 	/* Nothing happened since the view was complete, and yet it is not there. */
-	if ((!q->n || p->loc[0].uid != q->uid) && p->synced == f->meta.modseq && p->epoch == b->state.epoch)
+	if (!b->dry && (!q->n || p->loc[0].uid != q->uid) && p->synced == f->meta.modseq && p->epoch == b->state.epoch)
 		return BURST_DAMAGED;
 	return 0;
 }
@@ -112,7 +112,7 @@ static int locate(struct store_view *v, uint32_t index, bool again, struct view_
 
 	if (!l) {
 		locs_room(v, index);
-		err = burst_run(v->store, false, locate_burst, &q);
+		err = burst_read(v->store, locate_burst, &q);
 		if (err)
 			return err;
 		p->nloc = q.n;

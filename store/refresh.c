@@ -211,20 +211,22 @@ static void delta_add(struct refresh *r, uint32_t uid, size_t entry, enum delta_
 }
 
 /* A uid below UIDNEXT that the index does not have was expunged once, or its
- * delivery died half-way (pending). */
-static bool uid_acceptable(const struct folder *f, uint32_t uid)
+ * delivery died half-way (pending). One at or above it waits, in a dry run, until
+ * UIDNEXT can be raised in the index. */
+static bool uid_acceptable(const struct refresh *r, uint32_t uid)
 {
-	const struct meta *m = &f->meta;
+	const struct meta *m = &r->f->meta;
 
-	return f->fresh || uid >= m->uidnext ||
-		(m->pending_from && uid >= m->pending_from && uid <= m->pending_to);
+	if (uid >= m->uidnext)
+		return !r->b->dry;
+	return r->f->fresh || (m->pending_from && uid >= m->pending_from && uid <= m->pending_to);
 }
 
 static void compare_disk_only(struct refresh *r, size_t i)
 {
 	const struct entry *e = &r->known.e[i];
 
-	if (uid_acceptable(r->f, e->uid))
+	if (uid_acceptable(r, e->uid))
 		delta_add(r, e->uid, i, DELTA_ADD);
 	else
 		to_foreign(r, e);
@@ -321,7 +323,7 @@ static int remember_delivery(struct refresh *r, const struct record *rec, enum d
 {
 	struct name n;
 
-	if (kind != DELTA_ADD || !name_parse(str_of(rec->name), &n) || n.sec < r->recent_since ||
+	if (r->b->dry || kind != DELTA_ADD || !name_parse(str_of(rec->name), &n) || n.sec < r->recent_since ||
 		n.unique.n > 60 || !name_is_delivery_id(n.unique))
 		return 0;
 	return delivered_put(r->b, n.unique, n.sec, r->f->file.id, rec->uid);
@@ -585,8 +587,11 @@ static int refresh_run(struct refresh *r, bool cur, int64_t cur_mtime, int64_t n
 	struct store *s = r->b->s;
 	int64_t start = store_now_ns(), t;
 	bool adopted;
-	int err = list_dir(r, "new");
+	int err = 0;
 
+	if (r->b->dry) /* no UID, no name is given: foreign files wait */
+		return cur ? scan_cur(r) : 0;
+	err = list_dir(r, "new");
 	if (!err)
 		err = empty_new(r);
 	if (!err && cur)
@@ -644,7 +649,7 @@ int folder_refresh(struct burst *b, struct folder *f)
 	scan = must_scan_cur(f, now, cur);
 	if (!scan && new == f->meta.new_mtime && !(f->meta.unsettled & META_NEW))
 		return 0;
-	if (!b->exclusive)
+	if (burst_writes(b))
 		return BURST_EXCLUSIVE;
 	err = refresh_run(&r, scan, cur, new);
 	f->fresh = false;

@@ -60,6 +60,11 @@ int store_mtime(struct store *s, const char *dir, const char *sub, int64_t *out)
 	return 0;
 }
 
+bool store_no_room(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO;
+}
+
 int64_t store_now_ns(void)
 {
 	struct timespec ts;
@@ -158,6 +163,8 @@ static int settle(struct store *s)
 	if (err)
 		return err;
 	err = folders_resume_rename(s);
+	if (store_no_room(err) && exists(s, FOLDERS_SUBSCRIPTIONS))
+		err = 0; /* the next one finishes it; until then there is something to read */
 	if (!err)
 		err = folders_standard(s);
 	store_unlock(s);
@@ -183,8 +190,13 @@ int store_open(const struct store_options *opt, struct store **out)
 		err = open_dirs(s);
 	if (!err)
 		err = settle(s);
-	if (!err && opt->notify)
+	if (!err && opt->notify) {
 		err = notify_open(s);
+		if (store_no_room(err)) { /* a session without a socket looks from time to time */
+			notify_close(s);
+			err = 0;
+		}
+	}
 	if (err) {
 		s->key = -1; /* the caller keeps it */
 		store_close(s);

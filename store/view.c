@@ -224,7 +224,7 @@ static void sync_remember(struct burst *b, struct sync *y, const struct folder *
 	p->scanned = f->meta.scanned;
 	p->scan_cost = f->meta.scan_cost;
 	p->synced = f->meta.modseq;
-	p->complete = true;
+	p->complete = !b->dry; /* a dry run has not seen all */
 	v->uidnext = f->meta.uidnext;
 	v->highestmodseq = f->meta.modseq;
 }
@@ -234,7 +234,7 @@ static int sync_claim_recent(struct burst *b, struct sync *y, struct folder *f)
 {
 	int err;
 
-	if (y->v->readonly || !y->recents)
+	if (y->v->readonly || !y->recents || b->dry)
 		return 0;
 	if (!b->exclusive)
 		return BURST_EXCLUSIVE;
@@ -257,7 +257,7 @@ static int sync_burst(struct burst *b, void *arg)
 	struct store_view *v = y->v;
 	struct store_view_private *p = v->priv;
 	struct folder *f = ARENA_NEW(&b->a, struct folder);
-	uint64_t generation;
+	uint64_t generation = 0;
 	uint32_t n = v->n;
 	int err;
 
@@ -270,7 +270,7 @@ static int sync_burst(struct burst *b, void *arg)
 	} else {
 		err = view_folder(b, v, f);
 	}
-	if (!err)
+	if (!err && !b->dry)
 		err = state_generation(b->state_fd, p->id, &generation);
 	if (err)
 		return err;
@@ -351,7 +351,7 @@ int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store
 		view_flush(v);
 	view_locs_rest(v);
 	if (!sync_quiet(v))
-		err = burst_run(v->store, false, sync_burst, &y);
+		err = burst_read(v->store, sync_burst, &y);
 	if (!err) {
 		if (expunge && v->priv->ngone)
 			sync_expunge(&y, &c);
@@ -383,7 +383,7 @@ int store_select(struct store *s, struct str folder, bool readonly, struct store
 	v->name = arena_str(&p->names, str_ieqc(folder, "INBOX") ? STR("INBOX") : folder);
 	err = folders_dir(folder, p->dir);
 	if (!err)
-		err = burst_run(s, false, sync_burst, &y);
+		err = burst_read(s, sync_burst, &y);
 	free(y.changed);
 	if (err) {
 		store_deselect(v);
@@ -470,7 +470,7 @@ int store_status(struct store *s, struct str folder, struct store_status *out)
 	int err = folders_dir(folder, dir);
 
 	if (!err)
-		err = burst_run(s, false, status_burst, &q);
+		err = burst_read(s, status_burst, &q);
 	if (!err)
 		*out = q.st;
 	return err == E_SYNTAX ? E_NOTFOUND : err;
@@ -484,7 +484,7 @@ static int usage_burst(struct burst *b, void *arg)
 int store_usage(struct store *s, uint64_t *bytes_out, uint64_t *messages_out)
 {
 	struct usage u;
-	int err = burst_run(s, false, usage_burst, &u);
+	int err = burst_read(s, usage_burst, &u);
 
 	if (!err) {
 		*bytes_out = u.bytes;

@@ -512,13 +512,79 @@ def test_killed_processes_lose_nothing(own_suite):
     wait_for(lambda: not children(s), 10)
 
 
-@pytest.mark.skipif(not ROOT, reason="mounts a small file system")
-def test_full_disk(own_suite):
-    """C30, R5: the state folder is full: 452 and NO, reading goes on, nothing acknowledged is lost; it heals alone."""
-    s = own_suite({"log.level": "info"}, start=False)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "tmpfs", s.state]).returncode:
+@contextlib.contextmanager
+def small_disk(folder, size="16m"):
+    """A file system of its own under a folder, with its contents, owner and rights."""
+    st = os.stat(folder)
+    kept = f"{folder}.kept"
+    subprocess.run(["cp", "-a", folder, kept], check=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode={st.st_mode & 0o7777:o},uid={st.st_uid},gid={st.st_gid}", "tmpfs", folder]).returncode:
         pytest.skip("no mount here")
     try:
+        subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder])
+
+
+def fill_disk(folder):
+    filler = open(folder / "filler", "wb", buffering=0)
+    with contextlib.suppress(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+    return filler
+
+
+def make_room(filler):
+    filler.truncate(0)
+    filler.close()
+
+
+def refused_by_smtp(s, address):
+    """The last answer to a mail."""
+    sock = s.connect("smtp")
+    reply = lines_of(sock)
+    reply()
+    sock.sendall(b"EHLO x\r\nMAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<%s>\r\n" % address.encode())
+    reply()
+    answers = [reply(), reply()]
+    if answers[-1].startswith(b"250"):
+        sock.sendall(b"DATA\r\n")
+        reply()
+        sock.sendall(b"Subject: full\r\n\r\n" + b"x" * 60 + b"\r\n.\r\n")
+        answers.append(reply())
+    sock.close()
+    return answers[-1]
+
+
+def reads_on(s, account, least):
+    """New sessions see all that was acknowledged, whole, and by POP3 the same."""
+    c = s.imap(account)
+    assert c.select("INBOX")[0] == "OK"
+    count = int(c.response("EXISTS")[1][0])
+    assert count >= least
+    assert len([x for x in c.fetch("1:*", "(UID ENVELOPE BODY.PEEK[])")[1] if isinstance(x, tuple)]) == count
+    assert c.fetch("1", "(BODY[TEXT])")[0] == "OK"
+    assert len(c.search(None, "ALL")[1][0].split()) == count
+    assert c.search(None, "SUBJECT", "before")[1][0].split() == [b"1"]
+    stored = c.store("1", "+FLAGS", "(\\Flagged)")[0]
+    assert stored in ("OK", "NO")
+    c.logout()
+    p = s.pop3(account)
+    assert p.stat()[0] >= count
+    assert b"before" in b"".join(p.retr(1)[1])
+    p.quit()
+    return count, stored
+
+
+@pytest.mark.skipif(not ROOT, reason="mounts a small file system")
+@pytest.mark.parametrize("lost", [False, True], ids=["index as it is", "index lost"])
+def test_full_disk(own_suite, lost):
+    """C30, R5: the state folder is full: 452 and NO, reading goes on, in new sessions too, nothing acknowledged is lost; it heals alone."""
+    s = own_suite({"log.level": "info"}, start=False)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(small_disk(s.state))
+        stack.callback(s.stop)
         s.start()
         anna, ben = s.account(), s.account()
         s.deliver(anna.address, subject="before")
@@ -526,45 +592,31 @@ def test_full_disk(own_suite):
         reader.select("INBOX")
         open_session.select("INBOX")
         ledger = Ledger(s, anna)
+        stack.callback(ledger.end)
         wait_for(lambda: len(ledger.acknowledged) > 5, 20)
-        filler = open(s.state / "filler", "wb", buffering=0)
-        with contextlib.suppress(OSError):
-            while True:
-                filler.write(b"x" * 4096)
-        time.sleep(0.5)
+        filler = fill_disk(s.state)
+        assert re.match(rb"45[12] 4\.3\.[01] ", refused_by_smtp(s, ben.address))
         held = len(ledger.acknowledged)
-        sock = s.connect("smtp")
-        reply = lines_of(sock)
-        reply()
-        sock.sendall(b"EHLO x\r\nMAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<%s>\r\n" % ben.address.encode())
-        reply()
-        answers = [reply(), reply()]
-        if answers[-1].startswith(b"250"):
-            sock.sendall(b"DATA\r\n")
-            reply()
-            sock.sendall(b"Subject: full\r\n\r\n" + b"x" * 60 + b"\r\n.\r\n")
-            answers.append(reply())
-        sock.close()
-        assert re.match(rb"45[12] 4\.3\.[01] ", answers[-1]), answers
         with pytest.raises(imaplib.IMAP4.error):
             if reader.append("INBOX", None, None, b"Subject: x\r\n\r\nfull\r\n")[0] != "OK":
                 raise imaplib.IMAP4.error
-        # reading goes on, on an open session
+        # reading goes on, on an open session and on new ones
         assert reader.noop()[0] == "OK"
         assert b"before" in open_session.fetch("1", "(BODY.PEEK[])")[1][0][1]
-        # a new one may find an index that cannot be brought up to date: then it is told so (docs/STATUS.md)
-        c = s.imap(anna)
-        if c.select("INBOX")[0] == "OK":
-            assert b"before" in c.fetch("1", "(BODY.PEEK[])")[1][0][1]
-            assert c.store("1", "+FLAGS", "(\\Seen)")[0] in ("OK", "NO")
-        c.logout()
+        if lost:
+            (s.mail_folder(anna) / "index" / "state").unlink()
+            (s.mail_folder(anna) / "index" / "data.mdb").unlink()
+            with contextlib.suppress(OSError):
+                filler.write(b"x" * (1 << 20))
+        count, stored = reads_on(s, anna, held + 1)
+        assert stored == "NO" or not lost
         assert len(ledger.acknowledged) <= held + 1
-        filler.truncate(0)
-        filler.close()
-        wait_for(lambda: len(ledger.acknowledged) > held + 5, 10)
+        make_room(filler)
+        wait_for(lambda: len(ledger.acknowledged) > held + 5, 5)
         ledger.end()
         assert reader.append("INBOX", None, None, b"Subject: x\r\n\r\nroom\r\n")[0] == "OK"
         reader.logout()
+        assert reads_on(s, anna, len(ledger.acknowledged) + 1)[1] == "OK"
         c = s.imap(anna)
         c.select("INBOX")
         c.store("1", "+FLAGS", "(\\Deleted)")
@@ -572,11 +624,51 @@ def test_full_disk(own_suite):
         c.logout()
         assert check_ledger(s, ledger) <= 2
         check_log(s)
-    finally:
-        if "ledger" in locals():
-            ledger.end()
-        s.stop()
-        subprocess.run(["umount", "-l", s.state])
+
+
+@pytest.mark.skipif(not ROOT, reason="mounts a small file system")
+@pytest.mark.parametrize("disk", ["store", "index", "log"])
+def test_one_full_disk(own_suite, disk):
+    """Store, index, log, each on a disk of its own that is full: 452 or NO (the log: nothing), reading goes on, it heals within 5 s."""
+    s = own_suite({"log.level": "info", "log.to": "file", "log.file": "events/mansio.log"}, start=False)
+    (s.state / "events").mkdir()
+    with contextlib.ExitStack() as stack:
+        if disk == "log":
+            stack.enter_context(small_disk(s.state / "events", "64k"))
+        stack.callback(s.stop)
+        s.start()
+        anna = s.account()
+        for subject in ("before", "too"):
+            s.deliver(anna.address, subject=subject)
+        place = {"store": s.mail_folder(anna), "index": s.mail_folder(anna) / "index", "log": s.state / "events"}[disk]
+        if disk != "log":
+            stack.enter_context(small_disk(place, "4m"))
+        filler = fill_disk(place)
+        if disk == "index":
+            (place / "data.mdb").unlink()
+            with contextlib.suppress(OSError):
+                filler.write(b"x" * (1 << 20))
+        answer = refused_by_smtp(s, anna.address)
+        c = s.imap(anna)
+        if disk == "log":
+            assert answer.startswith(b"250 ")
+            assert c.append("INBOX", None, None, b"Subject: x\r\n\r\nfull\r\n")[0] == "OK"
+        else:
+            assert re.match(rb"45[12] 4\.3\.[01] ", answer), answer
+            with pytest.raises(imaplib.IMAP4.error):
+                if c.append("INBOX", None, None, b"Subject: x\r\n\r\nfull\r\n")[0] != "OK":
+                    raise imaplib.IMAP4.error
+        c.logout()
+        count, stored = reads_on(s, anna, 2)
+        assert stored == "OK" or disk != "log"
+        assert stored == "NO" or disk != "index"
+        make_room(filler)
+        wait_for(lambda: refused_by_smtp(s, anna.address).startswith(b"250 "), 5)
+        assert reads_on(s, anna, count + 1)[1] == "OK"
+        s.cli("mailbox", "check", anna.address)
+        if disk == "log":
+            wait_for(lambda: refused_by_smtp(s, anna.address).startswith(b"250 ") and
+                     "delivered" in (place / "mansio.log").read_text(errors="replace").splitlines()[-1], 5)
 
 
 def test_never_reading_client(own_suite):
