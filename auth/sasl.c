@@ -193,7 +193,8 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 		return SASL_BADAUTH;
 	x->why = NULL;
 	x->verified = true;
-	upgrade(x, password);
+	if (service->upgrade)
+		upgrade(x, password);
 	return SASL_OK;
 }
 

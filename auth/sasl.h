@@ -17,6 +17,7 @@ int sasl_setup(void);
 struct sasl_service {
 	struct resolver resolver;
 	unsigned cost, iterations; /* of hashes and keys that are made now */
+	bool upgrade; /* older ones at a good login */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
 	unsigned char secret[DIRECTORY_SECRET];

@@ -60,6 +60,7 @@ static void settings_use(struct worker *w)
 	s->resolver.default_quota = w->conf->mail_default_quota;
 	s->cost = (unsigned)w->conf->auth_yescrypt_cost;
 	s->iterations = (unsigned)w->conf->auth_scram_iterations;
+	s->upgrade = w->conf->auth_upgrade_hashes;
 }
 
 static int settings_read(struct worker *w, struct str text)

@@ -82,6 +82,7 @@ static int setup(void **state)
 	service.resolver = (struct resolver){ .d = real, .separator = '+' };
 	service.cost = 1;
 	service.iterations = 4096;
+	service.upgrade = true;
 	service.scram = true;
 	buf_init(&service.dummy, 1024);
 	assert_int_equal(real->ops->secret(real, service.secret), 0);
@@ -215,6 +216,10 @@ static void an_old_account_gets_keys_at_its_login(void **state)
 	struct arena a;
 
 	(void)state;
+	service.upgrade = false;
+	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
+	assert_false(o.upgraded);
+	service.upgrade = true;
 	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
 	assert_true(o.upgraded);
 	arena_init(&a);
