@@ -160,6 +160,9 @@ int main(int argc, char **argv)
 	event_add(control, NULL);
 	event_add(timer, &every);
 	offer_refresh();
-	event_base_dispatch(authd.base);
+	while (!file_fsync_failed() && event_base_loop(authd.base, EVLOOP_ONCE) == 0)
+		;
+	if (file_fsync_failed())
+		give_up(EX_IOERR, "a mailbox directory could not be synced", -EIO);
 	give_up(EX_OSERR, "the event loop ended", E_TEMP);
 }

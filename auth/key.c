@@ -96,6 +96,14 @@ static int dress(const struct keys *k, const char *path)
 	return r;
 }
 
+/* The name on disk first: a directory that is dressed is one to rely on. */
+static int finish(const struct keys *k, const char *domain, const char *path)
+{
+	int r = file_fsync_dir(k->mail, domain);
+
+	return r < 0 ? r : dress(k, path);
+}
+
 static int make(const struct keys *k, const char *domain, const char *path)
 {
 	int r = file_mkdir(k->mail, domain, 0700);
@@ -109,11 +117,10 @@ static int make(const struct keys *k, const char *domain, const char *path)
 	r = file_mkdir(k->mail, path, 0700);
 	if (r < 0 && r != E_EXISTS)
 		return r;
-	r = dress(k, path);
-	return r < 0 ? r : file_fsync_dir(k->mail, domain);
+	return finish(k, domain, path);
 }
 
-/* Half made: made, but not yet given to the rooms. */
+/* Half made: made, but perhaps not on disk, and not yet given to the rooms. */
 static bool half_made(const struct keys *k, int fd)
 {
 	struct stat st;
@@ -137,7 +144,7 @@ int key_open(const struct keys *k, struct str local, struct str domain)
 	}
 	fd = r < 0 ? r : file_open_path(k->mail, buf_cstr(&path));
 	if (fd >= 0 && half_made(k, fd)) {
-		r = dress(k, buf_cstr(&path));
+		r = finish(k, buf_cstr(&dom), buf_cstr(&path));
 		if (r < 0) {
 			close(fd);
 			fd = r;

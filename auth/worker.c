@@ -9,6 +9,7 @@
 #include "auth/worker.h"
 
 #include <signal.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "auth/frame.h"
@@ -341,6 +342,8 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 		ipc_done(&m);
 		if (r == -EINTR)
 			r = 0;
+		if (file_fsync_failed())
+			_exit(EX_IOERR);
 	}
 	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);
 }

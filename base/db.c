@@ -6,6 +6,8 @@
  */
 #include "base/db.h"
 
+#include "base/file.h"
+
 static sqlite3_vfs vfs;
 
 static int full_pathname(sqlite3_vfs *v, const char *name, int n, char *out)
@@ -41,6 +43,8 @@ static int vfs_register(void)
 
 int db_error(int code)
 {
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		file_fsync_fails();
 	switch (code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:

@@ -188,9 +188,26 @@ int file_pread_all(int fd, void *p, size_t n, off_t at)
 	return 0;
 }
 
+static bool sync_failed;
+
+bool file_fsync_failed(void)
+{
+	return sync_failed;
+}
+
+void file_fsync_fails(void)
+{
+	sync_failed = true;
+}
+
 int file_fsync(int fd)
 {
-	return fsync(fd) == 0 ? 0 : -errno;
+	if (fsync(fd) == 0)
+		return 0;
+	/* these say that there was nothing to sync, not that it failed */
+	if (errno != EINVAL && errno != EROFS && errno != EBADF)
+		sync_failed = true;
+	return -errno;
 }
 
 int file_fsync_dir(int dirfd, const char *path)

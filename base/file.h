@@ -28,6 +28,10 @@ int file_load(int dirfd, const char *path, struct buf *out);
 int file_write_all(int fd, const void *p, size_t n);
 int file_pread_all(int fd, void *p, size_t n, off_t at); /* E_DAMAGED if shorter */
 int file_fsync(int fd);
+/* Has an fsync of this process failed? What lies in its page cache then is no proof of
+ * anything: it says 4xx or NO to its client, and ends; whoever started it starts another. */
+bool file_fsync_failed(void);
+void file_fsync_fails(void); /* said by a library that syncs by itself (db.c) */
 int file_fsync_dir(int dirfd, const char *path); /* "." for dirfd itself */
 /* Replaces dirfd/path atomically and durably by data. The temporary file is
  * PATH.tmp-ID beside it, and left there by a crash only. */

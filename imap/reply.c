@@ -94,6 +94,15 @@ void imap_error(struct imap_session *s, int err, const char *what)
 	case -EDQUOT:
 		imap_no(s, "[UNAVAILABLE] Out of disk space, try again later");
 		break;
+	case -EIO:
+	case -EROFS:
+		imap_no(s, "[UNAVAILABLE] The disk failed, try again later");
+		break;
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		imap_no(s, "[UNAVAILABLE] Out of resources, try again later");
+		break;
 	default:
 		imap_no(s, "[SERVERBUG] Internal error, see the log for session %.*s", STRF(s->id));
 		break;

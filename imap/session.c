@@ -17,6 +17,7 @@
  */
 #include "imap/session.h"
 
+#include "base/file.h"
 #include "imap/body.h"
 #include "imap/commands.h"
 
@@ -83,7 +84,9 @@ static void run(struct imap_session *s)
 		return;
 	}
 	cmd->run(s);
-	if (!(cmd->flags & IMAP_QUIET) && s->result != IMAP_BAD)
+	if (file_fsync_failed())
+		imap_bye(s, "[UNAVAILABLE] The disk failed, connect again");
+	else if (!(cmd->flags & IMAP_QUIET) && s->result != IMAP_BAD)
 		imap_tell(s, !(cmd->flags & IMAP_NUMBERS) || s->in.uid);
 }
 

@@ -9,6 +9,7 @@
  */
 #include "pop3/session.h"
 
+#include "base/file.h"
 #include "trace/trace.h"
 
 enum arg { ARG_NONE, ARG_MAY, ARG_MUST };
@@ -134,6 +135,7 @@ static const char *serve(struct pop3_session *s)
 			return end_reason(r);
 		} else {
 			run_line(s, line);
+			s->over = s->over || file_fsync_failed();
 		}
 		if (s->io->err)
 			return end_reason(s->io->err);

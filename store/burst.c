@@ -158,7 +158,7 @@ int burst_run(struct store *s, bool exclusive, burst_fn *fn, void *arg)
 		b.exclusive = exclusive;
 		err = burst_once(&b, fn, arg);
 		arena_done(&b.a);
-		if (err == -EIO && disk_has_room(s))
+		if (err == -EIO && !file_fsync_failed() && disk_has_room(s))
 			err = BURST_DAMAGED;
 		if (err == BURST_EXCLUSIVE && !exclusive) {
 			exclusive = true;

@@ -138,6 +138,30 @@ static void check_tmp(struct store *s, struct check *c, const char *path, const 
 		file_unlink(s->dir, full);
 }
 
+/* "NAME.tmp-ID" of a file_replace and "NAME.tmp" of the index, whose makers died. */
+static void check_left(struct store *s, struct check *c, const char *path, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (dot && (strcmp(dot, ".tmp") == 0 || (strncmp(dot, ".tmp-", 5) == 0 && strlen(dot) == 17)))
+		check_tmp(s, c, path, name);
+}
+
+/* The next folder that is made would remove it, too. */
+static void check_new(struct store *s, struct check *c)
+{
+	struct stat st;
+
+	if (fstatat(s->dir, "Maildir/" FOLDERS_NEW, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		st.st_mtime > clock_unix() - STRAY_AGE)
+		return;
+	finding(c, "Maildir/" FOLDERS_NEW ": a folder that was not finished%s", c->repair ? ", removed" : "");
+	if (!c->repair || store_lock(s, true) != 0)
+		return;
+	folders_remove_deleted(s, FOLDERS_NEW);
+	store_unlock(s);
+}
+
 static void check_top(struct store *s, struct check *c, const char *path UNUSED, const char *name)
 {
 	struct arena a;
@@ -169,9 +193,13 @@ static int check_files(struct store *s, struct check *c)
 		snprintf(path, sizeof(path), "%s/tmp", dir[i].p);
 		if (each_entry(s, path, check_tmp, c) == -ENOENT)
 			finding(c, "%s: missing", path);
+		(void)each_entry(s, dir[i].p, check_left, c);
 	}
+	(void)each_entry(s, "index", check_left, c);
 	if (!err)
 		err = each_entry(s, "Maildir", check_top, c);
+	if (!err)
+		check_new(s, c);
 	arena_done(&a);
 	return err;
 }

@@ -16,6 +16,7 @@ int folders_name(struct str dir, struct arena *a, struct str *out);
 int folders_dirs(struct store *s, struct arena *a, struct str **out, size_t *n_out);
 /* Both names of a rename that is going on. */
 #define FOLDERS_RENAME "Maildir/mansio-rename"
+#define FOLDERS_NEW "mansio-new" /* in Maildir/: a folder while it is made */
 /* The file of subscribed names, one a line; a missing one is empty. */
 #define FOLDERS_SUBSCRIPTIONS "Maildir/mansio-subscriptions"
 #define FOLDERS_SUBSCRIPTIONS_MAX (4 << 20)

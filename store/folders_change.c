@@ -20,6 +20,8 @@
 
 #define FOLDERS_MAX 10000
 #define DELETED_PREFIX "mansio-deleted-"
+/* A folder while it is made; the exclusive lock is held until it has its own name. */
+#define NEW_DIR "Maildir/" FOLDERS_NEW
 
 /* ".A.B" of "Maildir/.A.B" */
 static const char *leaf(const char *dir)
@@ -56,26 +58,43 @@ static bool is_whole(struct store *s, const char *dir)
 	return folders_exists(s, path);
 }
 
-/* Its identity comes last and by file_replace, which syncs the directory too; and
- * mansio-mailbox, replaced on the way, syncs Maildir. */
-int folders_make(struct store *s, struct str name, struct str special)
+/* The three directories, then the identity by file_replace, which syncs the directory too. */
+static int make_whole(struct store *s, const char *dir, struct str special)
 {
-	char dir[STORE_DIR_SIZE];
 	struct folderfile ff;
 	struct arena a;
-	int err = folders_dir(name, dir);
+	int err = make_dirs(s, dir);
 
-	if (!err && is_whole(s, dir))
-		err = E_EXISTS;
-	if (err)
-		return err;
-	err = make_dirs(s, dir);
 	if (err && err != E_EXISTS)
 		return err;
 	arena_init(&a);
 	err = folder_identify(s, dir, special, &a, &ff);
 	arena_done(&a);
 	return err;
+}
+
+/* A folder gets its name when it is whole: one that was half made by who died or had no
+ * room would be listed, and could not be opened. */
+int folders_make(struct store *s, struct str name, struct str special)
+{
+	char dir[STORE_DIR_SIZE];
+	int err = folders_dir(name, dir);
+
+	if (!err && is_whole(s, dir))
+		err = E_EXISTS;
+	if (err)
+		return err;
+	if (folders_exists(s, dir)) /* another program's, or one of an older version of ours */
+		return make_whole(s, dir, special);
+	folders_remove_deleted(s, FOLDERS_NEW);
+	err = make_whole(s, NEW_DIR, special);
+	if (!err)
+		err = file_rename(s->dir, NEW_DIR, dir);
+	if (err) {
+		folders_remove_deleted(s, FOLDERS_NEW);
+		return err;
+	}
+	return file_fsync_dir(s->dir, "Maildir");
 }
 
 /* Lines of names; the exclusive lock is held. */
