@@ -71,6 +71,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_ZYGOTE] = "zygote",
 		[SANDBOX_STORE] = "store",
 		[SANDBOX_TRACED] = "traced",
+		[SANDBOX_QUEUED] = "queued",
 	};
 
 	BUG_ON((unsigned)p >= ARRAY_LEN(names));

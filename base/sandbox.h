@@ -28,6 +28,7 @@ enum sandbox_profile {
 	SANDBOX_ZYGOTE, /* imapd, pop3d, lmtpd, mailboxd parents: fork and wait */
 	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify sockets made before */
 	SANDBOX_TRACED, /* log file, its database */
+	SANDBOX_QUEUED, /* files beneath the spool and its database, links; no network, no fork */
 	SANDBOX_NPROFILES
 };
 

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+#include "conf/value.h"
 #include "net/addr.h"
 
 void conf_error(struct conf_report *r, unsigned line, const char *fmt, ...)
@@ -148,6 +149,22 @@ static void check_send(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user: has control characters");
 }
 
+static void check_queue(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	int64_t ms;
+	size_t i;
+
+	if (c->queue_retry.n == 0 || c->queue_retry.n > CONF_RETRY_MAX)
+		conf_error(r, LINE(r, queue, retry), "retry: must have 1 to %d waits, like 1m, 5m, 1h", CONF_RETRY_MAX);
+	for (i = 0; i < c->queue_retry.n; i++)
+		if (conf_time_parse(c->queue_retry.v[i], &ms) < 0 || ms < 1000 || ms > CONF_RETRY_LONGEST_MS)
+			conf_error(r, LINE(r, queue, retry), "retry: '%s' is not a time from 1s to 7d, like 5m",
+				conf_shown(c->queue_retry.v[i], shown));
+	if (c->queue_share_alone < c->queue_share)
+		conf_error(r, LINE(r, queue, share_alone), "share_alone is less than share");
+}
+
 static void check_rest(const struct conf *c, struct conf_report *r)
 {
 	static const char good[] = "+-_=#~!$&*";
@@ -167,5 +184,6 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_listen(c, r);
 	check_tls(c, r);
 	check_send(c, r);
+	check_queue(c, r);
 	check_rest(c, r);
 }

@@ -50,6 +50,9 @@ struct conf {
 	bool *set; /* private: which rows the file set, conf_nkeys of them */
 };
 
+#define CONF_RETRY_MAX 32 /* waits in queue.retry, each up to */
+#define CONF_RETRY_LONGEST_MS ((int64_t)7 * 86400000)
+
 enum conf_when { CONF_RELOAD, CONF_RESTART };
 struct conf_key {
 	const char *section, *name;

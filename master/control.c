@@ -251,6 +251,9 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 	case OWNER_MAILBOXD:
 		pass_on(m, c, in, PROGRAM_mailboxd);
 		return;
+	case OWNER_QUEUED:
+		pass_on(m, c, in, PROGRAM_queued);
+		return;
 	case OWNER_FRONT:
 		pass_on(m, c, in, PROGRAM_front);
 		return;

@@ -124,7 +124,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 1];
 	size_t nlisteners;
 	struct proc **proc;

@@ -181,6 +181,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		ipc_add_fd(&msg, "dir", m->dir_directory);
 		ipc_add_fd(&msg, "mail", m->dir_mail);
 	}
+	if (start && p->id == PROGRAM_queued) {
+		ipc_add_fd(&msg, "spool", m->dir_spool);
+		ipc_add_fd(&msg, "dir", m->dir_queue);
+	}
 	if (start && programs[p->id].kind == KIND_ZYGOTE)
 		ipc_add_fd(&msg, "mail", m->dir_mail); /* for its sandbox: it cannot open it */
 	if (start && p->id == PROGRAM_traced) {

@@ -8,7 +8,7 @@
 
 #include "net/ipc.h"
 
-enum verb_owner { OWNER_HERE, OWNER_MASTER, OWNER_AUTHD, OWNER_MAILBOXD, OWNER_FRONT };
+enum verb_owner { OWNER_HERE, OWNER_MASTER, OWNER_AUTHD, OWNER_MAILBOXD, OWNER_FRONT, OWNER_QUEUED };
 enum verb_shape { SHAPE_NONE, SHAPE_ONE, SHAPE_ROWS, SHAPE_SOME };
 
 struct verb {

@@ -12,3 +12,13 @@ check_PROGRAMS += tests/unit/smtp/receive_test
 tests_unit_smtp_receive_test_SOURCES = tests/unit/smtp/receive_test.c
 tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
 endif
+
+# The queue without its sockets, for its tests too
+noinst_LIBRARIES += smtp/libqueue.a
+smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c \
+	smtp/queue/pick.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
+	smtp/queue/schedule.c smtp/queue/schedule.h
+QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
+pkglibexec_PROGRAMS += libexec/queued
+libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h
+libexec_queued_LDADD = $(QUEUE_LIBS)

@@ -283,6 +283,7 @@ static void test_only_zygotes_fork(void **state)
 	kills(SANDBOX_SMTPD, do_fork);
 	kills(SANDBOX_STORE, do_fork);
 	kills(SANDBOX_TRACED, do_fork);
+	kills(SANDBOX_QUEUED, do_fork);
 }
 
 /* ---- files ---- */
@@ -346,6 +347,7 @@ static void test_files(void **state)
 	works(SANDBOX_AUTH_WORKER, own_files);
 	works(SANDBOX_STORE, own_files);
 	works(SANDBOX_TRACED, own_files);
+	works(SANDBOX_QUEUED, own_files);
 	works(SANDBOX_STORE, converts);
 }
 

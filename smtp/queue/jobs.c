@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * jobs.c: attempts in hand, and what comes of them (docs/QUEUE.md, queued and sender).
+ *
+ * A sender says how many jobs of each way it may take; it gets one message for each
+ * job, and tells the result of each recipient as soon as it knows it. What it says is
+ * kept in the job until it is committed (invariant 3 of queue.h). A sender that
+ * is gone, or silent for `[queue] job_time`: nothing is known of its recipients, so they
+ * are tried again. (A mailbox here knows the delivery id and takes nothing twice; another
+ * server may get such a message twice, never not at all.)
+ */
+#include "smtp/queue/queue.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define BLOCKED_MS 100
+#define UNSENT_WAIT 1 /* s */
+
+/* --- life ------------------------------------------------------------------------ */
+
+static struct dest *dest_take(struct queue *q, struct str name)
+{
+	struct dest *d = table_get(&q->dests, name);
+
+	if (!d) {
+		d = mem_alloc(1, sizeof(*d) + name.n + 1);
+		memcpy(d->name, name.p, name.n);
+		table_set(&q->dests, name, d);
+	}
+	d->jobs++;
+	return d;
+}
+
+static void dest_give(struct queue *q, struct dest *d)
+{
+	if (--d->jobs > 0)
+		return;
+	table_remove(&q->dests, str_of(d->name));
+	free(d);
+}
+
+struct job *job_new(struct queue *q, const struct message_row *row, const struct envelope *e,
+	uint64_t offset, bool local, struct str dest)
+{
+	struct job *j = mem_alloc(1, sizeof(*j));
+	struct arena *a = &j->arena;
+
+	arena_init(a);
+	j->id = ++q->next_job;
+	j->row = *row;
+	j->row.id = arena_str(a, row->id);
+	j->row.sender = arena_str(a, row->sender);
+	j->row.session = arena_str(a, row->session);
+	j->local = local;
+	j->offset = offset;
+	j->size = e->size;
+	j->body8 = e->body8;
+	j->smtputf8 = e->smtputf8;
+	j->ret = e->ret;
+	j->envid = arena_str(a, e->envid);
+	j->user = arena_str(a, e->user);
+	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
+	j->bytes = j->row.sender.n + j->envid.n + j->user.n + 1000;
+	j->dest = dest_take(q, dest);
+	LIST_INSERT_HEAD(&q->jobs, j, link);
+	q->njobs++;
+	q->jobs_of[local]++;
+	return j;
+}
+
+bool job_add(struct job *j, const struct envelope_rcpt *r, struct str dest, uint32_t attempts, bool delayed)
+{
+	size_t bytes = 3 * (r->address.n + r->orcpt.n) + 80; /* at worst all of it is escaped */
+
+	if (j->n == JOB_RCPTS || (j->n > 0 && j->bytes + bytes > JOB_BYTES))
+		return false;
+	j->rcpt[j->n++] = (struct job_rcpt){ .number = r->number, .address = arena_str(&j->arena, r->address),
+		.dest = arena_str(&j->arena, dest), .orcpt = arena_str(&j->arena, r->orcpt),
+		.notify = r->notify, .attempts = attempts, .delayed = delayed };
+	j->bytes += bytes;
+	return true;
+}
+
+void job_free(struct queue *q, struct job *j)
+{
+	LIST_REMOVE(j, link);
+	q->njobs--;
+	q->jobs_of[j->local]--;
+	dest_give(q, j->dest);
+	arena_done(&j->arena);
+	free(j);
+}
+
+bool jobs_of_message(const struct queue *q, int64_t m)
+{
+	const struct job *j;
+
+	LIST_FOREACH(j, &q->jobs, link)
+		if (j->row.m == m)
+			return true;
+	return false;
+}
+
+/* --- to a sender -------------------------------------------------------------------- */
+
+static struct sender *free_sender(struct queue *q, bool local)
+{
+	struct sender *best = NULL;
+	size_t i;
+
+	for (i = 0; i < QUEUE_SENDERS; i++) {
+		struct sender *s = &q->sender[i];
+
+		if (s->who && s->credit[local] > 0 && (!s->blocked || deadline_passed(s->blocked)) &&
+		    (!best || s->credit[local] > best->credit[local]))
+			best = s;
+	}
+	return best;
+}
+
+static void fill(const struct job *j, struct ipc_msg *m)
+{
+	static const char *const ret[] = { [RET_NONE] = NULL, [RET_FULL] = "full", [RET_HDRS] = "hdrs" };
+	char name[40];
+	size_t i;
+
+	ipc_set_u64(m, "id", j->id);
+	ipc_set(m, "message", j->row.id);
+	ipc_setc(m, "via", j->local ? "lmtp" : "smtp");
+	ipc_set_u64(m, "offset", j->offset);
+	ipc_set_u64(m, "size", j->size);
+	ipc_set(m, "sender", j->row.sender);
+	ipc_set_bool(m, "body8", j->body8);
+	ipc_set_bool(m, "smtputf8", j->smtputf8);
+	ipc_setc(m, "ret", ret[j->ret]);
+	ipc_set(m, "envid", j->envid);
+	ipc_set(m, "session", j->row.session);
+	ipc_set(m, "user", j->user);
+	for (i = 0; i < j->n; i++) {
+		const struct job_rcpt *r = &j->rcpt[i];
+
+		ipc_setc(m, "rcpt", arena_fmt(&m->arena, "%u %.*s", r->number, STRF(r->address)));
+		snprintf(name, sizeof(name), "notify.%u", r->number);
+		if (r->notify)
+			ipc_set_u64(m, name, r->notify);
+		snprintf(name, sizeof(name), "orcpt.%u", r->number);
+		if (r->orcpt.n)
+			ipc_set(m, name, r->orcpt);
+	}
+}
+
+static void send_one(struct queue *q, struct job *j)
+{
+	struct sender *s = free_sender(q, j->local);
+	struct ipc_msg m;
+	int fd, r;
+
+	j->state = JOB_UNSENT;
+	if (!s)
+		return;
+	/* a descriptor of its own, for reading: the one that came with put may write */
+	fd = file_open(q->spool, j->row.id.p, O_RDONLY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return;
+	ipc_init(&m, "job");
+	fill(j, &m);
+	ipc_add_fd(&m, "file", fd);
+	r = q->ops->job(s->who, &m);
+	ipc_done(&m);
+	close(fd);
+	if (r == 0) {
+		s->credit[j->local]--;
+		j->state = JOB_SENT;
+		j->sender = s;
+		j->until = deadline_in(q->conf->queue_job_time);
+	} else if (r != E_CLOSED) {
+		s->blocked = deadline_in(BLOCKED_MS);
+	}
+}
+
+void jobs_send(struct queue *q)
+{
+	struct job *j;
+
+	LIST_FOREACH(j, &q->jobs, link) {
+		if (j->state != JOB_NEW)
+			continue;
+		send_one(q, j);
+		if (j->state == JOB_UNSENT)
+			q->more = true;
+	}
+}
+
+void jobs_drop_new(struct queue *q)
+{
+	struct job *j, *next;
+
+	for (j = LIST_FIRST(&q->jobs); j; j = next) {
+		next = LIST_NEXT(j, link);
+		if (j->state == JOB_NEW)
+			job_free(q, j);
+	}
+}
+
+/* --- from a sender -------------------------------------------------------------------- */
+
+static struct sender *sender_of(struct queue *q, void *who, bool make)
+{
+	struct sender *s = NULL;
+	size_t i;
+
+	for (i = 0; i < QUEUE_SENDERS; i++) {
+		if (q->sender[i].who == who)
+			return &q->sender[i];
+		if (!q->sender[i].who && !s)
+			s = &q->sender[i];
+	}
+	if (!make || !s)
+		return NULL;
+	*s = (struct sender){ .who = who };
+	return s;
+}
+
+void jobs_ready(struct queue *q, void *who, bool local, uint64_t n)
+{
+	struct sender *s = sender_of(q, who, true);
+
+	if (s)
+		s->credit[local] = MIN(s->credit[local] + n, (uint64_t)1000000);
+	q->more = true;
+}
+
+void jobs_sender_gone(struct queue *q, void *who)
+{
+	struct sender *s = sender_of(q, who, false);
+	struct job *j;
+
+	if (!s)
+		return;
+	LIST_FOREACH(j, &q->jobs, link) {
+		if (j->sender != s || j->state == JOB_ENDED)
+			continue;
+		j->state = JOB_LOST;
+		j->sender = NULL;
+		q->more = true;
+	}
+	*s = (struct sender){ 0 };
+}
+
+void jobs_timeouts(struct queue *q)
+{
+	struct job *j;
+
+	LIST_FOREACH(j, &q->jobs, link)
+		if (j->state == JOB_SENT && deadline_passed(j->until)) {
+			j->state = JOB_LOST;
+			j->sender = NULL;
+		}
+}
+
+/* "NUMBER CODE STATUS REPLY" */
+static bool take_result(struct job *j, struct str text, struct str remote, bool dsn)
+{
+	struct str number = str_cut(&text, ' '), code = str_cut(&text, ' '), status = str_cut(&text, ' ');
+	uint64_t n, c;
+	size_t i;
+
+	if (str_u64(number, UINT32_MAX, &n) < 0 || str_u64(code, 599, &c) < 0 || c < 200 || status.n == 0 ||
+	    status.n > 11 || !text.p)
+		return false;
+	for (i = 0; i < j->n && j->rcpt[i].number != n; i++)
+		;
+	if (i == j->n)
+		return false;
+	if (j->rcpt[i].told)
+		return true; /* the first word counts */
+	j->rcpt[i].told = true;
+	j->rcpt[i].code = (int)c;
+	j->rcpt[i].status = arena_str(&j->arena, status);
+	j->rcpt[i].reply = arena_str(&j->arena, str_sub(text, 0, QUEUE_REPLY_MAX));
+	j->rcpt[i].remote = remote;
+	j->rcpt[i].dsn = dsn;
+	return true;
+}
+
+bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
+{
+	struct str text, remote;
+	struct job *j;
+	uint64_t id;
+	size_t i;
+
+	if (ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)
+		return false;
+	LIST_FOREACH(j, &q->jobs, link)
+		if (j->id == id)
+			break;
+	if (!j || j->state != JOB_SENT)
+		return true; /* of a job that was given up, or of a queued before this one */
+	if (j->sender->who != who)
+		return false;
+	remote = arena_str(&j->arena, str_sub(ipc_get(m, "remote"), 0, 255));
+	for (i = 0; (text = ipc_get_nth(m, "rcpt", i)).p; i++)
+		if (!take_result(j, text, remote, ipc_get_bool(m, "dsn")))
+			return false;
+	j->until = deadline_in(q->conf->queue_job_time);
+	if (ipc_get_bool(m, "done"))
+		j->state = JOB_ENDED;
+	q->turn.changed = true;
+	return true;
+}
+
+/* --- results become rows ------------------------------------------------------------------ */
+
+static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const char *event,
+	const struct rcpt_row *x, int64_t now)
+{
+	struct trace t;
+
+	if (r->logged)
+		return; /* the same as before: the commit had failed */
+	r->logged = true;
+	trace_begin(&t, level, event);
+	trace_str(&t, "s", j->row.session);
+	trace_str(&t, "m", j->row.id);
+	trace_str(&t, "to", r->address);
+	trace_s(&t, "via", j->local ? "lmtp" : "smtp");
+	trace_u64(&t, "attempt", x->attempts);
+	if (r->code) {
+		trace_u64(&t, "code", (uint64_t)r->code);
+		trace_str(&t, "status", r->status);
+	}
+	if (r->remote.n)
+		trace_str(&t, "remote", r->remote);
+	if (x->reply.n)
+		trace_str(&t, "reply", x->reply);
+	if (x->state == RCPT_WAITING)
+		trace_u64(&t, "wait", (uint64_t)MAX(x->next - now, (int64_t)0));
+	if (x->state == RCPT_FAILED)
+		trace_s(&t, "report", x->due ? "yes" : "no");
+	trace_end(&t);
+}
+
+static void over(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x,
+	enum rcpt_state state, enum report_kind kind)
+{
+	x->state = state;
+	x->due = report_wanted(j->row.reports, r->notify, kind) ? kind : REPORT_NONE;
+	/* RFC 3461 5.2.2: a server that took it with NOTIFY tells by itself */
+	if (kind == REPORT_SUCCESS && r->dsn)
+		x->due = REPORT_NONE;
+	x->relayed = state == RCPT_DONE && !j->local;
+	if (x->due)
+		rows_update(&q->rows, x);
+	else
+		rows_delete(&q->rows, x->m, x->number);
+}
+
+static void again(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x, int64_t now)
+{
+	int64_t age = MAX(now - j->row.time, (int64_t)0);
+	bool known = r->told;
+
+	if (j->row.time > now) { /* the clock was set back: it cannot be older than now */
+		rows_set_time(&q->rows, j->row.m, now);
+		j->row.time = now;
+	}
+	x->expired = schedule_expired(&q->schedule, age, x->attempts);
+	if (x->expired) {
+		over(q, j, r, x, RCPT_FAILED, REPORT_FAILURE);
+		say(j, r, TRACE_WARN, "expired", x, now);
+		return;
+	}
+	x->state = j->hold ? RCPT_HELD : RCPT_WAITING;
+	x->next = now + (known ? schedule_wait(&q->schedule, x->attempts) :
+		schedule_wait_lost(&q->schedule, x->attempts));
+	if (!x->delayed && schedule_late(&q->schedule, age, x->attempts) &&
+	    report_wanted(j->row.reports, r->notify, REPORT_DELAY))
+		x->due = REPORT_DELAY;
+	rows_update(&q->rows, x);
+	say(j, r, TRACE_INFO, "deferred", x, now);
+}
+
+static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64_t now)
+{
+	struct rcpt_row x = { .m = j->row.m, .number = r->number, .attempts = r->attempts,
+		.delayed = r->delayed, .code = r->code, .status = r->status, .reply = r->reply,
+		.remote = r->remote, .last = now, .next = now };
+
+	r->applying = true;
+	if (j->removed)
+		return;
+	if (j->state == JOB_UNSENT) { /* no attempt was made */
+		rows_set_state(&q->rows, x.m, x.number, j->hold ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
+		return;
+	}
+	x.attempts++;
+	if (!r->told)
+		x.reply = STR("nothing is known of this attempt: it broke off");
+	if (r->told && r->code < 300) {
+		over(q, j, r, &x, RCPT_DONE, REPORT_SUCCESS);
+		say(j, r, TRACE_INFO, "sent", &x, now);
+	} else if (r->told && r->code >= 500) {
+		over(q, j, r, &x, RCPT_FAILED, REPORT_FAILURE);
+		say(j, r, TRACE_WARN, "failed", &x, now);
+	} else {
+		again(q, j, r, &x, now);
+	}
+}
+
+static bool is_over(const struct job *j)
+{
+	return j->state == JOB_ENDED || j->state == JOB_LOST || j->state == JOB_UNSENT;
+}
+
+void jobs_apply(struct queue *q)
+{
+	int64_t now = clock_unix();
+	struct job *j;
+	size_t i;
+
+	LIST_FOREACH(j, &q->jobs, link) {
+		bool any = false;
+
+		if (j->state == JOB_LOST && q->stopping)
+			continue; /* the next queued tries them at once */
+		for (i = 0; i < j->n; i++)
+			if (!j->rcpt[i].applied && (j->rcpt[i].told || is_over(j))) {
+				apply_rcpt(q, j, &j->rcpt[i], now);
+				any = true;
+			}
+		if (!any)
+			continue;
+		q->turn.changed = true;
+		if (!j->removed && rows_remove_if_done(&q->rows, j->row.m)) {
+			queue_unlink_later(q, j->row.id);
+			q->messages -= q->messages > 0;
+		}
+	}
+}
+
+void jobs_applied(struct queue *q, bool committed)
+{
+	struct job *j, *next;
+	size_t i, open;
+
+	for (j = LIST_FIRST(&q->jobs); j; j = next) {
+		next = LIST_NEXT(j, link);
+		for (i = open = 0; i < j->n; i++) {
+			j->rcpt[i].applied |= j->rcpt[i].applying && committed;
+			j->rcpt[i].applying = false;
+			open += !j->rcpt[i].applied;
+		}
+		if (is_over(j) && open == 0)
+			job_free(q, j);
+	}
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * links.c: what each program may ask the queue, and the answers.
+ *
+ *   smtpd, lmtpd   file put link     (net/spool.h)
+ *   sender         ready result      (docs/QUEUE.md)
+ *
+ * The name of a link is master's word; what is not in the table drops the link. A
+ * question is answered at once (file, link) or at the end of the turn (put), and the
+ * link outlives its question: it is only marked as closed until the turn is over.
+ * Whoever asks waits for the answer, so a socket that is full belongs to a peer that
+ * broke the rules.
+ */
+#include "smtp/queue/links.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define LINK_READS 32 /* messages of one link a turn */
+#define LINKS_MAX 20000
+
+void links_init(struct links *l, struct queue *q)
+{
+	*l = (struct links){ .queue = q };
+	STAILQ_INIT(&l->list);
+}
+
+void links_add(struct links *l, const char *name, int fd)
+{
+	struct link *k;
+
+	if (l->n >= LINKS_MAX) {
+		trace_event(TRACE_ERROR, "too-many-links", NULL, "%s", name);
+		close(fd);
+		return;
+	}
+	k = mem_alloc(1, sizeof(*k));
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	k->fd = fd;
+	k->sender = strcmp(name, "sender") == 0;
+	fd_nonblock(fd, true);
+	STAILQ_INSERT_TAIL(&l->list, k, next);
+	l->n++;
+}
+
+static void drop(struct links *l, struct link *k)
+{
+	if (k->fd < 0)
+		return;
+	fd_close(&k->fd);
+	if (k->sender)
+		jobs_sender_gone(l->queue, k);
+}
+
+void links_sweep(struct links *l)
+{
+	struct link *k, *next;
+
+	for (k = STAILQ_FIRST(&l->list); k; k = next) {
+		next = STAILQ_NEXT(k, next);
+		if (k->fd >= 0)
+			continue;
+		STAILQ_REMOVE(&l->list, k, link, next);
+		l->n--;
+		free(k);
+	}
+}
+
+/* --- answers ---------------------------------------------------------------------- */
+
+static bool send_answer(struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	int r;
+
+	ipc_set_u64(m, "id", id);
+	r = k->fd < 0 ? E_CLOSED : ipc_try_send(k->fd, m);
+	ipc_done(m);
+	return r == 0;
+}
+
+static void answer_put(void *who, uint64_t question, const char *result)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "put");
+	ipc_setc(&m, "result", result);
+	/* one that is gone asks again, or not: its message is safe */
+	(void)send_answer(who, &m, question);
+}
+
+static int send_job(void *who, const struct ipc_msg *m)
+{
+	struct link *k = who;
+
+	return k->fd < 0 ? E_CLOSED : ipc_try_send(k->fd, m);
+}
+
+const struct queue_ops links_ops = { .answer = answer_put, .job = send_job };
+
+/* --- questions --------------------------------------------------------------------- */
+
+static bool ask_file(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	int fd = message_file(l->queue);
+	struct ipc_msg a;
+	bool sent;
+
+	(void)m;
+	ipc_init(&a, "file");
+	if (fd >= 0)
+		ipc_add_fd(&a, "file", fd);
+	else
+		ipc_setc(&a, "result", fd == E_FULL ? "full" : "busy");
+	sent = send_answer(k, &a, id);
+	fd_close(&fd);
+	return sent;
+}
+
+static bool ask_put(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	int fd = ipc_take_fd(m, "file");
+
+	if (fd < 0)
+		return false;
+	message_put(l->queue, ipc_get(m, "message"), fd, k, id);
+	return true;
+}
+
+/* A second link of the same standing, for a forked child. */
+static bool ask_link(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct ipc_msg a;
+	int pair[2] = { -1, -1 };
+	bool sent;
+
+	(void)m;
+	ipc_init(&a, "answer");
+	if (ipc_pair(pair) < 0) {
+		ipc_setc(&a, "result", "temp");
+	} else {
+		links_add(l, k->name, pair[0]);
+		ipc_setc(&a, "result", "ok");
+		ipc_add_fd(&a, "link", pair[1]);
+	}
+	sent = send_answer(k, &a, id);
+	fd_close(&pair[1]);
+	return sent;
+}
+
+static bool ask_ready(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct str via = ipc_get(m, "via");
+	uint64_t n;
+
+	(void)id;
+	if (ipc_get_u64(m, "n", 100000, &n) < 0 || (!str_eqc(via, "lmtp") && !str_eqc(via, "smtp")))
+		return false;
+	jobs_ready(l->queue, k, str_eqc(via, "lmtp"), n);
+	return true;
+}
+
+static bool ask_result(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)id;
+	return jobs_result(l->queue, k, m);
+}
+
+static const struct {
+	const char *verb;
+	bool sender; /* else smtpd and lmtpd */
+	bool (*ask)(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id);
+} table[] = {
+	{ "file", false, ask_file },
+	{ "put", false, ask_put },
+	{ "link", false, ask_link },
+	{ "ready", true, ask_ready },
+	{ "result", true, ask_result },
+};
+
+static bool message(struct links *l, struct link *k, struct ipc_msg *m)
+{
+	uint64_t id = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(table); i++)
+		if (table[i].sender == k->sender && ipc_is(m, table[i].verb))
+			break;
+	if (i == ARRAY_LEN(table) || (!k->sender && ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)) {
+		trace_event(TRACE_WARN, "peer-dropped", NULL, "%s asked '%.*s'", k->name, STRF(m->verb));
+		return false;
+	}
+	return table[i].ask(l, k, m, id);
+}
+
+static void read_link(struct links *l, struct link *k)
+{
+	struct ipc_msg m;
+	int i, r = 0;
+
+	for (i = 0; i < LINK_READS && r == 0 && k->fd >= 0; i++) {
+		r = ipc_try_recv(k->fd, &m);
+		if (r == 0 && !message(l, k, &m))
+			r = E_PEER;
+		ipc_done(&m);
+	}
+	if (r < 0 && r != -EAGAIN && r != -EINTR)
+		drop(l, k);
+}
+
+/* --- the loop ------------------------------------------------------------------------- */
+
+struct pollfd *links_poll(struct links *l, size_t from, size_t *n_out)
+{
+	struct link *k;
+	size_t n = from;
+
+	if (from + l->n > l->cap) {
+		l->cap = MAX(l->cap * 2, from + l->n + 32);
+		l->pfd = mem_grow(l->pfd, l->cap, sizeof(*l->pfd));
+	}
+	STAILQ_FOREACH(k, &l->list, next)
+		l->pfd[n++] = (struct pollfd){ k->fd, POLLIN, 0 };
+	*n_out = n;
+	return l->pfd;
+}
+
+bool links_read(struct links *l, size_t from)
+{
+	size_t i = from, n = from + l->n; /* new ones come behind */
+	struct link *k;
+	bool any = false;
+
+	STAILQ_FOREACH(k, &l->list, next) {
+		if (i == n)
+			break;
+		if (l->pfd[i++].revents) {
+			read_link(l, k);
+			any = true;
+		}
+	}
+	return any;
+}

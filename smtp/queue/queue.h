@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * queue.h: private to smtp/queue/: the queue without its sockets.
+ *
+ *   queued.c    the process: loop, links, control
+ *   turn.c      one turn: all changes that came together in one transaction
+ *   message.c   files of the spool; a new message becomes rows
+ *   jobs.c      attempts in hand: from rows to a job, from results to rows
+ *   pick.c      which recipients are tried next
+ *   recover.c   after a start: what was in hand, what is missing, what is left over
+ *   rows.c      the database          schedule.c  when to try again
+ *
+ * Always true:
+ * 1. Memory holds what came in this turn and the jobs in hand, `[queue] active` at most.
+ * 2. A recipient in a job is ACTIVE in the database, and the other way round, but
+ *    for those of a queued that has died (recover.c).
+ * 3. What a turn wants to say (answers, jobs, names to unlink) is said after its commit.
+ *    A turn that could not be committed because the disk is full is undone whole: puts
+ *    are refused, results stay with their jobs and are written by a later turn. Any
+ *    other failure of a sync or commit ends the process (q->failed): what is on the disk is
+ *    not known, and only a new start looks.
+ */
+#ifndef MANSIO_SMTP_QUEUE_QUEUE_H
+#define MANSIO_SMTP_QUEUE_QUEUE_H
+
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+#include "net/ipc.h"
+#include "smtp/queue/rows.h"
+#include "smtp/queue/schedule.h"
+
+#define QUEUE_REPLY_MAX 1000 /* bytes kept of a remote reply */
+#define QUEUE_SENDERS 64
+
+/* --- what comes from and goes to the links (queued.c, or a test) --------------- */
+
+struct queue;
+struct queue_ops {
+	/* The answer to a put: ok, exists, full, busy, damaged. */
+	void (*answer)(void *who, uint64_t question, const char *result);
+	/* A job for a sender: 0, or -EAGAIN: it takes no more at the moment, E_CLOSED. */
+	int (*job)(void *who, const struct ipc_msg *m);
+};
+
+struct sender {
+	void *who; /* NULL: free place */
+	uint64_t credit[2]; /* jobs that it may take: 0: outside, 1: here */
+	deadline blocked; /* its socket is full until then */
+};
+
+/* --- jobs ------------------------------------------------------------------------ */
+
+struct job_rcpt {
+	uint32_t number;
+	struct str address, dest, orcpt;
+	uint32_t notify, attempts;
+	bool delayed;
+	/* the result */
+	int code;
+	struct str status, reply, remote;
+	bool dsn; /* the next server takes care of NOTIFY */
+	bool told, applied, applying, logged;
+};
+
+/* NEW --send--> SENT --result done=1--> ENDED; sender gone, silent --> LOST; could not be
+ * sent --> UNSENT. The last three are over as soon as their rows are committed. */
+enum job_state { JOB_NEW, JOB_SENT, JOB_ENDED, JOB_LOST, JOB_UNSENT };
+
+/* Jobs in hand at one destination. */
+struct dest {
+	unsigned jobs;
+	char name[];
+};
+
+struct job {
+	LIST_ENTRY(job) link;
+	uint64_t id;
+	enum job_state state;
+	struct arena arena;
+	struct message_row row;
+	bool local;
+	uint64_t offset, size;
+	bool body8, smtputf8;
+	int ret;
+	struct str envid, user;
+	struct job_rcpt *rcpt;
+	size_t n;
+	size_t bytes; /* about, of its message */
+	struct sender *sender;
+	struct dest *dest;
+	deadline until;
+	bool hold, removed; /* what the admin wants of it when it is over */
+};
+
+/* --- this turn ---------------------------------------------------------------------- */
+
+struct put {
+	STAILQ_ENTRY(put) link;
+	void *who;
+	uint64_t question;
+	int fd;
+	char id[ENVELOPE_ID_MAX + 1];
+	struct envelope e;
+	uint64_t offset;
+	bool named; /* the file has its name */
+	const char *result; /* decided already, or NULL */
+};
+
+struct name {
+	STAILQ_ENTRY(name) link;
+	char id[ENVELOPE_ID_MAX + 1];
+};
+
+struct turn {
+	struct arena arena;
+	STAILQ_HEAD(put_list, put) puts;
+	size_t nputs;
+	STAILQ_HEAD(name_list, name) unlink; /* after the commit */
+	struct name_list made; /* reports: unlink if the commit fails */
+	bool names; /* a file got its name: the directory must be synced */
+	bool changed; /* something is to be written */
+};
+
+struct recovery {
+	enum { RECOVER_ROWS, RECOVER_FILES, RECOVER_REST } phase;
+	int64_t m; /* rows up to this one were looked at */
+	void *dir; /* DIR */
+	deadline again; /* REST: when the files are looked at next */
+	uint64_t found, missing, removed;
+};
+
+struct queue {
+	const struct conf *conf;
+	const struct queue_ops *ops;
+	struct schedule schedule;
+	int spool;
+	struct rows rows;
+	int failed; /* the process must end */
+	int64_t next_m, first_m; /* of the next message; of the first one that came in this life */
+	uint64_t messages; /* about */
+	struct turn turn;
+	deadline full_until; /* the disk is full: nothing is tried before */
+	struct sender sender[QUEUE_SENDERS];
+	LIST_HEAD(job_list, job) jobs;
+	size_t njobs, jobs_of[2]; /* [local] */
+	uint64_t next_job;
+	struct table dests; /* name -> struct dest, with jobs */
+	bool backlog[2]; /* more was due than could be tried */
+	int64_t next_due[2]; /* Unix seconds, INT64_MAX: none */
+	char cursor[2][256]; /* destinations: where the next round goes on */
+	bool capped[2]; /* this turn: every due destination has its share */
+	struct recovery recovery;
+	bool more; /* there is work for another turn at once */
+	bool stopping;
+	int64_t wall, mono; /* of the last look at the clocks */
+	bool bring_back;
+	deadline sweep_at;
+};
+
+/* Opens what is in the current directory (queue.db) and the spool; takes spool.
+ * 0 or negative (E_FULL: later). */
+int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops *ops, int spool);
+void queue_close(struct queue *q);
+void queue_settings(struct queue *q, const struct conf *conf);
+
+/* turn.c: everything that waits, in one transaction. Sets q->more if there is more to do at once. */
+void queue_turn(struct queue *q);
+/* ms until the next turn is due without a message from outside. */
+int64_t queue_wait(const struct queue *q);
+void queue_unlink_later(struct queue *q, struct str id);
+void queue_made(struct queue *q, struct str id);
+
+/* message.c */
+/* A file for a new message: its descriptor, E_FULL, E_TEMP. */
+int message_file(struct queue *q);
+/* Takes fd. The answer comes by ops->answer. */
+void message_put(struct queue *q, struct str id, int fd, void *who, uint64_t question);
+void message_take(struct queue *q, struct put *p);
+/* Head of a file: 0 and the envelope (in the arena), or negative. */
+int message_head(int fd, struct arena *a, struct envelope *out, uint64_t *offset_out);
+/* Opens the file of a message and reads its head. A descriptor or negative. */
+int message_open(struct queue *q, struct str id, struct arena *a, struct envelope *out,
+	uint64_t *offset_out);
+/* Rows for a message; jobs for it if it may be tried at once. */
+void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once);
+void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *out);
+/* Its recipients are kept for the admin. */
+void message_damaged(struct queue *q, const struct message_row *row, int err);
+bool report_wanted(bool reports, uint32_t notify, enum report_kind kind);
+
+/* jobs.c */
+#define JOB_RCPTS 100 /* recipients of a job */
+#define JOB_BYTES 60000 /* of its message, about */
+struct job *job_new(struct queue *q, const struct message_row *row, const struct envelope *e,
+	uint64_t offset, bool local, struct str dest);
+/* false: it is full. */
+bool job_add(struct job *j, const struct envelope_rcpt *r, struct str dest, uint32_t attempts, bool delayed);
+void job_free(struct queue *q, struct job *j);
+void jobs_send(struct queue *q); /* all NEW ones, after the commit */
+void jobs_apply(struct queue *q); /* results into rows */
+void jobs_applied(struct queue *q, bool committed);
+void jobs_drop_new(struct queue *q); /* the commit failed */
+bool jobs_of_message(const struct queue *q, int64_t m);
+void jobs_ready(struct queue *q, void *who, bool local, uint64_t n);
+/* false: the sender broke the rules. */
+bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m);
+void jobs_sender_gone(struct queue *q, void *who);
+void jobs_timeouts(struct queue *q);
+
+/* pick.c */
+bool pick_may(struct queue *q, bool local, struct str dest, int64_t percent);
+uint64_t pick_room(const struct queue *q, bool local); /* jobs that may be started */
+void pick_due(struct queue *q);
+
+/* recover.c */
+void recover_start(struct queue *q);
+void recover_slice(struct queue *q);
+void recover_again(struct queue *q); /* a slice was undone: from the start */
+void recover_stop(struct queue *q);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * rows.h: queue.db, the state of each message and each recipient (docs/QUEUE.md).
+ * What a message *is* stands in its file; here stands only how far it has come.
+ *
+ * All changes of one turn of the loop are one transaction. Errors are sticky:
+ * after the first one nothing more is done, and rows_commit tells it and rolls
+ * everything back. E_FULL: the disk is full, the same may work later; E_DAMAGED:
+ * the database is; any other: it is not known what is on the disk.
+ *
+ * Three trees are touched by a message that goes through at once (message, its
+ * id, recipient): the indexes leave out what is being worked on.
+ */
+#ifndef MANSIO_SMTP_QUEUE_ROWS_H
+#define MANSIO_SMTP_QUEUE_ROWS_H
+
+#include "base/db.h"
+#include "mail/envelope.h"
+
+enum rcpt_state { /* as in the database: do not renumber */
+	RCPT_WAITING = 0, /* for its time */
+	RCPT_ACTIVE = 1, /* in a job of a sender */
+	RCPT_HELD = 2, /* until the admin releases it */
+	RCPT_FAILED = 3, /* for good: until its report is made */
+	RCPT_DONE = 4, /* delivered: until its report is made */
+	RCPT_DAMAGED = 5, /* the file is missing or broken: kept for the admin */
+	RCPT_STATES
+};
+enum report_kind { REPORT_NONE, REPORT_FAILURE, REPORT_SUCCESS, REPORT_DELAY, REPORT_KINDS };
+
+struct message_row {
+	int64_t m; /* number of the message in the database */
+	struct str id, sender, session;
+	int64_t time;
+	uint64_t size;
+	bool reports; /* its sender may get reports */
+};
+
+struct rcpt_row {
+	int64_t m;
+	uint32_t number;
+	struct str address;
+	struct str dest; /* outside: the domain; here: the mailbox; in lower case */
+	bool local;
+	enum rcpt_state state;
+	uint32_t attempts;
+	int64_t next; /* WAITING: Unix seconds */
+	bool delayed; /* the delay report was made */
+	enum report_kind due; /* the report that is to be made */
+	int code; /* of the last attempt, 0: none yet */
+	struct str status, reply, remote;
+	int64_t last; /* time of the last attempt */
+	bool relayed; /* DONE: to somebody who makes no success report */
+	bool expired; /* FAILED: because its time was over */
+};
+
+enum { ROWS_NSTMT = 48 };
+struct rows {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[ROWS_NSTMT];
+	bool rebuild; /* made anew: the files tell what there is */
+	bool begun;
+	int err; /* sticky, of this transaction */
+};
+
+/* Opens queue.db in the current directory. 0, E_FULL, E_DAMAGED, E_UNSUPPORTED (of a newer program), E_*. */
+int rows_open(struct rows *r);
+void rows_close(struct rows *r);
+/* Puts a damaged queue.db aside, by the time. */
+void rows_set_aside(int dir, int64_t now);
+
+void rows_begin(struct rows *r);
+int rows_commit(struct rows *r);
+void rows_rollback(struct rows *r);
+void rows_rebuilt(struct rows *r); /* all files were seen */
+
+/* --- messages */
+void rows_add(struct rows *r, const struct message_row *m);
+void rows_add_rcpt(struct rows *r, const struct rcpt_row *x);
+/* Strings are copied into the arena. 0, E_NOTFOUND, or the sticky error. */
+int rows_find(struct rows *r, struct str id, int64_t *m_out);
+int rows_message(struct rows *r, int64_t m, struct arena *a, struct message_row *out);
+int64_t rows_last(struct rows *r); /* the highest number, 0: none */
+/* Up to n messages with numbers above `after`, in order. How many. */
+size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message_row *out, size_t n);
+void rows_set_time(struct rows *r, int64_t m, int64_t time);
+/* Removes the message if it has no recipients any more. */
+bool rows_remove_if_done(struct rows *r, int64_t m);
+
+/* --- recipients */
+/* All of a message in order: a list in the arena. */
+size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **out);
+/* Up to n due ones of one way, the oldest first. */
+size_t rows_due(struct rows *r, bool local, int64_t now, struct arena *a, struct rcpt_row *out, size_t n);
+/* The first destination above `after` that waits for anything; STR_NONE: there is none. */
+struct str rows_next_dest(struct rows *r, struct str after, struct arena *a);
+/* The oldest due one of a destination. */
+bool rows_due_of(struct rows *r, struct str dest, bool local, int64_t now, struct arena *a,
+	struct rcpt_row *out);
+/* When the next one is due, INT64_MAX: none. */
+int64_t rows_next_due(struct rows *r, bool local);
+/* All that changes of a recipient. */
+void rows_update(struct rows *r, const struct rcpt_row *x);
+void rows_set_state(struct rows *r, int64_t m, uint32_t number, enum rcpt_state state, int64_t next);
+void rows_delete(struct rows *r, int64_t m, uint32_t number);
+/* Attempts that were in hand when the last queued ended: due now. How many. */
+size_t rows_reset_active(struct rows *r, int64_t from, int64_t to, int64_t now);
+/* Brings attempts back that are further away than `latest`: at most n. How many. */
+size_t rows_bring_back(struct rows *r, bool local, int64_t latest, size_t n);
+/* The first message above `after` with a report to be made; 0: none. */
+int64_t rows_next_report(struct rows *r, int64_t after);
+
+/* --- sums for the admin: a row of the destinations above `after` */
+struct dest_row {
+	struct str dest;
+	bool local;
+	uint64_t n, waiting, held, other;
+	int64_t next;
+};
+size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n);
+
+#endif
