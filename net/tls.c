@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * tls.c: TLS for the door, the only file that knows libssl.
+ * tls.c: TLS for the door; with tls_client.c the only file that knows libssl.
  *
  * One struct tls_context holds an SSL_CTX for each certificate; a handshake
  * begins on the first and moves to the one whose names match the SNI (RFC
@@ -31,14 +31,10 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "net/tls_private.h"
 
 #define TICKET_KEYS 3
 #define TICKET_DAY 86400
-#define CIPHERS12                                                              \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"           \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"           \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-
 struct ticket_key {
 	unsigned char name[16], aes[32], mac[32];
 	int64_t made; /* 0: empty */
@@ -57,14 +53,6 @@ struct tls_context {
 	size_t n;
 	SSL_CTX **ctx;
 	struct ticket_keys *keys;
-};
-
-struct tls {
-	SSL *ssl;
-	struct tls_context *ctx;
-	char service[8];
-	bool dead;
-	char error[160];
 };
 
 static char why_text[512];
@@ -236,7 +224,7 @@ static int ctx_options(SSL_CTX *c, const char *min_version)
 	SSL_CTX_set_alpn_select_cb(c, alpn_cb, NULL);
 	if (!SSL_CTX_set_min_proto_version(c,
 		    strcmp(min_version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION) ||
-		!SSL_CTX_set_cipher_list(c, CIPHERS12) ||
+		!SSL_CTX_set_cipher_list(c, TLS_CIPHERS12) ||
 		!SSL_CTX_set1_groups_list(c, "X25519:P-256") ||
 		!SSL_CTX_set_tlsext_ticket_key_evp_cb(c, ticket_key_cb))
 		return E_TLS;
@@ -440,7 +428,7 @@ enum tls_want tls_handshake(struct tls *t)
 		return TLS_ERROR;
 	ERR_clear_error();
 	errno = 0;
-	r = SSL_accept(t->ssl);
+	r = SSL_do_handshake(t->ssl); /* as server or client: tls_new, tls_connect */
 	return r == 1 ? TLS_DONE : verdict(t, r);
 }
 

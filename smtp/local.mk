@@ -22,3 +22,23 @@ QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued
 libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h
 libexec_queued_LDADD = $(QUEUE_LIBS)
+
+# The sender: what is pure is a library, for tests and fuzz targets
+noinst_LIBRARIES += smtp/libsend.a
+smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c smtp/send/content.h \
+	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h \
+	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c
+SEND_LIBS = smtp/libsend.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test
+tests_unit_smtp_send_client_test_SOURCES = tests/unit/smtp/send_client_test.c
+tests_unit_smtp_send_client_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_send_parts_test_SOURCES = tests/unit/smtp/send_parts_test.c
+tests_unit_smtp_send_parts_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/send_reply
+tests_fuzz_send_reply_SOURCES = tests/fuzz/send_reply.c $(FUZZ_MAIN)
+tests_fuzz_send_reply_LDADD = $(SEND_LIBS)
+tests_fuzz_send_reply_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/send_reply/ehlo tests/fuzz/corpus/send_reply/session tests/fuzz/corpus/send_reply/odd

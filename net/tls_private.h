@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * tls_private.h: one TLS connection, as tls.c (server side, reading and writing)
+ * and tls_client.c (connections that we open) both know it. Nobody else does.
+ */
+#ifndef MANSIO_NET_TLS_PRIVATE_H
+#define MANSIO_NET_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+/* RFC 9325 4.2: forward secrecy and AEAD, nothing else */
+#define TLS_CIPHERS12                                                          \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"           \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"           \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+struct tls {
+	SSL *ssl;
+	struct tls_context *ctx; /* NULL: a connection that we opened */
+	char service[8];
+	bool dead;
+	char error[160];
+};
+
+#endif

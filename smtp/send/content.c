@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * content.c: a message on its way out (see content.h).
+ *
+ *           other            CR            LF
+ *   BOL ------------> TEXT ------> CR ------------> BOL
+ *    "." doubled       | LF         | other, CR: the CR was bare and is a line end
+ *                      `-> BOL      `-> TEXT or CR
+ *
+ * CR LF is written when the line ends, not when its bytes come: so a CR or an LF
+ * alone never gets out.
+ */
+#include "smtp/send/content.h"
+
+#include "base/file.h"
+
+#define PIECE 16384
+
+void content_init(struct content *c, int fd, uint64_t offset, uint64_t size)
+{
+	*c = (struct content){ .fd = fd, .at = offset, .end = offset + size };
+}
+
+static void line_end(struct content *c, struct buf *out)
+{
+	buf_add(out, "\r\n", 2);
+	c->place = CONTENT_BOL;
+}
+
+static void put(struct content *c, struct str in, struct buf *out)
+{
+	size_t i = 0, from;
+
+	while (i < in.n) {
+		char b = in.p[i];
+
+		if (c->place == CONTENT_CR) {
+			line_end(c, out);
+			if (b == '\n') {
+				i++;
+				continue;
+			}
+		}
+		if (b == '\r' || b == '\n') {
+			if (b == '\r')
+				c->place = CONTENT_CR;
+			else
+				line_end(c, out);
+			i++;
+			continue;
+		}
+		if (c->place == CONTENT_BOL && b == '.')
+			buf_c(out, '.');
+		for (from = i; i < in.n && in.p[i] != '\r' && in.p[i] != '\n'; i++)
+			;
+		buf_add(out, in.p + from, i - from);
+		c->place = CONTENT_TEXT;
+	}
+}
+
+int content_more(struct content *c, size_t n, struct buf *out)
+{
+	char piece[PIECE];
+	size_t want;
+	int r;
+
+	while (n && c->at < c->end) {
+		want = (size_t)MIN(MIN((uint64_t)sizeof piece, (uint64_t)n), c->end - c->at);
+		r = file_pread_all(c->fd, piece, want, (off_t)c->at);
+		if (r < 0)
+			return r;
+		c->at += want;
+		n -= want;
+		put(c, str_make(piece, want), out);
+	}
+	if (c->at < c->end)
+		return out->err;
+	if (!c->ended) {
+		if (c->place != CONTENT_BOL)
+			line_end(c, out);
+		buf_add(out, ".\r\n", 3);
+		c->ended = true;
+	}
+	return out->err ? out->err : 1;
+}
+
+/* 1 when the answer cannot change any more. */
+static int scan_piece(struct str in, bool *header, bool *bol, struct content_facts *f)
+{
+	size_t i;
+
+	for (i = 0; i < in.n; i++) {
+		unsigned char b = (unsigned char)in.p[i];
+
+		if (b & 0x80) {
+			f->eight_bit = true;
+			f->utf8_header |= *header;
+		}
+		if (b == '\n') {
+			if (*bol)
+				*header = false;
+			*bol = true;
+		} else if (b != '\r') {
+			*bol = false;
+		}
+		if (f->eight_bit && (!*header || f->utf8_header))
+			return 1;
+	}
+	return 0;
+}
+
+int content_scan(int fd, uint64_t offset, uint64_t size, struct content_facts *out)
+{
+	struct content_facts f = { 0 };
+	bool header = true, bol = true;
+	uint64_t at = 0;
+	char piece[PIECE];
+	int r;
+
+	while (at < size) {
+		size_t n = (size_t)MIN((uint64_t)sizeof piece, size - at);
+
+		r = file_pread_all(fd, piece, n, (off_t)(offset + at));
+		if (r < 0)
+			return r;
+		at += n;
+		if (scan_piece(str_make(piece, n), &header, &bol, &f))
+			break;
+	}
+	*out = f;
+	return 0;
+}

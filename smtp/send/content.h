@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * content.h: a message on its way out, behind DATA (RFC 5321 4.5.2, 2.3.8): read from
+ * its file piece by piece, dots doubled, every line ended by CRLF.
+ *
+ * What leaves has no bare CR and no bare LF, whatever the file holds: one of them
+ * becomes a line end. The end is CRLF "." CRLF, once.
+ */
+#ifndef MANSIO_SMTP_SEND_CONTENT_H
+#define MANSIO_SMTP_SEND_CONTENT_H
+
+#include "base/buf.h"
+
+struct content {
+	int fd; /* not owned; the offset is not used */
+	uint64_t at, end;
+	enum { CONTENT_BOL, CONTENT_TEXT, CONTENT_CR } place;
+	bool ended; /* the last dot was given */
+};
+
+void content_init(struct content *c, int fd, uint64_t offset, uint64_t size);
+/* Appends the next piece, of some n bytes of the file. 1: that was all, the end is in; 0: more;
+ * negative: the file is shorter than promised or cannot be read, nothing may follow. */
+int content_more(struct content *c, size_t n, struct buf *out);
+
+struct content_facts {
+	bool eight_bit; /* a byte above 127, anywhere */
+	bool utf8_header; /* ... before the first empty line */
+};
+int content_scan(int fd, uint64_t offset, uint64_t size, struct content_facts *out);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * job.h: one attempt with one message, as queued asks for it (docs/QUEUE.md), and what
+ * became of each recipient.
+ */
+#ifndef MANSIO_SMTP_SEND_JOB_H
+#define MANSIO_SMTP_SEND_JOB_H
+
+#include "base/clock.h"
+#include "mail/dsn.h"
+#include "net/ipc.h"
+
+enum rcpt_state {
+	RCPT_OPEN, /* to be tried */
+	RCPT_TRIED, /* in the present transaction, no answer yet */
+	RCPT_TAKEN, /* RCPT was accepted, the message was not answered yet */
+	RCPT_MORE, /* refused because there were too many: goes in the next transaction */
+	RCPT_KNOWN, /* code, status and reply are the result */
+	RCPT_TOLD, /* ... and queued has it */
+};
+
+struct job_rcpt {
+	struct str address; /* printed */
+	uint32_t number;
+	uint32_t notify; /* bits of mail/envelope.h */
+	struct str orcpt; /* "rfc822;xtext" */
+	enum rcpt_state state;
+	int code;
+	char status[12];
+	struct str reply;
+};
+
+struct job {
+	struct job *next;
+	struct arena a;
+	struct str id, message, sender, envid, session;
+	bool lmtp; /* else to the smarthost */
+	bool utf8;
+	enum { JOB_RET_NONE, JOB_RET_FULL, JOB_RET_HDRS } ret;
+	int fd; /* of the message, owned */
+	uint64_t offset, size;
+	struct job_rcpt *rcpt;
+	size_t nrcpt;
+	deadline until;
+	struct str remote; /* who answered, empty: nobody, or our own lmtpd */
+	bool dsn; /* the next server takes care of NOTIFY */
+	bool begun; /* bytes of the message have left */
+	bool orphan; /* the queued that asked is gone */
+};
+
+/* Takes the descriptor out of m. 0 or E_PEER: fields are missing, or hold what may not
+ * stand in a command. */
+int job_parse(struct ipc_msg *m, struct job **out);
+void job_free(struct job *j);
+
+/* The result of one recipient. reply: the server's, or a sentence. */
+void job_set(struct job *j, struct job_rcpt *r, int code, const char *status, struct str reply);
+/* ... of all that have none yet. RCPT_MORE keeps what it was refused with. */
+void job_fail(struct job *j, const struct dsn *why);
+bool job_open(const struct job *j); /* some recipient has no result */
+/* The next message with results that queued does not know, at most `max` recipients (which are
+ * RCPT_TOLD then). last: nothing more will come of this job. */
+void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out);
+
+#endif

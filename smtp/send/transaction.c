@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * transaction.c: one message over a session that is READY: MAIL, RCPT, DATA, the
+ * content, the answer (RFC 5321 3.3; LMTP: one answer for each recipient, RFC 2033
+ * 4.2). Part of the machine of client.h.
+ *
+ * A job of many recipients goes in several transactions, at most opt->recipients each; who
+ * was refused because there were too many (RFC 5321 4.5.3.1.10) goes in the next one, as
+ * long as each takes somebody.
+ *
+ * MAIL and the RCPTs are sent together if the server offers PIPELINING (RFC 2920); DATA
+ * waits for the answers, so that no message goes to nobody.
+ */
+#include "mail/envelope.h"
+#include "smtp/send/client.h"
+
+#define OUT_LOW 32768 /* below this more of the message is read */
+#define SCAN_MAX (8u << 20) /* larger ones are declared 8BITMIME unread */
+
+static void next_batch(struct client *c);
+
+static struct str printed(struct client *c, const struct reply *r)
+{
+	struct buf b;
+	struct str s;
+
+	buf_init(&b, 2 * REPLY_TEXT);
+	reply_print(r, &b);
+	s = arena_str(&c->job->a, buf_view(&b));
+	buf_done(&b);
+	return s;
+}
+
+/* Refusals that speak of the session or of us, not of the mail: they pass when the admin
+ * has mended something, and no message is lost for them. */
+static bool not_the_mail(int code)
+{
+	return code == 503 || code == 530 || code == 534 || code == 535 || code == 538;
+}
+
+static void set(struct client *c, struct job_rcpt *to, const struct reply *r)
+{
+	if (not_the_mail(r->code))
+		job_set(c->job, to, 451, "4.7.0", printed(c, r));
+	else
+		job_set(c->job, to, r->code, r->status, printed(c, r));
+}
+
+/* The server says good-bye (RFC 5321 3.8), or what is no answer at all. */
+static bool over(struct client *c, const struct reply *r)
+{
+	if (r->code == 421)
+		client_refused(c, "4.3.2", "closes the connection", r);
+	else if (r->code >= 300 && r->code < 400)
+		client_refused(c, "4.5.0", "answers out of turn", r);
+	else
+		return false;
+	return true;
+}
+
+/* --- what the server must be able to ------------------------------------------- */
+
+static void fail_job(struct client *c, int code, const char *status, const char *text)
+{
+	struct dsn why = { 0 };
+
+	dsn_set(&why, code, status, "%s %s", c->opt->label, text);
+	job_fail(c->job, &why);
+}
+
+/* RFC 6531 3.2: without SMTPUTF8 nothing goes that needs it. */
+static void check_utf8(struct client *c, const struct content_facts *f)
+{
+	struct job *j = c->job;
+	bool any = j->utf8 || !str_is_ascii(j->sender);
+	size_t i;
+
+	for (i = 0; i < j->nrcpt; i++) {
+		struct job_rcpt *r = &j->rcpt[i];
+
+		if (r->state != RCPT_OPEN || str_is_ascii(r->address))
+			continue;
+		any = true;
+		if (!c->ehlo.smtputf8)
+			job_set(j, r, 553, "5.6.7", str_of(arena_fmt(&j->a,
+				"%s does not take addresses with non-ASCII characters (SMTPUTF8)", c->opt->label)));
+	}
+	c->declare_utf8 = any && c->ehlo.smtputf8;
+	if (!c->ehlo.smtputf8 && (!str_is_ascii(j->sender) || (j->utf8 && f->utf8_header)))
+		fail_job(c, 553, "5.6.7", "does not take mail with non-ASCII addresses or header fields (SMTPUTF8)");
+}
+
+/* Can this message go to this server? If not, its recipients get their results here. */
+static void check_message(struct client *c)
+{
+	struct job *j = c->job;
+	struct content_facts f = { 0 };
+	char text[128];
+
+	if (c->ehlo.size && j->size > c->ehlo.size) { /* RFC 1870 6 */
+		snprintf(text, sizeof text, "takes messages of up to %llu bytes, this one has %llu",
+			(unsigned long long)c->ehlo.size, (unsigned long long)j->size);
+		fail_job(c, 552, "5.3.4", text);
+		return;
+	}
+	if (!c->opt->lmtp && (j->size <= SCAN_MAX || !c->ehlo.eight_bit || j->utf8)) {
+		if (content_scan(j->fd, j->offset, j->size, &f) < 0) {
+			dsn_set(&c->why, 451, "4.3.0", "the message could not be read from the queue");
+			job_fail(j, &c->why);
+			return;
+		}
+	} else {
+		f.eight_bit = true;
+	}
+	if (f.eight_bit && !c->ehlo.eight_bit) /* RFC 6152 3: nothing here converts */
+		fail_job(c, 554, "5.6.3", "takes 7-bit text only (no 8BITMIME), and this message has 8-bit characters");
+	c->declare_8bit = f.eight_bit && c->ehlo.eight_bit;
+	check_utf8(c, &f);
+}
+
+/* --- envelope ---------------------------------------------------------------------- */
+
+static void say_mail(struct client *c)
+{
+	static const char *const ret[] = { [JOB_RET_FULL] = "FULL", [JOB_RET_HDRS] = "HDRS" };
+	const struct job *j = c->job;
+
+	buf_fmt(&c->out, "MAIL FROM:<%.*s>", STRF(j->sender));
+	if (c->ehlo.size_given)
+		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)j->size);
+	if (c->declare_8bit)
+		buf_puts(&c->out, " BODY=8BITMIME");
+	if (c->declare_utf8)
+		buf_puts(&c->out, " SMTPUTF8");
+	if (c->ehlo.dsn && j->ret)
+		buf_fmt(&c->out, " RET=%s", ret[j->ret]);
+	if (c->ehlo.dsn && j->envid.n)
+		buf_fmt(&c->out, " ENVID=%.*s", STRF(j->envid));
+	if (c->opt->lmtp)
+		buf_fmt(&c->out, " XID=%.*s", STRF(j->message));
+	buf_puts(&c->out, "\r\n");
+}
+
+/* RFC 3461 4.1: NEVER, or a list of the others. */
+static void say_notify(struct client *c, uint32_t bits)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = { { NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" },
+		{ NOTIFY_DELAY, "DELAY" } };
+	const char *between = " NOTIFY=";
+	size_t i;
+
+	if (bits & NOTIFY_NEVER)
+		bits = NOTIFY_NEVER;
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		if (!(bits & names[i].bit))
+			continue;
+		buf_fmt(&c->out, "%s%s", between, names[i].name);
+		between = ",";
+	}
+}
+
+static void say_rcpt(struct client *c, const struct job_rcpt *r)
+{
+	buf_fmt(&c->out, "RCPT TO:<%.*s>", STRF(r->address));
+	if (c->ehlo.dsn) {
+		say_notify(c, r->notify);
+		if (r->orcpt.n)
+			buf_fmt(&c->out, " ORCPT=%.*s", STRF(r->orcpt));
+	}
+	if (c->opt->lmtp)
+		buf_fmt(&c->out, " XN=%u", r->number);
+	buf_puts(&c->out, "\r\n");
+}
+
+static void say_envelope(struct client *c)
+{
+	size_t i;
+
+	say_mail(c);
+	c->asked = 1;
+	if (c->ehlo.pipelining) {
+		for (i = 0; i < c->nbatch; i++)
+			say_rcpt(c, c->batch[i]);
+		c->asked += c->nbatch;
+	}
+	client_move(c, CLIENT_ENVELOPE);
+}
+
+/* Nobody is left: READY. Else the next transaction begins. */
+static void next_batch(struct client *c)
+{
+	struct job *j = c->job;
+	size_t i;
+
+	if (!c->batch_cap) {
+		c->batch_cap = c->opt->recipients;
+		c->batch = mem_alloc(c->batch_cap, sizeof *c->batch);
+	}
+	c->nbatch = c->answered = c->taken = 0;
+	c->mail_refused = false;
+	for (i = 0; i < j->nrcpt && c->nbatch < c->batch_cap; i++) {
+		if (j->rcpt[i].state != RCPT_OPEN)
+			continue;
+		j->rcpt[i].state = RCPT_TRIED;
+		c->batch[c->nbatch++] = &j->rcpt[i];
+	}
+	if (c->nbatch)
+		say_envelope(c);
+	else if (c->state != CLIENT_READY)
+		client_move(c, CLIENT_READY);
+}
+
+void client_start(struct client *c, struct job *job)
+{
+	BUG_ON(c->state != CLIENT_READY || c->job);
+	c->job = job;
+	if (!c->opt->lmtp)
+		job->remote = arena_str(&job->a, str_of(c->opt->host));
+	check_message(c);
+	next_batch(c);
+}
+
+struct job *client_take(struct client *c)
+{
+	struct job *j = c->job;
+
+	if (!j || (!c->retry && (job_open(j) || (c->state != CLIENT_READY && c->state != CLIENT_CLOSED))))
+		return NULL;
+	c->job = NULL;
+	c->served++;
+	return j;
+}
+
+/* RFC 5321 4.5.3.1.10: 552 may mean the same as 452 here. */
+static bool too_many(const struct client *c, const struct reply *r)
+{
+	bool said = !strcmp(r->status, "4.5.3") || !strcmp(r->status, "5.5.3");
+
+	return c->taken > 0 && (said || ((r->code == 452 || r->code == 552) && !r->status[0]));
+}
+
+static void rcpt_answered(struct client *c, struct job_rcpt *to, const struct reply *r)
+{
+	if (r->code < 300) {
+		to->state = RCPT_TAKEN;
+		c->taken++;
+		return;
+	}
+	set(c, to, r);
+	if (too_many(c, r))
+		to->state = RCPT_MORE;
+}
+
+/* MAIL is for all, also for those that would come in a later transaction. */
+static void mail_refused(struct client *c, const struct reply *r)
+{
+	size_t i;
+
+	c->mail_refused = true;
+	for (i = 0; i < c->job->nrcpt; i++)
+		if (c->job->rcpt[i].state <= RCPT_TRIED)
+			set(c, &c->job->rcpt[i], r);
+}
+
+/* Every recipient was answered. */
+static void envelope_over(struct client *c)
+{
+	size_t i;
+
+	if (c->taken) {
+		buf_puts(&c->out, "DATA\r\n");
+		client_move(c, CLIENT_DATA);
+		return;
+	}
+	for (i = 0; i < c->nbatch; i++)
+		if (c->batch[i]->state == RCPT_MORE)
+			c->batch[i]->state = RCPT_KNOWN;
+	if (c->mail_refused) {
+		client_move(c, CLIENT_READY);
+	} else {
+		buf_puts(&c->out, "RSET\r\n");
+		client_move(c, CLIENT_RSET);
+	}
+}
+
+void client_on_envelope(struct client *c, const struct reply *r)
+{
+	size_t i = c->answered;
+
+	if (over(c, r))
+		return;
+	c->answered++;
+	if (i == 0 && r->code >= 400)
+		mail_refused(c, r);
+	else if (i > 0 && !c->mail_refused)
+		rcpt_answered(c, c->batch[i - 1], r);
+	if (c->answered < c->asked)
+		return;
+	if (c->mail_refused || c->asked > c->nbatch) {
+		envelope_over(c);
+		return;
+	}
+	say_rcpt(c, c->batch[c->asked - 1]);
+	c->asked++;
+}
+
+void client_on_rset(struct client *c, const struct reply *r)
+{
+	if (over(c, r))
+		return;
+	if (r->code >= 400) /* a server that cannot even do this */
+		client_refused(c, "4.5.0", "refuses RSET", r);
+	else
+		next_batch(c);
+}
+
+/* --- the message -------------------------------------------------------------------- */
+
+/* One answer for all that were taken. */
+static void answer_all(struct client *c, const struct reply *r)
+{
+	size_t i;
+
+	for (i = 0; i < c->nbatch; i++)
+		if (c->batch[i]->state == RCPT_TAKEN)
+			set(c, c->batch[i], r);
+		else if (c->batch[i]->state == RCPT_MORE)
+			c->batch[i]->state = r->code < 300 ? RCPT_OPEN : RCPT_KNOWN;
+}
+
+void client_on_data(struct client *c, const struct reply *r)
+{
+	if (r->code == 354) {
+		content_init(&c->content, c->job->fd, c->job->offset, c->job->size);
+		c->job->begun = true;
+		client_move(c, CLIENT_CONTENT);
+		return;
+	}
+	if (over(c, r))
+		return;
+	if (r->code < 400) {
+		client_refused(c, "4.5.0", "answers out of turn", r);
+		return;
+	}
+	answer_all(c, r);
+	buf_puts(&c->out, "RSET\r\n");
+	client_move(c, CLIENT_RSET);
+}
+
+void client_output(struct client *c)
+{
+	int e;
+
+	if (c->state != CLIENT_CONTENT || c->out.n >= OUT_LOW)
+		return;
+	e = content_more(&c->content, OUT_LOW, &c->out);
+	if (e == 1) {
+		client_move(c, CLIENT_FINAL);
+	} else if (e < 0) {
+		/* the end is never sent: what the server has is no message */
+		client_give_up(c, "4.3.0", "did not get the message: it could not be read from the queue: %s", err_text(e));
+		buf_reset(&c->out);
+	}
+}
+
+void client_wrote(struct client *c, size_t n)
+{
+	buf_drop(&c->out, n);
+	if (n && (c->state == CLIENT_CONTENT || c->state == CLIENT_FINAL))
+		c->progress++;
+}
+
+/* A reply before the end: a refusal counts, but where the server stands now nobody knows. */
+void client_on_content(struct client *c, const struct reply *r)
+{
+	if (r->code >= 400 && r->code != 421 && !c->opt->lmtp)
+		answer_all(c, r);
+	client_refused(c, "4.4.2", "did not wait for the end of the message", r);
+	buf_reset(&c->out);
+}
+
+/* LMTP: the answers come in the order of the recipients that were taken. */
+static void answer_next(struct client *c, const struct reply *r)
+{
+	size_t i;
+
+	for (i = 0; i < c->nbatch; i++) {
+		if (c->batch[i]->state == RCPT_TAKEN) {
+			set(c, c->batch[i], r);
+			break;
+		}
+	}
+	if (--c->taken)
+		return;
+	for (i = 0; i < c->nbatch; i++)
+		if (c->batch[i]->state == RCPT_MORE)
+			c->batch[i]->state = RCPT_OPEN;
+}
+
+void client_on_final(struct client *c, const struct reply *r)
+{
+	if (c->out.n) {
+		client_on_content(c, r);
+		return;
+	}
+	if (over(c, r))
+		return;
+	if (c->opt->lmtp)
+		answer_next(c, r);
+	else
+		answer_all(c, r);
+	if (c->opt->lmtp && c->taken)
+		return;
+	if (r->code < 300 && !c->opt->lmtp)
+		c->job->dsn = c->ehlo.dsn;
+	next_batch(c);
+}
