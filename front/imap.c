@@ -9,6 +9,7 @@
  * clear, so that a password is not sent for nothing.
  */
 #include "front/conn.h"
+#include "net/imapcap.h"
 
 #define ID_REPLY "* ID (\"name\" \"Mansio\")"
 
@@ -17,7 +18,7 @@ static void capabilities(struct conn *c, char *out, size_t cap)
 	struct str rest = str_of(conn_mechs(c));
 	size_t n;
 
-	n = (size_t)snprintf(out, cap, "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE%s%s",
+	n = (size_t)snprintf(out, cap, IMAP_CAPABILITIES "%s%s",
 		conn_can_starttls(c) ? " STARTTLS" : "", conn_may_login(c) ? "" : " LOGINDISABLED");
 	while (rest.p && n < cap) {
 		struct str word = str_cut(&rest, ' ');

@@ -7,6 +7,6 @@
 
 void cmd_capability(struct imap_session *s)
 {
-	stream_puts(s->stream, "* CAPABILITY " IMAP_CAPABILITY "\r\n");
+	stream_puts(s->stream, "* CAPABILITY " IMAP_CAPABILITIES "\r\n");
 	imap_ok(s, "Capability completed");
 }

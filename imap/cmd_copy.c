@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * cmd_copy.c: COPY and MOVE (RFC 3501 6.4.7, RFC 6851), with COPYUID (RFC 4315 3).
- * All or nothing. MOVE tells COPYUID before the EXPUNGE responses, which come
- * from imap_tell.
+ * All or nothing. MOVE tells COPYUID before the EXPUNGE responses, and HIGHESTMODSEQ
+ * behind them (RFC 7162 3.2).
  */
 #include "imap/commands.h"
 #include "imap/parse.h"
@@ -33,10 +33,13 @@ static void tell_done(struct imap_session *s, const struct store_copied *done, b
 	buf_init(&b, 128 * 1024);
 	print_copyuid(done, &b);
 	if (b.err || !done->n) {
-		imap_ok(s, "%s", move ? "Move completed" : "Copy completed");
+		if (move)
+			imap_ok_removed(s, done->n, "Move completed");
+		else
+			imap_ok(s, "Copy completed");
 	} else if (move) {
 		stream_fmt(s->stream, "* OK %.*s Moved\r\n", STRF(buf_view(&b)));
-		imap_ok(s, "Move completed");
+		imap_ok_removed(s, done->n, "Move completed");
 	} else {
 		imap_ok(s, "%.*s Copy completed", STRF(buf_view(&b)));
 	}

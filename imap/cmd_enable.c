@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * cmd_enable.c: ENABLE (RFC 5161). No capability of ours needs it, so nothing
- * is ever enabled; names that are not known are ignored, as the RFC wants.
+ * cmd_enable.c: ENABLE (RFC 5161) of CONDSTORE and QRESYNC (RFC 7162 3.1, 3.2.3);
+ * names that are not known are ignored, as the RFC wants. What is enabled stays so.
  */
 #include "imap/commands.h"
 #include "imap/parse.h"
@@ -9,6 +9,7 @@
 /* enable = "ENABLE" 1*(SP capability) */
 void cmd_enable(struct imap_session *s)
 {
+	bool condstore = false, qresync = false;
 	struct cur c = s->in.args;
 	struct str name;
 
@@ -17,7 +18,12 @@ void cmd_enable(struct imap_session *s)
 			imap_bad(s, "Capability name expected");
 			return;
 		}
+		condstore |= str_ieqc(name, "CONDSTORE");
+		qresync |= str_ieqc(name, "QRESYNC");
 	} while (!cur_end(&c));
-	stream_puts(s->stream, "* ENABLED\r\n");
+	stream_fmt(s->stream, "* ENABLED%s%s\r\n", condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "");
+	if (condstore || qresync)
+		imap_condstore(s);
+	s->qresync |= qresync;
 	imap_ok(s, "Enabled");
 }

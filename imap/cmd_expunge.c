@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * cmd_expunge.c: EXPUNGE (RFC 3501 6.4.3) and UID EXPUNGE (RFC 4315 2.1). The
- * responses come from imap_tell, behind the command.
+ * cmd_expunge.c: EXPUNGE (RFC 3501 6.4.3) and UID EXPUNGE (RFC 4315 2.1), with HIGHESTMODSEQ
+ * behind the removals (RFC 7162 3.2.7, 3.2.9).
  */
 #include "imap/commands.h"
 
@@ -69,5 +69,5 @@ void cmd_expunge(struct imap_session *s)
 	n = count_gone(s->view) - before;
 	if (n)
 		event(s, n);
-	imap_ok(s, "Expunge completed");
+	imap_ok_removed(s, n, "Expunge completed");
 }

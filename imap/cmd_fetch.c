@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * cmd_fetch.c: FETCH (RFC 3501 6.4.5).
+ * cmd_fetch.c: FETCH (RFC 3501 6.4.5), with CHANGEDSINCE and VANISHED (RFC 7162 3.1.4, 3.2.6).
  *
  * Flags, dates and sizes come from the view, structures and common header fields
  * from the store's cache, bodies from the file. \Seen is set first, for all messages
@@ -9,6 +9,7 @@
  */
 #include "imap/body.h"
 #include "imap/commands.h"
+#include "imap/modifier_parse.h"
 #include "mail/date.h"
 
 #define LINE_MAX_BYTES (64 * 1024)
@@ -18,7 +19,8 @@ struct fetch {
 	struct fetch_item *item;
 	size_t nitems;
 	unsigned want; /* of store_describe */
-	bool sets_seen, has_flags, has_uid;
+	bool sets_seen, has_flags, has_uid, has_modseq;
+	struct fetch_modifiers mod;
 };
 
 /* Can the cache answer it? */
@@ -47,6 +49,9 @@ static void plan(struct fetch *f)
 			break;
 		case FETCH_UID:
 			f->has_uid = true;
+			break;
+		case FETCH_MODSEQ:
+			f->has_modseq = true;
 			break;
 		case FETCH_ENVELOPE:
 			f->want |= STORE_WANT_ENVELOPE;
@@ -126,6 +131,9 @@ static int send_item(struct fetch *f, struct imap_body *b, const struct store_de
 	case FETCH_SIZE:
 		buf_u64(&text, rec->size);
 		break;
+	case FETCH_MODSEQ:
+		buf_fmt(&text, "(%llu)", (unsigned long long)rec->modseq);
+		break;
 	case FETCH_ENVELOPE:
 		stream_write(st, desc->envelope);
 		break;
@@ -144,9 +152,28 @@ static int send_item(struct fetch *f, struct imap_body *b, const struct store_de
 	return 0;
 }
 
-/* FLAGS that nobody asked for, because \Seen was set by this command. */
+/* What nobody asked for, because \Seen was set by this command. */
 static const struct fetch_item flags_item = { .kind = FETCH_FLAGS, .name = { "FLAGS", 5 } };
+static const struct fetch_item modseq_item = { .kind = FETCH_MODSEQ, .name = { "MODSEQ", 6 } };
 static const struct fetch_item uid_item = { .kind = FETCH_UID, .name = { "UID", 3 } };
+
+static void send_seen(struct fetch *f, struct imap_body *b, const struct store_desc *desc)
+{
+	struct stream *st = f->s->stream;
+
+	if (!f->has_flags) {
+		stream_puts(st, " ");
+		send_item(f, b, desc, &flags_item);
+	}
+	if (f->s->condstore && !f->has_modseq) {
+		stream_puts(st, " ");
+		send_item(f, b, desc, &modseq_item);
+	}
+	if (f->s->condstore && !f->has_uid && !f->s->in.uid) {
+		stream_puts(st, " ");
+		send_item(f, b, desc, &uid_item);
+	}
+}
 
 static int fetch_one(struct fetch *f, uint32_t index, bool seen_now)
 {
@@ -170,10 +197,8 @@ static int fetch_one(struct fetch *f, uint32_t index, bool seen_now)
 		r = r ? r : err;
 		stream_puts(st, i + 1 < f->nitems ? " " : "");
 	}
-	if (seen_now && !f->has_flags) {
-		stream_puts(st, " ");
-		send_item(f, &b, &desc, &flags_item);
-	}
+	if (seen_now)
+		send_seen(f, &b, &desc);
 	stream_puts(st, ")\r\n");
 	imap_body_done(&b);
 	f->s->fetched++;
@@ -227,26 +252,77 @@ static void fetch_all(struct fetch *f, const uint32_t *index, size_t n, bool gon
 		imap_ok(s, full ? "Fetch completed, out of disk space for \\Seen" : "Fetch completed");
 }
 
+/* What of the set was removed. "*" is the last UID that was given, not the last that
+ * is left: a message above that went is told too. What "$" lost is gone from it. */
+static int tell_vanished(struct fetch *f, struct cur set_text)
+{
+	struct imap_session *s = f->s;
+	struct imapset set;
+
+	if (imapset_parse(&set_text, &s->a, &set) != 1)
+		return 0;
+	imapset_resolve(&set, s->view->uidnext - 1);
+	return imap_tell_earlier(s, f->mod.since, &set, 0);
+}
+
+/* Only what changed since (RFC 7162 3.1.4.1). */
+static size_t only_changed(const struct fetch *f, uint32_t *index, size_t n)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < n; i++)
+		if (f->s->view->rec[index[i]].modseq > f->mod.since)
+			index[k++] = index[i];
+	return k;
+}
+
+static bool check_modifiers(struct fetch *f)
+{
+	if (f->mod.vanished && !(f->s->in.uid && f->s->qresync && f->mod.changed)) {
+		imap_bad(f->s, "VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");
+		return false;
+	}
+	if (f->mod.changed && !f->has_modseq) {
+		f->item[f->nitems++] = modseq_item;
+		f->has_modseq = true;
+	}
+	return true;
+}
+
 void cmd_fetch(struct imap_session *s)
 {
 	struct fetch f = { .s = s };
-	struct cur c = s->in.args;
+	struct cur c = s->in.args, set;
 	uint32_t *index;
 	bool gone;
 	size_t n;
+	int r = 0;
 
 	if (!cur_take(&c, ' ')) {
 		imap_bad(s, "Message set expected");
 		return;
 	}
+	set = c;
 	if (!imap_parse_set(s, &c, &index, &n, &gone))
 		return;
-	if (!cur_take(&c, ' ') || fetch_parse(&c, &s->a, &f.item, &f.nitems) != 1) {
+	if (!cur_take(&c, ' ') || fetch_parse(&c, &s->a, &f.item, &f.nitems) != 1 ||
+		fetch_modifiers_parse(&c, &f.mod) < 0) {
 		imap_bad(s, "Invalid FETCH items");
 		return;
 	}
 	if (!imap_args_end(s, &c))
 		return;
 	plan(&f);
-	fetch_all(&f, index, n, gone);
+	if (!check_modifiers(&f))
+		return;
+	if (f.has_modseq)
+		imap_condstore(s);
+	if (f.mod.changed)
+		n = only_changed(&f, index, n);
+	if (f.mod.vanished)
+		r = tell_vanished(&f, set);
+	if (r)
+		imap_error(s, r, "FETCH");
+	else
+		fetch_all(&f, index, n, gone);
 }

@@ -1,303 +1,169 @@
 /* SPDX-License-Identifier: ISC
  *
- * cmd_search.c: SEARCH and UID SEARCH (RFC 3501 6.4.4).
+ * cmd_search.c: SEARCH and UID SEARCH (RFC 3501 6.4.4), with RETURN (RFC 4731), SAVE (RFC 5182)
+ * and MODSEQ (RFC 7162 3.1.5, 3.1.10). Which messages match is search_match.c's.
  *
- * Each message is judged by the tree of keys, the cheap ones first: what stands
- * in the view, then the common header fields from the store's cache, then other
- * header fields, at last the decoded text parts. Comparing is by substring in text
- * that was decoded (RFC 2047, MIME), made UTF-8 and folded.
- * Days: INTERNALDATE in UTC, as FETCH shows it; the Date field as written there.
+ * Who asks for MIN or MAX alone has the others not looked at.
  */
-#include "imap/body.h"
 #include "imap/commands.h"
 #include "imap/search.h"
-#include "mail/charset.h"
-#include "mail/date.h"
 
-#define TEXT_MAX (256 * 1024 * 1024) /* decoded text of one part: cut there */
 #define STILL_HERE_MS 5000 /* a long search shows life, and notices a client that left */
 
-/* One message under judgement; each layer is fetched when a key needs it. */
-struct subject {
-	struct imap_session *s;
-	uint32_t index;
-	struct imap_body body;
-	bool have_common;
-	struct header common, full;
-	bool have_full;
-	int err; /* the message could not be read: it matches nothing */
+/* What was found: indexes of the view, rising. */
+struct found {
+	uint32_t *index;
+	size_t n;
+	int err;
+	deadline next;
 };
 
-static const struct header *common_header(struct subject *m)
+/* Sets as this mailbox and session mean them, times as of now. */
+static void resolve(struct imap_session *s, struct search *q)
 {
-	struct store_desc d;
-
-	if (!m->have_common && !m->err) {
-		m->err = store_describe(m->s->view, m->index, STORE_WANT_HEADERS, &m->s->ma, &d);
-		if (!m->err)
-			header_parse(d.headers, &header_default_limits, &m->s->ma, &m->common);
-		m->have_common = true;
-	}
-	return &m->common;
-}
-
-static const struct header *full_header(struct subject *m)
-{
-	struct str head;
-
-	if (!m->have_full && !m->err) {
-		m->err = imap_body_head(&m->body, &head);
-		if (!m->err)
-			header_parse(head, &header_default_limits, &m->s->ma, &m->full);
-		m->have_full = true;
-	}
-	return &m->full;
-}
-
-static bool contains(struct str utf8, struct str needle)
-{
-	struct buf b;
-	bool yes;
-
-	buf_init(&b, TEXT_MAX);
-	charset_fold(utf8, &b);
-	yes = str_search(buf_view(&b), needle) >= 0;
-	buf_done(&b);
-	return yes;
-}
-
-/* A field body as people see it: unfolded, encoded words decoded. */
-static bool field_contains(struct subject *m, struct str body, struct str needle)
-{
-	struct buf b;
-	bool yes;
-
-	if (!needle.n)
-		return true;
-	buf_init(&b, TEXT_MAX);
-	encoded_words_decode(header_unfold(body, &m->s->ma), &b);
-	yes = contains(buf_view(&b), needle);
-	buf_done(&b);
-	return yes;
-}
-
-static bool match_header(struct subject *m, const struct search_node *n)
-{
-	const struct header *h = n->cost == 1 ? common_header(m) : full_header(m);
+	const struct store_view *v = s->view;
+	int64_t now = clock_unix();
 	size_t i;
 
-	for (i = 0; !m->err && i < h->n; i++)
-		if (str_ieq(h->field[i].name, n->field) && field_contains(m, h->field[i].body, n->text))
-			return true;
-	return false;
-}
+	for (i = 0; i < q->n; i++) {
+		struct search_node *n = &q->node[i];
 
-/* Days since 1970 as the Date field says; a message without one matches no SENT key. */
-static bool sent_day(struct subject *m, int64_t *out)
-{
-	const struct header_field *f = header_get(common_header(m), "Date", 0);
-	struct date d;
-
-	if (m->err || !f || date_parse(f->body, &d))
-		return false;
-	*out = date_days(d.year, d.month, d.day);
-	return true;
-}
-
-/* TEXT looks into "Name: value" of every field. */
-static bool match_any_field(struct subject *m, struct str raw, struct str needle)
-{
-	struct header h;
-	struct buf b;
-	bool yes = false;
-	size_t i;
-
-	header_parse(raw, &header_default_limits, &m->s->ma, &h);
-	buf_init(&b, TEXT_MAX);
-	for (i = 0; i < h.n && !yes; i++) {
-		buf_reset(&b);
-		buf_str(&b, h.field[i].name);
-		buf_puts(&b, ": ");
-		encoded_words_decode(header_unfold(h.field[i].body, &m->s->ma), &b);
-		yes = contains(buf_view(&b), needle);
-	}
-	buf_done(&b);
-	return yes;
-}
-
-/* HTML is searched as it was written, and as it is read. */
-static bool match_part(struct str text, const struct mime_part *p, struct str needle)
-{
-	bool html = str_eqc(p->type, "text") && str_eqc(p->subtype, "html"), yes = false;
-	struct buf b;
-	int strip;
-
-	buf_init(&b, TEXT_MAX);
-	for (strip = 0; strip <= html && !yes; strip++) {
-		buf_reset(&b);
-		if (!mime_text(text, p, strip, &b))
-			yes = contains(buf_view(&b), needle);
-	}
-	buf_done(&b);
-	return yes;
-}
-
-/* BODY: the text parts, decoded. TEXT: and all header fields, of the parts too. */
-static bool match_text(struct subject *m, struct str needle, bool headers)
-{
-	const struct mime *mime;
-	struct str text;
-	bool yes = false;
-	size_t i;
-
-	if (!m->err)
-		m->err = imap_body_load(&m->body, &text);
-	if (!m->err)
-		m->err = imap_body_tree(&m->body, &mime);
-	for (i = 0; !m->err && i < mime->n && !yes; i++) {
-		const struct mime_part *p = &mime->part[i];
-
-		if (headers)
-			yes = match_any_field(m, str_sub(text, p->header_at, p->header_at + p->header_size),
-				needle);
-		if (!yes)
-			yes = match_part(text, p, needle);
-	}
-	return yes;
-}
-
-static bool has_keyword(const struct store_view *v, const struct store_rec *r, struct str name)
-{
-	unsigned i;
-
-	for (i = 0; i < v->nkeywords; i++)
-		if (str_ieq(v->keyword[i], name))
-			return r->keywords & (UINT64_C(1) << i);
-	return false;
-}
-
-static int64_t day_of(int64_t unix_time)
-{
-	return unix_time / 86400 - (unix_time % 86400 < 0);
-}
-
-static bool match_leaf(struct subject *m, const struct search_node *n)
-{
-	const struct store_view *v = m->s->view;
-	const struct store_rec *r = &v->rec[m->index];
-	int64_t day = day_of(r->internaldate);
-
-	switch (n->op) {
-	case SEARCH_FLAG:
-		return r->flags & n->bits;
-	case SEARCH_NOFLAG:
-		return !(r->flags & n->bits);
-	case SEARCH_KEYWORD:
-		return has_keyword(v, r, n->text);
-	case SEARCH_NEW:
-		return (r->flags & (STORE_RECENT | STORE_SEEN)) == STORE_RECENT;
-	case SEARCH_NUMBERS:
-		return imapset_has(&n->set, m->index + 1);
-	case SEARCH_UIDS:
-		return imapset_has(&n->set, r->uid);
-	case SEARCH_BEFORE:
-		return day < n->day;
-	case SEARCH_ON:
-		return day == n->day;
-	case SEARCH_SINCE:
-		return day >= n->day;
-	case SEARCH_SENTBEFORE:
-		return sent_day(m, &day) && day < n->day;
-	case SEARCH_SENTON:
-		return sent_day(m, &day) && day == n->day;
-	case SEARCH_SENTSINCE:
-		return sent_day(m, &day) && day >= n->day;
-	case SEARCH_LARGER:
-		return r->size > n->n;
-	case SEARCH_SMALLER:
-		return r->size < n->n;
-	case SEARCH_HEADER:
-		return match_header(m, n);
-	case SEARCH_BODY:
-	case SEARCH_TEXT:
-		return match_text(m, n->text, n->op == SEARCH_TEXT);
-	default:
-		BUG_ON(true);
+		if (n->op == SEARCH_NUMBERS) {
+			imapset_resolve(&n->set, v->n);
+		} else if (n->op == SEARCH_UIDS) {
+			imapset_resolve(&n->set, v->n ? v->rec[v->n - 1].uid : 0);
+		} else if (n->op == SEARCH_SAVED) {
+			n->op = SEARCH_UIDS;
+			n->set = s->saved;
+		} else if (n->op == SEARCH_OLDER || n->op == SEARCH_YOUNGER) {
+			n->day = now - (int64_t)n->n;
+		}
 	}
 }
 
-/* Recursion is bounded by SEARCH_NODES, with a small frame. */
-static bool match(struct subject *m, const struct search *q, size_t at)
+static void show_life(struct imap_session *s, uint32_t done, struct found *f)
 {
-	const struct search_node *n = &q->node[at];
-	uint16_t child;
-
-	if (n->op == SEARCH_NOT)
-		return !match(m, q, n->child);
-	if (n->op != SEARCH_AND && n->op != SEARCH_OR)
-		return match_leaf(m, n);
-	for (child = n->child; child; child = q->node[child].next)
-		if (match(m, q, child) == (n->op == SEARCH_OR))
-			return n->op == SEARCH_OR;
-	return n->op == SEARCH_AND;
-}
-
-static bool match_message(struct imap_session *s, const struct search *q, uint32_t index, int *err_out)
-{
-	struct subject m = { .s = s, .index = index };
-	bool yes;
-
-	if (s->view->rec[index].flags & STORE_GONE)
-		return false;
-	imap_body_init(&m.body, s, index);
-	yes = match(&m, q, 0) && !m.err;
-	if (m.err && m.err != E_NOTFOUND)
-		*err_out = m.err;
-	imap_body_done(&m.body);
-	arena_reset(&s->ma);
-	return yes;
-}
-
-static void resolve_sets(const struct store_view *v, struct search *q)
-{
-	size_t i;
-
-	for (i = 0; i < q->n; i++)
-		if (q->node[i].op == SEARCH_NUMBERS)
-			imapset_resolve(&q->node[i].set, v->n);
-		else if (q->node[i].op == SEARCH_UIDS)
-			imapset_resolve(&q->node[i].set, v->n ? v->rec[v->n - 1].uid : 0);
-}
-
-static void show_life(struct imap_session *s, uint32_t done, deadline *next)
-{
-	if (!deadline_passed(*next))
+	if (!deadline_passed(f->next))
 		return;
 	stream_fmt(s->stream, "* OK Searched %u of %u messages\r\n", done, s->view->n);
 	stream_flush(s->stream);
-	*next = deadline_in(STILL_HERE_MS);
+	f->next = deadline_in(STILL_HERE_MS);
+}
+
+static bool matches(struct imap_session *s, const struct search *q, uint32_t index, uint32_t done, struct found *f)
+{
+	show_life(s, done, f);
+	return search_match(s, q, index, &f->err);
+}
+
+static void find_all(struct imap_session *s, const struct search *q, struct found *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->view->n && !s->stream->err; i++)
+		if (matches(s, q, i, i, f))
+			f->index[f->n++] = i;
+}
+
+/* The first, the last, or both. */
+static void find_ends(struct imap_session *s, const struct search *q, struct found *f)
+{
+	uint32_t i = 0, k = s->view->n, done = 0;
+
+	if (q->want & SEARCH_RETURN_MIN)
+		for (; i < k && !s->stream->err && !f->n; i++)
+			if (matches(s, q, i, done++, f))
+				f->index[f->n++] = i;
+	if (!(q->want & SEARCH_RETURN_MAX))
+		return;
+	while (k > i && !s->stream->err)
+		if (matches(s, q, --k, done++, f)) {
+			f->index[f->n++] = k;
+			return;
+		}
+}
+
+static uint32_t number(const struct imap_session *s, uint32_t index)
+{
+	return s->in.uid ? s->view->rec[index].uid : index + 1;
+}
+
+static uint64_t highest(const struct imap_session *s, const struct found *f)
+{
+	uint64_t top = 0;
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		top = MAX(top, s->view->rec[f->index[i]].modseq);
+	return top;
+}
+
+/* "* SEARCH 2 5 7 (MODSEQ 917162500)" */
+static void tell_search(struct imap_session *s, const struct search *q, const struct found *f)
+{
+	size_t i;
+
+	stream_puts(s->stream, "* SEARCH");
+	for (i = 0; i < f->n; i++)
+		stream_fmt(s->stream, " %u", number(s, f->index[i]));
+	if (q->modseq && f->n)
+		stream_fmt(s->stream, " (MODSEQ %llu)", (unsigned long long)highest(s, f));
+	stream_puts(s->stream, "\r\n");
+}
+
+static void tell_set(struct imap_session *s, const struct found *f)
+{
+	struct buf b;
+	struct imapset_writer w = { .out = &b };
+	size_t i;
+
+	buf_init(&b, f->n * 12 + 64);
+	for (i = 0; i < f->n; i++)
+		imapset_write(&w, number(s, f->index[i]));
+	imapset_write_end(&w);
+	stream_fmt(s->stream, " ALL %.*s", STRF(buf_view(&b)));
+	buf_done(&b);
+}
+
+/* "* ESEARCH (TAG "a1") UID MIN 2 MAX 23 ALL 2,10:23 COUNT 15 MODSEQ 917162500" */
+static void tell_esearch(struct imap_session *s, const struct search *q, const struct found *f)
+{
+	stream_fmt(s->stream, "* ESEARCH (TAG \"%.*s\")%s", STRF(s->in.tag), s->in.uid ? " UID" : "");
+	if (f->n && (q->want & SEARCH_RETURN_MIN))
+		stream_fmt(s->stream, " MIN %u", number(s, f->index[0]));
+	if (f->n && (q->want & SEARCH_RETURN_MAX))
+		stream_fmt(s->stream, " MAX %u", number(s, f->index[f->n - 1]));
+	if (f->n && (q->want & SEARCH_RETURN_ALL))
+		tell_set(s, f);
+	if (q->want & SEARCH_RETURN_COUNT)
+		stream_fmt(s->stream, " COUNT %zu", f->n);
+	if (f->n && q->modseq)
+		stream_fmt(s->stream, " MODSEQ %llu", (unsigned long long)highest(s, f));
+	stream_puts(s->stream, "\r\n");
 }
 
 static void search(struct imap_session *s, struct search *q)
 {
-	deadline next = deadline_in(STILL_HERE_MS);
-	struct buf found;
-	uint32_t i;
-	int err = 0;
+	struct found f = { .next = deadline_in(STILL_HERE_MS) };
+	unsigned told = q->want & ~(unsigned)SEARCH_RETURN_SAVE;
 
-	resolve_sets(s->view, q);
-	buf_init(&found, (size_t)s->view->n * 12 + 64);
-	for (i = 0; i < s->view->n && !s->stream->err; i++) {
-		if (match_message(s, q, i, &err))
-			buf_fmt(&found, " %u", s->in.uid ? s->view->rec[i].uid : i + 1);
-		show_life(s, i, &next);
-	}
-	stream_puts(s->stream, "* SEARCH");
-	stream_write(s->stream, buf_view(&found));
-	stream_puts(s->stream, "\r\n");
-	buf_done(&found);
-	if (err)
-		imap_error(s, err, "SEARCH");
+	if (q->modseq)
+		imap_condstore(s);
+	s->hold = q->numbers; /* RFC 7162 3.2.10.2 */
+	resolve(s, q);
+	f.index = arena_array(&s->a, (size_t)s->view->n + 1, sizeof *f.index);
+	if (told && !(told & ~(unsigned)(SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)))
+		find_ends(s, q, &f);
+	else
+		find_all(s, q, &f);
+	if (!q->extended)
+		tell_search(s, q, &f);
+	else if (told)
+		tell_esearch(s, q, &f);
+	if (q->want & SEARCH_RETURN_SAVE)
+		imap_save(s, f.index, f.err ? 0 : f.n);
+	if (f.err)
+		imap_error(s, f.err, "SEARCH");
 	else
 		imap_ok(s, "Search completed");
 }
@@ -306,19 +172,18 @@ void cmd_search(struct imap_session *s)
 {
 	struct cur c = s->in.args;
 	struct search q;
+	int r = search_parse(&c, &s->a, &q);
 
-	switch (search_parse(&c, &s->a, &q)) {
-	case 1:
+	if (r == 1) {
 		search(s, &q);
-		break;
-	case E_LIMIT:
-		imap_no(s, "[LIMIT] Too many search keys");
-		break;
-	case E_UNSUPPORTED:
-		imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
-		break;
-	default:
-		imap_bad(s, "Invalid search program");
-		break;
+		return;
 	}
+	if (r == E_LIMIT)
+		imap_no(s, "[LIMIT] Too many search keys");
+	else if (r == E_UNSUPPORTED)
+		imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
+	else
+		imap_bad(s, "Invalid search program");
+	if (s->result == IMAP_NO && (q.want & SEARCH_RETURN_SAVE)) /* RFC 5182 2.1 */
+		imap_save(s, NULL, 0);
 }

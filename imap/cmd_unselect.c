@@ -6,7 +6,6 @@
 
 void cmd_unselect(struct imap_session *s)
 {
-	store_deselect(s->view);
-	s->view = NULL;
+	imap_leave(s);
 	imap_ok(s, "Unselect completed");
 }

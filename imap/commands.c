@@ -19,6 +19,8 @@ static const struct imap_command table[] = {
 	{ "EXAMINE", cmd_examine, IMAP_QUIET },
 	{ "EXPUNGE", cmd_expunge, SEL | IMAP_UID },
 	{ "FETCH", cmd_fetch, SEL | IMAP_UID | IMAP_NUMBERS },
+	{ "GETQUOTA", cmd_getquota, 0 },
+	{ "GETQUOTAROOT", cmd_getquotaroot, 0 },
 	{ "ID", cmd_id, 0 },
 	{ "IDLE", cmd_idle, IMAP_NOARGS },
 	{ "LIST", cmd_list, 0 },

@@ -35,6 +35,8 @@ void cmd_enable(struct imap_session *s);
 void cmd_examine(struct imap_session *s);
 void cmd_expunge(struct imap_session *s);
 void cmd_fetch(struct imap_session *s);
+void cmd_getquota(struct imap_session *s);
+void cmd_getquotaroot(struct imap_session *s);
 void cmd_id(struct imap_session *s);
 void cmd_idle(struct imap_session *s);
 void cmd_list(struct imap_session *s);

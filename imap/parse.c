@@ -141,6 +141,11 @@ int imap_parse_nstring(struct cur *c, struct arena *a, struct str *out)
 	return imap_parse_string(c, a, out);
 }
 
+int imap_parse_modseq(struct cur *c, uint64_t *out)
+{
+	return cur_u64(c, INT64_MAX, out);
+}
+
 int imap_parse_mailbox(struct cur *c, struct arena *a, struct str *out, bool *bad_out)
 {
 	struct str raw, name;

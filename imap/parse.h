@@ -30,6 +30,9 @@ int imap_parse_search_string(struct cur *c, struct arena *a, struct str *out);
 int imap_parse_nstring(struct cur *c, struct arena *a, struct str *out); /* NIL: STR_NONE */
 int imap_parse_list_mailbox(struct cur *c, struct arena *a, struct str *out); /* with wildcards */
 
+/* mod-sequence-valzer, 63 bits (RFC 7162 7) */
+int imap_parse_modseq(struct cur *c, uint64_t *out);
+
 /* A mailbox name, as UTF-8, INBOX in capitals. *bad_out: it is a string, but no name
  * (broken modified UTF-7, control characters, too long): that is NO, not BAD. */
 #define IMAP_NAME_MAX 1000

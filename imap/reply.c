@@ -197,30 +197,40 @@ static bool check_numbers(struct imap_session *s, const struct imapset *set)
 	return true;
 }
 
+/* "$" stands alone, and is an empty set if nothing was saved (RFC 5182 2.1). */
+static bool parse_saved(struct imap_session *s, struct cur *c, struct imapset *out)
+{
+	if (!cur_take(c, '$'))
+		return false;
+	*out = s->saved;
+	return true;
+}
+
 bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out, size_t *n_out,
 	bool *gone_out)
 {
 	const struct store_view *v = s->view;
 	struct imapset set;
-	uint32_t *index, last;
+	bool saved = parse_saved(s, c, &set), uids = saved || s->in.uid;
+	uint32_t *index;
 	size_t i, n = 0;
 
-	if (imapset_parse(c, &s->a, &set) != 1) {
+	if (!saved && imapset_parse(c, &s->a, &set) != 1) {
 		imap_bad(s, "Invalid message set");
 		return false;
 	}
-	last = s->in.uid ? (v->n ? v->rec[v->n - 1].uid : 0) : v->n;
-	imapset_resolve(&set, last);
-	if (!s->in.uid && !check_numbers(s, &set))
+	if (!saved)
+		imapset_resolve(&set, !s->in.uid ? v->n : v->n ? v->rec[v->n - 1].uid : 0);
+	if (!uids && !check_numbers(s, &set))
 		return false;
 	index = arena_array(&s->a, (size_t)v->n + 1, sizeof *index);
 	*gone_out = false;
 	for (i = 0; i < set.n; i++) {
-		uint32_t at = s->in.uid ? store_find_from(v, set.r[i].lo) : set.r[i].lo - 1;
+		uint32_t at = uids ? store_find_from(v, set.r[i].lo) : set.r[i].lo - 1;
 
-		for (; at < v->n && (s->in.uid ? v->rec[at].uid : at + 1) <= set.r[i].hi; at++) {
+		for (; at < v->n && (uids ? v->rec[at].uid : at + 1) <= set.r[i].hi; at++) {
 			if (v->rec[at].flags & STORE_GONE)
-				*gone_out = true;
+				*gone_out |= !saved;
 			else
 				index[n++] = at;
 		}
@@ -228,4 +238,34 @@ bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out,
 	*index_out = index;
 	*n_out = n;
 	return true;
+}
+
+void imap_save(struct imap_session *s, const uint32_t *index, size_t n)
+{
+	const struct store_view *v = s->view;
+	size_t i;
+
+	free(s->saved.r);
+	s->saved = (struct imapset){ .n = 0 };
+	if (n)
+		s->saved.r = mem_alloc(n, sizeof *s->saved.r);
+	/* Neighbours share a range: no UID ever appears between two that were seen. */
+	for (i = 0; i < n; i++) {
+		uint32_t uid = v->rec[index[i]].uid;
+
+		if (i && index[i] == index[i - 1] + 1)
+			s->saved.r[s->saved.n - 1].hi = uid;
+		else
+			s->saved.r[s->saved.n++] = (struct imapset_range){ uid, uid };
+	}
+	if (s->saved.n)
+		s->saved.r = mem_grow(s->saved.r, s->saved.n, sizeof *s->saved.r);
+}
+
+void imap_leave(struct imap_session *s)
+{
+	if (s->view)
+		store_deselect(s->view);
+	s->view = NULL;
+	imap_save(s, NULL, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * search_parse.c: the grammar of SEARCH (RFC 3501 9: search, search-key).
+ * search_parse.c: the grammar of SEARCH (RFC 3501 9: search, search-key; RFC 4731 4, RFC 5032 3,
+ * RFC 5182 3, RFC 7162 7).
  *
  * No recursion: a stack of open AND, OR and NOT, each of which knows how many
  * keys it still wants. OR and NOT are prefix operators, so a closing may end
@@ -32,9 +33,13 @@ struct parser {
 	struct open_node stack[SEARCH_NODES];
 	size_t depth;
 	struct str charset;
+	bool modseq, numbers;
 };
 
-enum arg { ARG_NONE, ARG_STRING, ARG_FIELD, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_KEYWORD, ARG_UIDS };
+enum arg {
+	ARG_NONE, ARG_STRING, ARG_FIELD, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SECONDS, ARG_MODSEQ, ARG_KEYWORD,
+	ARG_UIDS,
+};
 
 static const struct key {
 	const char *word;
@@ -55,8 +60,10 @@ static const struct key {
 	{ "HEADER", SEARCH_HEADER, ARG_HEADER },
 	{ "KEYWORD", SEARCH_KEYWORD, ARG_KEYWORD },
 	{ "LARGER", SEARCH_LARGER, ARG_NUMBER },
+	{ "MODSEQ", SEARCH_MODSEQ, ARG_MODSEQ },
 	{ "NEW", SEARCH_NEW, ARG_NONE },
 	{ "OLD", SEARCH_NOFLAG, ARG_NONE, STORE_RECENT },
+	{ "OLDER", SEARCH_OLDER, ARG_SECONDS },
 	{ "ON", SEARCH_ON, ARG_DATE },
 	{ "RECENT", SEARCH_FLAG, ARG_NONE, STORE_RECENT },
 	{ "SEEN", SEARCH_FLAG, ARG_NONE, STORE_SEEN },
@@ -74,6 +81,7 @@ static const struct key {
 	{ "UNDRAFT", SEARCH_NOFLAG, ARG_NONE, STORE_DRAFT },
 	{ "UNFLAGGED", SEARCH_NOFLAG, ARG_NONE, STORE_FLAGGED },
 	{ "UNSEEN", SEARCH_NOFLAG, ARG_NONE, STORE_SEEN },
+	{ "YOUNGER", SEARCH_YOUNGER, ARG_SECONDS },
 	{ "UNKEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 1 },
 };
 
@@ -155,6 +163,32 @@ static int parse_header(struct parser *p, struct search_node *n)
 	return 1;
 }
 
+/* [entry-name SP entry-type-req SP] mod-sequence-valzer. Each message has one MODSEQ for
+ * all its metadata, so name and type say nothing (RFC 7162 3.1.5). */
+static int parse_modseq(struct parser *p, struct search_node *n)
+{
+	struct str name, type;
+
+	p->modseq = true;
+	if (cur_peek(p->c) == '"' &&
+		(imap_parse_quoted(p->c, p->a, &name) != 1 || !str_istarts(name, "/flags/") ||
+			!cur_take(p->c, ' ') || imap_parse_atom(p->c, &type) != 1 ||
+			!(str_ieqc(type, "priv") || str_ieqc(type, "shared") || str_ieqc(type, "all")) ||
+			!cur_take(p->c, ' ')))
+		return E_SYNTAX;
+	return imap_parse_modseq(p->c, &n->n) == 1 ? 1 : E_SYNTAX;
+}
+
+/* A sequence-set of UIDs, or "$". */
+static int parse_uids(struct parser *p, struct search_node *n)
+{
+	if (cur_take(p->c, '$')) {
+		n->op = SEARCH_SAVED;
+		return 1;
+	}
+	return imapset_parse(p->c, p->a, &n->set) == 1 ? 1 : E_SYNTAX;
+}
+
 static int parse_arg(struct parser *p, const struct key *k, struct search_node *n)
 {
 	struct str s;
@@ -178,10 +212,14 @@ static int parse_arg(struct parser *p, const struct key *k, struct search_node *
 		return parse_date(p, &n->day);
 	case ARG_NUMBER:
 		return cur_u64(p->c, UINT32_MAX, &n->n) == 1 ? 1 : E_SYNTAX;
+	case ARG_SECONDS:
+		return cur_u64(p->c, UINT32_MAX, &n->n) == 1 && n->n ? 1 : E_SYNTAX;
+	case ARG_MODSEQ:
+		return parse_modseq(p, n);
 	case ARG_KEYWORD:
 		return imap_parse_atom(p->c, &n->text) == 1 ? 1 : E_SYNTAX;
 	default:
-		return imapset_parse(p->c, p->a, &n->set) == 1 ? 1 : E_SYNTAX;
+		return parse_uids(p, n);
 	}
 }
 
@@ -214,7 +252,8 @@ static int parse_set(struct parser *p)
 
 	if (!n)
 		return E_LIMIT;
-	return imapset_parse(p->c, p->a, &n->set) == 1 ? 1 : E_SYNTAX;
+	p->numbers |= cur_peek(p->c) != '$';
+	return parse_uids(p, n);
 }
 
 static int parse_key(struct parser *p)
@@ -224,7 +263,7 @@ static int parse_key(struct parser *p)
 
 	if (cur_take(p->c, '('))
 		return open_key(p, SEARCH_AND, UNTIL_PAREN);
-	if ((b >= '0' && b <= '9') || b == '*')
+	if ((b >= '0' && b <= '9') || b == '*' || b == '$')
 		return parse_set(p);
 	word = cur_span(p->c, imap_class, IMAP_C_WORD);
 	if (str_ieqc(word, "OR"))
@@ -313,17 +352,45 @@ static int parse_charset(struct parser *p)
 	return charset_known(p->charset) ? 1 : E_UNSUPPORTED;
 }
 
+/* [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"] */
+static int parse_return(struct cur *c, struct search *out)
+{
+	static const char *const known[] = { "MIN", "MAX", "ALL", "COUNT", "SAVE" };
+	struct str word;
+	size_t i;
+
+	if (!cur_iword(c, " RETURN ("))
+		return 1;
+	out->extended = true;
+	if (cur_take(c, ')')) {
+		out->want = SEARCH_RETURN_ALL;
+		return 1;
+	}
+	do {
+		word = cur_span(c, imap_class, IMAP_C_WORD);
+		for (i = 0; i < ARRAY_LEN(known) && !str_ieqc(word, known[i]); i++)
+			;
+		if (i == ARRAY_LEN(known))
+			return E_SYNTAX;
+		out->want |= 1u << i;
+	} while (cur_take(c, ' '));
+	return cur_take(c, ')') ? 1 : E_SYNTAX;
+}
+
 int search_parse(struct cur *c, struct arena *a, struct search *out)
 {
 	struct parser *p = ARENA_NEW(a, struct parser);
 	int r;
 
+	memset(out, 0, sizeof *out);
 	p->c = c;
 	p->a = a;
 	p->node = arena_array(a, SEARCH_NODES, sizeof *p->node);
 	p->n = 1;
 	p->stack[p->depth++] = (struct open_node){ .wants = UNTIL_END };
-	r = parse_charset(p);
+	r = parse_return(c, out);
+	if (r == 1)
+		r = parse_charset(p);
 	while (r == 1) {
 		/* no space behind "(" and before ")" */
 		struct open_node *top = &p->stack[p->depth - 1];
@@ -341,5 +408,7 @@ int search_parse(struct cur *c, struct arena *a, struct search *out)
 	set_costs(p->node, p->n);
 	out->node = p->node;
 	out->n = p->n;
+	out->modseq = p->modseq;
+	out->numbers = p->numbers;
 	return 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * section.c: the grammar of FETCH (RFC 3501 9: fetch, fetch-att, section).
+ * section.c: the grammar of FETCH (RFC 3501 9: fetch, fetch-att, section; MODSEQ: RFC 7162 7).
  */
 #include "imap/section.h"
 
@@ -166,7 +166,7 @@ static int parse_item(struct cur *c, struct arena *a, struct fetch_item *item)
 	} known[] = {
 		{ "FLAGS", FETCH_FLAGS }, { "UID", FETCH_UID }, { "INTERNALDATE", FETCH_INTERNALDATE },
 		{ "RFC822.SIZE", FETCH_SIZE }, { "ENVELOPE", FETCH_ENVELOPE },
-		{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE }, { "BODY", FETCH_BODY },
+		{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE }, { "BODY", FETCH_BODY }, { "MODSEQ", FETCH_MODSEQ },
 		{ "RFC822", FETCH_SECTION, SECTION_ALL },
 		{ "RFC822.HEADER", FETCH_SECTION, SECTION_HEADER, true },
 		{ "RFC822.TEXT", FETCH_SECTION, SECTION_TEXT },
@@ -213,7 +213,7 @@ static int parse_macro(struct cur *c, struct fetch_item *item, size_t *n_out)
 
 int fetch_parse(struct cur *c, struct arena *a, struct fetch_item **out, size_t *n_out)
 {
-	struct fetch_item *item = arena_array(a, FETCH_ITEMS_MAX, sizeof *item);
+	struct fetch_item *item = arena_array(a, FETCH_ITEMS_MAX + 1, sizeof *item);
 	size_t n = 0;
 	bool list;
 

@@ -31,7 +31,7 @@ struct section {
 enum fetch_kind {
 	FETCH_FLAGS, FETCH_UID, FETCH_INTERNALDATE, FETCH_SIZE, FETCH_ENVELOPE,
 	FETCH_BODYSTRUCTURE, FETCH_BODY, /* the structure without extensions */
-	FETCH_SECTION,
+	FETCH_SECTION, FETCH_MODSEQ,
 };
 struct fetch_item {
 	enum fetch_kind kind;
@@ -41,7 +41,7 @@ struct fetch_item {
 	uint32_t at, n; /* partial: <at.n> */
 	struct str name; /* how the answer calls it: "BODY[1.MIME]<0>" */
 };
-#define FETCH_ITEMS_MAX 200
+#define FETCH_ITEMS_MAX 200 /* there is room for one more */
 
 /* section-spec without the brackets: 1 or E_SYNTAX (also if it is empty: SECTION_ALL). */
 int section_parse(struct cur *c, struct arena *a, struct section *out);

@@ -21,7 +21,7 @@
 #include "imap/body.h"
 #include "imap/commands.h"
 
-#define REPLY_MAX (256 * 1024) /* COPYUID sets of scattered UIDs are long */
+#define REPLY_MAX (4 * 1024 * 1024) /* COPYUID and MODIFIED sets of scattered UIDs are long */
 #define KEEP_TEXT 8192 /* a larger command buffer is given back at once */
 
 static void event_end(struct imap_session *s, const char *why, int64_t since)
@@ -70,6 +70,7 @@ static void run(struct imap_session *s)
 	const struct imap_command *cmd = imap_command(s->in.verb, s->in.uid);
 
 	s->result = IMAP_NONE;
+	s->hold = false;
 	s->commands++;
 	if (!cmd) {
 		imap_bad(s, "Unknown command");
@@ -87,7 +88,7 @@ static void run(struct imap_session *s)
 	if (file_fsync_failed())
 		imap_bye(s, "[UNAVAILABLE] The disk failed, connect again");
 	else if (!(cmd->flags & IMAP_QUIET) && s->result != IMAP_BAD)
-		imap_tell(s, !(cmd->flags & IMAP_NUMBERS) || s->in.uid);
+		imap_tell(s, !(cmd->flags & IMAP_NUMBERS) || (s->in.uid && !s->hold));
 }
 
 /* Why the stream is over, said to the client where it can still hear it. */
@@ -206,11 +207,10 @@ void imap_session_run(struct stream *stream, struct store *store, const struct c
 		stream_fmt(stream, "%.*s NO [UNAVAILABLE] %s\r\n", STRF(h->tag), login);
 		imap_bye(&s, "Mailbox is not available");
 	} else {
-		stream_fmt(stream, "%.*s OK [CAPABILITY " IMAP_CAPABILITY "] Logged in\r\n", STRF(h->tag));
+		stream_fmt(stream, "%.*s OK [CAPABILITY " IMAP_CAPABILITIES "] Logged in\r\n", STRF(h->tag));
 		why = loop(&s);
 	}
-	if (s.view)
-		store_deselect(s.view);
+	imap_leave(&s);
 	stream_flush(stream);
 	event_end(&s, why, since);
 	imap_input_done(&s.in);

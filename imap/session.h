@@ -17,13 +17,10 @@
 #include "conf/conf.h"
 #include "imap/input.h"
 #include "net/handover.h"
+#include "net/imapcap.h"
 #include "net/stream.h"
 #include "store/store.h"
 #include "trace/trace.h"
-
-#define IMAP_CAPABILITY                                                         \
-	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN " \
-	"SPECIAL-USE CREATE-SPECIAL-USE"
 
 enum imap_result { IMAP_NONE, IMAP_OK, IMAP_NO, IMAP_BAD };
 
@@ -46,6 +43,10 @@ struct imap_session {
 	enum imap_result result;
 	struct buf reply; /* text of the tagged reply */
 	struct imap_tree tree;
+	bool condstore; /* MODSEQ and UID stand in what is told about messages (RFC 7162 3.1, 3.2.4) */
+	bool qresync; /* VANISHED in place of EXPUNGE (RFC 7162 3.2.10) */
+	bool hold; /* no EXPUNGE behind this command, although it is a UID command */
+	struct imapset saved; /* "$": UIDs, on the heap (RFC 5182) */
 	bool ending; /* BYE was said */
 	unsigned bad; /* bad commands so far */
 	uint64_t commands, fetched, appended, expunged;
@@ -74,7 +75,20 @@ void imap_bye(struct imap_session *s, const char *text);
 /* Tells EXPUNGE (if allowed), EXISTS, RECENT, FLAGS and flag changes of others
  * (tell.c). A mailbox that is gone ends the session with BYE. */
 void imap_tell(struct imap_session *s, bool expunge);
-void imap_tell_flags(struct imap_session *s, uint32_t index, bool uid);
+/* An unsolicited FETCH: MODSEQ if the client is aware of it, FLAGS if wanted. */
+void imap_tell_message(struct imap_session *s, uint32_t index, bool flags);
+/* VANISHED (EARLIER): what of `known` was removed since the MODSEQ, above UID `above`.
+ * 0 or negative. */
+int imap_tell_earlier(struct imap_session *s, uint64_t since, const struct imapset *known, uint32_t above);
+/* The client uses CONDSTORE from now on; said with HIGHESTMODSEQ if a mailbox is selected. */
+void imap_condstore(struct imap_session *s);
+/* Tagged OK of a command that removed n messages: tells them first, so that HIGHESTMODSEQ
+ * (RFC 7162 3.2.7) holds. */
+void imap_ok_removed(struct imap_session *s, size_t n, const char *text);
+/* Leaves the mailbox, and forgets what belongs to it. */
+void imap_leave(struct imap_session *s);
+/* "$" becomes the messages of these indexes, rising. */
+void imap_save(struct imap_session *s, const uint32_t *index, size_t n);
 /* "(\Seen work)" */
 void imap_print_flags(const struct store_view *v, const struct store_rec *r, struct buf *out);
 /* "* FLAGS (...)" and the PERMANENTFLAGS. */
@@ -86,7 +100,7 @@ bool imap_args_end(struct imap_session *s, struct cur *c);
 /* SP mailbox as the whole argument list: true, or the reply is set. */
 bool imap_only_mailbox(struct imap_session *s, struct str *name_out);
 /* The only message set of a command as indexes of the view, rising: sequence
- * numbers or, if s->in.uid, UIDs (those that do not exist are skipped). Expunged
+ * numbers or, if s->in.uid, UIDs (those that do not exist are skipped), or "$". Expunged
  * ones are left out and *gone_out says so. false: BAD is set. */
 bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out, size_t *n_out,
 	bool *gone_out);

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
-	net/handover.c net/handover.h net/proxy.c net/proxy.h net/spool.c net/spool.h
+	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
 # libssl is for the door and the sender alone: a room never links it
 noinst_LIBRARIES += net/libtls.a

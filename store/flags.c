@@ -5,7 +5,9 @@
  * messages at a time under the lock, one MODSEQ each thousand.
  *
  * The work can be done twice without harm (a fault in the index starts it
- * again): the result depends on the request and the record alone.
+ * again): the result depends on the request and the record alone. A condition
+ * (UNCHANGEDSINCE) is judged once: `passed` keeps a message that we changed from being
+ * taken for one that somebody else changed.
  */
 #include "store/view.h"
 
@@ -19,15 +21,29 @@ struct flag_op {
 	uint32_t flags;
 	const struct str *keyword;
 	size_t nkeywords;
+	uint64_t unchangedsince;
+	bool *passed; /* of index[0..n) */
 	/* what came of it */
-	uint32_t *changed;
-	size_t nchanged;
+	uint32_t *changed, *modified;
+	size_t nchanged, nmodified;
+	size_t modified_before; /* those of earlier chunks */
 	bool gone, keywords, again, touched;
 };
 
 static uint64_t combine(enum store_op op, uint64_t old, uint64_t bits)
 {
 	return op == STORE_SET ? bits : op == STORE_ADD ? old | bits : old & ~bits;
+}
+
+/* True if the client's condition fails. That only flags which it does not speak of
+ * changed since it saw the message is no failure (RFC 7162 3.1.12). */
+static bool unmet(const struct flag_op *o, const struct store_rec *have, const struct record *r, uint64_t bits)
+{
+	if (r->modseq <= o->unchangedsince)
+		return false;
+	if (o->op == STORE_SET || have->modseq > o->unchangedsince)
+		return true;
+	return ((have->flags ^ r->flags) & o->flags & 31) || ((have->keywords ^ r->keywords) & bits);
 }
 
 static int change_one(struct burst *b, struct flag_op *o, struct folder *f, struct record *r)
@@ -62,12 +78,13 @@ static int change_one(struct burst *b, struct flag_op *o, struct folder *f, stru
 
 /* Records that will change, with their new flags. */
 static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_t bits,
-	struct record *rec, size_t *n_out, struct buf *lines)
+	struct record *rec, uint32_t *at, size_t *n_out, struct buf *lines)
 {
 	struct store_view *v = o->v;
 	size_t i, n = 0;
 	int err;
 
+	o->nmodified = o->modified_before;
 	for (i = 0; i < o->n; i++) {
 		struct store_rec *have = &v->rec[o->index[i]];
 		struct record *r = &rec[n];
@@ -81,6 +98,10 @@ static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_
 		}
 		if (err)
 			return err;
+		if (!o->passed[i] && unmet(o, have, r, bits)) {
+			o->modified[o->nmodified++] = o->index[i];
+			continue;
+		}
 		flags = (uint32_t)combine(o->op, r->flags & 31, o->flags & 31) | (r->flags & NAME_PASSED);
 		keywords = combine(o->op, r->keywords, bits);
 		if (flags == r->flags && keywords == r->keywords)
@@ -89,7 +110,7 @@ static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_
 			extra_keywords(lines, r->uid, keywords);
 		r->flags = flags;
 		r->keywords = keywords;
-		n++;
+		at[n++] = (uint32_t)i;
 	}
 	*n_out = n;
 	return lines->err;
@@ -112,11 +133,11 @@ static int reflect(struct burst *b, struct flag_op *o, struct folder *f)
 			continue;
 		if (err)
 			return err;
+		have->modseq = r.modseq;
 		if ((have->flags & 31) == (r.flags & 31) && have->keywords == r.keywords)
 			continue;
 		have->flags = (have->flags & ~31u) | (r.flags & 31);
 		have->keywords = r.keywords;
-		have->modseq = r.modseq;
 		o->changed[o->nchanged++] = o->index[i];
 	}
 	return 0;
@@ -127,6 +148,7 @@ static int flags_burst(struct burst *b, void *arg)
 	struct flag_op *o = arg;
 	struct folder *f = ARENA_NEW(&b->a, struct folder);
 	struct record *rec = arena_array(&b->a, o->n + 1, sizeof(*rec));
+	uint32_t *at = arena_array(&b->a, o->n + 1, sizeof(*at));
 	uint64_t bits = 0, before;
 	struct buf lines;
 	size_t n = 0, i;
@@ -139,7 +161,7 @@ static int flags_burst(struct burst *b, void *arg)
 	if (err)
 		return err;
 	buf_init(&lines, (size_t)64 << 20);
-	err = collect(b, o, f, bits, rec, &n, &lines);
+	err = collect(b, o, f, bits, rec, at, &n, &lines);
 	if (!err)
 		err = extra_append(b->s, f->dir, &f->file, buf_view(&lines));
 	buf_done(&lines);
@@ -147,8 +169,10 @@ static int flags_burst(struct burst *b, void *arg)
 		err = folder_next_modseq(b, f);
 		if (!err)
 			err = folder_begin(b, f);
-		for (i = 0; !err && i < n; i++)
+		for (i = 0; !err && i < n; i++) {
 			err = change_one(b, o, f, &rec[i]);
+			o->passed[at[i]] = !err && rec[i].modseq == f->meta.modseq;
+		}
 		if (!err)
 			err = folder_finish(b, f);
 		if (!err && o->again) {
@@ -166,20 +190,25 @@ static int flags_burst(struct burst *b, void *arg)
 	return 0;
 }
 
-int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
-	uint32_t flags, const struct str *keyword, size_t nkeywords, struct arena *a,
-	uint32_t **changed_out, size_t *nchanged_out, bool *gone_out)
+int store_set_flags_if(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
+	uint32_t flags, const struct str *keyword, size_t nkeywords, uint64_t unchangedsince,
+	struct arena *a, struct store_flags_done *out)
 {
-	struct flag_op o = { .v = v, .op = op, .flags = flags, .keyword = keyword, .nkeywords = nkeywords };
+	struct flag_op o = { .v = v, .op = op, .flags = flags, .keyword = keyword, .nkeywords = nkeywords,
+		.unchangedsince = unchangedsince };
+	bool *passed = arena_array(a, n + 1, sizeof(*passed));
 	size_t at;
 	int tries, err = 0;
 
 	if (v->readonly)
 		return E_DENIED;
 	o.changed = arena_array(a, n + 1, sizeof(*o.changed));
+	o.modified = arena_array(a, n + 1, sizeof(*o.modified));
 	for (at = 0; !err && at < n; at += o.n) {
 		o.index = index + at;
+		o.passed = passed + at;
 		o.n = MIN(n - at, (size_t)STORE_CHUNK);
+		o.modified_before = o.nmodified;
 		o.again = true;
 		for (tries = 0; !err && o.again && tries < 3; tries++)
 			err = burst_run(v->store, true, flags_burst, &o);
@@ -192,10 +221,22 @@ int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum 
 		err = err ? err : err2;
 		notify_send(v->store, v->priv->id);
 	}
+	if (!err)
+		*out = (struct store_flags_done){ o.changed, o.modified, o.nchanged, o.nmodified, o.gone };
+	return err;
+}
+
+int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
+	uint32_t flags, const struct str *keyword, size_t nkeywords, struct arena *a,
+	uint32_t **changed_out, size_t *nchanged_out, bool *gone_out)
+{
+	struct store_flags_done done;
+	int err = store_set_flags_if(v, index, n, op, flags, keyword, nkeywords, UINT64_MAX, a, &done);
+
 	if (!err) {
-		*changed_out = o.changed;
-		*nchanged_out = o.nchanged;
-		*gone_out = o.gone;
+		*changed_out = done.changed;
+		*nchanged_out = done.nchanged;
+		*gone_out = done.gone;
 	}
 	return err;
 }

@@ -72,7 +72,11 @@ struct store_status {
 	uint64_t highestmodseq, size;
 };
 int store_status(struct store *s, struct str folder, struct store_status *out);
+/* Bytes of the messages marked \Deleted. */
+int store_deleted_size(struct store *s, struct str folder, uint64_t *out);
 int store_usage(struct store *s, uint64_t *bytes_out, uint64_t *messages_out);
+/* The limits that store_open was told, 0: none. */
+void store_quota(const struct store *s, uint64_t *bytes_out, uint64_t *messages_out);
 
 /* --- a view: what one session sees of one folder ------------------------ */
 
@@ -101,6 +105,8 @@ struct store_view {
 	uint32_t uidvalidity, uidnext;
 	uint32_t recent;
 	uint64_t highestmodseq;
+	uint64_t toldmodseq; /* as high, but below the first removal that store_sync held back */
+	bool modseqs; /* the program's: a change of the MODSEQ alone is a change too */
 	struct str keyword[STORE_KEYWORDS_MAX]; /* case kept */
 	unsigned nkeywords;
 	struct store_view_private *priv;
@@ -116,7 +122,7 @@ struct store_changes {
 	                       EXPUNGE sees it: counted after the ones before) */
 	uint32_t *expunged_uid;
 	size_t nexpunged;
-	uint32_t *changed; /* indexes into rec[] whose flags or keywords differ, after the expunges */
+	uint32_t *changed; /* indexes into rec[] whose flags or keywords (or v->modseqs: MODSEQs) differ, after the expunges */
 	size_t nchanged;
 	bool exists; /* v->n grew: tell EXISTS (and RECENT) */
 	bool keywords; /* a keyword was added: tell FLAGS */
@@ -137,6 +143,21 @@ enum store_op { STORE_SET, STORE_ADD, STORE_CLEAR };
 int store_set_flags(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
 	uint32_t flags, const struct str *keyword, size_t nkeywords, struct arena *a,
 	uint32_t **changed_out, size_t *nchanged_out, bool *gone_out);
+struct store_flags_done {
+	uint32_t *changed, *modified;
+	size_t nchanged, nmodified;
+	bool gone;
+};
+/* The same, but a message whose MODSEQ is above `unchangedsince` is left alone, its view
+ * record brought up to date, and comes in modified (RFC 7162 3.1.3; but not when only
+ * other flags changed since the view saw it, 3.1.12). */
+int store_set_flags_if(struct store_view *v, const uint32_t *index, size_t n, enum store_op op,
+	uint32_t flags, const struct str *keyword, size_t nkeywords, uint64_t unchangedsince,
+	struct arena *a, struct store_flags_done *out);
+/* UIDs of messages that were removed after the MODSEQ `since` and are not in the view
+ * (RFC 7162 3.2.6), in rising order. If that was too long ago to be known, all UIDs
+ * that were ever given and are not in the view. */
+int store_vanished(struct store_view *v, uint64_t since, struct arena *a, struct imapset *out);
 /* Removes messages: `index` list, or all with \Deleted if index is NULL. They
  * become STORE_GONE; the next store_sync(expunge) tells. */
 int store_expunge(struct store_view *v, const uint32_t *index, size_t n);

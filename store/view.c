@@ -161,7 +161,8 @@ static int sync_full(struct burst *b, struct sync *y, const struct folder *f)
 				to->flags &= ~(uint32_t)STORE_GONE;
 				v->priv->ngone--;
 			}
-			if ((to->flags & 31) != (r.flags & 31) || to->keywords != r.keywords)
+			if ((to->flags & 31) != (r.flags & 31) || to->keywords != r.keywords ||
+				(v->modseqs && to->modseq != r.modseq))
 				sync_changed(y, r.uid);
 			rec_fill(to, &r);
 		} else if (i >= n) {
@@ -359,6 +360,8 @@ int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store
 		for (i = 0; i < y.nchanged; i++)
 			if ((at = store_find(v, y.changed[i])) >= 0)
 				c.changed[c.nchanged++] = (uint32_t)at;
+		if (!v->priv->ngone)
+			v->toldmodseq = v->highestmodseq;
 		c.exists = y.exists;
 		c.keywords = y.keywords;
 		*out = c;
@@ -389,6 +392,7 @@ int store_select(struct store *s, struct str folder, bool readonly, struct store
 		store_deselect(v);
 		return err == E_SYNTAX ? E_NOTFOUND : err;
 	}
+	v->toldmodseq = v->highestmodseq;
 	*out = v;
 	return 0;
 }

@@ -1,19 +1,57 @@
 /* SPDX-License-Identifier: ISC
  *
  * imapcmd.c: IMAP commands as texts (literals inside), and the arguments of
- * FETCH, SEARCH, STORE, APPEND and LIST.
+ * FETCH, SEARCH, STORE, APPEND, SELECT, STATUS and LIST.
  */
 #include "imap/input.h"
-#include "imap/list_match.h"
+#include "imap/list_parse.h"
+#include "imap/modifier_parse.h"
 #include "imap/parse.h"
 #include "imap/search.h"
 #include "imap/section.h"
+#include "imap/select_parse.h"
+#include "imap/status.h"
 #include "mail/imapset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static uint64_t count(const struct imapset *set)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		BUG_ON(set->r[i].lo > set->r[i].hi || set->r[i].hi == IMAPSET_STAR);
+		n += (uint64_t)set->r[i].hi - set->r[i].lo + 1;
+	}
+	return n;
+}
+
+static void selects_and_lists(struct cur args, struct arena *a)
+{
+	struct select_args sel;
+	struct list_args list;
+	unsigned items;
+	struct cur c = args;
+
+	if (select_parse(&c, a, &sel) == 1) {
+		BUG_ON(sel.qresync && (!sel.uidvalidity || !sel.modseq || sel.modseq > INT64_MAX));
+		BUG_ON(count(&sel.seqs) != count(&sel.uids));
+		(void)count(&sel.known);
+	}
+	c = args;
+	if (list_parse(&c, a, &list) == 1) {
+		BUG_ON(list.n > LIST_PATTERNS_MAX || ((list.select & LIST_RECURSIVEMATCH) && !list.subscribed));
+		(void)list_args_match(&list, STR("INBOX/aaaa/aaab"));
+	}
+	if (cur_take(&args, ' ') && status_parse(&args, &items) == 1)
+		BUG_ON(!items);
+}
+
 static void arguments(struct cur args, struct arena *a)
 {
+	struct fetch_modifiers fm;
+	struct store_modifiers sm;
 	struct imap_append_args append;
 	struct list_pattern pattern;
 	struct imap_flags flags;
@@ -29,6 +67,7 @@ static void arguments(struct cur args, struct arena *a)
 	if (search_parse(&c, a, &q) == 1)
 		BUG_ON(!cur_end(&c) || q.n < 2 || q.n > SEARCH_NODES);
 	(void)imap_parse_append(&args, a, &append);
+	selects_and_lists(args, a);
 	if (!cur_take(&args, ' '))
 		return;
 	c = args;
@@ -42,9 +81,14 @@ static void arguments(struct cur args, struct arena *a)
 	c = args;
 	if (imapset_parse(&c, a, &set) == 1 && cur_take(&c, ' ')) {
 		args = c;
-		if (fetch_parse(&c, a, &item, &n) == 1)
+		if (fetch_parse(&c, a, &item, &n) == 1) {
 			BUG_ON(!n || n > FETCH_ITEMS_MAX);
+			if (fetch_modifiers_parse(&c, &fm) == 1)
+				BUG_ON(!fm.changed && !fm.vanished);
+		}
 		c = args;
+		if (store_modifiers_parse(&c, &sm) == 1)
+			BUG_ON(!sm.unchanged || sm.since > INT64_MAX);
 		(void)imap_parse_flag_list(&c, a, &flags);
 	}
 }

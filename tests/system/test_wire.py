@@ -5,11 +5,13 @@
     service: smtp                       which port (first lines); "tls: yes" wraps it
     C: EHLO client.example              sent with CRLF; {user} {password} {user2} {plain} {rand} are filled in
     C~ text                             sent as it is: \\r \\n \\t \\0 \\xHH are escapes, no CRLF added
-    S: 250 .*                           the next line must match this regular expression, whole
+    S: 250 .*                           the next line must match this regular expression, whole; a group
+                                        (?P<name>...) in it is {name} from then on
     S* 250[ -].*                        any number of lines that match (greedy), until one does not
     STARTTLS                            TLS handshake now
     CLOSED                              the server closes within 5 s
     SILENT 0.3                          nothing comes for that time
+    2C: 2C~ 2S: 2S*                     the same on a second connection
 """
 import base64
 import pathlib
@@ -30,6 +32,7 @@ class Dialogue:
         self.s = suite.connect(service)
         self.s.settimeout(8)
         self.buf = b""
+        self.held = None
         if tls:
             self.starttls()
 
@@ -78,7 +81,7 @@ def run(path, suite):
     def fill(text):
         return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), text)
 
-    d, held = None, None
+    both = {}
     for number, raw in enumerate(path.read_text().splitlines(), 1):
         where = f"{path.name}:{number}: {raw}"
         if not raw.strip() or raw.startswith("#"):
@@ -86,22 +89,26 @@ def run(path, suite):
         if m := re.match(r"(service|tls): (\S+)$", raw):
             head[m[1]] = m[2]
             continue
-        if d is None:
-            d = Dialogue(suite, head["service"], head.get("tls") == "yes")
+        which, raw = ("2", raw[1:]) if re.match("2[CS][:~*]", raw) else ("1", raw)
+        if which not in both:
+            both[which] = Dialogue(suite, head["service"], head.get("tls") == "yes")
+        d = both[which]
         try:
             if raw.startswith("C: ") or raw == "C:":
                 d.s.sendall(fill(raw[3:]).encode() + b"\r\n")
             elif raw.startswith("C~ "):
                 d.s.sendall(unescape(fill(raw[3:])))
             elif raw.startswith("S: "):
-                line = held if held is not None else d.line()
-                held = None
+                line = d.held if d.held is not None else d.line()
+                d.held = None
                 pattern = re.sub(r"\{(\w+)\}", lambda m: re.escape(values[m[1]]) if m[1] in values else m[0], raw[3:])
-                assert re.fullmatch(pattern, line), f"got: {line}"
+                m = re.fullmatch(pattern, line)
+                assert m, f"got: {line}"
+                values.update(m.groupdict())
             elif raw.startswith("S* "):
                 while True:
-                    held = d.line()
-                    if not re.fullmatch(fill(raw[3:]), held):
+                    d.held = d.line()
+                    if not re.fullmatch(fill(raw[3:]), d.held):
                         break
             elif raw == "STARTTLS":
                 d.starttls()
@@ -118,8 +125,9 @@ def run(path, suite):
                 raise ValueError("not a line of a dialogue")
         except Exception as e:
             raise AssertionError(f"{where}\n{type(e).__name__}: {e}") from e
-    assert d, f"{path}: nothing in it"
-    d.s.close()
+    assert both, f"{path}: nothing in it"
+    for d in both.values():
+        d.s.close()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.stem}")

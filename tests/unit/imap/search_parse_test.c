@@ -14,7 +14,7 @@ static struct arena a;
 static void print(const struct search *q, size_t at, struct buf *out)
 {
 	static const char *const name[] = { "and", "or", "not", "flag", "noflag", "keyword", "new", "numbers",
-		"uids", "before", "on", "since", "sentbefore", "senton", "sentsince", "larger", "smaller",
+		"uids", "saved", "modseq", "older", "younger", "before", "on", "since", "sentbefore", "senton", "sentsince", "larger", "smaller",
 		"header", "body", "text" };
 	const struct search_node *n = &q->node[at];
 	uint16_t child;
@@ -52,6 +52,29 @@ static void programs(void **state)
 		{ " HEADER Message-ID \"\" UID 5", "and(uids,header)" },
 		{ " CHARSET UTF-8 TEXT {3}\r\nabc", "and(text)" },
 		{ " BODY caf\xc3\xa9", "and(body)" },
+		{ " RETURN () ALL", "and(and())" },
+		{ " RETURN (MIN MAX ALL COUNT SAVE) CHARSET UTF-8 SEEN", "and(flag)" },
+		{ " $ OR UID $ 1", "and(saved,or(saved,numbers))" },
+		{ " MODSEQ 0", "and(modseq)" },
+		{ " NOT (MODSEQ \"/flags/\\\\draft\" all 9223372036854775807)", "and(not(and(modseq)))" },
+		{ " OLDER 1 YOUNGER 4294967295", "and(older,younger)" },
+		{ " RETURN ALL", NULL },
+		{ " RETURN (ALL", NULL },
+		{ " RETURN (ALL )ALL", NULL },
+		{ " RETURN (NOSUCH) ALL", NULL },
+		{ " RETURN (ALL)", NULL },
+		{ " RETURN (ALL) RETURN (ALL) ALL", NULL },
+		{ " MODSEQ", NULL },
+		{ " MODSEQ 9223372036854775808", NULL },
+		{ " MODSEQ -1", NULL },
+		{ " MODSEQ \"/flags/\\\\draft\" both 1", NULL },
+		{ " MODSEQ \"/other\" all 1", NULL },
+		{ " MODSEQ \"/flags/x\" 1", NULL },
+		{ " OLDER 0", NULL },
+		{ " OLDER 4294967296", NULL },
+		{ " YOUNGER", NULL },
+		{ " $,1", NULL },
+		{ " $$", NULL },
 		{ "", NULL },
 		{ " ", NULL },
 		{ " NOSUCH", NULL },

@@ -214,7 +214,7 @@ static void append_select_fetch(void **state)
 	(void)state;
 	PLAY("C: a CREATE one", "S: a OK *", APPEND("b", "one"), "C: c SELECT one", "S: [*] FLAGS *",
 		"S: [*] OK ?PERMANENTFLAGS *[*])] *", "S: [*] 1 EXISTS", "S: [*] 1 RECENT",
-		"S: [*] OK ?UNSEEN 1] *", "S: [*] OK ?UIDVALIDITY *", "S: [*] OK ?UIDNEXT 2] *",
+		"S: [*] OK ?UNSEEN 1] *", "S: [*] OK ?UIDVALIDITY *", "S: [*] OK ?UIDNEXT 2] *", "S: [*] OK ?HIGHESTMODSEQ *] *",
 		"S: c OK ?READ-WRITE] *",
 		"C: d FETCH 1 (UID RFC822.SIZE FLAGS)", "S: [*] 1 FETCH (UID 1 RFC822.SIZE 113 FLAGS (?Recent))",
 		"S: d OK *",
@@ -407,7 +407,7 @@ static void id_and_enable(void **state)
 	(void)state;
 	PLAY("C: a ID NIL", "S: [*] ID (\"name\" \"Mansio\")", "S: a OK *",
 		"C: b ID (\"name\" \"x\" \"version\" NIL)", "S: [*] ID *", "S: b OK *",
-		"C: c ID (\"name\")", "S: c BAD *", "C: d ENABLE CONDSTORE X", "S: [*] ENABLED", "S: d OK *",
+		"C: c ID (\"name\")", "S: c BAD *", "C: d ENABLE CONDSTORE X", "S: [*] ENABLED CONDSTORE", "S: d OK *",
 		"C: e ENABLE", "S: e BAD *");
 }
 

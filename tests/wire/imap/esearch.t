@@ -1,0 +1,136 @@
+# RFC 4731: ESEARCH; RFC 5182: SAVE and $
+service: imaps
+tls: yes
+S: \* OK .*
+C: 0 LOGIN {user} "{password}"
+S: 0 OK .*
+C: 1 APPEND INBOX {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 1 OK \[APPENDUID .*
+C: 2 APPEND INBOX (\Seen) {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 2 OK \[APPENDUID .*
+C: 3 APPEND INBOX (\Seen) {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 3 OK \[APPENDUID .*
+C: 4 APPEND INBOX {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 4 OK \[APPENDUID .*
+C: 5 APPEND INBOX (\Seen) {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 5 OK \[APPENDUID .*
+C: 6 APPEND INBOX {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 6 OK \[APPENDUID .*
+C: 7 SELECT INBOX
+S* (?!7 OK).*
+S: 7 OK .*
+C: 8 SEARCH RETURN () SEEN
+S: \* ESEARCH \(TAG "8"\) ALL 2:3,5
+S: 8 OK .*
+C: 9 UID SEARCH RETURN (MAX ALL MIN COUNT) CHARSET UTF-8 SEEN
+S: \* ESEARCH \(TAG "9"\) UID MIN 2 MAX 5 ALL 2:3,5 COUNT 3
+S: 9 OK .*
+C: 10 SEARCH RETURN (MIN) SEEN
+S: \* ESEARCH \(TAG "10"\) MIN 2
+S: 10 OK .*
+C: 11 SEARCH RETURN (MAX) SEEN
+S: \* ESEARCH \(TAG "11"\) MAX 5
+S: 11 OK .*
+C: 12 SEARCH RETURN (MIN MAX) 4
+S: \* ESEARCH \(TAG "12"\) MIN 4 MAX 4
+S: 12 OK .*
+C: 13 SEARCH RETURN (MIN MAX ALL COUNT) ANSWERED
+S: \* ESEARCH \(TAG "13"\) COUNT 0
+S: 13 OK .*
+C: 14 SEARCH RETURN (MIN ALL) ANSWERED
+S: \* ESEARCH \(TAG "14"\)
+S: 14 OK .*
+# SAVE: nothing is told, "$" is it
+C: 15 SEARCH RETURN (SAVE) SEEN
+S: 15 OK .*
+C: 16 FETCH $ UID
+S: \* 2 FETCH \(UID 2\)
+S: \* 3 FETCH \(UID 3\)
+S: \* 5 FETCH \(UID 5\)
+S: 16 OK .*
+C: 17 UID SEARCH UID $ NOT 3
+S: \* SEARCH 2 5
+S: 17 OK .*
+C: 18 SEARCH (OR $ 1,6)
+S: \* SEARCH 1 2 3 5 6
+S: 18 OK .*
+C: 19 SEARCH RETURN (SAVE COUNT MIN) $ NOT 2
+S: \* ESEARCH \(TAG "19"\) MIN 3 COUNT 2
+S: 19 OK .*
+C: 20 UID STORE $ +FLAGS (\Deleted)
+S: \* 3 FETCH \(UID 3 FLAGS \(.*\\Deleted.*\)\)
+S: \* 5 FETCH \(UID 5 FLAGS \(.*\\Deleted.*\)\)
+S: 20 OK .*
+C: 21 COPY $ Trash
+S: 21 OK \[COPYUID \d+ 3,5 1:2\] .*
+# an expunged message leaves "$"
+C: 22 UID EXPUNGE 3
+S: \* 3 EXPUNGE
+S: 22 OK .*
+C: 23 FETCH $ UID
+S: \* 4 FETCH \(UID 5\)
+S: 23 OK .*
+C: 24 SEARCH RETURN (SAVE MIN MAX) ALL
+S: \* ESEARCH \(TAG "24"\) MIN 1 MAX 5
+S: 24 OK .*
+C: 25 FETCH $ UID
+S: \* 1 FETCH \(UID 1\)
+S: \* 5 FETCH \(UID 6\)
+S: 25 OK .*
+C: 26 SEARCH RETURN (SAVE MAX) UNSEEN
+S: \* ESEARCH \(TAG "26"\) MAX 5
+S: 26 OK .*
+# BAD and a search without SAVE leave it, NO empties it
+C: 27 SEARCH RETURN (SAVE) NOSUCH
+S: 27 BAD .*
+C: 28 SEARCH 1
+S: \* SEARCH 1
+S: 28 OK .*
+C: 29 UID FETCH $ FLAGS
+S: \* 5 FETCH \(UID 6 FLAGS .*
+S: 29 OK .*
+C: 30 SEARCH RETURN (SAVE) CHARSET X-NONE ALL
+S: 30 NO \[BADCHARSET .*
+C: 31 FETCH $ FLAGS
+S: 31 OK .*
+C: 32 SEARCH RETURN (SAVE) ALL
+S: 32 OK .*
+C: 33 EXAMINE INBOX
+S* (?!33 OK).*
+S: 33 OK .*
+C: 34 MOVE $ Trash
+S: 34 NO .*
+C: 35 FETCH $ UID
+S: 35 OK .*
+C: 36 COPY $ Trash
+S: 36 OK .*
+# hostile
+C: 37 FETCH $,1 UID
+S: 37 BAD .*
+C: 38 FETCH 1,$ UID
+S: 38 BAD .*
+C: 39 SEARCH RETURN (MIN
+S: 39 BAD .*
+C: 40 SEARCH RETURN (((ALL))) ALL
+S: 40 BAD .*
+C: 41 SEARCH RETURN (ALL) RETURN (ALL) ALL
+S: 41 BAD .*
+C: 42 SEARCH RETURN (X-NOSUCH) ALL
+S: 42 BAD .*
+C: 43 SEARCH RETURN (ALL ALL MIN MIN MIN) 1:4294967295
+S: \* ESEARCH \(TAG "43"\) MIN 1 ALL 1:5
+S: 43 OK .*
+C: 44 SEARCH RETURN (ALL)ALL
+S: 44 BAD .*

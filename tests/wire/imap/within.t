@@ -1,0 +1,44 @@
+# RFC 5032: OLDER, YOUNGER
+service: imaps
+tls: yes
+S: \* OK .*
+C: 0 LOGIN {user} "{password}"
+S: 0 OK .*
+C: 1 APPEND INBOX {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 1 OK \[APPENDUID .*
+C: 2 APPEND INBOX "01-Feb-2020 10:00:00 +0000" {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 2 OK \[APPENDUID .*
+C: 3 APPEND INBOX "01-Jan-2099 10:00:00 +0000" {17+}
+C~ Subject: m\r\n\r\nx\r\n
+C~ \r\n
+S: 3 OK \[APPENDUID .*
+C: 4 SELECT INBOX
+S* (?!4 OK).*
+S: 4 OK .*
+C: 5 SEARCH YOUNGER 3600
+S: \* SEARCH 1 3
+S: 5 OK .*
+C: 6 SEARCH OLDER 3600
+S: \* SEARCH 2
+S: 6 OK .*
+C: 7 SEARCH NOT OLDER 3600 NOT YOUNGER 3600
+S: \* SEARCH
+S: 7 OK .*
+C: 8 SEARCH OLDER 4294967295
+S: \* SEARCH
+S: 8 OK .*
+C: 9 SEARCH YOUNGER 4294967295
+S: \* SEARCH 1 2 3
+S: 9 OK .*
+C: 10 SEARCH OLDER 0
+S: 10 BAD .*
+C: 11 SEARCH YOUNGER 4294967296
+S: 11 BAD .*
+C: 12 SEARCH OLDER -1
+S: 12 BAD .*
+C: 13 SEARCH OLDER
+S: 13 BAD .*
