@@ -68,18 +68,40 @@ static void link_close(struct zygote *z, struct zygote_link *l)
 	l->name[0] = '\0';
 }
 
-static void on_client(struct program *p, const char *name, int instance, int fd)
+struct zygote_link *zygote_link_find(struct zygote *z, const char *name, int instance)
 {
-	struct zygote *z = of_program(p);
 	size_t i;
 
 	for (i = 0; i < ZYGOTE_LINKS; i++)
-		if (!strcmp(z->link[i].name, name) && z->link[i].instance == instance &&
-			!z->link[i].listener)
-			link_close(z, &z->link[i]);
+		if (!strcmp(z->link[i].name, name) && z->link[i].instance == instance && !z->link[i].listener)
+			return &z->link[i];
+	return NULL;
+}
+
+static struct zygote_link *link_replace(struct zygote *z, const char *name, int instance, int fd)
+{
+	struct zygote_link *l = zygote_link_find(z, name, instance);
+
+	if (l)
+		link_close(z, l);
 	fd_nonblock(fd, true);
-	if (!link_new(z, name, instance, fd))
+	l = link_new(z, name, instance, fd);
+	if (!l)
 		fd_close(&fd);
+	return l;
+}
+
+void zygote_link_add(struct zygote *z, const char *name, int fd)
+{
+	struct zygote_link *l = link_replace(z, name, 0, fd);
+
+	if (l)
+		l->peer = true;
+}
+
+static void on_client(struct program *p, const char *name, int instance, int fd)
+{
+	link_replace(of_program(p), name, instance, fd);
 }
 
 static void fail_jobs(struct zygote *z, int err, bool only_late)
@@ -409,7 +431,8 @@ static void maybe_exit(struct zygote *z)
 	if (!z->stopping)
 		return;
 	for (i = 0; i < ZYGOTE_LINKS; i++)
-		open |= z->link[i].name[0] && !z->link[i].listener && strcmp(z->link[i].name, "child");
+		open |= z->link[i].name[0] && !z->link[i].listener && !z->link[i].peer &&
+			strcmp(z->link[i].name, "child");
 	if (!open || deadline_passed(z->stop_at))
 		exit(0);
 }

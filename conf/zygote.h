@@ -15,7 +15,8 @@
  * Every unit of work comes in by request(), wherever it came from: `from` says
  * "front", "smtpd" (client links), "master" (a control verb), "listen" (an
  * accepted connection: verb "accept", field listener, descriptor "client"),
- * "child" (a message of a child that was forked with ZYGOTE_PARENT_LINK).
+ * "child" (a message of a child that was forked with ZYGOTE_PARENT_LINK), or what
+ * zygote_link_add named.
  *
  * Life: after renew_after forks it tells master `renew` and goes on until master
  * has started another one and says stop; then it serves what is still in its links,
@@ -35,7 +36,7 @@ struct zygote;
 struct zygote_link {
 	char name[20]; /* "" : free place */
 	int instance, fd;
-	bool listener;
+	bool listener, peer; /* peer: zygote_link_add */
 };
 
 /* A unit of work. m keeps the message with its descriptors: take them in the child. */
@@ -103,6 +104,11 @@ void zygote_start(struct zygote *z, const char *name, const struct zygote_ops *o
 void zygote_init(struct zygote *z, const struct zygote_options *opt);
 /* A listening socket, non-blocking, taken. name: field `listener` of its requests. */
 int zygote_listen(struct zygote *z, const char *name, int fd);
+/* A further link that is read: its messages come to request(), from->name says whose. Takes
+ * fd, replaces an earlier link of that name. */
+void zygote_link_add(struct zygote *z, const char *name, int fd);
+/* NULL: not there. */
+struct zygote_link *zygote_link_find(struct zygote *z, const char *name, int instance);
 /* Seals the parent (profile ZYGOTE; the filter for the children is compiled before),
  * says ready and serves until stop. Does not return. */
 NORETURN void zygote_run(struct zygote *z);

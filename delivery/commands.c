@@ -4,6 +4,10 @@
  */
 #include "delivery/session.h"
 
+#include "base/codec.h"
+#include "mail/dsnparam.h"
+#include "mail/envelope.h"
+
 static void cmd_lhlo(struct session *s, struct str args)
 {
 	struct str name;
@@ -35,9 +39,40 @@ static bool xid_ok(struct str v)
 
 struct mail_params {
 	uint64_t size;
-	bool smtputf8;
-	struct str xid;
+	bool smtputf8, body8;
+	struct str xid, user, envid;
+	int ret;
 };
+
+/* What only our own programs may say (docs/PROCESSES.md). 1 taken, 0 not known, E_SYNTAX. */
+static int inside_param(struct session *s, const struct smtp_param *in, struct mail_params *p)
+{
+	bool full = false;
+	struct buf user;
+	int r = 0;
+
+	if (!s->inside || !in->value.p)
+		return 0;
+	if (str_eqc(in->name, "XID")) {
+		p->xid = in->value;
+		return xid_ok(in->value) ? 1 : E_SYNTAX;
+	}
+	if (str_eqc(in->name, "XUSER")) {
+		buf_init(&user, 1024);
+		r = xtext_decode(in->value, &user);
+		p->user = arena_str(&s->cmd, buf_view(&user));
+		buf_done(&user);
+	} else if (str_eqc(in->name, "RET")) {
+		r = dsn_ret_parse(in->value, &full);
+		p->ret = full ? RET_FULL : RET_HDRS;
+	} else if (str_eqc(in->name, "ENVID")) {
+		r = dsn_envid_check(in->value);
+		p->envid = in->value;
+	} else {
+		return 0;
+	}
+	return r ? E_SYNTAX : 1;
+}
 
 static int mail_param(struct session *s, const struct smtp_param *in, struct mail_params *p,
 	struct dsn *why)
@@ -58,7 +93,8 @@ static int mail_param(struct session *s, const struct smtp_param *in, struct mai
 		return -1;
 	}
 	if (str_eqc(in->name, "BODY") && in->value.p) {
-		if (str_ieqc(in->value, "7BIT") || str_ieqc(in->value, "8BITMIME"))
+		p->body8 = str_ieqc(in->value, "8BITMIME");
+		if (p->body8 || str_ieqc(in->value, "7BIT"))
 			return 0;
 		dsn_set(why, 501, "5.5.4", "BODY is 7BIT or 8BITMIME here");
 		return -1;
@@ -67,10 +103,8 @@ static int mail_param(struct session *s, const struct smtp_param *in, struct mai
 		p->smtputf8 = true;
 		return 0;
 	}
-	if (s->inside && str_eqc(in->name, "XID") && in->value.p && xid_ok(in->value)) {
-		p->xid = in->value;
+	if (inside_param(s, in, p) == 1)
 		return 0;
-	}
 	dsn_set(why, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(in->name.n, 60), in->name.p);
 	return -1;
 }
@@ -92,6 +126,10 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx_begin(s);
 	s->tx.declared = p->size;
 	s->tx.smtputf8 = p->smtputf8;
+	s->tx.body8 = p->body8;
+	s->tx.user = arena_str(&s->tx.a, p->user);
+	s->tx.envid = arena_str(&s->tx.a, p->envid);
+	s->tx.ret = p->ret;
 	if (!c->null_path)
 		s->tx.sender = printed(&c->addr, &s->tx.a);
 	if (p->xid.n) {
@@ -133,28 +171,71 @@ static void cmd_mail(struct session *s, struct str args)
 		begin(s, &c, &p);
 }
 
+/* XN=: the number of the recipient in its message, once each. */
+static int param_number(struct session *s, struct str value, struct recipient *r)
+{
+	uint64_t n;
+	size_t i;
+
+	if (str_u64(value, UINT32_MAX, &n) || !n)
+		return E_SYNTAX;
+	for (i = 0; i < s->tx.nrcpt; i++)
+		if (s->tx.rcpt[i].number == n)
+			return E_SYNTAX;
+	r->number = (uint32_t)n;
+	return 0;
+}
+
+static int rcpt_param(struct session *s, const struct smtp_param *in, struct recipient *r)
+{
+	if (!s->inside || !in->value.p)
+		return E_UNSUPPORTED;
+	if (str_eqc(in->name, "XN"))
+		return param_number(s, in->value, r);
+	if (str_eqc(in->name, "NOTIFY"))
+		return dsn_notify_parse(in->value, &r->notify);
+	if (str_eqc(in->name, "ORCPT")) {
+		r->orcpt = arena_str(&s->tx.a, in->value);
+		return dsn_orcpt_check(in->value, s->tx.smtputf8);
+	}
+	return E_UNSUPPORTED;
+}
+
+static void recipient(struct session *s, const struct smtp_path_command *c)
+{
+	struct recipient r = { 0 };
+	struct dsn why = { 0 };
+	size_t i;
+
+	for (i = 0; i < s->tx.nrcpt; i++) /* without XN=: the next one */
+		r.number = MAX(r.number, s->tx.rcpt[i].number);
+	r.number++;
+	for (i = 0; i < c->nparams; i++) {
+		if (!rcpt_param(s, &c->param[i], &r))
+			continue;
+		reply_error(s, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(c->param[i].name.n, 60),
+			c->param[i].name.p);
+		return;
+	}
+	r.address = printed(&c->addr, &s->tx.a);
+	if (recipient_add(s, &r, &why)) {
+		reply_dsn(s, &why);
+		return;
+	}
+	s->state = SESSION_RCPT;
+	reply(s, 250, "2.1.5", "Recipient ok");
+}
+
 static void cmd_rcpt(struct session *s, struct str args)
 {
 	struct smtp_path_command c;
-	struct dsn why = { 0 };
-	struct str address;
 
-	if (smtp_parse_rcpt(args, true, &s->cmd, &c)) {
+	if (smtp_parse_rcpt(args, true, &s->cmd, &c))
 		reply_error(s, 501, "5.1.3", "Bad syntax of the recipient address or a parameter");
-	} else if (c.nparams) {
-		reply_error(s, 555, "5.5.4", "Parameter not recognized: %.*s",
-			(int)MIN(c.param[0].name.n, 60), c.param[0].name.p);
-	} else if (c.addr.utf8 && !s->tx.smtputf8) {
+	else if (c.addr.utf8 && !s->tx.smtputf8)
 		reply_error(s, 553, "5.6.7", "An address with non-ASCII characters needs SMTPUTF8");
-	} else {
-		address = printed(&c.addr, &s->tx.a);
-		if (recipient_add(s, address, &why)) {
-			reply_dsn(s, &why);
-			return;
-		}
-		s->state = SESSION_RCPT;
-		reply(s, 250, "2.1.5", "Recipient ok");
-	}
+	else
+		recipient(s, &c);
 }
 
 static void cmd_rset(struct session *s, struct str args)

@@ -8,7 +8,7 @@
  *
  * One mailbox and folder gets one copy, however many recipients lead to it:
  * the later ones share the result of the first. The delivery id "<id>r<n>"
- * (target k > 0 of an alias: "<id>r<n>t<k>") names the copy for ever: delivering
+ * (n: XN=; target k > 0 of an alias: "<id>r<n>t<k>") names the copy for ever: delivering
  * it again writes nothing and is a success.
  *
  * Final delivery takes old Return-Path fields away and puts ours on top (RFC
@@ -20,6 +20,7 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "delivery/forward.h"
 #include "mail/header.h"
 #include "mail/received.h"
 #include "store/store.h"
@@ -80,7 +81,7 @@ static void read_header(struct session *s, struct facts *f)
 	add_piece(f, message, from, message.n);
 }
 
-void deliver_head(const struct session *s, struct str account, struct buf *out)
+void deliver_fields(const struct session *s, struct str account, struct buf *out)
 {
 	const struct tx *tx = &s->tx;
 	char peer[ADDR_TEXT + 8];
@@ -94,12 +95,18 @@ void deliver_head(const struct session *s, struct str account, struct buf *out)
 		.time = clock_unix(),
 	};
 
-	buf_fmt(out, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STRF(tx->sender), STRF(account));
+	buf_fmt(out, "Delivered-To: %.*s\r\n", STRF(account));
 	if (s->inside) /* smtpd's Received stands there; this is the same system */
 		return;
 	if (s->peer.family)
 		r.peer = str_of(addr_literal(&s->peer, peer));
 	received_print(&r, out);
+}
+
+void deliver_head(const struct session *s, struct str account, struct buf *out)
+{
+	buf_fmt(out, "Return-Path: <%.*s>\r\n", STRF(s->tx.sender));
+	deliver_fields(s, account, out);
 }
 
 /* --- one copy -------------------------------------------------------------------- */
@@ -237,7 +244,6 @@ static void copy_to(struct session *s, const struct facts *f, const struct recip
 {
 	struct target *target = &rcpt->target[k];
 	struct str id = STR_NONE;
-	size_t n = (size_t)(rcpt - s->tx.rcpt) + 1;
 
 	if (loops(f, s->tx.account[target->account].name)) {
 		dsn_set(why, 554, "5.4.6", "<%.*s>: this message has been delivered here before, a loop",
@@ -245,13 +251,34 @@ static void copy_to(struct session *s, const struct facts *f, const struct recip
 		return;
 	}
 	if (s->tx.xid && k)
-		id = str_of(arena_fmt(&s->tx.a, "%sr%zut%zu", s->tx.id, n, k));
+		id = str_of(arena_fmt(&s->tx.a, "%sr%ut%zu", s->tx.id, rcpt->number, k));
 	else if (s->tx.xid)
-		id = str_of(arena_fmt(&s->tx.a, "%sr%zu", s->tx.id, n));
+		id = str_of(arena_fmt(&s->tx.a, "%sr%u", s->tx.id, rcpt->number));
 	store_copy_of(s, f, rcpt, target, id, why);
 }
 
 /* --- all of them ------------------------------------------------------------------- */
+
+static void worse(struct dsn *sum, const struct dsn *why)
+{
+	if (why->code != 250 && !dsn_temporary(sum))
+		*sum = *why;
+}
+
+static void forward_to(struct session *s, const struct facts *f, const struct recipient *rcpt,
+	struct dsn *sum)
+{
+	struct dsn why = { 0 };
+
+	if (loops(f, forward_mark(s, rcpt)))
+		dsn_set(&why, 554, "5.4.6", "<%.*s>: this message was forwarded from here before, a loop",
+			STRF(rcpt->address));
+	else
+		forward(s, rcpt, f->piece, f->npieces, &why);
+	worse(sum, &why);
+	if (!rcpt->ntargets)
+		*sum = why;
+}
 
 /* All targets of a recipient must have it; what is temporary may still become good. */
 static void deliver_to(struct session *s, const struct facts *f, const struct recipient *rcpt,
@@ -271,9 +298,10 @@ static void deliver_to(struct session *s, const struct facts *f, const struct re
 			copy_to(s, f, rcpt, k, &done[i].why);
 			(*ndone)++;
 		}
-		if (done[i].why.code != 250 && !dsn_temporary(sum))
-			*sum = done[i].why;
+		worse(sum, &done[i].why);
 	}
+	if (rcpt->noutside)
+		forward_to(s, f, rcpt, sum);
 }
 
 static int get_keys(struct session *s)

@@ -7,6 +7,8 @@
  *   smtpd --"lmtp"--.
  *   socket --accept--+--> job --> child, with a link to authd and one to here
  *   child --"again"-'
+ *   child --"queue"--> queued --"link"--> here --> child: a link of its own, for forwards;
+ *   nobody waits for queued here (forward.c does)
  */
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,10 +20,20 @@
 #include "store/store.h"
 
 #define KEEP_MAX 32
+#define ASKED_MAX 1024
+
+/* Children that wait for a link to queued: the last ones that asked. */
+struct asked {
+	uint64_t number;
+	int child; /* instance of its link */
+	char id[24]; /* of its question */
+};
 
 struct lmtpd {
 	struct zygote z;
 	const char *hostname;
+	struct asked asked[ASKED_MAX];
+	uint64_t nasked;
 };
 
 /* In the child: the whole of its life. */
@@ -45,6 +57,57 @@ static bool may_ask(const struct zygote_link *from, const struct ipc_msg *m)
 	return (!strcmp(from->name, "smtpd") && ipc_is(m, "lmtp")) ||
 		(!strcmp(from->name, "listen") && ipc_is(m, "accept")) ||
 		(!strcmp(from->name, "child") && ipc_is(m, "again"));
+}
+
+/* fd: the link, -1: there is none. */
+static void tell_child(const struct zygote_link *child, struct str id, int fd)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "queue");
+	ipc_set(&m, "id", id);
+	if (fd >= 0)
+		ipc_add_fd(&m, "link", fd);
+	ipc_try_send(child->fd, &m);
+	ipc_done(&m);
+}
+
+/* A child wants a link to queued: the question goes there under a number of ours. */
+static void ask_queue(struct zygote *z, const struct zygote_link *child, const struct ipc_msg *m)
+{
+	struct lmtpd *d = z->data;
+	struct zygote_link *queue = zygote_link_find(z, "queued", 0);
+	struct asked *a = &d->asked[d->nasked % ASKED_MAX];
+	struct ipc_msg q;
+
+	*a = (struct asked){ .number = d->nasked, .child = child->instance };
+	snprintf(a->id, sizeof a->id, "%.*s", STRF(ipc_get(m, "id")));
+	ipc_init(&q, "link");
+	ipc_set_u64(&q, "id", d->nasked++);
+	if (!queue || ipc_try_send(queue->fd, &q))
+		tell_child(child, ipc_get(m, "id"), -1);
+	ipc_done(&q);
+}
+
+/* queued's answer, to the child that asked, if it still lives. */
+static int queue_answer(struct zygote *z, struct ipc_msg *m)
+{
+	const struct lmtpd *d = z->data;
+	const struct zygote_link *child;
+	const struct asked *a;
+	uint64_t n;
+	int fd;
+
+	if (!ipc_is(m, "link") || ipc_get_u64(m, "id", UINT64_MAX, &n))
+		return E_PEER;
+	a = &d->asked[n % ASKED_MAX];
+	child = a->number == n ? zygote_link_find(z, "child", a->child) : NULL;
+	if (!child)
+		return 0;
+	fd = ipc_take_fd(m, "link");
+	tell_child(child, str_of(a->id), fd);
+	fd_close(&fd);
+	return 0;
 }
 
 static bool has_client(const struct ipc_msg *m)
@@ -78,6 +141,12 @@ static int request(struct zygote *z, const struct zygote_link *from, struct ipc_
 
 	if (!strcmp(from->name, "master"))
 		return 0; /* no verbs here */
+	if (!strcmp(from->name, "queued"))
+		return queue_answer(z, m);
+	if (!strcmp(from->name, "child") && ipc_is(m, "queue")) {
+		ask_queue(z, from, m);
+		return 0;
+	}
 	if (!may_ask(from, m) || !has_client(m))
 		return E_PEER;
 	snprintf(label, sizeof label, "lmtpd %.*s", (int)MIN(ipc_get(m, "session").n, 12),
@@ -101,10 +170,18 @@ static void failed(struct zygote *z, struct zygote_job *j, int err)
 	trace_event(TRACE_WARN, "nochild", NULL, "%s: %s", j->label, err_text(err));
 }
 
+static void peer(struct zygote *z, const char *name, int fd)
+{
+	if (strcmp(name, "queued"))
+		trace_peer(z, name, fd);
+	else
+		zygote_link_add(z, name, fd);
+}
+
 static const struct zygote_ops ops = {
 	.request = request,
 	.failed = failed,
-	.peer = trace_peer,
+	.peer = peer,
 	.ended = trace_child_ended,
 };
 

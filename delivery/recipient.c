@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "delivery/forward.h"
 #include "store/store.h"
 
 #define AUTHD_WAIT_MS 10000
@@ -33,7 +34,7 @@ static int resolve(struct session *s, struct str address, struct auth_rcpt *out)
 	}
 }
 
-static int refuse(struct str address, const struct auth_rcpt *rcpt, struct dsn *why)
+static int refuse(const struct session *s, struct str address, const struct auth_rcpt *rcpt, struct dsn *why)
 {
 	switch (rcpt->result) {
 	case AUTH_NODOMAIN:
@@ -45,12 +46,12 @@ static int refuse(struct str address, const struct auth_rcpt *rcpt, struct dsn *
 		return -1;
 	case AUTH_OK:
 	case AUTH_INACTIVE:
-		if (rcpt->noutside) {
-			dsn_set(why, 550, "5.7.1", "<%.*s>: this server does not forward mail to other domains yet",
-				STRF(address));
+		if (rcpt->noutside && !forward_allowed(s->conf)) {
+			dsn_set(why, 550, "5.7.1", "<%.*s>: this server forwards no mail to other domains, "
+				"[send] smarthost is not set", STRF(address));
 			return -1;
 		}
-		if (rcpt->ntargets)
+		if (rcpt->ntargets || rcpt->noutside)
 			return 0;
 		break;
 	case AUTH_UNKNOWN:
@@ -132,35 +133,48 @@ static struct recipient *recipient_new(struct tx *tx)
 	return &tx->rcpt[tx->nrcpt++];
 }
 
-int recipient_add(struct session *s, struct str address, struct dsn *why)
+static int find_targets(struct session *s, const struct auth_rcpt *rcpt, struct recipient *r,
+	struct dsn *why)
+{
+	struct tx *tx = &s->tx;
+	size_t i;
+
+	r->target = arena_array(&tx->a, rcpt->ntargets, sizeof *r->target);
+	for (i = 0; i < rcpt->ntargets; i++) {
+		r->target[i].account = account_index(tx, &rcpt->target[i]);
+		r->target[i].detail = rcpt->target[i].detail;
+		if (check_quota(s, &tx->account[r->target[i].account], r->address, why))
+			return -1;
+	}
+	r->ntargets = rcpt->ntargets;
+	r->outside = rcpt->outside;
+	r->noutside = rcpt->noutside;
+	return r->noutside ? forward_open(s, why) : 0;
+}
+
+int recipient_add(struct session *s, const struct recipient *in, struct dsn *why)
 {
 	struct tx *tx = &s->tx;
 	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
-	struct target *target;
-	size_t i;
-	int r = resolve(s, address, &rcpt);
+	struct recipient new = *in;
+	int r = resolve(s, in->address, &rcpt);
 
 	if (r)
 		rcpt = (struct auth_rcpt){ .result = AUTH_TEMP };
-	if (refuse(address, &rcpt, why)) {
+	if (refuse(s, in->address, &rcpt, why)) {
 		if (r)
 			dsn_log(why, "authd: %s", err_text(r));
 		return -1;
 	}
 	if (tx->nrcpt >= (uint64_t)s->conf->smtp_recipients ||
-		tx->ntargets + rcpt.ntargets > (uint64_t)s->conf->delivery_mailboxes) {
+		tx->ntargets + tx->noutside + rcpt.ntargets + rcpt.noutside > (uint64_t)s->conf->delivery_mailboxes) {
 		dsn_set(why, 452, "4.5.3", "Too many recipients, send the others in another message");
 		return -1;
 	}
-	target = arena_array(&tx->a, rcpt.ntargets, sizeof *target);
-	for (i = 0; i < rcpt.ntargets; i++) {
-		target[i].account = account_index(tx, &rcpt.target[i]);
-		target[i].detail = rcpt.target[i].detail;
-		if (check_quota(s, &tx->account[target[i].account], address, why))
-			return -1;
-	}
-	tx->ntargets += rcpt.ntargets;
-	*recipient_new(tx) = (struct recipient){ .address = address, .target = target,
-		.ntargets = rcpt.ntargets };
+	if (find_targets(s, &rcpt, &new, why))
+		return -1;
+	tx->ntargets += new.ntargets;
+	tx->noutside += new.noutside;
+	*recipient_new(tx) = new;
 	return 0;
 }

@@ -93,7 +93,7 @@ void tx_begin(struct session *s)
 {
 	struct tx *tx = &s->tx;
 
-	*tx = (struct tx){ 0 };
+	*tx = (struct tx){ .queue = -1 };
 	arena_init(&tx->a);
 	rand_id(tx->id, TX_ID);
 	buf_init(&tx->body, (size_t)s->conf->smtp_message_size + 65536); /* room for what smtpd put in front */
@@ -109,6 +109,7 @@ void tx_reset(struct session *s)
 		return;
 	for (i = 0; i < tx->naccounts; i++)
 		fd_close(&tx->account[i].key);
+	fd_close(&tx->queue);
 	free(tx->account);
 	free(tx->rcpt);
 	buf_done(&tx->body);

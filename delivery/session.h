@@ -54,8 +54,19 @@ struct target {
 
 struct recipient {
 	struct str address; /* printed */
+	uint32_t number; /* of the delivery id: XN=, else the next one */
+	uint32_t notify; /* bits of envelope_notify */
+	struct str orcpt;
 	struct target *target;
 	size_t ntargets;
+	struct str *outside; /* where it is forwarded to */
+	size_t noutside;
+};
+
+/* An outside address, and what became of it. */
+struct forwarded {
+	struct str address;
+	struct dsn why;
 };
 
 #define TX_ID 12
@@ -65,11 +76,17 @@ struct tx {
 	bool xid; /* id is a delivery id */
 	struct str sender; /* printed, empty: null */
 	uint64_t declared;
-	bool smtputf8;
+	bool smtputf8, body8;
+	struct str user; /* XUSER=: who sent it logged in; empty: nobody */
+	struct str envid;
+	int ret; /* of enum in struct envelope */
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap;
 	struct account *account;
-	size_t naccounts, account_cap, ntargets;
+	size_t naccounts, account_cap, ntargets, noutside;
+	int queue; /* link of our own to queued, -1: not needed yet */
+	struct forwarded *forwarded; /* addresses that were served in this message */
+	size_t nforwarded;
 	struct buf body;
 	struct smtp_data reader;
 	bool failed; /* BDAT: a chunk was refused */
@@ -111,12 +128,14 @@ void verb_run(struct session *s, struct str line);
 /* receive.c */
 void cmd_data(struct session *s, struct str args);
 void cmd_bdat(struct session *s, struct str args);
-/* recipient.c: resolves and adds, or -1 with why. */
-int recipient_add(struct session *s, struct str address, struct dsn *why);
+/* recipient.c: resolves and adds, or -1 with why. r: address, number, notify, orcpt. */
+int recipient_add(struct session *s, const struct recipient *r, struct dsn *why);
 /* deliver.c: the message is whole: locks the process in, stores a copy for each target, one
  * reply for each recipient. */
 void deliver(struct session *s);
-/* One copy of the head that final delivery puts in front (RFC 5321 4.4). */
+/* One copy of the head that final delivery puts in front (RFC 5321 4.4); deliver_fields:
+ * the same without Return-Path. */
 void deliver_head(const struct session *s, struct str account, struct buf *out);
+void deliver_fields(const struct session *s, struct str account, struct buf *out);
 
 #endif

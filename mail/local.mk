@@ -5,13 +5,16 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/imapdesc.c mail/imapdesc.h mail/imapset.c mail/imapset.h mail/mutf7.c \
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
 	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
-	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h
+	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h \
+	mail/dsnparam.c mail/dsnparam.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/smtp_test tests/unit/mail/dsn_test \
 	tests/unit/mail/smtpdata_test tests/unit/mail/received_test tests/unit/mail/envelope_test \
-	tests/unit/mail/report_test
+	tests/unit/mail/report_test tests/unit/mail/dsnparam_test
+tests_unit_mail_dsnparam_test_SOURCES = tests/unit/mail/dsnparam_test.c
+tests_unit_mail_dsnparam_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_report_test_SOURCES = tests/unit/mail/report_test.c
 tests_unit_mail_report_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_envelope_test_SOURCES = tests/unit/mail/envelope_test.c
@@ -44,7 +47,7 @@ EXTRA_DIST += tests/fuzz/corpus/address/plain tests/fuzz/corpus/address/quoted \
 	tests/fuzz/corpus/address/utf8 tests/fuzz/corpus/address/literal \
 	tests/fuzz/corpus/smtpcmd/mail tests/fuzz/corpus/smtpcmd/rcpt tests/fuzz/corpus/smtpcmd/rcpt8 \
 	tests/fuzz/corpus/smtpdata/plain tests/fuzz/corpus/smtpdata/dots tests/fuzz/corpus/smtpdata/bare tests/fuzz/corpus/smtpdata/two-faults \
-	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply \
+	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply tests/fuzz/corpus/smtpcmd/orcpt tests/fuzz/corpus/smtpcmd/notify \
 	tests/fuzz/corpus/envelope/small tests/fuzz/corpus/envelope/all
 
 if HAVE_CMOCKA

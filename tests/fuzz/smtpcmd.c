@@ -3,6 +3,7 @@
  * smtpcmd.c: SMTP command lines and reply lines.
  */
 #include "mail/dsn.h"
+#include "mail/dsnparam.h"
 #include "mail/smtp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena a;
 	struct dsn d;
 	uint64_t n;
+	uint32_t bits;
 	bool flag;
 	size_t i;
 
@@ -25,6 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!smtp_parse_rcpt(args, i, &a, &c))
 			BUG_ON(c.null_path);
 	}
+	(void)dsn_notify_parse(line, &bits);
+	BUG_ON(!dsn_envid_check(line) && (line.n > DSN_ENVID_MAX || str_has_ctl(line)));
+	BUG_ON(!dsn_orcpt_check(line, true) && (line.n > DSN_ORCPT_MAX || str_has_ctl(line)));
 	if (!smtp_parse_bdat(args, &n, &flag))
 		BUG_ON(n > INT64_MAX);
 	if (!smtp_parse_helo(args, &name))

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "net/spool.h"
 #include "store/store.h"
 
 /* --- authd ------------------------------------------------------------------------ */
@@ -30,6 +31,14 @@ static void add_target(struct auth_rcpt *out, struct arena *a, const char *accou
 	t[out->ntargets++] = (struct auth_target){ .account = str_of(account), .detail = detail,
 		.quota_bytes = strcmp(account, "tight@example.org") ? 0 : 2000 };
 	out->target = t;
+}
+
+static void add_outside(struct auth_rcpt *out, struct arena *a, const char *one, const char *two)
+{
+	out->outside = arena_array(a, 2, sizeof *out->outside);
+	out->outside[0] = str_of(one);
+	out->outside[1] = str_of(two);
+	out->noutside = two ? 2 : 1;
 }
 
 int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
@@ -54,7 +63,11 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 		add_target(out, a, "nospace@example.org", STR_NONE);
 	} else if (str_eqc(local, "away")) {
 		add_target(out, a, "anna@example.org", STR_NONE);
-		out->noutside = 1;
+		add_outside(out, a, "anna@home.example.net", NULL);
+	} else if (str_eqc(local, "ext")) {
+		add_outside(out, a, "e1@example.net", "e2@example.net");
+	} else if (str_eqc(local, "ext2")) {
+		add_outside(out, a, "E2@example.net", "e3@example.net");
 	} else {
 		add_target(out, a, account, detail);
 	}
@@ -194,11 +207,53 @@ int store_save_commit(struct store_save *w, uint32_t *uidvalidity_out, uint32_t 
 	return r;
 }
 
+/* --- queued ----------------------------------------------------------------------------------- */
+
+static struct buf queued; /* "id|" and what was put, of each message */
+static int put_result;
+
+int spool_file(int link, int *fd_out, deadline d)
+{
+	(void)d;
+	assert_true(link >= 0);
+	*fd_out = memfd_create("spool", MFD_CLOEXEC);
+	return 0;
+}
+
+int spool_put(int link, int fd, struct str id, const struct str *piece, size_t npieces, deadline d)
+{
+	size_t i;
+
+	(void)d;
+	assert_true(link >= 0 && fd >= 0);
+	assert_true(locked > 0 || !saved.n);
+	buf_fmt(&queued, "%.*s|", STRF(id));
+	for (i = 0; i < npieces; i++)
+		buf_str(&queued, piece[i]);
+	return put_result;
+}
+
+/* The parent's answer to "queue", sent before it is asked. */
+static void offer_queue(int parent)
+{
+	int fd = memfd_create("link", MFD_CLOEXEC);
+	struct ipc_msg m;
+
+	ipc_init(&m, "queue");
+	ipc_setc(&m, "id", "abcdefghijkl");
+	if (put_result != E_CLOSED)
+		ipc_add_fd(&m, "link", fd);
+	assert_int_equal(ipc_send(parent, &m), 0);
+	ipc_done(&m);
+	close(fd);
+}
+
 /* --- the client -------------------------------------------------------------------------- */
 
 static struct conf *conf;
 static char output[1 << 16], codes[4096], again[4096];
 static enum session_end ended;
+static bool forwards;
 
 static void list_codes(void)
 {
@@ -234,6 +289,7 @@ static void dialogue(const char *verb, struct str in)
 	int client[2], parent[2];
 
 	buf_reset(&saved);
+	buf_reset(&queued);
 	locked = keys_asked = 0;
 	again[0] = 0;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
@@ -245,6 +301,8 @@ static void dialogue(const char *verb, struct str in)
 	if (!strcmp(verb, "again"))
 		ipc_setc(&m, "helo", "old.example.net");
 	s.parent = parent[1];
+	if (forwards)
+		offer_queue(parent[0]);
 	session_init(&s, &m, client[1]);
 	session_run(&s);
 	ended = s.end;
@@ -431,6 +489,91 @@ static void the_next_message_is_for_another_child(void **state)
 	outside(LHLO MAIL TO("anna") "RSET\r\n" MAIL TO("bert") DATA, "220 250 250 250 250 250 250 354 250");
 }
 
+static void has_queued(const char *text)
+{
+	if (str_search(buf_view(&queued), str_of(text)) < 0)
+		fail_msg("not in the queue: %s\n%s", text, buf_cstr(&queued));
+}
+
+static void forwards_go_to_the_queue_before_250(void **state)
+{
+	(void)state;
+	/* without a way to the outside they are refused, and the reason named */
+	inside(LHLO XMAIL TO("ext") TO("away"), "220 250 250 550 550");
+	assert_non_null(strstr(output, "[send] smarthost"));
+	conf->send_smarthost = STR("mx.example.net");
+	forwards = true;
+	inside(LHLO "MAIL FROM:<x@example.net> XID=abc123 RET=HDRS ENVID=e+2B1 BODY=8BITMIME\r\n"
+		    "RCPT TO:<ext@example.org> XN=3 NOTIFY=SUCCESS,DELAY ORCPT=rfc822;o@example.org\r\n"
+		    "RCPT TO:<ext2@example.org> XN=5\r\n" TO("away") DATA,
+		"220 250 250 250 250 250 354 250 250 250");
+	has_queued("abc123f3|mansio-envelope 1 ");
+	has_queued("\nid=abc123f3\n");
+	has_queued("\nsender=x@example.net\nsession=abcdefghijkl\nenvid=e+2B1\nret=hdrs\nbody8=1\n"
+		   "rcpt=e1@example.net number=1 notify=delay orcpt=rfc822;o@example.org\n"
+		   "rcpt=e2@example.net number=2 notify=delay orcpt=rfc822;o@example.org\n\n"
+		   "Delivered-To: ext@example.org\r\nSubject: a\r\n\r\nb\r\n");
+	/* an address that has it already gets it once */
+	has_queued("abc123f5|");
+	has_queued("\nrcpt=e3@example.net number=2 orcpt=rfc822;ext2@example.org\n\n");
+	has_queued("abc123f6|"); /* the number of a recipient without XN= is the next one */
+	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|INBOX|abc123r6|"));
+	has_queued("\nrcpt=anna@home.example.net number=1 ");
+	assert_non_null(strstr(output, "250 2.1.5 Forwarded\r\n"));
+	assert_null(strstr(buf_cstr(&queued), "Return-Path"));
+	assert_null(strstr(buf_cstr(&queued), "confirmed"));
+	inside(LHLO "MAIL FROM:<anna@example.org> XID=abc123 XUSER=anna@example.org\r\n" TO("ext") DATA,
+		"220 250 250 250 354 250");
+	has_queued("\nconfirmed=1\nsender-local=1\nuser=anna@example.org\n");
+}
+
+static void a_forward_that_fails_is_temporary(void **state)
+{
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	forwards = true;
+	put_result = E_FULL;
+	inside(LHLO XMAIL TO("ext") TO("anna") TO("away") DATA, "220 250 250 250 250 250 354 452 250 452");
+	put_result = E_TIMEOUT;
+	inside(LHLO XMAIL TO("ext") DATA, "220 250 250 250 354 451");
+	/* a second delivery of what the queue has already */
+	put_result = E_EXISTS;
+	inside(LHLO XMAIL TO("ext") DATA, "220 250 250 250 354 250");
+	inside(LHLO MAIL TO("ext") DATA, "220 250 250 250 354 451");
+	/* no queue: told at RCPT */
+	put_result = E_CLOSED;
+	inside(LHLO XMAIL TO("ext") TO("anna") DATA, "220 250 250 451 250 354 250");
+}
+
+static void a_forward_that_comes_back_stops(void **state)
+{
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	forwards = true;
+	inside(LHLO XMAIL TO("ext") TO("away")
+			"DATA\r\nDelivered-To: Ext@example.org\r\nSubject: a\r\n\r\nb\r\n.\r\n",
+		"220 250 250 250 250 354 554 250");
+	assert_null(strstr(buf_cstr(&queued), "e1@example.net"));
+	has_queued("anna@home.example.net");
+}
+
+/* The number of a recipient names its delivery, whatever else is in this attempt. */
+static void numbers_of_recipients(void **state)
+{
+	(void)state;
+	inside(LHLO XMAIL "RCPT TO:<anna@example.org> XN=7\r\nRCPT TO:<bert@example.org> XN=7\r\n"
+			  "RCPT TO:<bert@example.org> XN=0\r\nRCPT TO:<team@example.org> XN=4294967295\r\n" DATA,
+		"220 250 250 250 555 555 250 354 250 250");
+	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|INBOX|abc123r7|"));
+	assert_non_null(strstr(buf_cstr(&saved), "bert@example.org|INBOX|abc123r4294967295t1|"));
+	outside(LHLO MAIL "RCPT TO:<anna@example.org> XN=7\r\nRCPT TO:<anna@example.org> NOTIFY=NEVER\r\nRSET\r\n"
+			  "MAIL FROM:<a@b> XUSER=anna\r\nMAIL FROM:<a@b> RET=FULL\r\n",
+		"220 250 250 555 555 250 555 555");
+	inside(LHLO "MAIL FROM:<a@b> XID=abc/1\r\nMAIL FROM:<a@b> ENVID=+0A\r\nMAIL FROM:<a@b> RET=x\r\n" XMAIL
+		    "RCPT TO:<anna@example.org> ORCPT=rfc822;a+0D+0A\r\n",
+		"220 250 555 555 555 250 555");
+}
+
 static void limits(void **state)
 {
 	(void)state;
@@ -446,6 +589,9 @@ static int setup(void **state)
 	(void)state;
 	conf = conf_defaults();
 	buf_init(&saved, 1 << 20);
+	buf_init(&queued, 1 << 20);
+	forwards = false;
+	put_result = 0;
 	return 0;
 }
 
@@ -453,6 +599,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	buf_done(&saved);
+	buf_done(&queued);
 	conf_free(conf);
 	return 0;
 }
@@ -474,6 +621,10 @@ int main(void)
 		TEST(loops_stop),
 		TEST(chunks),
 		TEST(the_next_message_is_for_another_child),
+		TEST(forwards_go_to_the_queue_before_250),
+		TEST(a_forward_that_fails_is_temporary),
+		TEST(a_forward_that_comes_back_stops),
+		TEST(numbers_of_recipients),
 		TEST(limits),
 	};
 
