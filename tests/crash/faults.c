@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 struct faults *faults;
+static char name_of_us[sizeof(faults->program)]; /* kept: a process title is written over the original */
 
 enum op {
 	OP_OPEN = 1, OP_MAKE = 2, OP_WRITE = 4, OP_SYNC = 8, OP_NAME = 16, OP_UNLINK = 32, OP_MAP = 64,
@@ -68,9 +69,7 @@ static RAW bool may_fail(enum op op, int error)
 
 static RAW bool ours(void)
 {
-	const char *p = faults->program, *name = program_invocation_short_name;
-
-	return !*p || strncmp(p, name, sizeof(faults->program)) == 0;
+	return !faults->program[0] || strncmp(faults->program, name_of_us, sizeof(name_of_us)) == 0;
 }
 
 static RAW void die(void)
@@ -410,7 +409,10 @@ __attribute__((constructor)) static RAW void faults_map(void)
 {
 	const char *path = getenv("MANSIO_FAULTS");
 	long fd, r;
+	size_t i;
 
+	for (i = 0; i < sizeof(name_of_us) - 1 && program_invocation_short_name[i]; i++)
+		name_of_us[i] = program_invocation_short_name[i];
 	if (!path)
 		return;
 	fd = raw(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
