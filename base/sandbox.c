@@ -154,6 +154,22 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 	return err ? err : 1;
 }
 
+static int enter_filter(enum sandbox_profile p)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prepared[p]) != 0 ? -errno : 0;
+}
+
+int sandbox_enter_filter(enum sandbox_profile p)
+{
+	int err = sandbox_prepare(p);
+
+	if (err)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -errno;
+	return enter_filter(p);
+}
+
 int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size_t nrules,
 	bool *landlock_out)
 {
@@ -166,8 +182,9 @@ int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size
 	locked = enter_landlock(p, rules, nrules);
 	if (locked < 0)
 		return locked;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prepared[p]) != 0)
-		return -errno;
+	err = enter_filter(p);
+	if (err)
+		return err;
 	if (landlock_out)
 		*landlock_out = locked == 1;
 	return 0;

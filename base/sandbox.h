@@ -50,6 +50,8 @@ int sandbox_prepare(enum sandbox_profile p);
  * The rules' descriptors may be closed after it. */
 int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size_t nrules,
 	bool *landlock_out);
+/* seccomp alone: for a process that is to keep the Landlock rules it was born with. */
+int sandbox_enter_filter(enum sandbox_profile p);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
  * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);

@@ -40,7 +40,7 @@ static bool xid_ok(struct str v)
 struct mail_params {
 	uint64_t size;
 	bool smtputf8, body8;
-	struct str xid, user, envid;
+	struct str xid, session, user, envid;
 	int ret;
 };
 
@@ -57,7 +57,9 @@ static int inside_param(struct session *s, const struct smtp_param *in, struct m
 		p->xid = in->value;
 		return xid_ok(in->value) ? 1 : E_SYNTAX;
 	}
-	if (str_eqc(in->name, "XUSER")) {
+	if (str_eqc(in->name, "XSESSION")) {
+		p->session = in->value;
+	} else if (str_eqc(in->name, "XUSER")) {
 		buf_init(&user, 1024);
 		r = xtext_decode(in->value, &user);
 		p->user = arena_str(&s->cmd, buf_view(&user));
@@ -123,6 +125,8 @@ static struct str printed(const struct address *addr, struct arena *a)
 
 static void begin(struct session *s, const struct smtp_path_command *c, const struct mail_params *p)
 {
+	if (p->session.n)
+		session_rename(s, p->session);
 	tx_begin(s);
 	s->tx.declared = p->size;
 	s->tx.smtputf8 = p->smtputf8;
@@ -309,7 +313,7 @@ void verb_run(struct session *s, struct str line)
 		reply_error(s, 503, "5.5.1", s->state == SESSION_NEW ? "LHLO first" : "Bad sequence of commands");
 	} else if (verb->no_args && args.n) {
 		reply_error(s, 501, "5.5.4", "%s takes no arguments", smtp_verb_name(v));
-	} else if (v == SMTP_MAIL && s->served) {
+	} else if (v == SMTP_MAIL && s->served >= s->may_serve) {
 		s->unused = arena_str(&s->a, line);
 		s->end = SESSION_AGAIN;
 	} else {

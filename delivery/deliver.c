@@ -2,8 +2,8 @@
  *
  * deliver.c: a whole message into the mailboxes of its recipients.
  *
- * Order: keys from authd; the sandbox closes around these mailboxes; only then
- * is the content looked at. Each copy is durable in its store before its 250
+ * Order: keys from authd; the sandbox closes (session.h); only then is the
+ * content looked at. Each copy is durable in its store before its 250
  * goes out; replies come in the order of the RCPT commands (RFC 2033 4.2).
  *
  * One mailbox and folder gets one copy, however many recipients lead to it:
@@ -327,16 +327,21 @@ static int get_keys(struct session *s)
 	return r;
 }
 
-/* From here on this process can reach these mailboxes and nothing else. */
+/* Behind the first time this process can reach the mailboxes it has keys of, and
+ * nothing else (session.h). */
 static int lock_in(struct session *s)
 {
 	const struct tx *tx = &s->tx;
-	int *key = arena_array(&s->tx.a, tx->naccounts, sizeof *key);
+	int *key;
 	size_t i;
 
+	if (s->served++)
+		return 0;
+	if (s->may_serve > 1)
+		return store_seal_shared();
+	key = arena_array(&s->tx.a, tx->naccounts, sizeof *key);
 	for (i = 0; i < tx->naccounts; i++)
 		key[i] = tx->account[i].key;
-	s->served = true;
 	return store_seal(key, tx->naccounts);
 }
 
@@ -348,7 +353,7 @@ static void refuse_all(struct session *s, const struct dsn *why)
 		reply_dsn(s, why);
 }
 
-void deliver(struct session *s)
+static void deliver_all(struct session *s)
 {
 	struct facts f = { 0 };
 	struct dsn why = { 0 };
@@ -377,4 +382,10 @@ void deliver(struct session *s)
 		if (stream_flush(&s->io)) /* nobody waits any more: a copy nobody hears of would be a double later */
 			break;
 	}
+}
+
+void deliver(struct session *s)
+{
+	deliver_all(s);
+	store_leave(); /* tx_reset closes the keys */
 }

@@ -47,7 +47,7 @@ int forward_open(struct session *s, struct dsn *why)
 	if (s->tx.queue >= 0)
 		return 0;
 	ipc_init(&question, "queue");
-	ipc_set(&question, "id", s->id);
+	ipc_setc(&question, "id", s->id);
 	r = ipc_call(s->parent, &question, &answer, deadline_in(s->conf->smtp_queue_timeout));
 	if (!r) {
 		s->tx.queue = ipc_take_fd(&answer, "link");
@@ -208,7 +208,7 @@ void forward(struct session *s, const struct recipient *rcpt, const struct str *
 		.sender = tx->sender,
 		.confirmed = tx->user.n > 0,
 		.user = tx->user,
-		.session = s->id,
+		.session = str_of(s->id),
 		.envid = tx->envid,
 		.ret = tx->ret,
 		.body8 = tx->body8,

@@ -2,7 +2,7 @@
  *
  * lmtpd.c: the delivery agent's parent: a zygote (conf/zygote.h) that turns each
  * connection, from our smtpd or from an LMTP socket, into a child that delivers
- * one message (session.h). It reads no byte of a stranger.
+ * its next messages (session.h). It reads no byte of a stranger.
  *
  *   smtpd --"lmtp"--.
  *   socket --accept--+--> job --> child, with a link to authd and one to here
@@ -34,7 +34,20 @@ struct lmtpd {
 	const char *hostname;
 	struct asked asked[ASKED_MAX];
 	uint64_t nasked;
+	int64_t may_serve; /* messages of one process */
 };
+
+/* As one user for all of it, what keeps a process out of other mailboxes is Landlock
+ * alone, and that can be put on once only. */
+static bool permissions_guard(struct ipc_msg *start)
+{
+	size_t i;
+
+	for (i = 0; i < start->nfds; i++)
+		if (str_eqc(start->fd_name[i], "mail") && start->fd[i] >= 0)
+			return faccessat(start->fd[i], ".", X_OK, 0) < 0;
+	return false;
+}
 
 /* In the child: the whole of its life. */
 static void serve(struct zygote_child *c)
@@ -43,6 +56,7 @@ static void serve(struct zygote_child *c)
 	struct session s = {
 		.conf = c->conf,
 		.hostname = d->hostname,
+		.may_serve = d->may_serve,
 		.authd = c->peer,
 		.parent = c->parent,
 	};
@@ -224,10 +238,12 @@ int main(int argc, char **argv)
 	zygote_start(&d.z, "lmtpd", &ops, argc, argv);
 	d.z.data = &d;
 	conf = d.z.program.conf;
-	opt.max_children = (uint64_t)conf->delivery_children;
+	/* each smtpd may keep one for its next message */
+	opt.max_children = (uint64_t)MAX(conf->delivery_children, conf->smtp_processes);
 	opt.renew_after = (uint64_t)conf->delivery_renew_after;
 	zygote_init(&d.z, &opt);
 	d.hostname = conf_hostname(conf);
+	d.may_serve = permissions_guard(&d.z.program.start) ? conf->delivery_messages_per_process : 1;
 	raise_descriptors(conf);
 	charset_preload();
 	store_prepare();

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/rand.h"
 
 #define IN_CAP 65536
@@ -23,7 +24,7 @@
 void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name)
 {
 	trace_begin(t, level, name);
-	trace_str(t, "s", s->id);
+	trace_s(t, "s", s->id);
 	if (s->tx.id[0])
 		trace_s(t, "m", s->tx.id);
 }
@@ -130,6 +131,17 @@ static bool id_ok(struct str id)
 	return id.n == TX_ID;
 }
 
+bool session_rename(struct session *s, struct str id)
+{
+	if (!id_ok(id))
+		return false;
+	if (memcmp(s->id, id.p, TX_ID)) {
+		memcpy(s->id, id.p, TX_ID);
+		proc_title("lmtpd %s", s->id);
+	}
+	return true;
+}
+
 static void set_peer(struct session *s, int client)
 {
 	struct sockaddr_storage sa;
@@ -143,16 +155,11 @@ static void set_peer(struct session *s, int client)
 void session_init(struct session *s, struct ipc_msg *m, int client)
 {
 	bool again = ipc_is(m, "again");
-	struct str id = ipc_get(m, "session");
-	char fresh[TX_ID + 1];
 
 	arena_init(&s->a);
 	arena_init(&s->cmd);
-	if (!id_ok(id)) {
-		rand_id(fresh, TX_ID);
-		id = str_of(fresh);
-	}
-	s->id = arena_str(&s->a, id);
+	if (!session_rename(s, ipc_get(m, "session")))
+		rand_id(s->id, TX_ID);
 	s->inside = ipc_is(m, "lmtp") || (again && ipc_get_bool(m, "inside"));
 	s->helo = again ? arena_str(&s->a, ipc_get(m, "helo")) : STR_NONE;
 	s->state = again ? SESSION_READY : SESSION_NEW;
@@ -201,7 +208,7 @@ static void give_back(struct session *s)
 	buf_puts(&command, "\r\n");
 	buf_str(&command, stream_pending(&s->io));
 	ipc_init(&m, "again");
-	ipc_set(&m, "session", s->id);
+	ipc_setc(&m, "session", s->id);
 	ipc_set(&m, "helo", s->helo);
 	ipc_set_bool(&m, "inside", s->inside);
 	ipc_set(&m, "command", buf_view(&command));

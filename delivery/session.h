@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC
  *
  * session.h: one LMTP connection in a child of lmtpd (RFC 2033): the session,
- * and the one message that this child may deliver.
+ * and the messages that this child may deliver.
  *
  *   NEW --LHLO--> READY --MAIL--> MAIL --RCPT--> RCPT --DATA--> (deliver) READY, served
  *                   ^              |               |---BDAT--> BDAT --LAST--^
  *                   `---- RSET ----+---------------'-----------'
  *
- * From the moment the keys of the recipients are here and before the content
- * is looked at, the process is locked into these mailboxes (SANDBOX_STORE). So a
- * second message is not for it: on the next MAIL the connection goes back to
- * the parent ("again"), which forks a fresh child.
+ * One child takes up to delivery.messages_per_process messages of a connection,
+ * one after the other; on the MAIL behind the last of them the connection goes
+ * back to the parent ("again"), which forks a fresh child. The keys of a
+ * message's mailboxes come before its content is looked at and are closed
+ * behind its last reply; what has no key is shut by plain permissions. Before
+ * the first content the process enters SANDBOX_STORE. With one message a
+ * process, or where permissions do not guard the mail root (everything runs
+ * as one user), Landlock ties it to that message's mailboxes as well.
  */
 #ifndef MANSIO_DELIVERY_SESSION_H
 #define MANSIO_DELIVERY_SESSION_H
@@ -97,8 +101,9 @@ struct session {
 	const char *hostname;
 	int authd, parent; /* links */
 	bool inside; /* the client is our smtpd */
-	bool served; /* this child has delivered its message */
-	struct str id, helo;
+	int64_t may_serve, served; /* messages in this child's life */
+	char id[TX_ID + 1]; /* s=: the session that the message came in */
+	struct str helo;
 	struct addr peer;
 	struct arena a, cmd;
 	struct stream io;
@@ -111,6 +116,8 @@ struct session {
 
 /* m: what brought the connection: "lmtp", "accept" or "again" (docs/PROCESSES.md). */
 void session_init(struct session *s, struct ipc_msg *m, int client);
+/* Our smtpd goes on with a message of another session; false: no session id. */
+bool session_rename(struct session *s, struct str id);
 void session_run(struct session *s);
 void session_done(struct session *s);
 

@@ -125,6 +125,17 @@ int store_seal(const int *key, size_t n)
 	return r;
 }
 
+int store_seal_shared(void)
+{
+	store_prepare();
+	return sandbox_enter_filter(SANDBOX_STORE);
+}
+
+int store_leave(void)
+{
+	return chdir("/") < 0 ? -errno : 0;
+}
+
 /* Maildir must be there before anything can be locked. */
 static int open_dirs(struct store *s)
 {

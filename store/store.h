@@ -36,6 +36,12 @@ size_t store_rule_fds(int *out, size_t cap);
 /* Locks the process up (SANDBOX_STORE) with these mailboxes, before or after they are
  * opened, and the system files. Keys of -1 are skipped. */
 int store_seal(const int *key, size_t n);
+/* The same without rules of its own: for a process that serves one mailbox after the
+ * other, each by a key that it closes again. It keeps what its parent left it: the mail
+ * root, where plain permissions let nobody in who has no key. */
+int store_seal_shared(void);
+/* Leaves the directory of the last mailbox, which store_open made the current one. */
+int store_leave(void);
 
 /* First opening makes Maildir and the standard folders (INBOX Drafts Sent Junk
  * Trash Archive, subscribed, special use). fchdir()s to the key: one store per process at a time. */

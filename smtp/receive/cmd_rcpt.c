@@ -33,6 +33,8 @@ static int ask_lmtpd(struct session *s, struct str address, struct dsn *why)
 		.size = s->tx.declared,
 		.body8 = s->tx.body8,
 		.smtputf8 = s->tx.smtputf8,
+		.spare = &s->room->spare,
+		.keep_ms = s->room->conf->delivery_keep_idle,
 	};
 	struct room *room = s->room;
 	int64_t timeout = room->conf->smtp_deliver_timeout;

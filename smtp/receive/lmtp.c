@@ -78,45 +78,91 @@ static int connect_link(struct lmtp *l, int link, struct str session, int64_t ti
 	return 0;
 }
 
+/* The spare, if its other end is still there; it has nothing to say unasked. */
+static bool take_spare(struct lmtp *l, struct lmtp_spare *spare, int64_t timeout_ms)
+{
+	char c;
+
+	if (!spare || !spare->there)
+		return false;
+	if (recv(spare->io.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN ||
+		stream_pending(&spare->io).n) {
+		lmtp_spare_close(spare);
+		return false;
+	}
+	spare->there = false;
+	l->io = spare->io;
+	l->io.timeout_ms = timeout_ms;
+	l->connected = true;
+	return true;
+}
+
 static void write_envelope(struct lmtp *l, const struct lmtp_envelope *e)
 {
-	stream_fmt(&l->io, "LHLO %s\r\nMAIL FROM:<%.*s>", e->hostname, STRF(e->sender));
+	stream_fmt(&l->io, "MAIL FROM:<%.*s>", STRF(e->sender));
 	if (e->size)
 		stream_fmt(&l->io, " SIZE=%llu", (unsigned long long)e->size);
 	if (e->body8)
 		stream_puts(&l->io, " BODY=8BITMIME");
 	if (e->smtputf8)
 		stream_puts(&l->io, " SMTPUTF8");
-	stream_fmt(&l->io, " XID=%s\r\n", e->id);
+	stream_fmt(&l->io, " XID=%s XSESSION=%.*s\r\n", e->id, STRF(e->session));
+}
+
+/* The envelope's beginning over a connection that is there; 0: the reply to RCPT comes
+ * next, positive: *why says no. */
+static int begin(struct lmtp *l, const struct lmtp_envelope *e, struct str address, bool fresh, struct dsn *why)
+{
+	struct dsn d = { 0 };
+	int r = 0;
+
+	if (fresh)
+		stream_fmt(&l->io, "LHLO %s\r\n", e->hostname);
+	write_envelope(l, e);
+	stream_fmt(&l->io, "RCPT TO:<%.*s>\r\n", STRF(address));
+	if (fresh)
+		r = expect(l, 220);
+	if (!r && fresh)
+		r = expect(l, 250);
+	if (!r)
+		r = read_reply(l, &d);
+	if (!r && !fresh && d.code == 421)
+		r = E_CLOSED;
+	if (r || d.code == 250)
+		return r;
+	*why = d;
+	return 1;
 }
 
 static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, struct str address,
 	int64_t timeout_ms, struct dsn *why)
 {
-	struct dsn d = { 0 };
-	int r = connect_link(l, link, e->session, timeout_ms);
+	int r = E_CLOSED;
 
-	if (r) {
-		broken(l, r, why);
-		l->state = LMTP_CLOSED; /* another link may still do it */
-		return -1;
+	l->spare = e->spare;
+	l->keep_ms = e->keep_ms;
+	/* a spare whose child ended just now has done nothing yet: a fresh one does it */
+	if (take_spare(l, e->spare, timeout_ms)) {
+		r = begin(l, e, address, false, why);
+		if (r < 0) {
+			stream_done(&l->io);
+			l->connected = false;
+		}
 	}
-	l->state = LMTP_OPEN;
-	write_envelope(l, e);
-	stream_fmt(&l->io, "RCPT TO:<%.*s>\r\n", STRF(address));
-	r = expect(l, 220);
-	if (!r)
-		r = expect(l, 250);
-	if (!r)
-		r = read_reply(l, &d);
-	if (r)
+	if (r < 0) {
+		r = connect_link(l, link, e->session, timeout_ms);
+		if (r) {
+			broken(l, r, why);
+			l->state = LMTP_CLOSED; /* another link may still do it */
+			return -1;
+		}
+		r = begin(l, e, address, true, why);
+	}
+	if (r < 0)
 		return broken(l, r, why);
-	if (d.code == 250)
-		return 0;
 	/* MAIL itself was refused (too large): no recipient can be accepted */
-	*why = d;
-	l->state = LMTP_BROKEN;
-	return -1;
+	l->state = r ? LMTP_BROKEN : LMTP_OPEN;
+	return r ? -1 : 0;
 }
 
 int lmtp_rcpt(struct lmtp *l, int link, const struct lmtp_envelope *e, struct str address,
@@ -177,11 +223,24 @@ void lmtp_result(struct lmtp *l, deadline d, struct dsn *why)
 	}
 	if (r)
 		broken(l, r, why);
+	else
+		l->replied++;
 }
 
 void lmtp_close(struct lmtp *l)
 {
-	if (l->connected)
+	struct lmtp_spare *spare = l->spare;
+
+	if (spare && !spare->there && l->state == LMTP_SENT && l->replied == l->accepted)
+		*spare = (struct lmtp_spare){ .there = true, .io = l->io, .until = deadline_in(l->keep_ms) };
+	else if (l->connected)
 		stream_done(&l->io);
 	*l = (struct lmtp){ 0 };
+}
+
+void lmtp_spare_close(struct lmtp_spare *spare)
+{
+	if (spare->there)
+		stream_done(&spare->io);
+	spare->there = false;
 }

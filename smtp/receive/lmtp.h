@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * lmtp.h: the client side of the straight path: one LMTP connection to a child
+ * lmtp.h: the client side of the straight path: an LMTP connection to a child
  * of lmtpd for one transaction (RFC 2033, docs/PROCESSES.md). It opens with the
- * first recipient, so that lmtpd's refusals reach the client at RCPT.
+ * first recipient, so that lmtpd's refusals reach the client at RCPT. Where a
+ * message has got all its replies, the connection is kept as the room's spare
+ * and serves the next transaction, of whichever session.
  *
  *   CLOSED --lmtp_rcpt--> OPEN --lmtp_send--> SENT --lmtp_result × n--> (lmtp_close) CLOSED
  *                          any failure: BROKEN, everything after it is a temporary refusal
@@ -14,11 +16,21 @@
 #include "mail/dsn.h"
 #include "net/stream.h"
 
+/* A connection between two transactions. */
+struct lmtp_spare {
+	bool there;
+	struct stream io;
+	deadline until; /* from then on an idle smtpd lets it go */
+};
+
 struct lmtp {
 	enum { LMTP_CLOSED, LMTP_OPEN, LMTP_SENT, LMTP_BROKEN } state;
 	bool connected; /* io is there */
 	struct stream io;
 	size_t accepted; /* recipients */
+	size_t replied; /* of them, behind the message */
+	struct lmtp_spare *spare; /* NULL: it is closed in the end */
+	int64_t keep_ms;
 };
 
 struct lmtp_envelope {
@@ -26,6 +38,8 @@ struct lmtp_envelope {
 	struct str session, sender; /* sender empty: null */
 	uint64_t size; /* 0: unknown */
 	bool body8, smtputf8;
+	struct lmtp_spare *spare; /* is taken, and put back by lmtp_close; may be NULL */
+	int64_t keep_ms;
 };
 
 /* Opens over the link to lmtpd if needed and asks for the recipient. 0: it is taken;
@@ -38,5 +52,6 @@ int lmtp_send(struct lmtp *l, struct str head, struct str body, int64_t timeout_
  * connection gives temporary refusals. */
 void lmtp_result(struct lmtp *l, deadline d, struct dsn *why);
 void lmtp_close(struct lmtp *l);
+void lmtp_spare_close(struct lmtp_spare *spare);
 
 #endif

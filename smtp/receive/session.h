@@ -31,6 +31,7 @@ struct room {
 	const struct conf *conf; /* may be another one after a reload */
 	const char *hostname;
 	int authd, lmtpd; /* links, -1: not there */
+	struct lmtp_spare spare; /* connection to a child of lmtpd, between two messages */
 	int control; /* readable: something for on_control */
 	bool stopping;
 	void (*on_control)(struct room *room); /* handles what waits there */

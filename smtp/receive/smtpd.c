@@ -49,6 +49,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (!strcmp(name, "lmtpd")) {
 		fd_close(&d->room.lmtpd);
 		d->room.lmtpd = fd;
+		lmtp_spare_close(&d->room.spare); /* its parent is another one, or has other settings */
 	} else if (!strcmp(name, "traced")) {
 		trace_open(fd, "smtpd");
 	} else {
@@ -217,7 +218,10 @@ static void idle(struct smtpd *d)
 
 	for (i = 0; i < FRONTS_MAX; i++)
 		p[i + 1] = (struct pollfd){ .fd = d->front[i].fd, .events = POLLIN };
-	if (poll(p, FRONTS_MAX + 1, -1) < 0)
+	r = poll(p, FRONTS_MAX + 1, d->room.spare.there ? deadline_left(d->room.spare.until) : -1);
+	if (r == 0)
+		lmtp_spare_close(&d->room.spare);
+	if (r <= 0)
 		return;
 	if (p[0].revents) {
 		program_dispatch(&d->program);

@@ -165,6 +165,27 @@ def test_a_session_reaches_its_own_mailbox_and_no_other(houses, inject):
     houses.imap(houses.anna).logout()
 
 
+@pytest.mark.skipif(not ROOT, reason="injection needs CAP_SYS_PTRACE")
+def test_a_delivery_process_holds_no_mailbox_between_two_messages(houses, inject):
+    """It may serve the next message of the connection: with that one's keys, and without the last one's."""
+    from test_lmtp import Client
+    before = set(processes(houses, "lmtpd"))
+    c = Client(houses.state / "run/lmtp")
+    c.ehlo("client.example.net")
+    text = "Subject: kept process\r\n\r\nx\r\n"
+    assert c.sendmail("a@example.net", [houses.anna.address], text) == {}
+    (child,) = set(processes(houses, "lmtpd")) - before
+    folder = houses.mail_folder(houses.anna)
+    held = [os.readlink(f) for f in pathlib.Path(f"/proc/{child}/fd").iterdir()] + [os.readlink(f"/proc/{child}/cwd")]
+    assert not [h for h in held if h.startswith(str(houses.state))], held
+    assert c.sendmail("a@example.net", [houses.anna.address], text) == {}, "the same process, a second message"
+    assert child in processes(houses, "lmtpd")
+    for path in (str(folder), str(folder / "Maildir"), str(folder.parent), "Maildir", "/etc/passwd"):
+        said = inject(child, "257", "-100", "=" + path, "0")
+        assert said.startswith("killed") or int(said[4:]) < 0, f"{path}: {said}"
+    c.close()
+
+
 @pytest.mark.skipif(not ROOT, reason="separation needs root")
 def test_mail_root_is_locked_to_authd_and_users_to_mail(houses):
     import pwd

@@ -108,6 +108,24 @@ int store_seal(const int *key, size_t n)
 	return 0;
 }
 
+static bool shared; /* locked in for messages to come, too */
+
+int store_seal_shared(void)
+{
+	assert_int_equal(locked, 0);
+	assert_false(shared);
+	shared = true;
+	return 0;
+}
+
+static int left; /* mailboxes that the process has stepped out of */
+
+int store_leave(void)
+{
+	left++;
+	return 0;
+}
+
 /* --- the store ------------------------------------------------------------------------ */
 
 struct store {
@@ -163,7 +181,7 @@ int store_save_begin(struct store *s, const struct store_save_options *opt, uint
 {
 	struct store_save *w;
 
-	assert_true(locked > 0);
+	assert_true(locked > 0 || shared);
 	assert_true(size_hint > 0);
 	if (str_starts(str_of(s->account), "quota"))
 		return E_QUOTA;
@@ -254,6 +272,7 @@ static struct conf *conf;
 static char output[1 << 16], codes[4096], again[4096];
 static enum session_end ended;
 static bool forwards;
+static int64_t may_serve;
 
 static void list_codes(void)
 {
@@ -284,13 +303,14 @@ static void collect(int fd)
 /* verb: "lmtp" as smtpd, "accept" as a stranger, "again" as a child gave it back. */
 static void dialogue(const char *verb, struct str in)
 {
-	struct session s = { .conf = conf, .hostname = "mx.example.org", .authd = -1 };
+	struct session s = { .conf = conf, .hostname = "mx.example.org", .authd = -1, .may_serve = may_serve };
 	struct ipc_msg m, back;
 	int client[2], parent[2];
 
 	buf_reset(&saved);
 	buf_reset(&queued);
-	locked = keys_asked = 0;
+	locked = keys_asked = left = 0;
+	shared = false;
 	again[0] = 0;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
 	assert_int_equal(ipc_pair(parent), 0);
@@ -475,7 +495,7 @@ static void chunks(void **state)
 	assert_int_equal(saved.n, 0);
 }
 
-/* One child, one message. */
+/* One child, one message: its sandbox is tied to the mailboxes. */
 static void the_next_message_is_for_another_child(void **state)
 {
 	(void)state;
@@ -574,6 +594,29 @@ static void numbers_of_recipients(void **state)
 		"220 250 555 555 555 250 555");
 }
 
+/* Each message has its own keys, and none when it is over. */
+static void one_child_takes_several_messages(void **state)
+{
+	int before, after;
+
+	(void)state;
+	may_serve = 2;
+	outside(LHLO MAIL TO("anna") DATA MAIL TO("bert") DATA "NOOP\r\n" MAIL TO("anna") "x",
+		"220 250 250 250 354 250 250 250 354 250 250");
+	assert_int_equal(ended, SESSION_AGAIN);
+	assert_string_equal(again, MAIL TO("anna") "x");
+	assert_true(shared);
+	assert_int_equal(locked, 0);
+	assert_int_equal(keys_asked, 2);
+	assert_int_equal(left, 2);
+	before = dup(0);
+	close(before);
+	outside(LHLO MAIL TO("anna") DATA MAIL TO("bert") DATA, "220 250 250 250 354 250 250 250 354 250");
+	after = dup(0);
+	close(after);
+	assert_int_equal(after, before);
+}
+
 static void limits(void **state)
 {
 	(void)state;
@@ -588,6 +631,7 @@ static int setup(void **state)
 {
 	(void)state;
 	conf = conf_defaults();
+	may_serve = 1;
 	buf_init(&saved, 1 << 20);
 	buf_init(&queued, 1 << 20);
 	forwards = false;
@@ -625,6 +669,7 @@ int main(void)
 		TEST(a_forward_that_fails_is_temporary),
 		TEST(a_forward_that_comes_back_stops),
 		TEST(numbers_of_recipients),
+		TEST(one_child_takes_several_messages),
 		TEST(limits),
 	};
 

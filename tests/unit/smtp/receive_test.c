@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +75,8 @@ static void lmtp_reply(struct stream *io, struct str rcpt)
 		stream_puts(io, "250 2.1.5 Delivered\r\n");
 }
 
+static int *connections; /* shared with lmtpd: how many there were */
+
 static void lmtp_serve(int fd, int report)
 {
 	struct str rcpt[20], line, rest;
@@ -84,11 +87,18 @@ static void lmtp_serve(int fd, int report)
 	char *body;
 
 	arena_init(&a);
+	(*connections)++;
 	stream_init(&io, fd, -1, 65536, 5000);
 	stream_puts(&io, "220 hi\r\n");
 	while (!stream_line(&io, 4000, &line)) {
 		if (str_starts(line, "LHLO")) {
 			stream_puts(&io, "250-x\r\n250 CHUNKING\r\n");
+		} else if (str_starts(line, "MAIL FROM:<again")) {
+			stream_puts(&io, "421 4.3.0 The next message needs a new connection\r\n");
+			break;
+		} else if (str_starts(line, "MAIL")) {
+			n = 0;
+			stream_puts(&io, "250 2.1.0 ok\r\n");
 		} else if (str_starts(line, "RCPT TO:<full")) {
 			stream_puts(&io, "552 5.2.2 Mailbox is full\r\n");
 		} else if (str_starts(line, "RCPT TO:<crash")) {
@@ -105,6 +115,8 @@ static void lmtp_serve(int fd, int report)
 			free(body);
 			for (i = 0; i < n; i++)
 				lmtp_reply(&io, rcpt[i]);
+			if (n && str_starts(rcpt[0], "RCPT TO:<last"))
+				break;
 		} else {
 			stream_puts(&io, "250 2.0.0 ok\r\n");
 		}
@@ -124,6 +136,8 @@ static void lmtpd_start(void)
 
 	assert_int_equal(ipc_pair(pair), 0);
 	assert_int_equal(pipe(report), 0);
+	connections = mmap(NULL, sizeof *connections, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(connections != MAP_FAILED);
 	lmtpd_pid = fork();
 	if (!lmtpd_pid) {
 		close(pair[0]);
@@ -145,6 +159,7 @@ static void lmtpd_stop(void)
 	close(lmtpd_link);
 	close(lmtpd_report);
 	waitpid(lmtpd_pid, NULL, 0);
+	munmap(connections, sizeof *connections);
 }
 
 /* --- the client ------------------------------------------------------------------- */
@@ -219,6 +234,7 @@ static void dialogue_n(const char *service, const char *ticket, struct str in)
 	close(lease[1]);
 	collect(client[0], output, sizeof output);
 	close(client[0]);
+	lmtp_spare_close(&room.spare);
 	list_codes();
 	collect(lmtpd_report, mail, sizeof mail);
 }
@@ -461,6 +477,30 @@ static void refusals_of_lmtpd(void **state)
 		"250 250 451 354 451");
 }
 
+#define MESSAGE(who) "MAIL FROM:<>\r\nRCPT TO:<" who "@example.org>\r\nDATA\r\n\r\n.\r\n"
+
+static void one_connection_serves_the_next_message_too(void **state)
+{
+	(void)state;
+	mx(MESSAGE("anna") MESSAGE("bert") MESSAGE("late") MESSAGE("anna"),
+		"250 250 354 250 250 250 354 250 250 250 354 451 250 250 354 250");
+	assert_int_equal(*connections, 1);
+	/* a transaction that was given up takes its connection with it */
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRSET\r\n" MESSAGE("anna"), "250 250 250 250 250 354 250");
+	assert_int_equal(*connections, 3);
+}
+
+/* Nothing was done over it yet: no reason to trouble the client. */
+static void a_kept_connection_that_ended_is_replaced(void **state)
+{
+	(void)state;
+	mx(MESSAGE("last") MESSAGE("anna"), "250 250 354 250 250 250 354 250");
+	assert_int_equal(*connections, 2);
+	/* a fresh one that says the same is believed */
+	mx(MESSAGE("anna") "MAIL FROM:<again@example.net>\r\nRCPT TO:<bert@example.org>\r\n", "250 250 354 250 250 421");
+	assert_int_equal(*connections, 4);
+}
+
 static void limits(void **state)
 {
 	struct buf in;
@@ -541,6 +581,8 @@ int main(void)
 		TEST(content_refusals),
 		TEST(C04_chunks),
 		TEST(refusals_of_lmtpd),
+		TEST(one_connection_serves_the_next_message_too),
+		TEST(a_kept_connection_that_ended_is_replaced),
 		TEST(limits),
 		TEST(C20_browsers_are_cut_off),
 		TEST(the_door_gets_back_what_is_its_own),
