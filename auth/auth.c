@@ -60,7 +60,7 @@ static int ask(int link, struct ipc_msg *q, struct ipc_msg *m, deadline d)
 	return r;
 }
 
-int auth_redeem_send(int link, struct str ticket, struct str service, uint64_t id)
+int auth_redeem_send(int link, struct str ticket, struct str service, struct str session, uint64_t id)
 {
 	struct ipc_msg q;
 	int r;
@@ -69,6 +69,7 @@ int auth_redeem_send(int link, struct str ticket, struct str service, uint64_t i
 	ipc_set_u64(&q, "id", id);
 	ipc_set(&q, "ticket", ticket);
 	ipc_set(&q, "service", service);
+	ipc_set(&q, "session", session);
 	r = ipc_send(link, &q);
 	ipc_done(&q);
 	return r;

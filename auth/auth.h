@@ -18,13 +18,16 @@
  *             [cb_exporter cb_end_point: raw channel bindings]
  * sasl-step   id data
  * sasl-abort  id
+ * forget      session          the session is over: it does not come back
  *   answer    "sasl" id result=continue|ok|fail|unavailable|limit [data] [user ticket] [text]
  *             data absent differs from data empty; a failed login is answered late
  *             (slow-down by account and network). Values are raw bytes (IPC escapes).
  *
  * Identity is never front's claim: the ticket of "ok" is single-use, lives
  * [auth] ticket_time, and only a room can redeem it, for the service it was made
- * for. The one that redeem gives back (`renew`) lives [auth] renew_time.
+ * for. The one that redeem gives back (`renew`) lives [auth] renew_time; that of an
+ * IMAP session is good once, for this session id alone, and void with the session's
+ * end (`forget`), another password, a removed account, or after [auth] session_age.
  */
 #ifndef MANSIO_AUTH_H
 #define MANSIO_AUTH_H
@@ -50,7 +53,7 @@ struct auth_identity {
 	struct str name; /* display name, may be empty */
 	struct str roles; /* comma separated, may be empty */
 	uint64_t quota_bytes, quota_messages; /* 0: none */
-	struct str renew; /* a fresh ticket for the same login, for a hand-back */
+	struct str renew; /* a fresh ticket for the same login, for a hand-back or a sleep; may be empty */
 	int key; /* mailbox directory (O_PATH), -1 for services without (smtp) */
 };
 
@@ -59,7 +62,7 @@ struct auth_identity {
 int auth_redeem(int link, struct str ticket, struct str service, struct arena *a,
 	struct auth_identity *out, deadline d);
 /* The same in two halves, for zygotes that poll: `id` comes back in the answer. */
-int auth_redeem_send(int link, struct str ticket, struct str service, uint64_t id);
+int auth_redeem_send(int link, struct str ticket, struct str service, struct str session, uint64_t id);
 int auth_identity_parse(struct ipc_msg *m, struct arena *a, uint64_t *id_out,
 	struct auth_identity *out); /* takes the key descriptor; E_PEER */
 
@@ -105,9 +108,10 @@ struct auth_room {
 	size_t (*keep)(int *out, size_t cap); /* descriptors that a child needs besides its own; cap >= 16 */
 	size_t line_max; /* of stream_init */
 	int64_t write_timeout;
-	/* In the child: all of the session. who->key is its own; the stream is closed after it. */
+	/* In the child: all of the session. who->key is its own; the stream is closed after it.
+	 * m: the hand-over itself, for descriptors beside the client's. */
 	void (*session)(const struct conf *conf, const struct auth_identity *who,
-		const struct handover *h, struct stream *stream);
+		const struct handover *h, struct ipc_msg *m, struct stream *stream);
 };
 int auth_room_request(struct zygote *z, const struct zygote_link *from, struct ipc_msg *m);
 int auth_room_answer(struct zygote *z, struct ipc_msg *m);

@@ -61,6 +61,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 
 	slowdown_set(authd.slowdown, &l);
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
+	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
 	pool_settings(authd.pool, ipc_get(m, "settings"), (size_t)p->conf->auth_queue);
 	if (clear_before != p->conf->auth_allow_clear)
@@ -89,6 +90,7 @@ static void sweep(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	tickets_sweep(authd.tickets, clock_mono_ms());
+	renewals_sweep(authd.renewals, clock_mono_ms());
 	program_status(&authd.program, authd.exchanges, NULL);
 }
 
@@ -121,6 +123,7 @@ static void state_init(struct program *p, int parent, int mail)
 	struct slowdown_limits l = slowdown_limits(p->conf);
 
 	authd.tickets = tickets_new((size_t)p->conf->auth_tickets);
+	authd.renewals = renewals_new((size_t)p->conf->auth_tickets);
 	authd.cache = cache_new((size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
 	authd.slowdown = slowdown_new(&l);
 	keys_init(&authd.keys, mail);

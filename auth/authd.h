@@ -12,7 +12,7 @@
 #include "auth/key.h"
 #include "auth/pool.h"
 #include "auth/slowdown.h"
-#include "auth/ticket.h"
+#include "auth/renewal.h"
 #include "conf/program.h"
 
 struct authd {
@@ -21,6 +21,7 @@ struct authd {
 	struct pool *pool;
 	struct cache *cache;
 	struct tickets *tickets;
+	struct renewals *renewals;
 	struct slowdown *slowdown;
 	struct keys keys;
 	bool scram; /* offered now */

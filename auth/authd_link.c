@@ -19,7 +19,9 @@
 struct question {
 	struct client *c;
 	uint64_t id;
-	char service[16]; /* redeem */
+	/* redeem */
+	char service[16], session[RENEWAL_SESSION + 1];
+	int64_t session_until; /* when the login is too old for a session to come back */
 	/* keys */
 	struct ipc_msg answer;
 	size_t n, waiting;
@@ -71,6 +73,20 @@ static void copy_field(struct ipc_msg *to, const struct ipc_msg *from, const cha
 		ipc_set(to, name, v);
 }
 
+/* The ticket for the way back. An IMAP session's is its own, and lasts as long as the
+ * session may; the others' lasts as long as a stay at the door. False: none. */
+static bool renew_ticket(struct question *q, struct str user, char out[TICKET_LEN + 1])
+{
+	struct str service = str_of(q->service);
+	int64_t now = clock_mono_ms();
+
+	if (str_starts(service, "imap"))
+		return q->session_until > now && renewal_issue(authd.renewals, str_of(q->session), user,
+			service, q->session_until, out);
+	ticket_issue(authd.tickets, user, service, now, authd.program.conf->auth_renew_time, out);
+	return true;
+}
+
 static void redeem_identity(struct question *q, const struct ipc_msg *account)
 {
 	static const char *const fields[] = { "result", "user", "account", "name", "roles",
@@ -93,9 +109,8 @@ static void redeem_identity(struct question *q, const struct ipc_msg *account)
 	ipc_init(&m, "answer");
 	for (i = 0; i < ARRAY_LEN(fields); i++)
 		copy_field(&m, account, fields[i]);
-	ticket_issue(authd.tickets, ipc_get(account, "user"), service, clock_mono_ms(),
-		authd.program.conf->auth_renew_time, renew);
-	ipc_setc(&m, "renew", renew);
+	if (renew_ticket(q, ipc_get(account, "user"), renew))
+		ipc_setc(&m, "renew", renew);
 	explicit_bzero(renew, sizeof(renew));
 	if (key >= 0)
 		ipc_add_fd(&m, "key", key);
@@ -126,9 +141,23 @@ static bool may_redeem(const struct client *c, struct str service)
 	return !service_has_key(service);
 }
 
+/* A login's ticket, or that of a session that comes back. */
+static int redeem(struct question *q, struct str ticket, char **user_out)
+{
+	struct str service = str_of(q->service);
+	int64_t now = clock_mono_ms();
+	int r = ticket_redeem(authd.tickets, ticket, service, now, user_out);
+
+	q->session_until = now + authd.program.conf->auth_session_age;
+	if (r == E_NOTFOUND)
+		r = renewal_redeem(authd.renewals, str_of(q->session), ticket, service, now, user_out,
+			&q->session_until);
+	return r;
+}
+
 static bool ask_redeem(struct client *c, struct ipc_msg *m, uint64_t id)
 {
-	struct str service = ipc_get(m, "service");
+	struct str service = ipc_get(m, "service"), session = ipc_get(m, "session");
 	struct question *q;
 	char *user;
 
@@ -136,7 +165,9 @@ static bool ask_redeem(struct client *c, struct ipc_msg *m, uint64_t id)
 		return false;
 	q = question_new(c, id);
 	snprintf(q->service, sizeof(q->service), "%.*s", STRF(service));
-	if (ticket_redeem(authd.tickets, ipc_get(m, "ticket"), service, clock_mono_ms(), &user) < 0) {
+	if (session.n == RENEWAL_SESSION)
+		snprintf(q->session, sizeof(q->session), "%.*s", STRF(session));
+	if (redeem(q, ipc_get(m, "ticket"), &user) < 0) {
 		answer_result(q, "unknown");
 		return true;
 	}

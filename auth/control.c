@@ -14,6 +14,7 @@ struct waiting {
 	STAILQ_ENTRY(waiting) link;
 	struct pool_job *job;
 	int reply;
+	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
 };
 
 static STAILQ_HEAD(waiting_list, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
@@ -45,7 +46,10 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	/* a worker that died may have changed something */
 	if (!answer || ipc_get_bool(answer, "changed"))
 		directory_changed();
+	if (w->logged_out && (!answer || ipc_get_bool(answer, "changed")))
+		renewal_forget_user(authd.renewals, str_of(w->logged_out));
 	fd_close(&w->reply);
+	free(w->logged_out);
 	free(w);
 	running = false;
 	next();
@@ -65,8 +69,22 @@ static void next(void)
 		refuse(w->reply, EX_TEMPFAIL, "authd is too busy: try again");
 		pool_job_free(w->job);
 		fd_close(&w->reply);
+		free(w->logged_out);
 		free(w);
 	}
+}
+
+/* With another password or none a login that was good before is good no more. */
+static char *logs_out(const struct ipc_msg *m)
+{
+	struct str verb = ipc_get(m, "verb"), user = ipc_get(m, "address");
+	char *name;
+
+	if (!user.n || !(str_eqc(verb, "user password") || str_eqc(verb, "user remove")))
+		return NULL;
+	name = mem_alloc(user.n + 1, 1);
+	memcpy(name, user.p, user.n);
+	return name;
 }
 
 void control_message(struct program *p, struct ipc_msg *m)
@@ -85,6 +103,7 @@ void control_message(struct program *p, struct ipc_msg *m)
 	}
 	w = mem_alloc(1, sizeof(*w));
 	w->reply = reply;
+	w->logged_out = logs_out(m);
 	w->job = pool_job_new("control", done, w);
 	for (i = 0; i < m->nfields; i++)
 		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),

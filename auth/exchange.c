@@ -444,6 +444,13 @@ void exchange_drop_all(struct client *c)
 	table_each(&c->exchanges, drop_one, NULL);
 }
 
+/* A session is over: it does not come back. */
+static bool forget(const struct ipc_msg *m)
+{
+	renewal_forget(authd.renewals, ipc_get(m, "session"));
+	return true;
+}
+
 bool exchange_message(struct client *c, struct ipc_msg *m)
 {
 	bool good = false;
@@ -454,6 +461,8 @@ bool exchange_message(struct client *c, struct ipc_msg *m)
 		good = step(c, m);
 	else if (ipc_is(m, "sasl-abort"))
 		good = abort_one(c, m);
+	else if (ipc_is(m, "forget"))
+		good = forget(m);
 	if (!good)
 		trace_event(TRACE_WARN, "peer-dropped", "", "front %d sent '%.*s'", c->instance,
 			STRF(m->verb));

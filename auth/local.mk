@@ -5,7 +5,7 @@ AUTH_LIBS = auth/libauth.a
 
 # What the parts of authd are made of, apart from the processes themselves
 noinst_LIBRARIES += auth/libauthd.a
-auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/slowdown.c auth/slowdown.h \
+auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewal.h auth/slowdown.c auth/slowdown.h \
 	auth/cache.c auth/cache.h auth/fair.c auth/fair.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
 	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
@@ -20,13 +20,15 @@ libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/slowdown_test \
+check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
 	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
 	tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
 tests_unit_auth_ticket_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_renewal_test_SOURCES = tests/unit/auth/renewal_test.c
+tests_unit_auth_renewal_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_slowdown_test_SOURCES = tests/unit/auth/slowdown_test.c
 tests_unit_auth_slowdown_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_queue_test_SOURCES = tests/unit/auth/queue_test.c

@@ -91,7 +91,7 @@ static void child(struct zygote_child *c)
 		room->log_refused(h.id, "unread");
 		send_refusal(room, &h, client, room->unavailable);
 	} else {
-		room->session(c->conf, who, &h, &stream);
+		room->session(c->conf, who, &h, &c->job->m, &stream);
 	}
 	stream_done(&stream);
 }
@@ -100,7 +100,7 @@ static void child(struct zygote_child *c)
 
 static bool serves(const struct auth_room *room, const struct handover *h)
 {
-	return h->ticket.n && (!room->tagged || h->tag.n) &&
+	return h->ticket.n && (!room->tagged || h->tag.n || h->state.n) &&
 		(str_eqc(h->service, room->service) || str_eqc(h->service, room->service_tls));
 }
 
@@ -122,7 +122,7 @@ int auth_room_request(struct zygote *z, const struct zygote_link *from, struct i
 		turn_away(room, from->fd, m, room->full);
 		return 0;
 	}
-	r = auth_redeem_send(z->authd, h.ticket, h.service, j->id);
+	r = auth_redeem_send(z->authd, h.ticket, h.service, h.id, j->id);
 	if (r) {
 		auth_room_failed(z, j, r);
 		zygote_job_free(z, j);

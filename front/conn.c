@@ -38,8 +38,9 @@ static const unsigned moves[CONN_NSTATES] = {
 	[CONN_STARTTLS] = M(HANDSHAKE) | M(CLOSING) | M(DEAD),
 	[CONN_AUTHD] = M(TALK) | M(OFFERED) | M(CLOSING) | M(DEAD),
 	[CONN_WAIT] = M(TALK) | M(CLOSING) | M(DEAD),
-	[CONN_OFFERED] = M(ROOM) | M(TALK) | M(CLOSING) | M(DEAD),
-	[CONN_ROOM] = M(TALK) | M(CLOSING) | M(DEAD),
+	[CONN_OFFERED] = M(ROOM) | M(TALK) | M(SLEEP) | M(CLOSING) | M(DEAD),
+	[CONN_ROOM] = M(TALK) | M(SLEEP) | M(CLOSING) | M(DEAD),
+	[CONN_SLEEP] = M(OFFERED) | M(CLOSING) | M(DEAD),
 	[CONN_CLOSING] = M(LINGER) | M(DEAD),
 	[CONN_LINGER] = M(DEAD),
 };
@@ -89,6 +90,9 @@ void conn_watch(struct conn *c)
 	case CONN_STARTTLS:
 	case CONN_CLOSING:
 		want = EV_WRITE;
+		break;
+	case CONN_SLEEP:
+		want = c->out.n > 0 || c->tls_write ? EV_WRITE : sleep_wants(c) ? 0 : EV_READ;
 		break;
 	case CONN_WAIT:
 		break;
@@ -181,6 +185,8 @@ void conn_do_more(struct front *f)
 		c->more = false;
 		if (c->state == CONN_TALK)
 			conn_run(c);
+		else if (c->state == CONN_SLEEP)
+			sleep_run(c);
 		else if (c->room)
 			handover_client(c, EV_READ | EV_WRITE);
 	}
@@ -208,6 +214,7 @@ void conn_finish(struct conn *c, const char *reason)
 		return;
 	if (c->sasl)
 		sasl_abort(c);
+	sleep_end(c);
 	c->reason = reason;
 	conn_move(c, CONN_CLOSING);
 	conn_deadline(c, front_wait(c->front, c->front->conf->limit_handshake));
@@ -388,6 +395,9 @@ void conn_event(evutil_socket_t fd, short what, void *arg)
 	case CONN_TALK:
 		conn_run(c);
 		break;
+	case CONN_SLEEP:
+		sleep_run(c);
+		break;
 	case CONN_AUTHD:
 		if (conn_flush(c) == 0)
 			conn_watch(c);
@@ -429,6 +439,9 @@ static void timer_event(evutil_socket_t fd, short what, void *arg)
 		break;
 	case CONN_WAIT:
 		places_timeout(c);
+		break;
+	case CONN_SLEEP:
+		sleep_timer(c);
 		break;
 	case CONN_OFFERED:
 	case CONN_ROOM:
@@ -483,6 +496,9 @@ void conn_close(struct conn *c, const char *reason)
 	if (c->sasl)
 		sasl_abort(c);
 	handover_free(c);
+	sleep_end(c);
+	if (c->ticket && c->service->dialogue == &imap_dialogue)
+		sasl_forget(c);
 	conn_move(c, CONN_DEAD);
 	table_remove(&f->by_id, str_of(c->id));
 	uncount(c);

@@ -10,6 +10,7 @@
  *                        ^ ^ ^ |
  *               AUTHD <--+ | | +--> OFFERED -> ROOM     a room has it
  *                WAIT <----+ +---------<---------+      hand-back
+ *                                OFFERED <-- SLEEP <-- ROOM   an idle IMAP session (sleep.c)
  *   any -> CLOSING (flush) -> LINGER (client's last bytes) -> DEAD
  *
  * conn_move is the only function that changes the state, by one table of
@@ -32,7 +33,9 @@
 enum conn_state {
 	CONN_START, CONN_PROXY, CONN_HANDSHAKE, CONN_DELAY, CONN_TALK, CONN_STARTTLS, CONN_AUTHD,
 	CONN_WAIT, /* for a share of the smtpds: places.c */
-	CONN_OFFERED, CONN_ROOM, CONN_CLOSING, CONN_LINGER, CONN_DEAD, CONN_NSTATES
+	CONN_OFFERED, CONN_ROOM,
+	CONN_SLEEP, /* IMAP in IDLE, without a process */
+	CONN_CLOSING, CONN_LINGER, CONN_DEAD, CONN_NSTATES
 };
 
 /* Why the door says goodbye; each dialogue has its words. */
@@ -103,6 +106,7 @@ struct conn {
 	bool sasl_final; /* success told with data: an empty answer ends it */
 	char *mech, *user, *ticket, *state_text;
 	struct room_side *room;
+	struct sleeper *sleeper; /* in SLEEP, and on the way out of it */
 	union {
 		struct {
 			char *helo;
@@ -183,6 +187,7 @@ int sasl_step(struct conn *c); /* the client's answer line: as dialogue.step */
 void sasl_abort(struct conn *c); /* connection ends or waits too long */
 void sasl_message(struct front *f, struct ipc_msg *m);
 void sasl_link_lost(struct front *f);
+void sasl_forget(struct conn *c); /* the session is over: no ticket of it is good any more */
 bool sasl_login_done(struct conn *c); /* counts the account; false: too many sessions */
 
 /* places.c: which SMTP sessions may go to an smtpd now.
@@ -194,8 +199,24 @@ void places_timeout(struct conn *c); /* it has waited long enough */
 void places_silent(struct conn *c); /* its client is silent: it goes if somebody waits */
 void places_serve(struct front *f); /* who waited and now fits */
 
+/* sleep.c */
+bool sleep_may(const struct conn *c); /* there is a place for it */
+/* From ROOM, with what the room gave back. Takes notify. */
+void sleep_begin(struct conn *c, const struct handover *h, int notify);
+void sleep_run(struct conn *c); /* as conn_run */
+void sleep_timer(struct conn *c);
+bool sleep_wants(const struct conn *c); /* it waits for a room: its client is not read */
+void sleep_serve(struct front *f); /* wakes who wants it, as many as may at once */
+/* While it is on its way to a room: what the room needs besides, and for how long it waits. */
+void sleep_fields(const struct conn *c, struct handover *h);
+int sleep_notify(const struct conn *c);
+int64_t sleep_patience(const struct conn *c);
+void sleep_again(struct conn *c); /* the room died on it: another one, soon */
+void sleep_end(struct conn *c); /* a room has it, or it is over; nothing if it did not sleep */
+
 /* handover.c. Without a room it says goodbye itself. */
 void handover_offer(struct conn *c);
+int handover_wake(struct conn *c); /* the same out of SLEEP; negative: no room took it, it sleeps on */
 void handover_message(struct front *f, const char *room, struct ipc_msg *m);
 void handover_timeout(struct conn *c);
 void handover_client(struct conn *c, short what); /* client event while pumped */

@@ -221,6 +221,12 @@ static void places_event(evutil_socket_t fd, short what, void *arg)
 	places_serve(arg);
 }
 
+static void wakes_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	sleep_serve(arg);
+}
+
 static void more_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -245,6 +251,7 @@ static void open_base(struct front *f)
 	event_assign(&f->ev_reap, f->base, -1, 0, reap_event, f);
 	event_assign(&f->ev_more, f->base, -1, 0, more_event, f);
 	event_assign(&f->ev_places, f->base, -1, 0, places_event, f);
+	event_assign(&f->ev_wakes, f->base, -1, 0, wakes_event, f);
 	event_assign(&f->ev_status, f->base, -1, 0, status_event, f);
 	event_assign(&f->ev_stop, f->base, -1, 0, stop_event, f);
 }

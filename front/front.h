@@ -36,6 +36,12 @@ struct listener {
 	struct event ev;
 };
 
+/* IMAP sessions without a process (sleep.c). */
+struct sleepers {
+	size_t n, waking;
+	struct conn *first[2], *last[2]; /* who wants a room: by a client's word, by news */
+};
+
 /* A link to another process. When master sends a newer one of the same name,
  * the old is read until its end: sessions that went through it still report. */
 struct link {
@@ -60,6 +66,7 @@ struct front {
 	size_t nconns;
 	struct limits limits;
 	struct conn *wait_first, *wait_last; /* for a place at an smtpd, in order */
+	struct sleepers sleepers;
 	size_t fronts; /* processes like this one, that share the smtpds */
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
 	uint64_t next_sasl;
@@ -67,7 +74,7 @@ struct front {
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;
-	struct event ev_control, ev_reap, ev_more, ev_places, ev_status, ev_stop;
+	struct event ev_control, ev_reap, ev_more, ev_places, ev_wakes, ev_status, ev_stop;
 	uint64_t told; /* sessions in the last status */
 	char scratch[32 * 1024]; /* one read, on its way to a buffer or a peer */
 };

@@ -2,7 +2,7 @@
  *
  * handover.c: a session leaves for a room and comes back (net/handover.h).
  *
- *   TALK or AUTHD --offer--> OFFERED --taken--> ROOM --hand-back--> TALK
+ *   TALK or AUTHD --offer--> OFFERED --taken--> ROOM --hand-back--> TALK, SLEEP
  *                               | no "taken" in time     | lease ends
  *                               v                        v
  *                            goodbye                    DEAD
@@ -12,8 +12,9 @@
  * room, and a late removal would fail), and our copy is closed at "taken".
  * Under TLS the room gets one end of a pair and we pump, at most one scratch
  * of bytes waiting on each way, in buffers that exist only while they wait.
- * The lease tells each side of the other's end; what a room sent before it
- * closed is read from its link first, so a hand-back is never taken for an end.
+ * The lease tells each side of the other's end, and an IMAP session says `sleep`
+ * on it; what a room sent before it closed is read from its link first, so a
+ * hand-back is never taken for an end.
  */
 #include "front/conn.h"
 
@@ -81,6 +82,9 @@ static void fill_fields(struct conn *c, struct str command, struct handover *h)
 	h->errors = c->errors;
 	h->state = str_of(c->state_text);
 	c->service->dialogue->fields(c, h);
+	h->may_sleep = sleep_may(c);
+	if (c->sleeper)
+		sleep_fields(c, h);
 }
 
 /* The pairs. room_end_out[0] client end (pumped only), [1] lease end. */
@@ -89,7 +93,7 @@ static int open_room_side(struct conn *c, int room_end_out[2])
 	int pair[2] = { -1, -1 }, lease[2], size = PAIR_BUFFER;
 	struct room_side *r;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lease) < 0)
+	if (ipc_pair(lease) < 0)
 		return -errno;
 	if (c->tls && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		close(lease[0]);
@@ -123,6 +127,8 @@ static int send_offer(struct conn *c, struct link *l, struct str command, const 
 	handover_print(&h, &m);
 	ipc_add_fd(&m, "client", c->tls ? room_end[0] : c->fd);
 	ipc_add_fd(&m, "lease", room_end[1]);
+	if (c->sleeper)
+		ipc_add_fd(&m, "notify", sleep_notify(c));
 	r = ipc_try_send(l->fd, &m);
 	ipc_done(&m);
 	return r;
@@ -148,28 +154,32 @@ static void trace_offer(const struct conn *c, const char *event)
 	trace_end(&t);
 }
 
-void handover_offer(struct conn *c)
+/* What is unread has gone with the offer; under TLS the rest follows in the pair. */
+static void pass_rest(struct conn *c)
+{
+	if (c->tls)
+		buf_str(&c->room->to_room, str_from(conn_unread(c), COMMAND_PUMPED));
+	buf_wipe(&c->in);
+	c->in_pos = c->scanned = 0;
+	if (c->tls)
+		conn_more(c); /* TLS may hold bytes already */
+}
+
+static int offer(struct conn *c)
 {
 	struct link *l = links_current(c->front, c->service->room);
-	struct str command = conn_unread(c), rest = STR_NONE;
+	struct str command = conn_unread(c);
 	int room_end[2], r;
 
-	if (!l) {
-		no_room(c, "not there");
-		return;
-	}
-	if (c->tls) {
-		rest = str_from(command, COMMAND_PUMPED);
+	if (!l)
+		return E_NOTFOUND;
+	if (c->tls)
 		command = str_sub(command, 0, COMMAND_PUMPED);
-	} else if (command.n > COMMAND_CLEAR) {
-		no_room(c, "too many bytes sent ahead");
-		return;
-	}
+	else if (command.n > COMMAND_CLEAR)
+		return E_LIMIT;
 	r = open_room_side(c, room_end);
-	if (r < 0) {
-		no_room(c, err_text(r));
-		return;
-	}
+	if (r < 0)
+		return r;
 	if (!c->tls)
 		fd_nonblock(c->fd, false);
 	event_del(&c->ev); /* out of epoll before it is sent */
@@ -177,19 +187,39 @@ void handover_offer(struct conn *c)
 	r = send_offer(c, l, command, room_end);
 	fd_close(&room_end[0]);
 	fd_close(&room_end[1]);
-	if (r < 0) {
-		no_room(c, err_text(r));
-		return;
-	}
+	if (r < 0)
+		return r;
 	trace_offer(c, "handover");
 	conn_move(c, CONN_OFFERED);
-	conn_deadline(c, c->front->conf->limit_room_wait);
 	event_add(&c->room->ev_lease, NULL);
-	buf_str(&c->room->to_room, rest);
-	buf_wipe(&c->in);
-	c->in_pos = c->scanned = 0;
-	if (c->tls)
-		conn_more(c); /* TLS may hold bytes already */
+	return 0;
+}
+
+void handover_offer(struct conn *c)
+{
+	int r = offer(c);
+
+	if (r < 0) {
+		no_room(c, r == E_NOTFOUND ? "not there" : r == E_LIMIT ? "too many bytes sent ahead" :
+			err_text(r));
+		return;
+	}
+	conn_deadline(c, c->front->conf->limit_room_wait);
+	pass_rest(c);
+}
+
+int handover_wake(struct conn *c)
+{
+	int r = offer(c);
+
+	if (r < 0) {
+		handover_free(c);
+		if (!c->tls)
+			fd_nonblock(c->fd, true);
+		return r;
+	}
+	conn_deadline(c, sleep_patience(c));
+	return 0;
 }
 
 /* ---- pump */
@@ -358,6 +388,8 @@ void handover_client(struct conn *c, short what)
 {
 	struct room_side *r = c->room;
 
+	if (c->sleeper) /* nothing moves before a room has it */
+		return;
 	if (what & EV_READ || r->client_write)
 		pump_in(c);
 	if (what & EV_WRITE || r->client_eof)
@@ -379,21 +411,40 @@ static void pair_event(evutil_socket_t fd, short what, void *arg)
 
 /* ---- end of a session */
 
+static void slept(struct conn *c, struct ipc_msg *m);
+
+/* A room died with the offer in hand; the client knows nothing of it. */
+static void offer_lost(struct conn *c)
+{
+	handover_free(c);
+	if (!c->tls)
+		fd_nonblock(c->fd, true);
+	conn_move(c, CONN_SLEEP);
+	sleep_again(c);
+}
+
 static void lease_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 	struct room_side *r = c->room;
-	char b;
+	struct ipc_msg m;
+	int got;
 
 	(void)what;
-	if (recv(fd, &b, 1, MSG_DONTWAIT) > 0) { /* nothing is ever said on it */
-		event_add(&r->ev_lease, NULL);
-		return;
-	}
 	links_drain(c->front, c->service->room); /* taken or handback came before */
 	if (c->room != r || c->state == CONN_DEAD)
 		return;
-	if (c->state == CONN_OFFERED) {
+	got = ipc_try_recv(fd, &m);
+	if (got == 0 && ipc_is(&m, "sleep"))
+		slept(c, &m);
+	else if (got == 0 || got == -EAGAIN || got == -EINTR)
+		event_add(&r->ev_lease, NULL);
+	ipc_done(&m);
+	if (got == 0 || got == -EAGAIN || got == -EINTR)
+		return;
+	if (c->state == CONN_OFFERED && c->sleeper && c->kicked == BYE_NREASONS) {
+		offer_lost(c);
+	} else if (c->state == CONN_OFFERED) {
 		/* closed without a word: the room died of it, or refused */
 		handover_timeout(c);
 	} else if (r->pair < 0) {
@@ -445,6 +496,11 @@ static void taken(struct conn *c)
 		event_del(&c->timer);
 	if (!c->tls)
 		fd_close(&c->fd);
+	if (c->sleeper) {
+		sleep_end(c);
+		conn_set(&c->state_text, STR_NONE);
+		pass_rest(c);
+	}
 	front_status(c->front);
 }
 
@@ -477,8 +533,8 @@ static void take_facts(struct conn *c, const struct handover *h)
 	}
 }
 
-/* Takes fd. */
-static void handback(struct conn *c, const struct handover *h, int fd)
+/* The room gives the client up. Takes fd. False: the connection is over. */
+static bool come_back(struct conn *c, const struct handover *h, int fd)
 {
 	bool gone = c->tls && c->room->client_eof;
 
@@ -496,10 +552,16 @@ static void handback(struct conn *c, const struct handover *h, int fd)
 	}
 	take_facts(c, h);
 	handover_free(c);
-	if (gone || c->in.err || c->out.err) {
+	if (gone || c->in.err || c->out.err)
 		conn_close(c, gone ? "client left" : "too many bytes sent ahead");
+	return c->state != CONN_DEAD;
+}
+
+/* Takes fd. */
+static void handback(struct conn *c, const struct handover *h, int fd)
+{
+	if (!come_back(c, h, fd))
 		return;
-	}
 	conn_move(c, CONN_TALK);
 	trace_offer(c, "handback");
 	conn_deadline(c, front_wait(c->front, c->front->conf->limit_smtp_idle));
@@ -508,6 +570,29 @@ static void handback(struct conn *c, const struct handover *h, int fd)
 		return;
 	}
 	conn_run(c);
+}
+
+/* An IMAP session without its process; m came on its own lease. */
+static void slept(struct conn *c, struct ipc_msg *m)
+{
+	int fd = ipc_take_fd(m, "client"), notify = ipc_take_fd(m, "notify");
+	struct handover h;
+
+	if (c->service->dialogue != &imap_dialogue || c->sleeper || fd < 0 || notify < 0 ||
+		handover_parse(m, &h) < 0 || !str_eqc(h.id, c->id) || !h.ticket.n || !h.state.n) {
+		fd_close(&fd);
+		fd_close(&notify);
+		trace_event(TRACE_ERROR, "sleep-bad", c->id, "from %s", c->service->room);
+		conn_close(c, "bad hand-back");
+		return;
+	}
+	if (!come_back(c, &h, fd)) {
+		close(notify);
+		return;
+	}
+	sleep_begin(c, &h, notify);
+	if (c->kicked != BYE_NREASONS && c->state == CONN_SLEEP)
+		conn_bye(c, c->kicked);
 }
 
 /* From limit.pressure_wait on until the client speaks again. */

@@ -279,3 +279,22 @@ int imap_line_parse(struct str command, struct arena *a, struct imap_line *out)
 	*out = l;
 	return r < 0 || !cur_end(&c) ? E_SYNTAX : 0;
 }
+
+enum imap_asleep imap_asleep_parse(struct str line, bool idling, struct str *tag_out)
+{
+	struct cur c;
+	struct str tag;
+
+	if (!str_ends(line, "\r\n"))
+		return ASLEEP_OTHER;
+	line.n -= 2;
+	if (idling)
+		return str_ieqc(line, "DONE") ? ASLEEP_DONE : ASLEEP_OTHER;
+	c = cur_of(line);
+	tag = take_span(&c, TAG);
+	if (!tag.n || tag.n > TAG_MAX || !cur_take(&c, ' '))
+		return ASLEEP_OTHER;
+	*tag_out = tag;
+	line = cur_rest(&c);
+	return str_ieqc(line, "IDLE") ? ASLEEP_IDLE : str_ieqc(line, "NOOP") ? ASLEEP_NOOP : ASLEEP_OTHER;
+}

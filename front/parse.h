@@ -66,6 +66,11 @@ enum imap_scan_result imap_scan(struct str bytes, size_t line_max, size_t *pos, 
  * set if there is a good one. */
 int imap_line_parse(struct str command, struct arena *a, struct imap_line *out);
 
+/* The lines that the door answers for an IMAP session that sleeps; line with its CRLF.
+ * idling: DONE ends it (RFC 2177), else a command of two words comes. */
+enum imap_asleep { ASLEEP_OTHER, ASLEEP_DONE, ASLEEP_IDLE, ASLEEP_NOOP };
+enum imap_asleep imap_asleep_parse(struct str line, bool idling, struct str *tag_out);
+
 /* pop3_parse.c: RFC 1939, 2449, 2595, 5034 */
 enum pop3_verb {
 	POP3_NONE, POP3_CAPA, POP3_USER, POP3_PASS, POP3_AUTH, POP3_STLS, POP3_QUIT, POP3_OTHER

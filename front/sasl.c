@@ -52,6 +52,19 @@ void sasl_abort(struct conn *c)
 	forget_exchange(c);
 }
 
+void sasl_forget(struct conn *c)
+{
+	struct link *l = links_current(c->front, "authd");
+	struct ipc_msg m;
+
+	if (!l)
+		return;
+	ipc_init(&m, "forget");
+	ipc_setc(&m, "session", c->id);
+	ipc_try_send(l->fd, &m); /* lost: it ends with its age */
+	ipc_done(&m);
+}
+
 static void give_up(struct conn *c, enum sasl_result r)
 {
 	forget_exchange(c);

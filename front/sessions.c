@@ -48,6 +48,8 @@ static const char *state_name(const struct conn *c)
 	case CONN_OFFERED:
 	case CONN_ROOM:
 		return "room";
+	case CONN_SLEEP:
+		return "asleep";
 	case CONN_CLOSING:
 	case CONN_LINGER:
 		return "closing";

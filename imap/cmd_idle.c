@@ -4,7 +4,8 @@
  *
  * Whoever changes a folder sends a datagram to our notify socket, so new mail
  * shows at once; programs that know nothing of us (a foreign MDA, rm) are seen
- * by looking again every POLL_MS. Hibernation will begin here (session.c).
+ * by looking again every POLL_MS. When nothing came for [imap] hibernate_after
+ * the session goes to sleep (hibernate.c).
  */
 #include "imap/commands.h"
 
@@ -23,24 +24,49 @@ static void end_idle(struct imap_session *s)
 		imap_bad(s, "DONE expected");
 }
 
+static deadline bedtime(const struct imap_session *s)
+{
+	return s->conf->imap_hibernate_after ? deadline_in(s->conf->imap_hibernate_after) : DEADLINE_NEVER;
+}
+
+/* Tells what changed. True if something did. */
+static bool look(struct imap_session *s)
+{
+	uint64_t before = s->stream->bytes_out + s->stream->out.n;
+
+	store_notify_clear(s->store);
+	imap_tell(s, true);
+	arena_reset(&s->a);
+	return s->stream->bytes_out + s->stream->out.n != before;
+}
+
+/* How long to wait before something is to be done, in ms. */
+static int patience(const struct imap_session *s, deadline end, deadline sleep_at)
+{
+	int ms = deadline_left(end);
+
+	if (s->view)
+		ms = MIN(ms, POLL_MS);
+	return sleep_at ? MIN(ms, deadline_left(sleep_at)) : ms;
+}
+
 void cmd_idle(struct imap_session *s)
 {
-	deadline end = deadline_in(s->conf->imap_idle_timeout);
+	deadline end = deadline_in(s->woken_idle ? s->handover->idle_left : s->conf->imap_idle_timeout);
+	deadline sleep_at = bedtime(s);
 	int fd = s->view ? store_notify_fd(s->store) : -1;
 
-	stream_puts(s->stream, "+ idling\r\n");
+	if (!s->woken_idle)
+		stream_puts(s->stream, "+ idling\r\n");
+	s->woken_idle = false;
 	for (;;) {
-		int left, r;
+		int r;
 
-		if (s->view) {
-			store_notify_clear(s->store);
-			imap_tell(s, true);
-			arena_reset(&s->a);
-		}
+		if (s->view && look(s))
+			sleep_at = bedtime(s);
 		if (s->ending)
 			break;
-		left = deadline_left(end);
-		r = stream_wait(s->stream, fd, deadline_in(s->view ? MIN(left, POLL_MS) : left));
+		r = stream_wait(s->stream, fd, deadline_in(patience(s, end, sleep_at)));
 		if (r < 0) { /* the loop finds it again and says BYE */
 			imap_no(s, "Idle ended");
 			return;
@@ -50,6 +76,11 @@ void cmd_idle(struct imap_session *s)
 		if (deadline_passed(end)) {
 			imap_bye(s, "Autologout, idle for too long");
 			break;
+		}
+		if (!r && sleep_at && deadline_passed(sleep_at)) {
+			if (imap_sleep(s, end))
+				return;
+			sleep_at = bedtime(s);
 		}
 	}
 	if (s->ending)

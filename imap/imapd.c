@@ -16,7 +16,10 @@
 
 static void refusal(const struct handover *h, const char *text, struct buf *out)
 {
-	buf_fmt(out, "%.*s NO %s\r\n* BYE Try again later\r\n", STRF(h->tag), text);
+	if (h->state.n) /* it was asleep: no command waits for an answer */
+		buf_fmt(out, "* BYE %s\r\n", text);
+	else
+		buf_fmt(out, "%.*s NO %s\r\n* BYE Try again later\r\n", STRF(h->tag), text);
 }
 
 static size_t keep(int *out, size_t cap)
@@ -26,11 +29,13 @@ static size_t keep(int *out, size_t cap)
 }
 
 static void session(const struct conf *conf, const struct auth_identity *who, const struct handover *h,
-	struct stream *stream)
+	struct ipc_msg *m, struct stream *stream)
 {
 	struct store_options opt = { .key = who->key, .host = conf_hostname(conf),
 		.quota_bytes = who->quota_bytes, .quota_messages = who->quota_messages,
-		.lock_timeout_ms = conf->mail_lock_timeout, .notify = true };
+		.lock_timeout_ms = conf->mail_lock_timeout, .notify = true,
+		.notified = ipc_take_fd(m, "notify") };
+	struct handover way = *h;
 	struct store *store = NULL;
 	const char *why = NULL;
 	int r = store_open(&opt, &store);
@@ -41,7 +46,8 @@ static void session(const struct conf *conf, const struct auth_identity *who, co
 	} else if (store_seal(&who->key, 1)) {
 		exit(EX_OSERR);
 	}
-	imap_session_run(stream, store, conf, h, who->user, why);
+	way.ticket = who->renew;
+	imap_session_run(stream, store, conf, &way, who->user, why);
 	store_close(store);
 }
 

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += imap/libimap.a
 imap_libimap_a_SOURCES = imap/session.c imap/session.h imap/input.c imap/input.h imap/parse.c imap/parse.h \
 	imap/reply.c imap/tell.c imap/commands.c imap/commands.h imap/section.c imap/section.h \
-	imap/body.c imap/body.h imap/search.h imap/search_parse.c imap/search_match.c imap/list_match.c imap/list_match.h \
+	imap/body.c imap/body.h imap/hibernate.c imap/search.h imap/search_parse.c imap/search_match.c imap/list_match.c imap/list_match.h \
 	imap/list.h imap/list_parse.c imap/list_parse.h imap/modifier_parse.c imap/modifier_parse.h \
 	imap/select_parse.c imap/select_parse.h imap/status.c imap/status.h \
 	imap/cmd_append.c imap/cmd_capability.c imap/cmd_check.c imap/cmd_close.c imap/cmd_copy.c \

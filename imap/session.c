@@ -11,9 +11,8 @@
  * Always true: exactly one tagged reply for each command that had a tag, and
  * nothing is sent after BYE but that reply.
  *
- * Hibernation will stand in cmd_idle.c, where an idle session has nothing but
- * its view: it would hand tag, mailbox and UID state back to front by the verb
- * "sleep" (net/handover.h) and exit. Today no session sleeps.
+ * A session that waits in IDLE may sleep: front gets it back with all that it is
+ * (hibernate.c), and another process goes on with it later, here.
  */
 #include "imap/session.h"
 
@@ -28,7 +27,7 @@ static void event_end(struct imap_session *s, const char *why, int64_t since)
 {
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "logout");
+	trace_begin(&t, s->asleep ? TRACE_DEBUG : TRACE_INFO, s->asleep ? "sleep" : "logout");
 	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_s(&t, "why", why);
@@ -85,6 +84,8 @@ static void run(struct imap_session *s)
 		return;
 	}
 	cmd->run(s);
+	if (s->asleep)
+		return;
 	if (file_fsync_failed())
 		imap_bye(s, "[UNAVAILABLE] The disk failed, connect again");
 	else if (!(cmd->flags & IMAP_QUIET) && s->result != IMAP_BAD)
@@ -127,6 +128,15 @@ static int read_command(struct imap_session *s, const char **why_out, bool *fata
 	return imap_input_read(&s->in, s->stream, &lim, why_out, fatal_out);
 }
 
+/* The IDLE that went on while the session slept is the command in hand again. */
+static int resume_idle(struct imap_session *s, const char **why_out, bool *fatal_out)
+{
+	*fatal_out = false;
+	buf_reset(&s->in.text);
+	buf_fmt(&s->in.text, "%.*s IDLE", STRF(s->handover->tag));
+	return imap_input_parse(&s->in, why_out);
+}
+
 static void forget_command(struct imap_session *s)
 {
 	arena_reset(&s->a);
@@ -145,7 +155,7 @@ static const char *loop(struct imap_session *s)
 	while (!s->ending) {
 		const char *why;
 		bool fatal;
-		int r = read_command(s, &why, &fatal);
+		int r = s->woken_idle ? resume_idle(s, &why, &fatal) : read_command(s, &why, &fatal);
 
 		if (fatal) {
 			imap_bye(s, "[TOOBIG] Literal too large");
@@ -161,6 +171,8 @@ static const char *loop(struct imap_session *s)
 			return stream_over(s, r);
 		if (r == E_LIMIT && !s->in.tag.n)
 			imap_bad(s, "%s", why);
+		if (s->asleep)
+			return "asleep";
 		if (s->result == IMAP_BAD || r)
 			count_bad(s);
 		send_reply(s);
@@ -176,7 +188,7 @@ static void event_begin(struct imap_session *s, const struct handover *h)
 	char ip[ADDR_TEXT];
 	struct trace t;
 
-	trace_begin(&t, TRACE_INFO, "session");
+	trace_begin(&t, h->state.n ? TRACE_DEBUG : TRACE_INFO, h->state.n ? "wake" : "session");
 	trace_str(&t, "s", s->id);
 	trace_str(&t, "user", s->user);
 	trace_str(&t, "service", h->service);
@@ -192,7 +204,7 @@ void imap_session_run(struct stream *stream, struct store *store, const struct c
 	const struct handover *h, struct str user, const char *login)
 {
 	struct imap_session s = { .stream = stream, .store = store, .conf = conf, .id = h->id,
-		.user = user, .bad = h->errors };
+		.user = user, .bad = h->errors, .handover = h };
 	int64_t since = clock_mono_ms();
 	const char *why = "unavailable";
 
@@ -203,7 +215,12 @@ void imap_session_run(struct stream *stream, struct store *store, const struct c
 	imap_input_init(&s.in, (size_t)conf->imap_line_length);
 	event_begin(&s, h);
 	stream->timeout_ms = conf->imap_write_timeout;
-	if (login) {
+	if (h->state.n) {
+		if (login)
+			imap_bye(&s, "[UNAVAILABLE] Mailbox is not available");
+		else if (imap_wake(&s))
+			why = loop(&s);
+	} else if (login) {
 		stream_fmt(stream, "%.*s NO [UNAVAILABLE] %s\r\n", STRF(h->tag), login);
 		imap_bye(&s, "Mailbox is not available");
 	} else {

@@ -47,13 +47,16 @@ struct imap_session {
 	bool qresync; /* VANISHED in place of EXPUNGE (RFC 7162 3.2.10) */
 	bool hold; /* no EXPUNGE behind this command, although it is a UID command */
 	struct imapset saved; /* "$": UIDs, on the heap (RFC 5182) */
-	bool ending; /* BYE was said */
+	bool ending; /* BYE was said, or asleep */
+	const struct handover *handover; /* how it came, and what it needs to come back (hibernate.c) */
+	bool asleep; /* the client is front's again */
+	bool woken_idle; /* the command in hand is the IDLE from before the sleep */
 	unsigned bad; /* bad commands so far */
 	uint64_t commands, fetched, appended, expunged;
 };
 
-/* Serves a logged-in client until it leaves; h names its session, login tag and
- * peer. login: NULL, or the reason why the mailbox could not be opened (store is
+/* Serves a logged-in client until it leaves or sleeps; h names its session, login tag and
+ * peer, with `state` it was asleep; h->ticket is for the way back. login: NULL, or the reason why the mailbox could not be opened (store is
  * NULL then): the login is answered NO [UNAVAILABLE] and the session ends. Nothing
  * is closed: stream and store stay the caller's. */
 void imap_session_run(struct stream *stream, struct store *store, const struct conf *conf,
@@ -69,6 +72,15 @@ void imap_bad(struct imap_session *s, const char *fmt, ...) PRINTF(2, 3);
 void imap_error(struct imap_session *s, int err, const char *what);
 /* Untagged BYE; the session ends after this command. */
 void imap_bye(struct imap_session *s, const char *text);
+
+/* --- hibernation (hibernate.c) ------------------------------------------------ */
+
+/* NULL: the session is nothing but what its text says, and may sleep. Else why not. */
+const char *imap_stays_awake(const struct imap_session *s);
+/* Gives a session in IDLE to front, until `end` at the latest. True: it is theirs, say nothing more. */
+bool imap_sleep(struct imap_session *s, deadline end);
+/* Takes up what s->handover->state says. False: it fits no more, BYE was said. */
+bool imap_wake(struct imap_session *s);
 
 /* --- shared by commands ----------------------------------------------------- */
 

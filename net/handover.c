@@ -12,6 +12,7 @@
 #define SERVICE_MAX 16
 #define TEXT_MAX 1024 /* helo, tag, user, cipher ... */
 #define STATE_MAX 8192
+#define LOOK_MAX 256
 
 static void print_addr(struct ipc_msg *m, const char *name, const char *port_name, const struct addr *a)
 {
@@ -50,6 +51,11 @@ void handover_print(const struct handover *h, struct ipc_msg *m)
 	print_str(m, "command", h->command);
 	ipc_set_u64(m, "errors", h->errors);
 	print_str(m, "state", h->state);
+	print_str(m, "look", h->look);
+	if (h->idle_left)
+		ipc_set_u64(m, "idle_left", h->idle_left);
+	if (h->may_sleep)
+		ipc_set_bool(m, "may_sleep", true);
 }
 
 static int get_str(const struct ipc_msg *m, const char *name, size_t max, struct str *out)
@@ -98,7 +104,7 @@ static bool id_ok(struct str id)
 int handover_parse(const struct ipc_msg *m, struct handover *out)
 {
 	struct handover h = { 0 };
-	uint64_t bits, errors;
+	uint64_t bits, errors, idle_left;
 
 	if (get_str(m, "id", ID_LEN, &h.id) < 0 || !id_ok(h.id) ||
 		get_str(m, "service", SERVICE_MAX, &h.service) < 0 || h.service.n == 0 ||
@@ -115,10 +121,14 @@ int handover_parse(const struct ipc_msg *m, struct handover *out)
 		get_str(m, "id_params", 4 * TEXT_MAX, &h.id_params) < 0 ||
 		get_str(m, "command", IPC_MAX, &h.command) < 0 ||
 		get_num(m, "errors", UINT32_MAX, &errors) < 0 ||
-		get_str(m, "state", STATE_MAX, &h.state) < 0)
+		get_str(m, "state", STATE_MAX, &h.state) < 0 ||
+		get_str(m, "look", LOOK_MAX, &h.look) < 0 ||
+		get_num(m, "idle_left", INT32_MAX, &idle_left) < 0)
 		return E_PEER;
 	h.tls_bits = (uint32_t)bits;
 	h.errors = (uint32_t)errors;
+	h.idle_left = (uint32_t)idle_left;
+	h.may_sleep = ipc_get_bool(m, "may_sleep");
 	h.pumped = ipc_get_bool(m, "pumped");
 	h.esmtp = ipc_get_bool(m, "esmtp");
 	*out = h;

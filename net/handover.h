@@ -13,8 +13,11 @@
  *
  * Identity is not in here: `ticket` is redeemed at authd (auth/auth.h). `user`
  * is what front was told, for its session list and the log only.
- * Hibernation (later) uses verb "sleep" with the same session fields and the
- * IMAP state in `state`; today that verb is refused.
+ *
+ * Hibernation: imapd -> front, verb "sleep" on the lease (a SEQPACKET pair: no
+ * room sees another session's), same fields, with the IMAP state in `state`,
+ * descriptors "client" and "notify" (the socket that hears of changes). front
+ * -> room: "handover" with `state` and "notify" wakes it.
  */
 #ifndef MANSIO_NET_HANDOVER_H
 #define MANSIO_NET_HANDOVER_H
@@ -39,7 +42,11 @@ struct handover {
 	struct str id_params; /* imap ID of the client, printable */
 	struct str command; /* unused bytes: read, not consumed (SMTP: from "MAIL" on) */
 	uint32_t errors; /* bad commands so far */
-	struct str state; /* room's own state across a hand-back, opaque to front */
+	struct str state; /* room's own state across a hand-back or a sleep, opaque to front */
+	/* imap, around a sleep; tag: of the IDLE that goes on, empty if none does */
+	struct str look; /* a datagram that is one of these lines is news for it; empty: none is */
+	uint32_t idle_left; /* ms of silence until the session ends */
+	bool may_sleep; /* front has a place for it */
 };
 
 void handover_print(const struct handover *h, struct ipc_msg *m);

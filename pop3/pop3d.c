@@ -26,7 +26,7 @@ static size_t keep(int *out, size_t cap)
 }
 
 static void session(const struct conf *conf, const struct auth_identity *who, const struct handover *h,
-	struct stream *stream)
+	struct ipc_msg *m, struct stream *stream)
 {
 	struct store_options opt = { .key = who->key, .host = conf_hostname(conf),
 		.quota_bytes = who->quota_bytes, .quota_messages = who->quota_messages,
@@ -35,6 +35,7 @@ static void session(const struct conf *conf, const struct auth_identity *who, co
 	const char *why = NULL;
 	int r = store_open(&opt, &store);
 
+	(void)m;
 	if (r) {
 		trace_refused(h->id, err_text(r));
 		why = r == E_TEMP ? "mailbox is busy, try again later" : "mailbox cannot be opened";

@@ -42,7 +42,7 @@ int64_t store_now_ns(void); /* wall clock as file times use it */
 
 /* Tells waiting sessions that a folder changed (notify.c). No lock is held. */
 void notify_prepare(void);
-int notify_open(struct store *s);
+int notify_open(struct store *s, int earlier); /* takes earlier (> 0: one of its own from before) */
 void notify_close(struct store *s);
 void notify_send(struct store *s, uint64_t folder_id);
 

@@ -40,12 +40,37 @@ static bool notify_address(const char *name, struct sockaddr_un *un)
 	return (size_t)snprintf(un->sun_path, sizeof(un->sun_path), "%s", name) < sizeof(un->sun_path);
 }
 
-int notify_open(struct store *s)
+/* A socket that was bound in an earlier life: its name must be one of ours. Another
+ * mailbox's would only tell us to look for nothing. */
+static bool notify_resume(struct store *s, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof(un);
+	size_t n;
+
+	memset(&un, 0, sizeof(un));
+	if (getsockname(fd, (struct sockaddr *)&un, &len) != 0 || un.sun_family != AF_UNIX)
+		return false;
+	n = strnlen(un.sun_path, sizeof(un.sun_path));
+	if (n >= sizeof(s->notify_path) || strncmp(un.sun_path, "notify/", 7) != 0 ||
+		strchr(un.sun_path + 7, '/') || un.sun_path[7] == '.' || !un.sun_path[7])
+		return false;
+	memcpy(s->notify_path, un.sun_path, n + 1);
+	s->notify = fd;
+	return true;
+}
+
+int notify_open(struct store *s, int earlier)
 {
 	struct sockaddr_un un;
 	char id[13];
-	int err = file_mkdir(s->dir, "notify", 0700);
+	int err;
 
+	if (earlier > 0 && notify_resume(s, earlier))
+		return 0;
+	if (earlier > 0)
+		close(earlier);
+	err = file_mkdir(s->dir, "notify", 0700);
 	if (err && err != E_EXISTS)
 		return err;
 	rand_id(id, 12);
@@ -89,6 +114,11 @@ void notify_send(struct store *s, uint64_t folder_id)
 			file_unlink(s->dir, path);
 	}
 	closedir(d);
+}
+
+void store_notify_leave(struct store *s)
+{
+	fd_close(&s->notify);
 }
 
 int store_notify_fd(const struct store *s)

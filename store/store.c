@@ -202,11 +202,13 @@ int store_open(const struct store_options *opt, struct store **out)
 	if (!err)
 		err = settle(s);
 	if (!err && opt->notify) {
-		err = notify_open(s);
+		err = notify_open(s, opt->notified);
 		if (store_no_room(err)) { /* a session without a socket looks from time to time */
 			notify_close(s);
 			err = 0;
 		}
+	} else if (opt->notified > 0) {
+		close(opt->notified);
 	}
 	if (err) {
 		s->key = -1; /* the caller keeps it */

@@ -25,6 +25,8 @@ struct store_options {
 	uint64_t quota_bytes, quota_messages; /* 0: none */
 	int64_t lock_timeout_ms; /* E_TEMP after that */
 	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
+	int notified; /* > 0: such a socket from an earlier life of this session, used if it
+	                 fits and taken in any case */
 };
 
 /* Reads what a sandbox hides (boot id), makes the socket that notifies, opens the
@@ -235,6 +237,26 @@ void store_save_abort(struct store_save *w);
 /* Readable when another process changed a folder; -1 without opt.notify. */
 int store_notify_fd(const struct store *s);
 void store_notify_clear(struct store *s);
+/* The socket goes to somebody else, who has a copy of the descriptor: closing the store
+ * leaves its name in place. */
+void store_notify_leave(struct store *s);
+
+/* --- sleeping: a view as text, and back (freeze.c) --------------------------- */
+
+#define STORE_FROZEN_MAX 4096
+/* The view as its client knows it, right after a store_sync with `expunge`, as printable
+ * text. E_LIMIT: too much for a text (scattered \Recent); E_TEMP: the client was not
+ * told everything. */
+int store_view_freeze(const struct store_view *v, struct buf *out);
+/* The same view again: rec[] is what the client was shown (the text says how much and by
+ * digest), messages that are gone marked STORE_GONE; the next store_sync tells what
+ * changed meanwhile. text may come from anywhere. E_SYNTAX; E_STALE: the folder is gone
+ * or another, or what the client was shown cannot be told any more. */
+int store_view_thaw(struct store *s, struct str text, struct store_view **out);
+/* What datagrams of the notify socket say when the view's folder, or the list of
+ * folders, changed: one line each. */
+#define STORE_LOOK 64
+void store_look(const struct store_view *v, char out[STORE_LOOK]);
 
 /* --- care ------------------------------------------------------------------ */
 

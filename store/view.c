@@ -20,7 +20,7 @@
 
 #include "store/folders.h"
 
-static void view_reserve(struct store_view *v, uint32_t n)
+void view_reserve(struct store_view *v, uint32_t n)
 {
 	struct store_view_private *p = v->priv;
 
@@ -91,7 +91,7 @@ void view_own_change(struct store_view *v, const struct folder *f, uint64_t befo
 	}
 }
 
-static void rec_fill(struct store_rec *to, const struct record *r)
+void view_fill(struct store_rec *to, const struct record *r)
 {
 	to->uid = r->uid;
 	to->flags = (r->flags & 31) | (to->flags & (STORE_RECENT | STORE_GONE));
@@ -100,6 +100,17 @@ static void rec_fill(struct store_rec *to, const struct record *r)
 	to->internaldate = r->internaldate;
 	to->savedate = r->savedate;
 	to->size = r->size;
+}
+
+void view_owe(struct store_view *v, uint32_t uid)
+{
+	struct store_view_private *p = v->priv;
+
+	if (p->nowed == p->capowed) {
+		p->capowed = p->capowed * 2 + 64;
+		p->owed = mem_grow(p->owed, p->capowed, sizeof(*p->owed));
+	}
+	p->owed[p->nowed++] = uid;
 }
 
 struct sync {
@@ -129,7 +140,7 @@ static void sync_append(struct sync *y, const struct folder *f, const struct rec
 	view_reserve(v, v->n + 1);
 	to = &v->rec[v->n++];
 	memset(to, 0, sizeof(*to));
-	rec_fill(to, r);
+	view_fill(to, r);
 	if (r->uid >= f->meta.recent_uid) {
 		to->flags |= STORE_RECENT;
 		v->recent++;
@@ -164,7 +175,7 @@ static int sync_full(struct burst *b, struct sync *y, const struct folder *f)
 			if ((to->flags & 31) != (r.flags & 31) || to->keywords != r.keywords ||
 				(v->modseqs && to->modseq != r.modseq))
 				sync_changed(y, r.uid);
-			rec_fill(to, &r);
+			view_fill(to, &r);
 		} else if (i >= n) {
 			sync_append(y, f, &r);
 		} else {
@@ -340,6 +351,19 @@ static void sync_expunge(struct sync *y, struct store_changes *c)
 	v->priv->ngone = 0;
 }
 
+/* What a view that came back from a text owes its client. */
+static void sync_owed(struct sync *y)
+{
+	struct store_view_private *p = y->v->priv;
+	size_t i;
+
+	for (i = 0; i < p->nowed; i++)
+		sync_changed(y, p->owed[i]);
+	y->keywords |= p->owed_keywords;
+	p->nowed = 0;
+	p->owed_keywords = false;
+}
+
 int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store_changes *out)
 {
 	struct sync y = { .v = v, .expunge = expunge, .a = a };
@@ -354,6 +378,7 @@ int store_sync(struct store_view *v, bool expunge, struct arena *a, struct store
 	if (!sync_quiet(v))
 		err = burst_read(v->store, sync_burst, &y);
 	if (!err) {
+		sync_owed(&y);
 		if (expunge && v->priv->ngone)
 			sync_expunge(&y, &c);
 		c.changed = arena_array(a, y.nchanged + 1, sizeof(*c.changed));
@@ -424,6 +449,7 @@ void store_deselect(struct store_view *v)
 	arena_done(&p->names);
 	arena_done(&p->extra_arena);
 	view_locs_drop(v);
+	free(p->owed);
 	free(p);
 	free(v->rec);
 	free(v);

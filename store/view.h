@@ -35,6 +35,9 @@ struct store_view_private {
 	uint32_t unsettled;
 	int64_t scanned, scan_cost;
 	uint64_t synced; /* MODSEQ up to which rec[] is complete */
+	uint32_t *owed; /* UIDs whose flags the client must be told (freeze.c), nowed of capowed */
+	size_t nowed, capowed;
+	bool owed_keywords;
 	bool complete; /* rec[] came from this epoch's index */
 	uint32_t cap;
 	uint32_t ngone; /* rec[] entries with STORE_GONE */
@@ -56,6 +59,9 @@ int view_folder(struct burst *b, struct store_view *v, struct folder *f);
 void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
 void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
 void view_mark_gone(struct store_view *v, uint32_t index);
+void view_reserve(struct store_view *v, uint32_t n); /* room in rec[] */
+void view_fill(struct store_rec *to, const struct record *r); /* \Recent and STORE_GONE stay */
+void view_owe(struct store_view *v, uint32_t uid); /* the next store_sync tells its flags */
 void view_locs_drop(struct store_view *v);
 /* A command is over: what only a FETCH over many needs is given back. */
 void view_locs_rest(struct store_view *v);

@@ -23,6 +23,15 @@ static enum imap_scan_result scan_slowly(struct str bytes, size_t *used)
 	return IMAP_SCAN_MORE;
 }
 
+static void asleep(struct str bytes)
+{
+	struct str tag = STR_NONE;
+
+	imap_asleep_parse(bytes, true, &tag);
+	if (imap_asleep_parse(bytes, false, &tag) != ASLEEP_OTHER)
+		BUG_ON(tag.n == 0 || tag.n > 128 || str_has_ctl(tag));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str bytes = str_make(data, size);
@@ -32,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct imap_line l;
 	struct arena a;
 
+	asleep(bytes);
 	while ((r = imap_scan(bytes, 256, &pos, &literals, &used)) == IMAP_SCAN_CONTINUE)
 		;
 	BUG_ON(literals > IMAP_LITERALS);

@@ -175,6 +175,33 @@ static void id_is_kept_printable_and_within_its_limits(void **state)
 	assert_int_equal(parse(text, &l), E_SYNTAX);
 }
 
+/* What the door answers for a sleeping session, and nothing else. */
+static void a_sleepers_lines_are_few(void **state)
+{
+	struct str tag = STR_NONE;
+
+	(void)state;
+	assert_int_equal(imap_asleep_parse(STR("DONE\r\n"), true, &tag), ASLEEP_DONE);
+	assert_int_equal(imap_asleep_parse(STR("done\r\n"), true, &tag), ASLEEP_DONE);
+	assert_int_equal(imap_asleep_parse(STR("DONE\n"), true, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("DONE \r\n"), true, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a NOOP\r\n"), true, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("DONE\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a1 idle\r\n"), false, &tag), ASLEEP_IDLE);
+	assert_true(str_eqc(tag, "a1"));
+	assert_int_equal(imap_asleep_parse(STR("] NooP\r\n"), false, &tag), ASLEEP_NOOP);
+	assert_true(str_eqc(tag, "]"));
+	assert_int_equal(imap_asleep_parse(STR("a+ NOOP\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("NOOP\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR(" NOOP\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a  NOOP\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a NOOP x\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a\0 NOOP\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a NOOP\r\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("a CHECK\r\n"), false, &tag), ASLEEP_OTHER);
+	assert_int_equal(imap_asleep_parse(STR("\r\n"), false, &tag), ASLEEP_OTHER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +212,7 @@ int main(void)
 		cmocka_unit_test(broken_logins_are_refused_with_their_tag),
 		cmocka_unit_test(tags_are_checked),
 		cmocka_unit_test(authenticate_has_an_optional_initial_response),
+		cmocka_unit_test(a_sleepers_lines_are_few),
 		cmocka_unit_test(id_is_kept_printable_and_within_its_limits),
 	};
 

@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: ISC
+"""IMAP sessions in IDLE give up their processes and come back as if nothing had been (docs/PROCESSES.md)."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+
+import pytest
+
+from conftest import Suite, check_log, make_folder, wait_for
+
+SETTINGS = {"imap.hibernate_after": "200ms"}
+
+
+@pytest.fixture(scope="module")
+def quick(system_users):
+    """A suite whose sessions fall asleep soon."""
+    s = Suite(make_folder(), SETTINGS).start()
+    yield s
+    s.stop()
+    check_log(s)
+    shutil.rmtree(s.folder)
+
+
+def states_of(suite, account):
+    rows = json.loads(suite.cli("--json", "session", "list").stdout)
+    return [r["state"] for r in rows if r["user"] == account.address]
+
+
+class Client:
+    """IMAP by hand: what is sent when, and each line that comes back."""
+
+    def __init__(self, suite, account, tls=True, select="INBOX", timeout=20):
+        self.suite, self.account, self.tag = suite, account, 0
+        s = socket.create_connection(("127.0.0.1", suite.ports["imaps" if tls else "imap"]), timeout)
+        self.sock = suite.context().wrap_socket(s, server_hostname="localhost") if tls else s
+        self.file = self.sock.makefile("rb")
+        self.line()
+        self.run(f'LOGIN {account.address} "{account.password}"')
+        if select:
+            self.run(f"SELECT {select}")
+
+    def send(self, text):
+        self.sock.sendall(text.encode() if isinstance(text, str) else text)
+
+    def line(self):
+        got = self.file.readline().decode()
+        if not got:
+            raise EOFError
+        return got.rstrip("\r\n")
+
+    def until(self, start):
+        """Lines up to one that begins so (with it)."""
+        out = [self.line()]
+        while not out[-1].startswith(start):
+            out.append(self.line())
+        return out
+
+    def run(self, command, good="OK"):
+        self.tag += 1
+        self.send(f"a{self.tag} {command}\r\n")
+        out = self.until(f"a{self.tag} ")
+        assert out[-1].startswith(f"a{self.tag} {good}"), out
+        return out
+
+    def idle(self):
+        self.tag += 1
+        self.send(f"a{self.tag} IDLE\r\n")
+        return self.until("+")
+
+    def done(self):
+        self.send("DONE\r\n")
+        out = self.until(f"a{self.tag} ")
+        assert out[-1].startswith(f"a{self.tag} OK"), out
+        return out
+
+    def sleep(self):
+        """IDLE, and wait until there is no process."""
+        self.idle()
+        self.wait_asleep()
+        return self
+
+    def state(self):
+        """Of the account's only session in IDLE."""
+        states = states_of(self.suite, self.account)
+        return "asleep" if "asleep" in states else states[0]
+
+    def wait_asleep(self):
+        wait_for(lambda: self.state() == "asleep", 10)
+
+    def uids(self):
+        return [int(u) for u in self.run("UID SEARCH ALL")[0].split()[2:]]
+
+    def ended(self):
+        """Everything up to the end of the connection."""
+        out = []
+        try:
+            while True:
+                out.append(self.line())
+        except (EOFError, ConnectionError, ssl.SSLError):
+            return out
+
+
+def children(suite):
+    return sum(name == "imapd" for name in suite.tree().values())
+
+
+def another(suite, account, select="INBOX"):
+    c = suite.imap(account)
+    if select:
+        c.select(select)
+    return c
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_new_mail_wakes_it_and_it_sleeps_again(own_suite, tls):
+    s = own_suite({**SETTINGS, "auth.allow_clear": "yes"})
+    a = s.account()
+    c = Client(s, a, tls=tls).sleep()
+    wait_for(lambda: children(s) == 1)  # the zygote alone
+    for n in range(1, 4):
+        s.deliver(a.address)
+        assert c.until(f"* {n} EXISTS")[-1] == f"* {n} EXISTS"
+        assert "RECENT" in c.line()
+        c.wait_asleep()
+    assert children(s) == 1
+    c.done()
+    assert c.uids() == [1, 2, 3]
+
+
+def test_the_door_answers_done_idle_and_noop_itself(quick):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    since = len(quick.log())
+    c.done()
+    assert c.run("NOOP")[-1].endswith("OK NOOP completed")
+    c.idle()
+    c.done()
+    c.idle()
+    assert c.state() == "asleep"
+    assert "event=wake" not in quick.log()[since:] and " wake " not in quick.log()[since:]
+    c.done()
+    assert c.run("CHECK")  # and this one wakes it
+
+
+def test_news_between_two_commands_is_told_with_the_next_one(quick):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    c.done()
+    quick.deliver(a.address)
+    assert "* 1 EXISTS" in c.run("NOOP")
+    assert c.uids() == [1]
+
+
+def test_expunges_flags_and_keywords_of_others(quick):
+    a = quick.account()
+    for _ in range(6):
+        quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()  # nothing is told while no command runs
+    o = another(quick, a)
+    o.store("2:3", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    o.store("1", "+FLAGS", r"(\Flagged newword)")
+    o.logout()
+    quick.deliver(a.address)
+    told = c.run("NOOP")
+    assert [t for t in told if "EXPUNGE" in t] == ["* 2 EXPUNGE", "* 2 EXPUNGE"]
+    assert any(re.match(r"\* 1 FETCH .*\\Flagged.*newword", t) for t in told)
+    assert any(t.startswith("* FLAGS") and "newword" in t for t in told)
+    assert sum("FETCH" in t for t in told) == 1
+    assert "* 7 EXISTS" in told  # before the expunges are told
+    assert c.uids() == [1, 4, 5, 6, 7]
+
+
+def test_the_same_while_in_idle(quick):
+    a = quick.account()
+    for _ in range(4):
+        quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    o = another(quick, a)
+    o.store("1:2", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    seen = c.until("* 1 EXPUNGE") + c.until("* 1 EXPUNGE")
+    assert sum("EXPUNGE" in t for t in seen) == 2
+    c.done()
+    assert c.uids() == [3, 4]
+
+
+def test_fetch_by_number_means_what_the_client_was_shown(quick):
+    """The command that wakes it still counts expunged messages, and shows today's flags."""
+    a = quick.account()
+    for _ in range(3):
+        quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()
+    o = another(quick, a)
+    o.store("1", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    o.store("2", "+FLAGS", r"(\Answered)")
+    told = c.run("FETCH 2:3 (UID FLAGS)")
+    rows = {int(t.split()[1]): t for t in told if "UID" in t}
+    assert "UID 2" in rows[2] and "UID 3" in rows[3] and "Answered" in rows[3]
+    assert not any("EXPUNGE" in t for t in told)
+    assert "* 1 EXPUNGE" in c.run("NOOP")
+
+
+def test_recent_stays_what_it_was(quick):
+    a = quick.account()
+    quick.deliver(a.address)
+    quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()
+    told = c.run("FETCH 1:2 FLAGS")
+    assert sum("Recent" in t for t in told) == 2
+    assert c.run("SEARCH RECENT")[0] == "* SEARCH 1 2"
+
+
+@pytest.mark.parametrize("how", ["delete", "rename"])
+def test_folder_that_is_gone_says_bye(quick, how):
+    a = quick.account()
+    o = another(quick, a, None)
+    o.create("Work")
+    c = Client(quick, a, select="Work").sleep()
+    o.delete("Work") if how == "delete" else o.rename("Work", "Play")
+    assert any(t.startswith("* BYE") for t in c.ended())
+
+
+def test_folder_made_anew_with_the_same_name_says_bye(quick):
+    a = quick.account()
+    o = another(quick, a, None)
+    o.create("Work")
+    c = Client(quick, a, select="Work").sleep()
+    c.done()
+    o.delete("Work")
+    o.create("Work")
+    c.send("a99 NOOP\r\n")
+    told = c.ended()
+    assert any(t.startswith("* BYE") for t in told) and not any("a99 OK" in t for t in told)
+
+
+def test_another_uidvalidity_says_bye(quick):
+    a = quick.account()
+    quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()
+    path = quick.mail_folder(a) / "Maildir" / "mansio-folder"
+    path.unlink()  # the folder gets a new identity
+    c.send("a99 FETCH 1 FLAGS\r\n")
+    told = c.ended()
+    assert any(t.startswith("* BYE") for t in told) and not any("a99 OK" in t for t in told)
+
+
+def test_index_deleted_while_asleep(quick):
+    """The set can still be told: no BYE, no doubled news."""
+    a = quick.account()
+    for _ in range(5):
+        quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()
+    shutil.rmtree(quick.mail_folder(a) / "index")
+    quick.deliver(a.address)
+    told = c.run("NOOP")
+    assert "* 6 EXISTS" in told
+    assert not any("FETCH" in t or "EXPUNGE" in t for t in told), told
+    assert c.uids()[:5] == [1, 2, 3, 4, 5] and len(c.uids()) == 6
+
+
+def test_index_deleted_after_an_expunge_says_bye(quick):
+    """What the client was shown cannot be told any more: never a wrong number."""
+    a = quick.account()
+    for _ in range(5):
+        quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.done()
+    o = another(quick, a)
+    o.store("2", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    o.logout()
+    shutil.rmtree(quick.mail_folder(a) / "index")
+    c.send("a99 FETCH 2 UID\r\n")
+    told = c.ended()
+    assert any(t.startswith("* BYE") for t in told) and not any("FETCH" in t for t in told)
+
+
+def test_pipelined_behind_done(quick):
+    a = quick.account()
+    quick.deliver(a.address)
+    c = Client(quick, a).sleep()
+    c.send("DONE\r\nb1 NOOP\r\nb2 FETCH 1 UID\r\nb3 SELECT Sent\r\nb4 LOGOUT\r\n")
+    told = c.ended()
+    order = [t.split()[0] for t in told if not t.startswith("*")]
+    assert order == [f"a{c.tag}", "b1", "b2", "b3", "b4"]
+    assert any("FETCH (UID 1)" in t for t in told)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_literal_split_over_the_wake(own_suite, tls):
+    s = own_suite({**SETTINGS, "auth.allow_clear": "yes"})
+    a = s.account()
+    c = Client(s, a, tls=tls).sleep()
+    c.done()
+    body = b"Subject: x\r\n\r\n" + b"y" * 60000
+    c.send(b"b1 APPEND INBOX {%d+}\r\n" % len(body) + body[:30000])
+    wait_for(lambda: c.state() == "room")
+    c.send(body[30000:] + b"\r\n")
+    assert c.until("b1 ")[-1].startswith("b1 OK")
+    assert c.uids() == [1]
+
+
+def test_half_a_line_stays_and_travels_along(quick):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    c.send("DO")
+    quick.deliver(a.address)
+    c.until("* 1 EXISTS")
+    c.send("NE\r\n")
+    assert c.until(f"a{c.tag} ")[-1].startswith(f"a{c.tag} OK")
+    assert c.uids() == [1]
+
+
+def test_something_else_than_done_is_bad(quick):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    c.send("b1 NOOP\r\n")
+    assert c.until(f"a{c.tag} ")[-1].startswith(f"a{c.tag} BAD")
+    c.run("NOOP")
+
+
+@pytest.mark.parametrize("select", ["INBOX", None])
+def test_client_that_leaves_is_gone(quick, select):
+    a = quick.account()
+    c = Client(quick, a, select=select).sleep()
+    c.sock.close()
+    c.file.close()
+    wait_for(lambda: states_of(quick, a) == [])
+    quick.deliver(a.address)  # nobody is told, nobody minds
+    assert Client(quick, a).uids() == [1]
+
+
+def test_kick_says_bye(quick):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    rows = json.loads(quick.cli("--json", "session", "kick", "--user", a.address).stdout)
+    assert [r["state"] for r in rows] == ["asleep"]
+    assert any(t.startswith("* BYE Session ended by the administrator") for t in c.ended())
+
+
+@pytest.mark.parametrize("how", ["password", "remove", "inactive"])
+def test_login_that_is_good_no_more_does_not_come_back(quick, how):
+    a = quick.account()
+    c = Client(quick, a).sleep()
+    if how == "password":
+        quick.cli("user", "password", a.address, input="another one 2\n")
+    elif how == "remove":
+        quick.cli("user", "remove", a.address)
+    else:
+        quick.cli("user", "change", a.address, "--active", "no")
+    c.send("DONE\r\nb1 LIST \"\" *\r\n")
+    told = c.ended()
+    assert any(t.startswith("* BYE") for t in told) and not any("LIST" in t for t in told)
+
+
+def test_survives_imapd_and_reload(own_suite):
+    s = own_suite(SETTINGS)
+    a, b = s.account(), s.account()
+    c, d = Client(s, a).sleep(), Client(s, b).sleep()
+    for pid, name in s.tree().items():
+        if name == "imapd":
+            os.kill(pid, signal.SIGKILL)
+    assert c.state() == "asleep"
+    c.send("DONE\r\nb1 CHECK\r\n")  # waits for the next imapd if it must
+    assert c.until("b1 ")[-1].startswith("b1 OK")
+    s.cli("reload")
+    assert d.state() == "asleep"
+    s.deliver(b.address)
+    d.until("* 1 EXISTS")
+    d.wait_asleep()
+
+
+def test_stop_says_bye(own_suite):
+    s = own_suite(SETTINGS)
+    c = Client(s, s.account()).sleep()
+    assert s.stop() < 3
+    assert any(t.startswith("* BYE") for t in c.ended())
+
+
+def test_too_many_sleepers_stay_awake(own_suite):
+    s = own_suite({**SETTINGS, "imap.sleepers": "1", "server.processes": "1"})
+    a, b = s.account(), s.account()
+    c = Client(s, a).sleep()
+    d = Client(s, b)
+    d.idle()
+    s.deliver(b.address)
+    d.until("* 1 EXISTS")
+    assert d.state() == "room" and c.state() == "asleep"
+
+
+def test_never_when_switched_off(own_suite):
+    s = own_suite({"imap.hibernate_after": "0s"})
+    a = s.account()
+    c = Client(s, a)
+    c.idle()
+    s.deliver(a.address)
+    c.until("* 1 EXISTS")
+    assert c.state() == "room"
+
+
+def test_a_foreign_delivery_is_seen_by_the_look(own_suite):
+    s = own_suite({**SETTINGS, "imap.hibernate_look": "1s"})
+    a = s.account()
+    c = Client(s, a).sleep()
+    folder = s.mail_folder(a) / "Maildir"
+    path = folder / "tmp" / "1.foreign.host"
+    path.write_bytes(b"Subject: foreign\n\nhello\n")
+    owner = (folder / "new").stat()
+    os.chown(path, owner.st_uid, owner.st_gid)
+    os.rename(path, folder / "new" / path.name)
+    assert c.until("* 1 EXISTS")
+
+
+def test_two_sessions_of_one_account_do_not_mix(quick):
+    """Each wakes to its own view, with its own bytes."""
+    a = quick.account()
+    o = another(quick, a, None)
+    o.create("Work")
+    c, d = Client(quick, a), Client(quick, a, select="Work")
+    c.idle()
+    d.idle()
+    wait_for(lambda: states_of(quick, a).count("asleep") == 2, 10)
+    quick.deliver(a.address)
+    c.until("* 1 EXISTS")
+    assert states_of(quick, a).count("asleep") >= 1  # the other one's folder is not concerned
+    d.done()
+    assert d.uids() == []
+    c.done()
+    assert c.uids() == [1]
