@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "auth/authd.h"
+#include "auth/resolve.h"
 #include "base/file.h"
 
 #define VERBS_MAX 100
@@ -37,6 +38,12 @@ static void refuse(int reply, int code, const char *error)
 	ipc_done(&m);
 }
 
+static void log_out(const struct waiting *w)
+{
+	if (w->logged_out)
+		renewal_forget_user(authd.renewals, str_of(w->logged_out));
+}
+
 static void done(struct pool_job *job, struct ipc_msg *answer)
 {
 	struct waiting *w = job->arg;
@@ -46,8 +53,7 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	/* a worker that died may have changed something */
 	if (!answer || ipc_get_bool(answer, "changed"))
 		directory_changed();
-	if (w->logged_out && (!answer || ipc_get_bool(answer, "changed")))
-		renewal_forget_user(authd.renewals, str_of(w->logged_out));
+	log_out(w);
 	fd_close(&w->reply);
 	free(w->logged_out);
 	free(w);
@@ -63,8 +69,10 @@ static void next(void)
 		STAILQ_REMOVE_HEAD(&queue, link);
 		nqueue--;
 		running = true;
-		if (pool_add(authd.pool, STR("control"), w->job))
+		if (pool_add(authd.pool, STR("control"), w->job)) {
+			log_out(w); /* the command may hear of its end before we do */
 			continue;
+		}
 		running = false;
 		refuse(w->reply, EX_TEMPFAIL, "authd is too busy: try again");
 		pool_job_free(w->job);
@@ -74,16 +82,20 @@ static void next(void)
 	}
 }
 
-/* With another password or none a login that was good before is good no more. */
+/* With another password, or none, a login that was good before is good no more. */
 static char *logs_out(const struct ipc_msg *m)
 {
-	struct str verb = ipc_get(m, "verb"), user = ipc_get(m, "address");
-	char *name;
+	struct str verb = ipc_get(m, "verb"), local, domain;
+	char *name = NULL;
+	struct arena a;
 
-	if (!user.n || !(str_eqc(verb, "user password") || str_eqc(verb, "user remove")))
+	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") &&
+		!(str_eqc(verb, "user change") && ipc_get(m, "active").p))
 		return NULL;
-	name = mem_alloc(user.n + 1, 1);
-	memcpy(name, user.p, user.n);
+	arena_init(&a);
+	if (address_read(ipc_get(m, "address"), &a, &local, &domain) == 0)
+		name = mem_strdup(arena_cstr(&a, address_name(local, domain, &a)));
+	arena_done(&a);
 	return name;
 }
 

@@ -7,7 +7,7 @@
  *   the next command, as if nothing had been
  *
  * All that the session is goes into the text: the account, the view as its client
- * knows it (store_view_freeze), counters. The rest front keeps as it is (tag of the
+ * knows it (store_view_freeze), what ENABLE turned on, counters. The rest front keeps as it is (tag of the
  * IDLE, bytes, deadlines; net/handover.h). What no text can hold keeps the session
  * awake (imap_stays_awake): whoever gives a session more to remember either prints
  * and reads it here or adds a reason there.
@@ -31,6 +31,8 @@ const char *imap_stays_awake(const struct imap_session *s)
 		return "switched off";
 	if (stream_view(s->stream).n || s->stream->out.n)
 		return "bytes are on their way";
+	if (s->saved.n)
+		return "a search result is saved";
 	if (store_notify_fd(s->store) < 0)
 		return "nothing would tell it of news";
 	return NULL;
@@ -47,6 +49,8 @@ static int print_state(const struct imap_session *s, struct buf *out)
 	buf_init(&view, STORE_FROZEN_MAX);
 	ipc_init(&m, VERB);
 	ipc_set(&m, "user", s->user);
+	ipc_set_bool(&m, "condstore", s->condstore);
+	ipc_set_bool(&m, "qresync", s->qresync);
 	ipc_set_u64(&m, "commands", s->commands);
 	ipc_set_u64(&m, "fetched", s->fetched);
 	ipc_set_u64(&m, "appended", s->appended);
@@ -79,6 +83,8 @@ static int read_state(struct imap_session *s, struct ipc_msg *m, struct str *vie
 	if (get_count(m, "commands", &s->commands) || get_count(m, "fetched", &s->fetched) ||
 		get_count(m, "appended", &s->appended) || get_count(m, "expunged", &s->expunged))
 		return E_SYNTAX;
+	s->condstore = ipc_get_bool(m, "condstore");
+	s->qresync = ipc_get_bool(m, "qresync");
 	*view_out = ipc_get(m, "view");
 	return 0;
 }

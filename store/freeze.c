@@ -15,7 +15,7 @@
  *
  * Messages changed since that MODSEQ are owed to the client: the next store_sync
  * tells them. An index made anew has given each message a new MODSEQ; the digest
- * of the flags says that nothing is owed although.
+ * of the flags says that nothing is owed although, but to a client that counts MODSEQs.
  */
 #include "store/view.h"
 
@@ -26,7 +26,7 @@
 struct frozen {
 	uint64_t id, synced, epoch, uids, flags, keywords;
 	uint32_t uidvalidity, uidnext, n;
-	bool readonly;
+	bool readonly, modseqs;
 	struct str recent, name; /* recent: a set, or "-" */
 };
 
@@ -101,7 +101,8 @@ int store_view_freeze(const struct store_view *v, struct buf *out)
 	buf_fmt(&text, "%d %llu %llu %llu %llu %llu %llu %u %u %u %d ", FORMAT, (unsigned long long)p->id,
 		(unsigned long long)p->synced, (unsigned long long)p->epoch,
 		(unsigned long long)digest_uids(v), (unsigned long long)digest_flags(v),
-		(unsigned long long)digest_keywords(v), v->uidvalidity, v->uidnext, v->n, v->readonly);
+		(unsigned long long)digest_keywords(v), v->uidvalidity, v->uidnext, v->n,
+		v->readonly | v->modseqs << 1);
 	print_recent(v, &text);
 	buf_c(&text, ' ');
 	buf_str(&text, v->name);
@@ -121,7 +122,7 @@ static bool number(struct str *rest, uint64_t max, uint64_t *out)
 
 static int frozen_parse(struct str text, struct frozen *out)
 {
-	uint64_t format, uidvalidity, uidnext, n, readonly;
+	uint64_t format, uidvalidity, uidnext, n, bits;
 	struct frozen f = { 0 };
 	char dir[STORE_DIR_SIZE];
 
@@ -131,7 +132,7 @@ static int frozen_parse(struct str text, struct frozen *out)
 		!number(&text, UINT64_MAX, &f.uids) || !number(&text, UINT64_MAX, &f.flags) ||
 		!number(&text, UINT64_MAX, &f.keywords) || !number(&text, UINT32_MAX, &uidvalidity) ||
 		!number(&text, UINT32_MAX, &uidnext) || !number(&text, UINT32_MAX, &n) ||
-		!number(&text, 1, &readonly))
+		!number(&text, 3, &bits))
 		return E_SYNTAX;
 	f.recent = str_cut(&text, ' ');
 	f.name = text;
@@ -140,7 +141,8 @@ static int frozen_parse(struct str text, struct frozen *out)
 	f.uidvalidity = (uint32_t)uidvalidity;
 	f.uidnext = (uint32_t)uidnext;
 	f.n = (uint32_t)n;
-	f.readonly = readonly;
+	f.readonly = bits & 1;
+	f.modseqs = bits & 2;
 	*out = f;
 	return 0;
 }
@@ -261,13 +263,13 @@ static int thaw_burst(struct burst *b, void *arg)
 		return err;
 	if (v->n != t->f.n || digest_uids(v) != t->f.uids)
 		return E_STALE;
-	if (!p->ngone && digest_flags(v) == t->f.flags)
+	if (!p->ngone && !v->modseqs && digest_flags(v) == t->f.flags)
 		p->nowed = 0;
 	view_keywords(v, f, &added);
 	p->owed_keywords = digest_keywords(v) != t->f.keywords;
 	p->epoch = b->state.epoch;
 	p->synced = f->meta.modseq; /* but for what is new: from uidnext on */
-	p->complete = true;
+	p->complete = !b->dry;
 	p->generation = UINT64_MAX; /* nobody's: the next sync looks */
 	return 0;
 }
@@ -283,10 +285,11 @@ static struct store_view *view_new(struct store *s, const struct frozen *f)
 	arena_init(&p->names);
 	arena_init(&p->extra_arena);
 	v->readonly = f->readonly;
+	v->modseqs = f->modseqs;
 	v->name = arena_str(&p->names, f->name);
 	v->uidvalidity = f->uidvalidity;
 	v->uidnext = f->uidnext;
-	v->highestmodseq = f->synced;
+	v->highestmodseq = v->toldmodseq = f->synced;
 	p->id = f->id;
 	folders_dir(f->name, p->dir); /* checked when it was parsed */
 	return v;
@@ -308,7 +311,7 @@ int store_view_thaw(struct store *s, struct str text, struct store_view **out)
 	if (!err) {
 		imapset_resolve(&t.recent, t.f.uidnext);
 		t.v = view_new(s, &t.f);
-		err = burst_run(s, false, thaw_burst, &t);
+		err = burst_read(s, thaw_burst, &t);
 	}
 	if (err)
 		store_deselect(t.v);

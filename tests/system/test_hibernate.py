@@ -30,6 +30,13 @@ def states_of(suite, account):
     return [r["state"] for r in rows if r["user"] == account.address]
 
 
+def drop_index(suite, account):
+    """At one stroke: sessions that end may still write into it."""
+    gone = suite.mail_folder(account) / "index.gone"
+    (suite.mail_folder(account) / "index").rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 class Client:
     """IMAP by hand: what is sent when, and each line that comes back."""
 
@@ -219,6 +226,44 @@ def test_recent_stays_what_it_was(quick):
     assert c.run("SEARCH RECENT")[0] == "* SEARCH 1 2"
 
 
+def test_qresync_goes_on_over_the_sleep(quick):
+    """What ENABLE turned on stays: VANISHED, and MODSEQ with each flag."""
+    a = quick.account()
+    for _ in range(4):
+        quick.deliver(a.address)
+    c = Client(quick, a, select=None)
+    c.run("ENABLE QRESYNC")
+    c.run("SELECT INBOX")
+    c.sleep()
+    c.done()
+    o = another(quick, a)
+    o.store("2:3", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    o.store("1", "+FLAGS", r"(\Flagged)")
+    told = c.run("NOOP")
+    assert "* VANISHED 2:3" in told and not any("EXPUNGE" in t for t in told)
+    assert any(re.match(r"\* 1 FETCH \(.*UID 1 .*MODSEQ", t) for t in told), told
+    c.sleep()
+    o.store("1:2", "+FLAGS", r"(\Deleted)")
+    o.expunge()
+    c.until("* VANISHED 1,4")
+
+
+def test_a_saved_search_result_keeps_it_awake(quick):
+    a = quick.account()
+    quick.deliver(a.address)
+    c = Client(quick, a)
+    c.run("SEARCH RETURN (SAVE) ALL")
+    c.idle()
+    quick.deliver(a.address)
+    c.until("* 2 EXISTS")
+    assert c.state() == "room"
+    c.done()
+    assert any("UID 1" in t for t in c.run("FETCH $ UID"))
+    c.run("SELECT INBOX")  # that one is forgotten
+    c.sleep()
+
+
 @pytest.mark.parametrize("how", ["delete", "rename"])
 def test_folder_that_is_gone_says_bye(quick, how):
     a = quick.account()
@@ -261,7 +306,7 @@ def test_index_deleted_while_asleep(quick):
         quick.deliver(a.address)
     c = Client(quick, a).sleep()
     c.done()
-    shutil.rmtree(quick.mail_folder(a) / "index")
+    drop_index(quick, a)
     quick.deliver(a.address)
     told = c.run("NOOP")
     assert "* 6 EXISTS" in told
@@ -280,7 +325,7 @@ def test_index_deleted_after_an_expunge_says_bye(quick):
     o.store("2", "+FLAGS", r"(\Deleted)")
     o.expunge()
     o.logout()
-    shutil.rmtree(quick.mail_folder(a) / "index")
+    drop_index(quick, a)
     c.send("a99 FETCH 2 UID\r\n")
     told = c.ended()
     assert any(t.startswith("* BYE") for t in told) and not any("FETCH" in t for t in told)
