@@ -26,7 +26,9 @@ static enum kind kind_of(struct str name)
 		{ "uidvalidity", NUMBER }, { "uidnext", NUMBER }, { "quota_messages", NUMBER },
 		{ "findings", NUMBER }, { "users", NUMBER }, { "aliases", NUMBER }, { "size", SIZE },
 		{ "quota", SIZE }, { "usage", SIZE }, { "age", AGE },
-		{ "seconds", AGE }, { "since", SINCE },
+		{ "seconds", AGE }, { "next", AGE }, { "attempts", NUMBER },
+		{ "recipients", NUMBER }, { "waiting", NUMBER }, { "active", NUMBER }, { "held", NUMBER },
+		{ "failed", NUMBER }, { "since", SINCE },
 	};
 	size_t i;
 

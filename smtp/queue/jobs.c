@@ -95,12 +95,17 @@ void job_free(struct queue *q, struct job *j)
 	free(j);
 }
 
+static bool is_over(const struct job *j)
+{
+	return j->state == JOB_ENDED || j->state == JOB_LOST || j->state == JOB_UNSENT;
+}
+
 bool jobs_of_message(const struct queue *q, int64_t m)
 {
 	const struct job *j;
 
 	LIST_FOREACH(j, &q->jobs, link)
-		if (j->row.m == m)
+		if (j->row.m == m && !is_over(j))
 			return true;
 	return false;
 }
@@ -375,7 +380,7 @@ static void again(struct queue *q, struct job *j, struct job_rcpt *r, struct rcp
 		say(j, r, TRACE_WARN, "expired", x, now);
 		return;
 	}
-	x->state = j->hold ? RCPT_HELD : RCPT_WAITING;
+	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
 	x->next = now + (known ? schedule_wait(&q->schedule, x->attempts) :
 		schedule_wait_lost(&q->schedule, x->attempts));
 	if (!x->delayed && schedule_late(&q->schedule, age, x->attempts) &&
@@ -392,10 +397,8 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 		.remote = r->remote, .last = now, .next = now };
 
 	r->applying = true;
-	if (j->removed)
-		return;
-	if (j->state == JOB_UNSENT) { /* no attempt was made */
-		rows_set_state(&q->rows, x.m, x.number, j->hold ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
+	if (j->state == JOB_UNSENT && r->wish <= WISH_HOLD) { /* no attempt was made */
+		rows_set_state(&q->rows, x.m, x.number, r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
 		return;
 	}
 	x.attempts++;
@@ -404,17 +407,23 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 	if (r->told && r->code < 300) {
 		over(q, j, r, &x, RCPT_DONE, REPORT_SUCCESS);
 		say(j, r, TRACE_INFO, "sent", &x, now);
+	} else if (r->wish == WISH_REMOVE) {
+		x.state = RCPT_DONE;
+		rows_delete(&q->rows, x.m, x.number);
+		say(j, r, TRACE_INFO, "removed", &x, now);
+	} else if (r->wish == WISH_BOUNCE) {
+		x.code = 0;
+		x.status = STR("5.0.0");
+		x.reply = STR(REPLY_ADMIN);
+		x.remote = STR("");
+		over(q, j, r, &x, RCPT_FAILED, REPORT_FAILURE);
+		say(j, r, TRACE_INFO, "bounced", &x, now);
 	} else if (r->told && r->code >= 500) {
 		over(q, j, r, &x, RCPT_FAILED, REPORT_FAILURE);
 		say(j, r, TRACE_WARN, "failed", &x, now);
 	} else {
 		again(q, j, r, &x, now);
 	}
-}
-
-static bool is_over(const struct job *j)
-{
-	return j->state == JOB_ENDED || j->state == JOB_LOST || j->state == JOB_UNSENT;
 }
 
 void jobs_apply(struct queue *q)
@@ -436,7 +445,7 @@ void jobs_apply(struct queue *q)
 		if (!any)
 			continue;
 		q->turn.changed = true;
-		if (!j->removed && rows_remove_if_done(&q->rows, j->row.m)) {
+		if (rows_remove_if_done(&q->rows, j->row.m)) {
 			queue_unlink_later(q, j->row.id);
 			q->messages -= q->messages > 0;
 		}

@@ -8,6 +8,9 @@
  *   jobs.c      attempts in hand: from rows to a job, from results to rows
  *   pick.c      which recipients are tried next
  *   recover.c   after a start: what was in hand, what is missing, what is left over
+ *   report.c    reports to the senders (RFC 3461 - 3464)
+ *   verbs.c     mansio queue ...: a question becomes a task
+ *   tasks.c     tasks, slice by slice
  *   rows.c      the database          schedule.c  when to try again
  *
  * Always true:
@@ -33,6 +36,7 @@
 
 #define QUEUE_REPLY_MAX 1000 /* bytes kept of a remote reply */
 #define QUEUE_SENDERS 64
+#define REPLY_ADMIN "returned by the administrator of this server"
 
 /* --- what comes from and goes to the links (queued.c, or a test) --------------- */
 
@@ -52,6 +56,9 @@ struct sender {
 
 /* --- jobs ------------------------------------------------------------------------ */
 
+/* What the admin wants of a recipient when the attempt in hand is over. */
+enum job_wish { WISH_NONE, WISH_HOLD, WISH_REMOVE, WISH_BOUNCE };
+
 struct job_rcpt {
 	uint32_t number;
 	struct str address, dest, orcpt;
@@ -62,6 +69,7 @@ struct job_rcpt {
 	struct str status, reply, remote;
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool told, applied, applying, logged;
+	enum job_wish wish;
 };
 
 /* NEW --send--> SENT --result done=1--> ENDED; sender gone, silent --> LOST; could not be
@@ -91,7 +99,6 @@ struct job {
 	struct sender *sender;
 	struct dest *dest;
 	deadline until;
-	bool hold, removed; /* what the admin wants of it when it is over */
 };
 
 /* --- this turn ---------------------------------------------------------------------- */
@@ -123,6 +130,7 @@ struct turn {
 	bool changed; /* something is to be written */
 };
 
+struct task;
 struct recovery {
 	enum { RECOVER_ROWS, RECOVER_FILES, RECOVER_REST } phase;
 	int64_t m; /* rows up to this one were looked at */
@@ -152,6 +160,9 @@ struct queue {
 	char cursor[2][256]; /* destinations: where the next round goes on */
 	bool capped[2]; /* this turn: every due destination has its share */
 	struct recovery recovery;
+	LIST_HEAD(task_list, task) tasks;
+	size_t ntasks;
+	deadline reports_after; /* the last one could not be written */
 	bool more; /* there is work for another turn at once */
 	bool stopping;
 	int64_t wall, mono; /* of the last look at the clocks */
@@ -202,6 +213,7 @@ void jobs_send(struct queue *q); /* all NEW ones, after the commit */
 void jobs_apply(struct queue *q); /* results into rows */
 void jobs_applied(struct queue *q, bool committed);
 void jobs_drop_new(struct queue *q); /* the commit failed */
+/* Is an attempt in hand, whose results are not all in the rows yet? */
 bool jobs_of_message(const struct queue *q, int64_t m);
 void jobs_ready(struct queue *q, void *who, bool local, uint64_t n);
 /* false: the sender broke the rules. */
@@ -213,6 +225,9 @@ void jobs_timeouts(struct queue *q);
 bool pick_may(struct queue *q, bool local, struct str dest, int64_t percent);
 uint64_t pick_room(const struct queue *q, bool local); /* jobs that may be started */
 void pick_due(struct queue *q);
+
+/* report.c */
+void reports_make(struct queue *q);
 
 /* recover.c */
 void recover_start(struct queue *q);

@@ -9,7 +9,7 @@
  * While the disk is full at the start, it serves nevertheless: everybody is told
  * "full", and once a second it tries again to open the database.
  */
-#include "smtp/queue/queue.h"
+#include "smtp/queue/tasks.h"
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -54,6 +54,12 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	queue_settings(&g.q, p->conf);
 }
 
+static void on_control(struct program *p, struct ipc_msg *m)
+{
+	(void)p;
+	verbs_message(&g.q, m);
+}
+
 static void on_stop(struct program *p)
 {
 	(void)p;
@@ -61,7 +67,7 @@ static void on_stop(struct program *p)
 }
 
 static const struct program_ops ops = { .peer = on_peer, .client = on_client, .reload = on_reload,
-	.stop = on_stop };
+	.control = on_control, .stop = on_stop };
 
 static NORETURN void give_up(int code, const char *what, int err)
 {

@@ -28,8 +28,6 @@
 void recover_start(struct queue *q)
 {
 	q->recovery.phase = q->rows.rebuild ? RECOVER_FILES : RECOVER_ROWS;
-	if (q->rows.rebuild)
-		trace_event(TRACE_WARN, "queue-rebuild", NULL, "queue.db is new: it is made from the files");
 }
 
 void recover_again(struct queue *q)
@@ -94,10 +92,13 @@ static void rebuild(struct queue *q, const char *name)
 {
 	struct envelope e;
 	uint64_t offset;
+	char aside[300];
 	int fd = message_open(q, str_of(name), &q->turn.arena, &e, &offset);
 
-	if (fd < 0) { /* kept: somebody may want to look at it */
-		trace_event(TRACE_ERROR, "content-damaged", NULL, "%s: %s", name, err_text(fd));
+	if (fd < 0) { /* kept under a name that is no id: somebody may want to look at it */
+		snprintf(aside, sizeof(aside), "%s.damaged", name);
+		trace_event(TRACE_ERROR, "content-damaged", NULL, "%s: %s", aside, err_text(fd));
+		(void)file_rename(q->spool, name, aside); /* if not: it is found again */
 		return;
 	}
 	close(fd);

@@ -10,7 +10,7 @@
  * The order is the promise: a name and a row are on the disk before "ok" is said, a
  * row is gone from the disk before its file is.
  */
-#include "smtp/queue/queue.h"
+#include "smtp/queue/tasks.h"
 
 #include <unistd.h>
 
@@ -19,6 +19,7 @@
 
 #define FULL_MS 1000 /* a disk that is full is looked at again after this */
 #define SWEEP_MS 60000
+#define STUCK_LOOK_MS 5 /* a command that is slow to read its list */
 #define BRING_BACK 2000 /* rows a turn */
 #define JUMP 60 /* s: so far apart the two clocks must be to be called a jump */
 
@@ -33,6 +34,7 @@ int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops 
 	STAILQ_INIT(&q->turn.unlink);
 	STAILQ_INIT(&q->turn.made);
 	LIST_INIT(&q->jobs);
+	LIST_INIT(&q->tasks);
 	table_init(&q->dests);
 	r = rows_open(&q->rows);
 	if (r < 0)
@@ -66,6 +68,7 @@ void queue_close(struct queue *q)
 {
 	struct job *j;
 
+	tasks_stop(q);
 	while ((j = LIST_FIRST(&q->jobs)) != NULL)
 		job_free(q, j);
 	table_done(&q->dests);
@@ -126,6 +129,7 @@ static void committed(struct queue *q)
 {
 	unlink_names(q, &q->turn.unlink);
 	answer_puts(q, "ok");
+	tasks_committed(q, true);
 	jobs_applied(q, true);
 	jobs_send(q);
 }
@@ -140,6 +144,7 @@ static void undone(struct queue *q)
 			(void)file_unlink(q->spool, p->id); /* without a row: recover.c */
 	unlink_names(q, &q->turn.made);
 	answer_puts(q, "full");
+	tasks_committed(q, false);
 	jobs_applied(q, false);
 	jobs_drop_new(q);
 	if (!q->full_until)
@@ -227,11 +232,13 @@ void queue_turn(struct queue *q)
 	STAILQ_FOREACH(p, &q->turn.puts, link)
 		message_take(q, p);
 	jobs_apply(q);
+	tasks_slice(q);
+	reports_make(q);
 	recover_slice(q);
 	bring_back(q);
 	if (!q->stopping)
 		pick_due(q);
-	finish(q, q->rows.err);
+	finish(q, q->failed ? q->failed : q->rows.err);
 }
 
 /* Milliseconds until a point of the wall clock, 0 if it is over. */
@@ -252,6 +259,8 @@ int64_t queue_wait(const struct queue *q)
 		return deadline_left(q->full_until);
 	if (q->more)
 		return 0;
+	if (tasks_stuck(q))
+		ms = MIN(ms, STUCK_LOOK_MS);
 	for (local = 0; local < 2; local++)
 		if (q->next_due[local] < INT64_MAX && pick_room(q, local) > 0)
 			ms = MIN(ms, MAX(until(q->next_due[local]), q->backlog[local] ? 100 : 0));

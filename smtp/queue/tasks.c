@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * tasks.c: what the admin asked for, done in slices, so that a list of a
+ * million messages holds up nobody's mail, and a change of a million is many short
+ * transactions.
+ *
+ *   slice (in the turn's transaction): look at SLICE messages, change, collect rows
+ *   committed: the rows go to the command, as fast as it reads
+ *
+ * A message in the hands of a sender cannot be taken away from it: the wish is
+ * kept with its job and counts when the attempt is over (jobs.c).
+ */
+#include "smtp/queue/tasks.h"
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define SLICE 500 /* messages */
+#define DESTS 1000 /* destinations a slice */
+#define SUMS_MAX 200000 /* senders that are told apart */
+#define STUCK_MS 30000 /* a command that reads nothing for so long has gone */
+
+struct sum {
+	uint64_t n, active;
+};
+
+static const char *const state_name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged" };
+
+/* --- answers ---------------------------------------------------------------------- */
+
+void task_result(struct task *t, struct ipc_msg *m)
+{
+	struct outgoing *o = mem_alloc(1, sizeof(*o));
+
+	o->m = *m;
+	*m = (struct ipc_msg){ 0 };
+	STAILQ_INSERT_TAIL(&t->out, o, link);
+}
+
+void task_end(struct task *t, int code, const char *error)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	if (code == EX_OK && t->verb >= TASK_RETRY) {
+		ipc_set_u64(&m, "messages", t->messages);
+		ipc_set_u64(&m, "recipients", t->recipients);
+	}
+	ipc_set_bool(&m, "done", true);
+	ipc_set_u64(&m, "code", (uint64_t)code);
+	ipc_setc(&m, "error", error);
+	task_result(t, &m);
+	t->ended = true;
+}
+
+static void outgoing_drop(struct task *t)
+{
+	struct outgoing *o = STAILQ_FIRST(&t->out);
+
+	STAILQ_REMOVE_HEAD(&t->out, link);
+	ipc_done(&o->m);
+	free(o);
+}
+
+static bool free_sum(struct str key, void *value, void *arg)
+{
+	(void)key;
+	(void)arg;
+	free(value);
+	return true;
+}
+
+static void task_free(struct queue *q, struct task *t)
+{
+	LIST_REMOVE(t, link);
+	q->ntasks--;
+	while (!STAILQ_EMPTY(&t->out))
+		outgoing_drop(t);
+	table_each(&t->sums, free_sum, NULL);
+	table_done(&t->sums);
+	buf_done(&t->cursor);
+	fd_close(&t->reply);
+	arena_done(&t->arena);
+	free(t);
+}
+
+/* What the command's socket takes. False: the task is over. */
+static bool flush(struct queue *q, struct task *t)
+{
+	int r = 0;
+
+	while (!STAILQ_EMPTY(&t->out) && (r = ipc_try_send(t->reply, &STAILQ_FIRST(&t->out)->m)) == 0) {
+		outgoing_drop(t);
+		t->stuck = DEADLINE_NEVER;
+	}
+	if (r == -EAGAIN && !t->stuck)
+		t->stuck = deadline_in(STUCK_MS);
+	if ((r < 0 && r != -EAGAIN) || (t->stuck && deadline_passed(t->stuck)) ||
+	    (t->ended && STAILQ_EMPTY(&t->out))) {
+		task_free(q, t);
+		return false;
+	}
+	if (!t->ended && STAILQ_EMPTY(&t->out))
+		q->more = true;
+	return true;
+}
+
+bool tasks_stuck(const struct queue *q)
+{
+	const struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link)
+		if (!STAILQ_EMPTY(&t->out))
+			return true;
+	return false;
+}
+
+/* --- what is chosen ------------------------------------------------------------------ */
+
+static bool is_in(struct str address, struct str domain)
+{
+	ssize_t at = str_rfind(address, '@');
+
+	return at >= 0 && str_ieq(str_from(address, (size_t)at + 1), domain);
+}
+
+static bool message_fits(const struct filter *f, const struct message_row *row, int64_t now)
+{
+	return (!f->sender.p || str_ieq(row->sender, f->sender)) &&
+		(f->older == 0 || now - row->time >= f->older);
+}
+
+static bool rcpt_fits(const struct filter *f, const struct rcpt_row *x)
+{
+	return (!f->recipient.p || str_ieq(x->address, f->recipient)) &&
+		(!f->domain.p || is_in(x->address, f->domain)) &&
+		(f->state < 0 || (int)x->state == f->state);
+}
+
+/* --- changes --------------------------------------------------------------------------- */
+
+static void say(const struct message_row *row, const struct rcpt_row *x, const char *event)
+{
+	struct trace t;
+
+	trace_begin(&t, TRACE_INFO, event);
+	trace_str(&t, "s", row->session);
+	trace_str(&t, "m", row->id);
+	trace_str(&t, "to", x->address);
+	trace_s(&t, "by", "admin");
+	trace_end(&t);
+}
+
+/* In a sender's hands: when it comes back. */
+static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x)
+{
+	static const enum job_wish wishes[] = { [TASK_HOLD] = WISH_HOLD, [TASK_RELEASE] = WISH_NONE,
+		[TASK_REMOVE] = WISH_REMOVE, [TASK_BOUNCE] = WISH_BOUNCE };
+	struct job *j;
+	size_t i;
+
+	if (t->verb == TASK_RETRY || t->verb == TASK_RELEASE)
+		return false; /* it is being tried */
+	LIST_FOREACH(j, &q->jobs, link)
+		for (i = 0; j->row.m == x->m && i < j->n; i++)
+			if (j->rcpt[i].number == x->number) {
+				j->rcpt[i].wish = wishes[t->verb];
+				return true;
+			}
+	return false;
+}
+
+static bool bounce(struct queue *q, const struct message_row *row, struct rcpt_row *x, uint32_t notify)
+{
+	x->state = RCPT_FAILED;
+	x->code = 0;
+	x->status = STR("5.0.0");
+	x->reply = STR(REPLY_ADMIN);
+	x->remote = STR("");
+	if (!report_wanted(row->reports, notify, REPORT_FAILURE)) {
+		rows_delete(&q->rows, x->m, x->number);
+	} else {
+		x->due = REPORT_FAILURE;
+		rows_update(&q->rows, x);
+	}
+	say(row, x, "bounced");
+	return true;
+}
+
+/* NOTIFY stands in the file alone. */
+static uint32_t notify_of(struct queue *q, const struct message_row *row, uint32_t number)
+{
+	struct envelope e;
+	uint64_t offset;
+	uint32_t notify = 0;
+	size_t i;
+	int fd = message_open(q, row->id, &q->turn.arena, &e, &offset);
+
+	if (fd < 0)
+		return NOTIFY_NEVER; /* nothing is left to report with */
+	close(fd);
+	for (i = 0; i < e.nrcpt; i++)
+		if (e.rcpt[i].number == number)
+			notify = e.rcpt[i].notify;
+	return notify;
+}
+
+static bool change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x)
+{
+	int64_t now = clock_unix();
+	bool idle = x->state == RCPT_WAITING || x->state == RCPT_HELD || x->state == RCPT_DAMAGED;
+
+	if (x->state == RCPT_ACTIVE)
+		return wish(q, t, x);
+	switch (t->verb) {
+	case TASK_RETRY:
+		if (x->state != RCPT_WAITING && x->state != RCPT_DAMAGED)
+			return false;
+		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+		return true;
+	case TASK_HOLD:
+		if (x->state != RCPT_WAITING)
+			return false;
+		rows_set_state(&q->rows, x->m, x->number, RCPT_HELD, now);
+		say(row, x, "held");
+		return true;
+	case TASK_RELEASE:
+		if (x->state != RCPT_HELD)
+			return false;
+		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+		say(row, x, "released");
+		return true;
+	case TASK_REMOVE:
+		if (!idle)
+			return false;
+		rows_delete(&q->rows, x->m, x->number);
+		say(row, x, "removed");
+		return true;
+	case TASK_BOUNCE:
+		return idle && bounce(q, row, x, notify_of(q, row, x->number));
+	case TASK_LIST:
+	case TASK_SHOW:
+		break;
+	}
+	return false;
+}
+
+/* --- rows for the command ----------------------------------------------------------------- */
+
+static void row_of(struct task *t, const struct message_row *row, const struct rcpt_row *x, int64_t now)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "message", row->id);
+	ipc_set_u64(&m, "age", (uint64_t)MAX(now - row->time, (int64_t)0));
+	ipc_set_u64(&m, "size", row->size);
+	ipc_set(&m, "sender", row->sender);
+	ipc_set(&m, "recipient", x->address);
+	ipc_setc(&m, "state", state_name[x->state]);
+	ipc_set_u64(&m, "attempts", x->attempts);
+	ipc_set_u64(&m, "next", x->state == RCPT_WAITING ? (uint64_t)MAX(x->next - now, (int64_t)0) : 0);
+	ipc_set(&m, "reply", x->reply);
+	task_result(t, &m);
+}
+
+static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
+{
+	struct buf line;
+
+	buf_init(&line, 8192);
+	buf_fmt(&line, "%.*s: %s, %u attempts", STRF(x->address), state_name[x->state], x->attempts);
+	if (x->state == RCPT_WAITING)
+		buf_fmt(&line, ", the next in %lld s", (long long)MAX(x->next - now, (int64_t)0));
+	if (x->delayed)
+		buf_puts(&line, ", sender was told of the delay");
+	if (x->reply.n)
+		buf_fmt(&line, "; %.*s%s%.*s", STRF(x->remote), x->remote.n ? " said: " : "", STRF(x->reply));
+	ipc_set(m, "recipient", buf_view(&line));
+	buf_done(&line);
+}
+
+static void show(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *v, size_t n,
+	int64_t now)
+{
+	struct envelope e = { 0 };
+	uint64_t offset = 0;
+	struct ipc_msg m;
+	size_t i;
+	int fd = message_open(q, row->id, &q->turn.arena, &e, &offset);
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "message", row->id);
+	ipc_set_u64(&m, "age", (uint64_t)MAX(now - row->time, (int64_t)0));
+	ipc_set_u64(&m, "size", row->size);
+	ipc_set(&m, "sender", row->sender);
+	ipc_setc(&m, "reports", row->reports ? "yes" : "no");
+	ipc_set(&m, "session", row->session);
+	if (fd < 0) {
+		ipc_setc(&m, "file", err_text(fd));
+	} else {
+		ipc_set(&m, "user", e.user);
+		ipc_set(&m, "envid", e.envid);
+		ipc_setc(&m, "file", "good");
+		close(fd);
+	}
+	for (i = 0; i < n; i++)
+		show_rcpt(&m, &v[i], now);
+	task_result(t, &m);
+}
+
+/* --- slices ---------------------------------------------------------------------------------- */
+
+static struct sum *sum_of(struct task *t, struct str key)
+{
+	struct sum *s = table_get(&t->sums, key);
+
+	if (!s && t->sums.n >= SUMS_MAX)
+		return sum_of(t, STR("(others)"));
+	if (!s) {
+		s = mem_alloc(1, sizeof(*s));
+		table_set(&t->sums, key, s);
+	}
+	return s;
+}
+
+static void message(struct queue *q, struct task *t, const struct message_row *row, int64_t now)
+{
+	struct rcpt_row *v;
+	size_t i, n, hits = 0;
+
+	if (t->by == BY_SENDER) {
+		sum_of(t, row->sender)->n++;
+		return;
+	}
+	if (!message_fits(&t->filter, row, now))
+		return;
+	n = rows_rcpts(&q->rows, row->m, &q->turn.arena, &v);
+	if (t->verb == TASK_SHOW) {
+		show(q, t, row, v, n, now);
+		t->messages++;
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (!rcpt_fits(&t->filter, &v[i]))
+			continue;
+		if (t->verb == TASK_LIST)
+			row_of(t, row, &v[i], now);
+		else if (!change(q, t, row, &v[i]))
+			continue;
+		hits++;
+	}
+	t->recipients += hits;
+	t->messages += hits > 0;
+	if (hits > 0 && t->verb >= TASK_REMOVE && rows_remove_if_done(&q->rows, row->m)) {
+		queue_unlink_later(q, row->id);
+		q->messages -= q->messages > 0;
+	}
+}
+
+/* The next messages: true while there are more. */
+static bool slice_messages(struct queue *q, struct task *t)
+{
+	struct message_row *v = arena_array(&q->turn.arena, SLICE, sizeof(*v));
+	int64_t now = clock_unix();
+	size_t i, n;
+
+	if (t->filter.m) {
+		for (n = 0; t->next < t->filter.n && n < SLICE; t->next++)
+			if (rows_message(&q->rows, t->filter.m[t->next], &q->turn.arena, &v[n]) == 0)
+				n++;
+	} else {
+		n = rows_range(&q->rows, t->after, &q->turn.arena, v, SLICE);
+		if (n > 0)
+			t->after = v[n - 1].m;
+	}
+	for (i = 0; i < n; i++)
+		message(q, t, &v[i], now);
+	return t->filter.m ? t->next < t->filter.n : n == SLICE;
+}
+
+static void dest_row(struct task *t, struct str dest, uint64_t n, uint64_t waiting, uint64_t active,
+	uint64_t held, uint64_t failed, int64_t wait)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "destination", dest);
+	ipc_set_u64(&m, "recipients", n);
+	ipc_set_u64(&m, "waiting", waiting);
+	ipc_set_u64(&m, "active", active);
+	ipc_set_u64(&m, "held", held);
+	ipc_set_u64(&m, "failed", failed);
+	ipc_set_u64(&m, "next", (uint64_t)MAX(wait, (int64_t)0));
+	task_result(t, &m);
+}
+
+static bool rest_of_dests(struct str key, void *value, void *arg)
+{
+	const struct sum *s = value;
+
+	if (s->active > 0)
+		dest_row(arg, key, s->active, 0, s->active, 0, 0, 0);
+	return true;
+}
+
+/* Rows that are in hand are in no index: they are counted from the jobs, at the start. */
+static void count_active(struct queue *q, struct task *t)
+{
+	const struct job *j;
+	size_t i;
+
+	LIST_FOREACH(j, &q->jobs, link)
+		for (i = 0; i < j->n; i++)
+			if (!j->rcpt[i].applied)
+				sum_of(t, j->rcpt[i].dest)->active++;
+}
+
+static bool slice_dests(struct queue *q, struct task *t)
+{
+	struct dest_row *v = arena_array(&q->turn.arena, DESTS, sizeof(*v));
+	int64_t now = clock_unix();
+	size_t i, n = rows_dests(&q->rows, buf_view(&t->cursor), &q->turn.arena, v, DESTS);
+	struct sum *s;
+
+	for (i = 0; i < n; i++) {
+		uint64_t active = 0;
+
+		s = table_get(&t->sums, v[i].dest);
+		if (s) {
+			active = s->active;
+			s->active = 0;
+		}
+		dest_row(t, v[i].dest, v[i].n + active, v[i].waiting, active, v[i].held, v[i].other,
+			v[i].waiting ? v[i].next - now : 0);
+	}
+	if (n == DESTS) {
+		buf_reset(&t->cursor);
+		buf_str(&t->cursor, v[n - 1].dest);
+		return true;
+	}
+	table_each(&t->sums, rest_of_dests, t);
+	return false;
+}
+
+static bool sender_row(struct str key, void *value, void *arg)
+{
+	const struct sum *s = value;
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "sender", key);
+	ipc_set_u64(&m, "messages", s->n);
+	task_result(arg, &m);
+	return true;
+}
+
+static void run(struct queue *q, struct task *t)
+{
+	if (t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t))
+		return;
+	if (t->by == BY_SENDER)
+		table_each(&t->sums, sender_row, t);
+	if (t->verb != TASK_LIST && t->messages == 0)
+		task_end(t, EX_NOUSER, "nothing matches");
+	else
+		task_end(t, EX_OK, NULL);
+}
+
+void task_start(struct queue *q, struct task *t)
+{
+	LIST_INSERT_HEAD(&q->tasks, t, link);
+	q->ntasks++;
+	if (t->by == BY_DESTINATION)
+		count_active(q, t);
+	fd_nonblock(t->reply, true);
+	q->more = true;
+}
+
+void tasks_slice(struct queue *q)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link) {
+		t->ran = !t->ended && STAILQ_EMPTY(&t->out);
+		if (t->ran)
+			run(q, t);
+	}
+}
+
+void tasks_committed(struct queue *q, bool ok)
+{
+	struct task *t, *next;
+
+	for (t = LIST_FIRST(&q->tasks); t; t = next) {
+		next = LIST_NEXT(t, link);
+		if (!ok && t->ran) {
+			while (!STAILQ_EMPTY(&t->out))
+				outgoing_drop(t);
+			task_end(t, EX_TEMPFAIL, "the disk of the queue is full: not all of it was done");
+		}
+		flush(q, t);
+	}
+}
+
+void tasks_stop(struct queue *q)
+{
+	struct task *t;
+
+	while ((t = LIST_FIRST(&q->tasks)) != NULL)
+		task_free(q, t);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * tasks.h: private to smtp/queue/: what the admin asked for, slice by slice.
+ */
+#ifndef MANSIO_SMTP_QUEUE_TASKS_H
+#define MANSIO_SMTP_QUEUE_TASKS_H
+
+#include "smtp/queue/queue.h"
+
+enum task_verb { TASK_LIST, TASK_SHOW, TASK_RETRY, TASK_HOLD, TASK_RELEASE, TASK_REMOVE, TASK_BOUNCE };
+enum task_by { BY_NONE, BY_DESTINATION, BY_SENDER };
+
+struct filter {
+	int64_t *m; /* messages by their ids, or NULL: all */
+	size_t n;
+	struct str sender, recipient, domain; /* p NULL: any */
+	int64_t older; /* s */
+	int state; /* -1: any */
+};
+
+struct outgoing {
+	STAILQ_ENTRY(outgoing) link;
+	struct ipc_msg m;
+};
+
+struct task {
+	LIST_ENTRY(task) link;
+	struct arena arena;
+	enum task_verb verb;
+	enum task_by by;
+	struct filter filter;
+	int reply;
+	/* how far it is */
+	size_t next; /* of filter.m */
+	int64_t after; /* message */
+	struct str dest; /* destination */
+	struct buf cursor; /* its bytes */
+	struct table sums; /* destination or sender -> struct sum */
+	uint64_t recipients, messages;
+	bool ended; /* no more slices */
+	bool ran; /* in this turn */
+	STAILQ_HEAD(outgoing_list, outgoing) out;
+	deadline stuck; /* the command does not read: given up then */
+};
+
+/* verbs.c: a question of the command. Takes the descriptor "reply" out of m. */
+void verbs_message(struct queue *q, struct ipc_msg *m);
+void task_result(struct task *t, struct ipc_msg *m); /* takes m */
+void task_end(struct task *t, int code, const char *error);
+/* tasks.c */
+void task_start(struct queue *q, struct task *t); /* takes t */
+void tasks_slice(struct queue *q);
+void tasks_committed(struct queue *q, bool ok);
+void tasks_stop(struct queue *q);
+bool tasks_stuck(const struct queue *q); /* one waits for its command to read */
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * verbs.c: mansio queue list, show, retry, hold, release, remove, bounce: a
+ * question becomes a task (tasks.c does it), or is refused with a sentence.
+ */
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "conf/value.h"
+#include "smtp/queue/tasks.h"
+#include "trace/trace.h"
+
+#define TASKS_MAX 16
+#define IDS_MAX 1000
+
+static const struct {
+	const char *name;
+	enum task_verb verb;
+} verbs[] = {
+	{ "queue list", TASK_LIST }, { "queue show", TASK_SHOW }, { "queue retry", TASK_RETRY },
+	{ "queue hold", TASK_HOLD }, { "queue release", TASK_RELEASE }, { "queue remove", TASK_REMOVE },
+	{ "queue bounce", TASK_BOUNCE },
+};
+
+static struct str lower(struct arena *a, struct str s)
+{
+	char *p = arena_cstr(a, s);
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		p[i] = ascii_lower(p[i]);
+	return str_make(p, s.n);
+}
+
+static int state_named(struct str s)
+{
+	static const char *const name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged" };
+	int i;
+
+	for (i = 0; i < RCPT_STATES; i++)
+		if (str_eqc(s, name[i]))
+			return i;
+	return -1;
+}
+
+/* The messages that were named. A sentence if one is not there. */
+static const char *read_ids(struct queue *q, struct task *t, const struct ipc_msg *m, int *code)
+{
+	struct filter *f = &t->filter;
+	struct str id;
+	size_t n = 0;
+	int r;
+
+	while (ipc_get_nth(m, "message", n).p)
+		n++;
+	if (n == 0)
+		return NULL;
+	if (n > IDS_MAX)
+		return "too many messages at once: 1000 are the most";
+	f->m = arena_array(&t->arena, n, sizeof(*f->m));
+	rows_begin(&q->rows);
+	for (f->n = 0; f->n < n; f->n++) {
+		id = ipc_get_nth(m, "message", f->n);
+		r = rows_find(&q->rows, id, &f->m[f->n]);
+		if (r == E_NOTFOUND) {
+			*code = EX_NOUSER;
+			return arena_fmt(&t->arena, "there is no message '%.*s' in the queue", STRF(id));
+		}
+		if (r < 0) {
+			*code = EX_TEMPFAIL;
+			return "the queue cannot be read at the moment";
+		}
+	}
+	return NULL;
+}
+
+static const char *read_filter(struct task *t, const struct ipc_msg *m)
+{
+	struct filter *f = &t->filter;
+	struct str older = ipc_get(m, "older"), state = ipc_get(m, "state");
+	int64_t ms;
+
+	f->sender = ipc_get(m, "sender");
+	f->recipient = ipc_get(m, "recipient");
+	f->domain = ipc_get(m, "domain");
+	/* STR_NONE stays: any; an empty sender is the null sender */
+	if (f->sender.p)
+		f->sender = lower(&t->arena, str_eqc(f->sender, "<>") ? STR("") : f->sender);
+	if (f->recipient.p)
+		f->recipient = lower(&t->arena, f->recipient);
+	if (f->domain.p)
+		f->domain = lower(&t->arena, f->domain);
+	if (older.p) {
+		if (conf_time_parse(older, &ms) < 0)
+			return "older: must be a time, like 30m, 2h, 3d";
+		f->older = ms / 1000;
+	}
+	f->state = state.p ? state_named(state) : -1;
+	if (state.p && f->state < 0)
+		return "state: must be waiting, active, held, failed, done or damaged";
+	return NULL;
+}
+
+static bool selects(const struct filter *f)
+{
+	return f->m || f->sender.p || f->recipient.p || f->domain.p || f->older > 0 || f->state >= 0;
+}
+
+static const char *read_question(struct queue *q, struct task *t, const struct ipc_msg *m, int *code)
+{
+	struct str by = ipc_get(m, "by");
+	const char *wrong = read_filter(t, m);
+
+	*code = EX_USAGE;
+	if (!wrong)
+		wrong = read_ids(q, t, m, code);
+	if (wrong)
+		return wrong;
+	if (by.p && !str_eqc(by, "destination") && !str_eqc(by, "sender"))
+		return "by: must be destination or sender";
+	if (by.p && selects(&t->filter))
+		return "by: cannot be combined with a choice of messages";
+	if (by.p)
+		t->by = str_eqc(by, "sender") ? BY_SENDER : BY_DESTINATION;
+	if (t->verb != TASK_LIST && !selects(&t->filter) && !str_eqc(ipc_get(m, "all"), "yes"))
+		return "which messages? Name them, or say sender=, recipient=, domain=, older=, state=, or --all";
+	return NULL;
+}
+
+static struct task *task_new(int reply)
+{
+	struct task *t = mem_alloc(1, sizeof(*t));
+
+	arena_init(&t->arena);
+	table_init(&t->sums);
+	buf_init(&t->cursor, 8192);
+	STAILQ_INIT(&t->out);
+	t->reply = reply;
+	return t;
+}
+
+void verbs_message(struct queue *q, struct ipc_msg *m)
+{
+	struct str name = ipc_get(m, "verb");
+	const char *wrong = NULL;
+	struct task *t;
+	int reply = ipc_take_fd(m, "reply"), code = EX_UNAVAILABLE;
+	size_t i;
+
+	if (reply < 0)
+		return;
+	for (i = 0; i < ARRAY_LEN(verbs) && !str_eqc(name, verbs[i].name); i++)
+		;
+	t = task_new(reply);
+	if (i == ARRAY_LEN(verbs)) {
+		wrong = "this program has no such verb";
+	} else if (!q->rows.db || q->full_until) {
+		code = EX_TEMPFAIL;
+		wrong = "the disk of the queue is full: try again when there is room";
+	} else if (q->ntasks >= TASKS_MAX) {
+		code = EX_TEMPFAIL;
+		wrong = "too many commands at once: try again";
+	} else {
+		t->verb = verbs[i].verb;
+		wrong = read_question(q, t, m, &code);
+	}
+	if (wrong)
+		task_end(t, code, wrong);
+	task_start(q, t);
+}
