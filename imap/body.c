@@ -11,7 +11,7 @@
 #include "mail/imapdesc.h"
 
 #define HEAD_STEP 16384 /* most headers are read at once */
-#define SEND_STEP (256 * 1024)
+#define SEND_STEP ((uint64_t)64 * 1024)
 #define SENDFILE_LEAST (64 * 1024) /* less than that goes with its neighbours, in one write */
 
 void imap_tree_init(struct imap_tree *t)
@@ -167,22 +167,82 @@ bool imap_header_is_common(struct str field)
 	return false;
 }
 
-void imap_header_pick(struct str raw, const struct section *sec, struct arena *a, struct buf *out)
+/* The next field with its folded lines; none behind the empty line. */
+static bool next_field(struct str *rest, struct str *out)
 {
-	struct header h;
-	size_t i, j;
+	const char *p = rest->p, *end = rest->p + rest->n, *nl = p;
 
-	header_parse(raw, &header_default_limits, a, &h);
-	for (i = 0; i < h.n; i++) {
-		bool listed = false;
+	if (p == end || *p == '\n' || (*p == '\r' && p + 1 < end && p[1] == '\n'))
+		return false;
+	do {
+		nl = memchr(nl, '\n', (size_t)(end - nl));
+		nl = nl ? nl + 1 : end;
+	} while (nl < end && (*nl == ' ' || *nl == '\t'));
+	*out = str_make(p, (size_t)(nl - p));
+	*rest = str_make(nl, (size_t)(end - nl));
+	return true;
+}
 
-		if (!h.field[i].name.n)
-			continue;
-		for (j = 0; j < sec->nfields && !listed; j++)
-			listed = str_ieq(h.field[i].name, sec->field[j]);
-		if (listed == (sec->text == SECTION_FIELDS))
-			buf_str(out, h.field[i].raw);
+/* field-name, white space as the obsolete form allows it (RFC 5322 4.5), ":" */
+static bool has_name(struct str field, struct str name)
+{
+	size_t i = name.n;
+
+	if (field.n <= i || !str_ieq(str_sub(field, 0, i), name))
+		return false;
+	while (i < field.n && (field.p[i] == ' ' || field.p[i] == '\t'))
+		i++;
+	return i < field.n && field.p[i] == ':';
+}
+
+/* 1*ftext; what is none is the name of no field */
+static bool is_name(struct str name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if (name.p[i] < 33 || name.p[i] > 126 || name.p[i] == ':')
+			return false;
+	return name.n > 0;
+}
+
+static void pick_listed(struct str raw, const struct section *sec, struct buf *out)
+{
+	struct str rest = raw, field;
+	size_t i;
+
+	while (next_field(&rest, &field)) {
+		if (field.p == raw.p && str_starts(field, "From "))
+			continue; /* of an mbox, no field */
+		for (i = 0; i < sec->nfields; i++)
+			if (has_name(field, sec->field[i]) && is_name(sec->field[i])) {
+				buf_str(out, field);
+				break;
+			}
 	}
+}
+
+static void pick_others(struct str raw, const struct section *sec, struct buf *out)
+{
+	struct header_walk w = { .message = raw };
+	struct header_field f;
+	bool listed;
+	size_t i;
+
+	while (header_walk(&w, &f)) {
+		for (i = 0, listed = !f.name.n; i < sec->nfields && !listed; i++)
+			listed = str_ieq(f.name, sec->field[i]);
+		if (!listed)
+			buf_str(out, f.raw);
+	}
+}
+
+void imap_header_pick(struct str raw, const struct section *sec, struct buf *out)
+{
+	if (sec->text == SECTION_FIELDS)
+		pick_listed(raw, sec, out);
+	else
+		pick_others(raw, sec, out);
 	buf_puts(out, "\r\n");
 }
 
@@ -193,7 +253,7 @@ static int pick_fields(struct imap_body *b, struct str raw, const struct section
 	struct buf picked;
 
 	buf_init(&picked, raw.n + 2);
-	imap_header_pick(raw, sec, a, &picked);
+	imap_header_pick(raw, sec, &picked);
 	out->in_memory = true;
 	out->text = arena_str(a, buf_view(&picked));
 	out->n = out->text.n;
@@ -284,8 +344,9 @@ int imap_body_range(struct imap_body *b, const struct section *sec, struct imap_
 int imap_body_send(struct imap_body *b, const struct imap_range *r, uint64_t at, uint64_t n)
 {
 	struct stream *st = b->s->stream;
+	struct buf *out = stream_out(st);
 	uint64_t pos = r->at + at;
-	struct buf part;
+	size_t had;
 	int err = 0;
 
 	if (r->in_memory) {
@@ -294,17 +355,15 @@ int imap_body_send(struct imap_body *b, const struct imap_range *r, uint64_t at,
 	}
 	if (b->msg.direct && n >= SENDFILE_LEAST)
 		return stream_sendfile(st, b->msg.fd, (off_t)pos, (size_t)n);
-	buf_init(&part, SEND_STEP);
-	while (n && !err) {
-		buf_reset(&part);
-		err = store_msg_read(&b->msg, pos, (size_t)MIN(n, SEND_STEP), &part);
-		if (!err && !part.n)
+	while (n && !err && !st->err) {
+		had = out->n;
+		err = store_msg_read(&b->msg, pos, (size_t)MIN(n, SEND_STEP), out);
+		if (!err && out->n == had)
 			err = E_DAMAGED;
-		stream_write(st, buf_view(&part));
-		pos += part.n;
-		n -= part.n;
+		pos += out->n - had;
+		n -= out->n - had;
+		stream_added(st);
 	}
-	buf_done(&part);
 	/* {n} is announced: what is missing cannot be told in the protocol, only by the end */
 	if (err && !st->err)
 		st->err = err;

@@ -41,7 +41,7 @@ int imap_body_load(struct imap_body *b, struct str *out);
 int imap_body_head(struct imap_body *b, struct str *out);
 int imap_body_tree(struct imap_body *b, const struct mime **out);
 /* Fields of a raw header that the section asks for, and an empty line. */
-void imap_header_pick(struct str raw, const struct section *sec, struct arena *a, struct buf *out);
+void imap_header_pick(struct str raw, const struct section *sec, struct buf *out);
 /* Is it in the store's cache, with every message? */
 bool imap_header_is_common(struct str field);
 

@@ -13,11 +13,17 @@
 #include "mail/date.h"
 
 #define LINE_MAX_BYTES (64 * 1024)
+#define LONG_TEXT ((size_t)16 * 1024) /* goes to the stream by itself */
 
 struct fetch {
 	struct imap_session *s;
 	struct fetch_item *item;
 	size_t nitems;
+	bool cached[FETCH_ITEMS_MAX + 1]; /* a section that the cache can answer */
+	struct buf picked; /* its header fields, of one message */
+	struct buf flags; /* as printed last, for these: mostly those of the next one */
+	uint32_t flags_of;
+	uint64_t keywords_of;
 	unsigned want; /* of store_describe */
 	bool sets_seen, has_flags, has_uid, has_modseq;
 	struct fetch_modifiers mod;
@@ -63,7 +69,8 @@ static void plan(struct fetch *f)
 			f->want |= STORE_WANT_BODY;
 			break;
 		case FETCH_SECTION:
-			f->want |= from_cache(&it->section) ? STORE_WANT_HEADERS : 0;
+			f->cached[i] = from_cache(&it->section);
+			f->want |= f->cached[i] ? STORE_WANT_HEADERS : 0;
 			f->sets_seen |= !it->peek;
 			break;
 		default:
@@ -73,82 +80,107 @@ static void plan(struct fetch *f)
 	f->sets_seen &= !f->s->view->readonly;
 }
 
+/* Where the text of the response goes, piece by piece. */
+static struct buf *out_of(const struct fetch *f)
+{
+	return stream_out(f->s->stream);
+}
+
+static void put(struct fetch *f, struct str text)
+{
+	if (text.n < LONG_TEXT)
+		buf_str(out_of(f), text);
+	else
+		stream_write(f->s->stream, text);
+}
+
+static void literal_head(struct buf *out, uint64_t n)
+{
+	buf_c(out, '{');
+	buf_u64(out, n);
+	buf_add(out, "}\r\n", 3);
+}
+
 /* A message may have been found gone between two of its items: what was begun is
  * ended with NIL, so that the client's parser stays in step. */
 static int send_section(struct fetch *f, struct imap_body *b, const struct store_desc *desc,
 	const struct fetch_item *it)
 {
-	struct stream *st = f->s->stream;
-	struct imap_range r;
+	struct imap_range r = { .nil = false };
 	uint64_t at, n;
 	int err = 0;
 
-	if (from_cache(&it->section)) {
-		struct buf picked;
-
-		memset(&r, 0, sizeof r);
-		buf_init(&picked, desc->headers.n + 2);
-		imap_header_pick(desc->headers, &it->section, &f->s->ma, &picked);
+	if (f->cached[it - f->item]) {
+		buf_reset(&f->picked);
+		imap_header_pick(desc->headers, &it->section, &f->picked);
 		r.in_memory = true;
-		r.text = arena_str(&f->s->ma, buf_view(&picked));
+		r.text = buf_view(&f->picked);
 		r.n = r.text.n;
-		buf_done(&picked);
 	} else {
 		err = imap_body_range(b, &it->section, &r);
 	}
 	if (err || r.nil) {
-		stream_puts(st, "NIL");
+		buf_puts(out_of(f), "NIL");
 		return err;
 	}
 	at = it->partial ? MIN(it->at, r.n) : 0;
 	n = it->partial ? MIN(it->n, r.n - at) : r.n;
-	stream_fmt(st, "{%llu}\r\n", (unsigned long long)n);
-	return n ? imap_body_send(b, &r, at, n) : 0;
+	literal_head(out_of(f), n);
+	if (!r.in_memory)
+		return n ? imap_body_send(b, &r, at, n) : 0;
+	put(f, str_sub(r.text, (size_t)at, (size_t)(at + n)));
+	return 0;
+}
+
+static void send_flags(struct fetch *f, const struct store_rec *rec)
+{
+	if (!f->flags.n || rec->flags != f->flags_of || rec->keywords != f->keywords_of) {
+		buf_reset(&f->flags);
+		imap_print_flags(f->s->view, rec, &f->flags);
+		f->flags_of = rec->flags;
+		f->keywords_of = rec->keywords;
+	}
+	buf_str(out_of(f), buf_view(&f->flags));
 }
 
 static int send_item(struct fetch *f, struct imap_body *b, const struct store_desc *desc,
 	const struct fetch_item *it)
 {
 	const struct store_rec *rec = &f->s->view->rec[b->index];
-	struct stream *st = f->s->stream;
-	struct buf text;
+	struct buf *out = out_of(f);
 
-	stream_write(st, it->name);
-	stream_puts(st, " ");
-	buf_init(&text, LINE_MAX_BYTES);
+	buf_str(out, it->name);
+	buf_c(out, ' ');
 	switch (it->kind) {
 	case FETCH_FLAGS:
-		imap_print_flags(f->s->view, rec, &text);
+		send_flags(f, rec);
 		break;
 	case FETCH_UID:
-		buf_u64(&text, rec->uid);
+		buf_u64(out, rec->uid);
 		break;
 	case FETCH_INTERNALDATE:
-		buf_c(&text, '"');
-		date_imap_print(rec->internaldate, 0, &text);
-		buf_c(&text, '"');
+		buf_c(out, '"');
+		date_imap_print(rec->internaldate, 0, out);
+		buf_c(out, '"');
 		break;
 	case FETCH_SIZE:
-		buf_u64(&text, rec->size);
+		buf_u64(out, rec->size);
 		break;
 	case FETCH_MODSEQ:
-		buf_fmt(&text, "(%llu)", (unsigned long long)rec->modseq);
+		buf_fmt(out, "(%llu)", (unsigned long long)rec->modseq);
 		break;
 	case FETCH_ENVELOPE:
-		stream_write(st, desc->envelope);
+		put(f, desc->envelope);
 		break;
 	case FETCH_BODYSTRUCTURE:
-		stream_write(st, desc->bodystructure);
+		put(f, desc->bodystructure);
 		break;
 	case FETCH_BODY:
-		stream_write(st, desc->body);
+		put(f, desc->body);
 		break;
 	case FETCH_SECTION:
-		buf_done(&text);
 		return send_section(f, b, desc, it);
 	}
-	stream_write(st, buf_view(&text));
-	buf_done(&text);
 	return 0;
 }
 
@@ -159,18 +191,18 @@ static const struct fetch_item uid_item = { .kind = FETCH_UID, .name = { "UID", 
 
 static void send_seen(struct fetch *f, struct imap_body *b, const struct store_desc *desc)
 {
-	struct stream *st = f->s->stream;
+	struct buf *out = out_of(f);
 
 	if (!f->has_flags) {
-		stream_puts(st, " ");
+		buf_c(out, ' ');
 		send_item(f, b, desc, &flags_item);
 	}
 	if (f->s->condstore && !f->has_modseq) {
-		stream_puts(st, " ");
+		buf_c(out, ' ');
 		send_item(f, b, desc, &modseq_item);
 	}
 	if (f->s->condstore && !f->has_uid && !f->s->in.uid) {
-		stream_puts(st, " ");
+		buf_c(out, ' ');
 		send_item(f, b, desc, &uid_item);
 	}
 }
@@ -178,6 +210,7 @@ static void send_seen(struct fetch *f, struct imap_body *b, const struct store_d
 static int fetch_one(struct fetch *f, uint32_t index, bool seen_now)
 {
 	struct stream *st = f->s->stream;
+	struct buf *out = out_of(f);
 	struct store_desc desc = { .envelope = STR_NONE };
 	struct imap_body b;
 	size_t i;
@@ -186,20 +219,24 @@ static int fetch_one(struct fetch *f, uint32_t index, bool seen_now)
 	if (r)
 		return r;
 	imap_body_init(&b, f->s, index);
-	stream_fmt(st, "* %u FETCH (", index + 1);
+	buf_add(out, "* ", 2);
+	buf_u64(out, index + 1);
+	buf_add(out, " FETCH (", 8);
 	if (f->s->in.uid && !f->has_uid) {
 		send_item(f, &b, &desc, &uid_item);
-		stream_puts(st, " ");
+		buf_c(out, ' ');
 	}
 	for (i = 0; i < f->nitems && !st->err; i++) {
 		int err = send_item(f, &b, &desc, &f->item[i]);
 
 		r = r ? r : err;
-		stream_puts(st, i + 1 < f->nitems ? " " : "");
+		if (i + 1 < f->nitems)
+			buf_c(out, ' ');
 	}
 	if (seen_now)
 		send_seen(f, &b, &desc);
-	stream_puts(st, ")\r\n");
+	buf_add(out, ")\r\n", 3);
+	stream_added(st);
 	imap_body_done(&b);
 	f->s->fetched++;
 	return r;
@@ -244,6 +281,8 @@ static void fetch_all(struct fetch *f, const uint32_t *index, size_t n, bool gon
 		if (r && r != E_NOTFOUND)
 			failed = r;
 	}
+	buf_done(&f->picked);
+	buf_done(&f->flags);
 	if (failed && !s->stream->err)
 		imap_error(s, failed, "FETCH");
 	else if (gone && !s->in.uid)
@@ -312,6 +351,8 @@ void cmd_fetch(struct imap_session *s)
 	}
 	if (!imap_args_end(s, &c))
 		return;
+	buf_init(&f.picked, SIZE_MAX);
+	buf_init(&f.flags, LINE_MAX_BYTES);
 	plan(&f);
 	if (!check_modifiers(&f))
 		return;

@@ -390,6 +390,19 @@ void stream_write(struct stream *s, struct str bytes)
 		stream_flush(s);
 }
 
+struct buf *stream_out(struct stream *s)
+{
+	return &s->out;
+}
+
+void stream_added(struct stream *s)
+{
+	if (s->err)
+		buf_reset(&s->out);
+	else if (s->out.err || s->out.n >= OUT_FLUSH)
+		stream_flush(s);
+}
+
 void stream_puts(struct stream *s, const char *text)
 {
 	stream_write(s, str_of(text));

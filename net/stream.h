@@ -64,6 +64,10 @@ void stream_skip(struct stream *s, size_t n);
 void stream_write(struct stream *s, struct str bytes);
 void stream_puts(struct stream *s, const char *text);
 void stream_fmt(struct stream *s, const char *fmt, ...) PRINTF(2, 3);
+/* For many small pieces: what waits to be sent, to be added to; behind each few
+ * stream_added, which sends when enough waits. */
+struct buf *stream_out(struct stream *s);
+void stream_added(struct stream *s);
 /* Sends a part of a file (sendfile where possible, after a flush of what waits).
  * E_DAMAGED: the file is shorter; what was promised cannot come, writing ends. */
 int stream_sendfile(struct stream *s, int fd, off_t at, size_t n);

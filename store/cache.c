@@ -224,13 +224,12 @@ void cache_reader_done(struct cache_reader *r)
 	*r = (struct cache_reader){ .fd = -1 };
 }
 
-/* Entries asked for one behind the other come from one read of many. */
+/* Entries asked for one behind the other come from one read of many, and lie there. */
 static int reader_entry(struct cache_reader *r, uint32_t uid, uint64_t at, uint32_t len, struct arena *a,
 	struct str *out)
 {
 	bool follows = at == r->next;
 	ssize_t got;
-	char *p;
 
 	r->next = at + len;
 	if (at < r->at || at + len > r->at + r->n) {
@@ -247,9 +246,7 @@ static int reader_entry(struct cache_reader *r, uint32_t uid, uint64_t at, uint3
 	}
 	if (!length_ok(len))
 		return E_NOTFOUND;
-	p = arena_alloc(a, len);
-	memcpy(p, r->window + (at - r->at), len);
-	return check_entry(p, len, uid, out);
+	return check_entry(r->window + (at - r->at), len, uid, out);
 }
 
 int cache_reader_get(struct cache_reader *r, struct store *s, uint64_t folder, uint32_t uid, uint64_t at,

@@ -34,6 +34,7 @@ struct cache_reader {
 	uint64_t at, next; /* next: where the last entry ended */
 	size_t n;
 };
+/* *out lies in the arena or in the window: it is good until the next call. */
 int cache_reader_get(struct cache_reader *r, struct store *s, uint64_t folder, uint32_t uid, uint64_t at,
 	uint32_t len, struct arena *a, struct str *out);
 void cache_reader_done(struct cache_reader *r);

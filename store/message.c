@@ -59,6 +59,9 @@ static struct view_loc *loc_find(struct store_view_private *p, uint32_t uid)
 {
 	unsigned lo = 0, hi = p->nloc;
 
+	/* mostly the one behind the last one */
+	if (p->loc_next < hi && p->loc[p->loc_next].uid == uid)
+		return &p->loc[p->loc_next++];
 	while (lo < hi) {
 		unsigned mid = lo + (hi - lo) / 2;
 
@@ -67,6 +70,7 @@ static struct view_loc *loc_find(struct store_view_private *p, uint32_t uid)
 		else
 			hi = mid;
 	}
+	p->loc_next = lo + 1;
 	return lo < p->nloc && p->loc[lo].uid == uid ? &p->loc[lo] : NULL;
 }
 

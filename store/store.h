@@ -192,7 +192,8 @@ struct store_desc {
 };
 /* Header fields that are always in `headers` if the message has them; lower case. */
 extern const char *const store_common_headers[];
-/* From the cache file, or computed now and added to it. E_NOTFOUND: gone. */
+/* From the cache file, or computed now and added to it. The texts are good until the
+ * next call with this view (or the arena's end). E_NOTFOUND: gone. */
 int store_describe(struct store_view *v, uint32_t index, unsigned want, struct arena *a,
 	struct store_desc *out);
 

@@ -43,7 +43,7 @@ struct store_view_private {
 	uint32_t ngone; /* rec[] entries with STORE_GONE */
 	struct arena names; /* name and keywords */
 	struct view_loc *loc; /* room for caploc, nloc of them, rising uids */
-	unsigned nloc, caploc;
+	unsigned nloc, caploc, loc_next;
 	bool loc_old; /* a store_sync lies between */
 	struct cache_reader cache;
 	struct view_desc pending[VIEW_PENDING];
