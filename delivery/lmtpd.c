@@ -112,7 +112,7 @@ static int queue_answer(struct zygote *z, struct ipc_msg *m)
 	uint64_t n;
 	int fd;
 
-	if (!ipc_is(m, "link") || ipc_get_u64(m, "id", UINT64_MAX, &n))
+	if (ipc_get_u64(m, "id", UINT64_MAX, &n))
 		return E_PEER;
 	a = &d->asked[n % ASKED_MAX];
 	child = a->number == n ? zygote_link_find(z, "child", a->child) : NULL;

@@ -42,6 +42,7 @@ static void cmd_hello(struct conn *c, const struct smtp_line *l)
 	conn_say(c, "250-8BITMIME");
 	conn_say(c, "250-CHUNKING");
 	conn_say(c, "250-SMTPUTF8");
+	conn_say(c, "250-DSN");
 	if (conn_can_starttls(c))
 		conn_say(c, "250-STARTTLS");
 	if (may_auth(c))

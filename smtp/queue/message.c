@@ -129,8 +129,12 @@ void message_take(struct queue *q, struct put *p)
 		return;
 	}
 	r = file_link(p->fd, q->spool, p->id);
+	/* a file without a row was never answered "ok": another attempt with its id is not to be
+	 * told that it is safe (while the rows are made anew nobody knows) */
+	if (r == E_EXISTS && !q->rows.rebuild && file_unlink(q->spool, p->id) == 0)
+		r = file_link(p->fd, q->spool, p->id);
 	if (r < 0) {
-		p->result = r == E_EXISTS ? "exists" : r == -ENOSPC || r == -EDQUOT ? "full" : "busy";
+		p->result = r == -ENOSPC || r == -EDQUOT ? "full" : "busy";
 		if (r != E_EXISTS)
 			trace_event(TRACE_ERROR, "spool-failed", NULL, "%s: %s", p->id, err_text(r));
 		return;

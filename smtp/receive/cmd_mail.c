@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: ISC
  *
  * cmd_mail.c: MAIL FROM (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC
- * 6152), SMTPUTF8 (RFC 6531 3.4) and AUTH (RFC 4954 5).
+ * 6152), SMTPUTF8 (RFC 6531 3.4), AUTH (RFC 4954 5), RET and ENVID (RFC 3461 4.3, 4.4).
  */
 #include "smtp/receive/session.h"
 
 #include "base/codec.h"
+#include "mail/dsnparam.h"
+#include "mail/envelope.h"
 
 struct mail_params {
 	uint64_t size;
 	bool body8, smtputf8;
+	int ret;
+	struct str envid;
 };
 
 /* SIZE=: a declared size beyond the limit is refused before the message is sent. */
@@ -59,6 +63,28 @@ static int param_auth(struct session *s, struct str value, struct dsn *why)
 	return -1;
 }
 
+static int param_ret(struct str value, struct mail_params *p, struct dsn *why)
+{
+	bool full = false;
+
+	if (dsn_ret_parse(value, &full)) {
+		dsn_set(why, 501, "5.5.4", "RET is FULL or HDRS");
+		return -1;
+	}
+	p->ret = full ? RET_FULL : RET_HDRS;
+	return 0;
+}
+
+static int param_envid(struct str value, struct mail_params *p, struct dsn *why)
+{
+	if (dsn_envid_check(value)) {
+		dsn_set(why, 501, "5.5.4", "ENVID is up to %d characters of printable xtext", DSN_ENVID_MAX);
+		return -1;
+	}
+	p->envid = value;
+	return 0;
+}
+
 static int params(struct session *s, const struct smtp_path_command *c, struct mail_params *p,
 	struct dsn *why)
 {
@@ -77,6 +103,10 @@ static int params(struct session *s, const struct smtp_path_command *c, struct m
 			r = 0;
 		} else if (s->h.esmtp && str_eqc(name, "AUTH") && value.p) {
 			r = param_auth(s, value, why);
+		} else if (s->h.esmtp && str_eqc(name, "RET") && value.p) {
+			r = param_ret(value, p, why);
+		} else if (s->h.esmtp && str_eqc(name, "ENVID") && value.p) {
+			r = param_envid(value, p, why);
 		} else {
 			dsn_set(why, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(name.n, 60),
 				name.p);
@@ -112,6 +142,8 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->declared = p->size;
 	tx->body8 = p->body8;
 	tx->smtputf8 = p->smtputf8;
+	tx->ret = p->ret;
+	tx->envid = arena_str(&tx->a, p->envid);
 	if (!c->null_path) {
 		buf_init(&sender, 1024);
 		address_print(&c->addr, &sender);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC
  *
- * cmd_rcpt.c: RCPT TO (RFC 5321 4.1.1.3). Policy says whether we take mail for
- * the address (policy_rcpt.c), lmtpd whether its mailbox takes this message;
- * both before the client sends it.
+ * cmd_rcpt.c: RCPT TO (RFC 5321 4.1.1.3) with NOTIFY and ORCPT (RFC 3461 4.1,
+ * 4.2). Policy says whether we take mail for the address and which way it goes
+ * (policy_rcpt.c), lmtpd whether its mailbox takes this message; both before the
+ * client sends it. If lmtpd does not answer in time, the queue will deliver.
  */
 #include "smtp/receive/session.h"
 
-static void remember(struct session *s, struct str address)
+#include "mail/dsnparam.h"
+#include "mail/envelope.h"
+
+static void remember(struct session *s, const struct recipient *r)
 {
 	struct tx *tx = &s->tx;
 	struct trace t;
@@ -15,42 +19,88 @@ static void remember(struct session *s, struct str address)
 		tx->rcpt_cap = tx->rcpt_cap ? tx->rcpt_cap * 2 : 4;
 		tx->rcpt = mem_grow(tx->rcpt, tx->rcpt_cap, sizeof *tx->rcpt);
 	}
-	tx->rcpt[tx->nrcpt++].address = arena_str(&tx->a, address);
+	tx->rcpt[tx->nrcpt] = *r;
+	tx->rcpt[tx->nrcpt].address = arena_str(&tx->a, r->address);
+	tx->rcpt[tx->nrcpt++].orcpt = arena_str(&tx->a, r->orcpt);
 	session_move(s, SESSION_RCPT);
 	event_begin(s, &t, TRACE_INFO, "rcpt");
-	trace_str(&t, "to", address);
+	trace_str(&t, "to", r->address);
+	if (r->route != ROUTE_STRAIGHT)
+		trace_s(&t, "route", r->route == ROUTE_OUTSIDE ? "outside" : "queue");
 	trace_end(&t);
 	reply(s, 250, "2.1.5", "Recipient ok");
 }
 
-static int ask_lmtpd(struct session *s, struct str address, struct dsn *why)
+/* As lmtp_rcpt. */
+static int ask_lmtpd(struct session *s, const struct recipient *rcpt, struct dsn *why)
 {
+	const struct tx *tx = &s->tx;
 	const struct lmtp_envelope e = {
 		.hostname = s->room->hostname,
-		.id = s->tx.id,
+		.id = tx->id,
 		.session = s->h.id,
-		.sender = s->tx.sender,
-		.size = s->tx.declared,
-		.body8 = s->tx.body8,
-		.smtputf8 = s->tx.smtputf8,
+		.sender = tx->sender,
+		.user = s->authenticated ? s->who.user : STR_NONE,
+		.envid = tx->envid,
+		.ret = tx->ret == RET_FULL ? "FULL" : tx->ret == RET_HDRS ? "HDRS" : NULL,
+		.size = tx->declared,
+		.body8 = tx->body8,
+		.smtputf8 = tx->smtputf8,
 		.spare = &s->room->spare,
 		.keep_ms = s->room->conf->delivery_keep_idle,
 	};
+	const struct lmtp_rcpt lr = {
+		.address = rcpt->address,
+		.number = (uint32_t)tx->nrcpt + 1,
+		.notify = rcpt->notify,
+		.orcpt = rcpt->orcpt,
+	};
 	struct room *room = s->room;
-	int64_t timeout = room->conf->smtp_deliver_timeout;
+	int64_t timeout = room->conf->smtp_lmtp_wait;
 	int link = room->lmtpd, r;
 
-	r = lmtp_rcpt(&s->tx.lmtp, link, &e, address, timeout, why);
+	r = lmtp_rcpt(&s->tx.lmtp, link, &e, &lr, timeout, why);
 	/* nothing was opened: lmtpd was replaced just now, or is being restarted */
-	if (r && s->tx.lmtp.state == LMTP_CLOSED && room_relink(room, &room->lmtpd, link))
-		r = lmtp_rcpt(&s->tx.lmtp, room->lmtpd, &e, address, timeout, why);
+	if (r < 0 && s->tx.lmtp.state == LMTP_CLOSED && room_relink(room, &room->lmtpd, link))
+		r = lmtp_rcpt(&s->tx.lmtp, room->lmtpd, &e, &lr, timeout, why);
 	return r;
 }
 
-static void recipient(struct session *s, const struct smtp_path_command *c)
+static void trace_no_lmtpd(struct session *s)
+{
+	struct trace t;
+
+	event_begin(s, &t, TRACE_WARN, "no-straight-path");
+	trace_s(&t, "why", err_text(s->tx.lmtp.err));
+	trace_end(&t);
+}
+
+/* The way of the recipient, or -1 with the refusal in why. */
+static int decide(struct session *s, struct recipient *r, struct dsn *why)
+{
+	bool was_broken = s->tx.lmtp.state == LMTP_BROKEN;
+	int err;
+
+	if (policy_rcpt(s, &r->address, &r->route, why))
+		return -1;
+	if (r->route != ROUTE_STRAIGHT)
+		return 0;
+	err = ask_lmtpd(s, r, why);
+	if (err > 0)
+		return -1;
+	if (err < 0) {
+		r->route = ROUTE_QUEUE;
+		if (!was_broken)
+			trace_no_lmtpd(s);
+	} else if (r->notify & NOTIFY_SUCCESS && policy_report(s)) {
+		r->route = ROUTE_QUEUE; /* there the report is made */
+	}
+	return 0;
+}
+
+static void recipient(struct session *s, const struct smtp_path_command *c, struct recipient *r)
 {
 	struct dsn why = { 0 };
-	struct str address;
 	struct buf b;
 
 	if (s->tx.nrcpt >= (uint64_t)s->room->conf->smtp_recipients) {
@@ -59,36 +109,60 @@ static void recipient(struct session *s, const struct smtp_path_command *c)
 	}
 	buf_init(&b, 1024);
 	address_print(&c->addr, &b);
-	address = arena_str(&s->cmd, buf_view(&b));
+	r->address = arena_str(&s->cmd, buf_view(&b));
 	buf_done(&b);
 	room_update(s->room);
-	if (policy_rcpt(s, &address, &why) || ask_lmtpd(s, address, &why)) {
-		s->tx.refused++;
-		if (dsn_temporary(&why))
-			reply_dsn(s, &why);
-		else /* who only guesses addresses runs into limit.errors */
-			reply_error(s, why.code, why.status, "%s", why.text);
+	if (!decide(s, r, &why)) {
+		remember(s, r);
 		return;
 	}
-	remember(s, address);
+	s->tx.refused++;
+	if (dsn_temporary(&why))
+		reply_dsn(s, &why);
+	else /* who only guesses addresses runs into limit.errors */
+		reply_error(s, why.code, why.status, "%s", why.text);
+}
+
+/* False: a reply was written. */
+static bool params(struct session *s, const struct smtp_path_command *c, struct recipient *r)
+{
+	size_t i;
+
+	for (i = 0; i < c->nparams; i++) {
+		struct str name = c->param[i].name, value = c->param[i].value;
+
+		if (s->h.esmtp && str_eqc(name, "NOTIFY") && value.p) {
+			if (!dsn_notify_parse(value, &r->notify))
+				continue;
+			reply_error(s, 501, "5.5.4", "NOTIFY is NEVER, or some of SUCCESS,FAILURE,DELAY");
+		} else if (s->h.esmtp && str_eqc(name, "ORCPT") && value.p) {
+			r->orcpt = value;
+			if (!dsn_orcpt_check(value, s->tx.smtputf8))
+				continue;
+			reply_error(s, 501, "5.5.4", "ORCPT is a type, a semicolon and printable xtext, up to %d characters",
+				DSN_ORCPT_MAX);
+		} else {
+			reply_error(s, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(name.n, 60), name.p);
+		}
+		return false;
+	}
+	return true;
 }
 
 void cmd_rcpt(struct session *s, struct str args)
 {
 	struct smtp_path_command c;
-	int r = smtp_parse_rcpt(args, true, &s->cmd, &c);
+	struct recipient r = { 0 };
+	int err = smtp_parse_rcpt(args, true, &s->cmd, &c);
 
-	if (r == E_LIMIT)
+	if (err == E_LIMIT)
 		reply_error(s, 501, "5.1.3", "Recipient address or parameters too long");
-	else if (r && !str_istarts(args, "TO:"))
+	else if (err && !str_istarts(args, "TO:"))
 		reply_error(s, 501, "5.5.4", "Syntax: RCPT TO:<address>");
-	else if (r)
+	else if (err)
 		reply_error(s, 501, "5.1.3", "Bad syntax of the recipient address or a parameter");
-	else if (c.nparams) /* DSN (RFC 3461) is not offered */
-		reply_error(s, 555, "5.5.4", "Parameter not recognized: %.*s",
-			(int)MIN(c.param[0].name.n, 60), c.param[0].name.p);
 	else if (c.addr.utf8 && !s->tx.smtputf8)
 		reply_error(s, 553, "5.6.7", "An address with non-ASCII characters needs SMTPUTF8");
-	else
-		recipient(s, &c);
+	else if (params(s, &c, &r))
+		recipient(s, &c, &r);
 }

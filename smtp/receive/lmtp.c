@@ -9,17 +9,18 @@
 
 #include <sys/socket.h>
 
+#include "base/codec.h"
 #include "base/file.h"
+#include "mail/dsnparam.h"
 #include "net/ipc.h"
 
 #define REPLY_LINE 1024
 #define REPLY_LINES 32
 
-static int broken(struct lmtp *l, int err, struct dsn *why)
+static int broken(struct lmtp *l, int err)
 {
 	l->state = LMTP_BROKEN;
-	dsn_set(why, 451, "4.3.0", "Mail delivery is not available at the moment, try again later");
-	dsn_log(why, "lmtpd: %s", err_text(err));
+	l->err = err;
 	return -1;
 }
 
@@ -97,6 +98,16 @@ static bool take_spare(struct lmtp *l, struct lmtp_spare *spare, int64_t timeout
 	return true;
 }
 
+static void write_xtext(struct stream *io, struct str s)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	xtext_encode(s, &b);
+	stream_write(io, buf_view(&b));
+	buf_done(&b);
+}
+
 static void write_envelope(struct lmtp *l, const struct lmtp_envelope *e)
 {
 	stream_fmt(&l->io, "MAIL FROM:<%.*s>", STRF(e->sender));
@@ -106,12 +117,37 @@ static void write_envelope(struct lmtp *l, const struct lmtp_envelope *e)
 		stream_puts(&l->io, " BODY=8BITMIME");
 	if (e->smtputf8)
 		stream_puts(&l->io, " SMTPUTF8");
+	if (e->user.n) {
+		stream_puts(&l->io, " XUSER=");
+		write_xtext(&l->io, e->user);
+	}
+	if (e->ret)
+		stream_fmt(&l->io, " RET=%s", e->ret);
+	if (e->envid.n)
+		stream_fmt(&l->io, " ENVID=%.*s", STRF(e->envid));
 	stream_fmt(&l->io, " XID=%s XSESSION=%.*s\r\n", e->id, STRF(e->session));
+}
+
+static void write_rcpt(struct lmtp *l, const struct lmtp_rcpt *r)
+{
+	struct buf notify;
+
+	stream_fmt(&l->io, "RCPT TO:<%.*s> XN=%u", STRF(r->address), r->number);
+	if (r->notify) {
+		buf_init(&notify, 100);
+		dsn_notify_print(r->notify, &notify);
+		stream_fmt(&l->io, " NOTIFY=%s", buf_cstr(&notify));
+		buf_done(&notify);
+	}
+	if (r->orcpt.n)
+		stream_fmt(&l->io, " ORCPT=%.*s", STRF(r->orcpt));
+	stream_puts(&l->io, "\r\n");
 }
 
 /* The envelope's beginning over a connection that is there; 0: the reply to RCPT comes
  * next, positive: *why says no. */
-static int begin(struct lmtp *l, const struct lmtp_envelope *e, struct str address, bool fresh, struct dsn *why)
+static int begin(struct lmtp *l, const struct lmtp_envelope *e, const struct lmtp_rcpt *rcpt, bool fresh,
+	struct dsn *why)
 {
 	struct dsn d = { 0 };
 	int r = 0;
@@ -119,14 +155,14 @@ static int begin(struct lmtp *l, const struct lmtp_envelope *e, struct str addre
 	if (fresh)
 		stream_fmt(&l->io, "LHLO %s\r\n", e->hostname);
 	write_envelope(l, e);
-	stream_fmt(&l->io, "RCPT TO:<%.*s>\r\n", STRF(address));
+	write_rcpt(l, rcpt);
 	if (fresh)
 		r = expect(l, 220);
 	if (!r && fresh)
 		r = expect(l, 250);
 	if (!r)
 		r = read_reply(l, &d);
-	if (!r && !fresh && d.code == 421)
+	if (!r && d.code == 421) /* it serves no more */
 		r = E_CLOSED;
 	if (r || d.code == 250)
 		return r;
@@ -134,7 +170,7 @@ static int begin(struct lmtp *l, const struct lmtp_envelope *e, struct str addre
 	return 1;
 }
 
-static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, struct str address,
+static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, const struct lmtp_rcpt *rcpt,
 	int64_t timeout_ms, struct dsn *why)
 {
 	int r = E_CLOSED;
@@ -143,7 +179,7 @@ static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, st
 	l->keep_ms = e->keep_ms;
 	/* a spare whose child ended just now has done nothing yet: a fresh one does it */
 	if (take_spare(l, e->spare, timeout_ms)) {
-		r = begin(l, e, address, false, why);
+		r = begin(l, e, rcpt, false, why);
 		if (r < 0) {
 			stream_done(&l->io);
 			l->connected = false;
@@ -152,69 +188,69 @@ static int open_lmtp(struct lmtp *l, int link, const struct lmtp_envelope *e, st
 	if (r < 0) {
 		r = connect_link(l, link, e->session, timeout_ms);
 		if (r) {
-			broken(l, r, why);
+			broken(l, r);
 			l->state = LMTP_CLOSED; /* another link may still do it */
 			return -1;
 		}
-		r = begin(l, e, address, true, why);
+		r = begin(l, e, rcpt, true, why);
 	}
 	if (r < 0)
-		return broken(l, r, why);
-	/* MAIL itself was refused (too large): no recipient can be accepted */
-	l->state = r ? LMTP_BROKEN : LMTP_OPEN;
-	return r ? -1 : 0;
+		return broken(l, r);
+	if (r > 0) /* MAIL itself was refused (too large): no recipient can be accepted */
+		lmtp_close(l);
+	else
+		l->state = LMTP_OPEN;
+	return r;
 }
 
-int lmtp_rcpt(struct lmtp *l, int link, const struct lmtp_envelope *e, struct str address,
+int lmtp_rcpt(struct lmtp *l, int link, const struct lmtp_envelope *e, const struct lmtp_rcpt *rcpt,
 	int64_t timeout_ms, struct dsn *why)
 {
 	struct dsn d = { 0 };
 	int r;
 
 	if (l->state == LMTP_BROKEN)
-		return broken(l, E_CLOSED, why);
+		return -1;
 	if (l->state == LMTP_CLOSED) {
-		if (open_lmtp(l, link, e, address, timeout_ms, why))
-			return -1;
+		r = open_lmtp(l, link, e, rcpt, timeout_ms, why);
+		if (r)
+			return r;
 	} else {
-		stream_fmt(&l->io, "RCPT TO:<%.*s>\r\n", STRF(address));
+		write_rcpt(l, rcpt);
 	}
 	r = read_reply(l, &d);
-	if (r)
-		return broken(l, r, why);
+	if (r || d.code == 421)
+		return broken(l, r ? r : E_CLOSED);
 	if (d.code != 250) {
 		*why = d;
-		return -1;
+		return 1;
 	}
 	l->accepted++;
 	return 0;
 }
 
-int lmtp_send(struct lmtp *l, struct str head, struct str body, int64_t timeout_ms, struct dsn *why)
+int lmtp_send(struct lmtp *l, struct str head, struct str body, int64_t timeout_ms)
 {
 	int r;
 
-	if (l->state != LMTP_OPEN)
-		return broken(l, E_CLOSED, why);
+	BUG_ON(l->state != LMTP_OPEN);
 	l->io.timeout_ms = timeout_ms;
 	stream_fmt(&l->io, "BDAT %zu LAST\r\n", head.n + body.n);
 	stream_write(&l->io, head);
 	stream_write(&l->io, body);
 	r = stream_flush(&l->io);
 	if (r)
-		return broken(l, r, why);
+		return broken(l, r);
 	l->state = LMTP_SENT;
 	return 0;
 }
 
-void lmtp_result(struct lmtp *l, deadline d, struct dsn *why)
+int lmtp_result(struct lmtp *l, deadline d, struct dsn *why)
 {
 	int left = deadline_left(d), r = E_TIMEOUT;
 
-	if (l->state != LMTP_SENT) {
-		broken(l, E_CLOSED, why);
-		return;
-	}
+	if (l->state != LMTP_SENT)
+		return -1;
 	if (left > 0) {
 		l->io.timeout_ms = left;
 		r = read_reply(l, why);
@@ -222,9 +258,9 @@ void lmtp_result(struct lmtp *l, deadline d, struct dsn *why)
 			r = E_PEER;
 	}
 	if (r)
-		broken(l, r, why);
-	else
-		l->replied++;
+		return broken(l, r);
+	l->replied++;
+	return 0;
 }
 
 void lmtp_close(struct lmtp *l)

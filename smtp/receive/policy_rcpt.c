@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * policy_rcpt.c: do we take mail for this address? Only if it ends in mailboxes
- * of ours (the straight path): nothing is relayed, for nobody, and what an
- * alias sends elsewhere is refused here, in the session, not bounced later.
+ * policy_rcpt.c: do we take mail for this address, and which way does it go?
+ *
+ *   ends in mailboxes of ours           STRAIGHT (by lmtpd, while the client waits)
+ *   an alias that leads outside         STRAIGHT too: lmtpd forwards by way of the queue
+ *   another domain                      OUTSIDE, from those who are logged in and nobody else
+ *   [send] hold_all                     QUEUE instead of STRAIGHT: it is held there
+ *
+ * What leaves this server needs a way out ([send] smarthost, or hold_all): without
+ * one it is refused here, in the session, not bounced later.
  */
 #include "smtp/receive/session.h"
 
@@ -36,14 +42,19 @@ static int ask_postmaster(struct session *s, struct str *address, struct auth_rc
 	}
 }
 
+static bool way_out(const struct session *s)
+{
+	return s->room->conf->send_smarthost.n || s->room->conf->send_hold_all;
+}
+
 static void refuse(struct session *s, struct str address, const struct auth_rcpt *rcpt,
 	struct dsn *why)
 {
 	switch (rcpt->result) {
 	case AUTH_NODOMAIN:
 		if (s->authenticated)
-			dsn_set(why, 550, "5.7.1", "<%.*s>: this server does not send mail to other domains yet",
-				STRF(address));
+			dsn_set(why, 550, "5.7.1", "<%.*s>: this server sends no mail to other domains, "
+				"[send] smarthost is not set", STRF(address));
 		else
 			dsn_set(why, 550, "5.7.1", "<%.*s>: relaying denied, this is not a domain of this server",
 				STRF(address));
@@ -51,8 +62,8 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 	case AUTH_OK:
 	case AUTH_INACTIVE:
 		if (rcpt->noutside) {
-			dsn_set(why, 550, "5.7.1", "<%.*s>: this server does not forward mail to other domains yet",
-				STRF(address));
+			dsn_set(why, 550, "5.7.1", "<%.*s>: this server forwards no mail to other domains, "
+				"[send] smarthost is not set", STRF(address));
 			break;
 		}
 		/* fall through */
@@ -67,7 +78,21 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 	}
 }
 
-int policy_rcpt(struct session *s, struct str *address, struct dsn *why)
+static bool accepts(const struct session *s, const struct auth_rcpt *rcpt)
+{
+	if (rcpt->result == AUTH_NODOMAIN)
+		return s->authenticated && way_out(s);
+	if (rcpt->result != AUTH_OK && rcpt->result != AUTH_INACTIVE)
+		return false;
+	return rcpt->noutside ? way_out(s) : rcpt->ntargets > 0;
+}
+
+bool policy_report(const struct session *s)
+{
+	return s->authenticated && s->tx.sender.n > 0;
+}
+
+int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why)
 {
 	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
 	int r;
@@ -76,14 +101,15 @@ int policy_rcpt(struct session *s, struct str *address, struct dsn *why)
 		r = ask_postmaster(s, address, &rcpt);
 	else
 		r = ask(s->room, &s->cmd, *address, &rcpt);
-	if (r) {
+	if (r)
 		rcpt = (struct auth_rcpt){ .result = AUTH_TEMP };
+	if (!accepts(s, &rcpt)) {
 		refuse(s, *address, &rcpt, why);
-		dsn_log(why, "authd: %s", err_text(r));
+		if (r)
+			dsn_log(why, "authd: %s", err_text(r));
 		return -1;
 	}
-	if ((rcpt.result == AUTH_OK || rcpt.result == AUTH_INACTIVE) && rcpt.ntargets && !rcpt.noutside)
-		return 0;
-	refuse(s, *address, &rcpt, why);
-	return -1;
+	*route_out = rcpt.result == AUTH_NODOMAIN ? ROUTE_OUTSIDE :
+		s->room->conf->send_hold_all ? ROUTE_QUEUE : ROUTE_STRAIGHT;
+	return 0;
 }

@@ -30,7 +30,7 @@
 struct room {
 	const struct conf *conf; /* may be another one after a reload */
 	const char *hostname;
-	int authd, lmtpd; /* links, -1: not there */
+	int authd, lmtpd, queued; /* links, -1: not there */
 	struct lmtp_spare spare; /* connection to a child of lmtpd, between two messages */
 	int control; /* readable: something for on_control */
 	bool stopping;
@@ -46,8 +46,21 @@ enum session_state { /* bits: verbs.c says in which each verb is legal */
 	SESSION_BDAT = 8, /* a chunk came: only BDAT, RSET, NOOP, QUIT */
 };
 
+enum route {
+	ROUTE_STRAIGHT, /* to a mailbox here: lmtpd has accepted it in this transaction */
+	ROUTE_QUEUE, /* to a mailbox here, by way of the queue */
+	ROUTE_OUTSIDE, /* by way of the queue */
+};
+
+/* Number i of the list is recipient i + 1 of the delivery ids and of the envelope. */
 struct recipient {
 	struct str address; /* printed */
+	enum route route;
+	uint32_t notify; /* bits of envelope_notify (mail/envelope.h) */
+	struct str orcpt;
+	/* Straight: what lmtpd said to the message; 0: not asked, or nothing. */
+	int code;
+	struct str status, reply;
 };
 
 #define TX_ID 12
@@ -56,6 +69,8 @@ struct tx {
 	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */
 	struct str sender; /* printed, empty: null */
 	bool smtputf8, body8;
+	struct str envid; /* ENVID= as given */
+	int ret; /* RET=: of the enum in struct envelope */
 	uint64_t declared; /* SIZE=, 0: not said */
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap, refused;
@@ -143,8 +158,11 @@ void cmd_not_here(struct session *s, struct str args);
 
 /* policy_*.c: 0, or -1 with the refusal in why. */
 int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why);
-/* *address: as given; "postmaster" alone becomes the address that we have for it. */
-int policy_rcpt(struct session *s, struct str *address, struct dsn *why);
+/* *address: as given; "postmaster" alone becomes the address that we have for it.
+ * *route_out: STRAIGHT for an address of ours that nothing keeps from it, QUEUE, OUTSIDE. */
+int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why);
+/* Is there somebody whom a report about this message may be sent to? */
+bool policy_report(const struct session *s);
 
 /* content.c: looks at the whole message. 0, or -1 with the refusal in why. */
 int content_check(struct session *s, struct dsn *why);
@@ -152,6 +170,10 @@ int content_check(struct session *s, struct dsn *why);
 void content_fault(struct session *s, struct dsn *why);
 /* The fields that we put in front. */
 void content_head(struct session *s, struct buf *out);
+
+/* queue.c: hands the message to the queue, for those of its recipients that have no copy yet.
+ * 0: it is safe there; -1 with the refusal in why. */
+int queue_put(struct session *s, struct dsn *why);
 
 /* submit.c: checks, delivers, replies, ends the transaction. */
 void submit(struct session *s);

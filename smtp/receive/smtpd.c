@@ -50,6 +50,9 @@ static void on_peer(struct program *p, const char *name, int fd)
 		fd_close(&d->room.lmtpd);
 		d->room.lmtpd = fd;
 		lmtp_spare_close(&d->room.spare); /* its parent is another one, or has other settings */
+	} else if (!strcmp(name, "queued")) {
+		fd_close(&d->room.queued);
+		d->room.queued = fd;
 	} else if (!strcmp(name, "traced")) {
 		trace_open(fd, "smtpd");
 	} else {
@@ -246,7 +249,7 @@ int main(int argc, char **argv)
 	bool landlock;
 	size_t i;
 
-	d.room.authd = d.room.lmtpd = -1;
+	d.room.authd = d.room.lmtpd = d.room.queued = -1;
 	for (i = 0; i < FRONTS_MAX; i++)
 		d.front[i].fd = -1;
 	program_start(&d.program, "smtpd", &ops, argc, argv);

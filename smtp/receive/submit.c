@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC
  *
- * submit.c: the whole message is here: check, deliver on the straight path while
- * the client waits, answer what the mailboxes answered (docs: DESIGN, what 250
- * means). 250 is said only when every recipient's copy is durable.
+ * submit.c: the whole message is here: check it, find it a safe place, answer
+ * (DESIGN: what 250 means). 250 is said when each recipient's copy is durable,
+ * or the queue has taken over those that have none.
  *
- * Several recipients with different results have no common truth in SMTP. As
- * long as there is no queue that could take over the rest, the client keeps
- * the message (451) and tries again: nothing is acknowledged falsely, at most a
- * mailbox gets it twice. Recipients that cannot take it are refused at RCPT
- * already, so this is a rare case.
+ *   every recipient is straight ---- lmtpd, while the client waits
+ *                                      all have it ----------------------------> 250
+ *                                      all refused for good -------------------> that 5xx
+ *                                      some not, not yet, or nobody knows --.
+ *   some recipient is not ------------------------------------------ queue -+--> 250, or 451/452
+ *
+ * Of several recipients with different results those that may still get it go to
+ * the queue, under the delivery ids that they have already. Who was refused for good is
+ * told to a confirmed sender (in a report that the queue makes); a stranger's name
+ * is worth nothing, and a bounce to it would hit somebody else: that is only logged.
  */
 #include "smtp/receive/session.h"
 
@@ -23,73 +28,108 @@ static void trace_accepted(struct session *s)
 	trace_end(&t);
 }
 
-/* How all results together look to the client: *sum is the worst so far. */
-static void combine(struct session *s, size_t ok, size_t permanent, const struct dsn *first,
-	struct dsn *sum)
+static void trace_undelivered(struct session *s, const struct recipient *r)
 {
-	size_t n = s->tx.nrcpt;
-
-	if (ok == n)
-		dsn_set(sum, 250, "2.0.0", "Accepted as %s", s->tx.id);
-	else if (n == 1 || permanent == n)
-		*sum = *first;
-	else if (ok)
-		dsn_set(sum, 451, "4.3.0", "Not all recipients could be served, try again later");
-	else
-		dsn_set(sum, 451, "4.3.0", "Mail delivery is not available at the moment, try again later");
-}
-
-/* One reply a recipient, in order (RFC 2033 4.2). */
-static void collect(struct session *s, deadline d, struct dsn *sum)
-{
-	struct dsn why, first = { 0 };
-	size_t i, ok = 0, permanent = 0;
 	struct trace t;
 
-	for (i = 0; i < s->tx.nrcpt; i++) {
-		why = (struct dsn){ 0 };
-		lmtp_result(&s->tx.lmtp, d, &why);
-		if (why.code == 250) {
-			ok++;
-			continue;
-		}
-		if (!dsn_temporary(&why))
-			permanent++;
-		if (!first.code)
-			first = why;
-		event_begin(s, &t, TRACE_INFO, "undelivered");
-		trace_str(&t, "to", s->tx.rcpt[i].address);
-		trace_u64(&t, "code", (uint64_t)why.code);
-		trace_s(&t, "status", why.status);
-		trace_s(&t, "reply", why.text);
-		trace_end(&t);
+	event_begin(s, &t, TRACE_INFO, "undelivered");
+	trace_str(&t, "to", r->address);
+	if (r->code) {
+		trace_u64(&t, "code", (uint64_t)r->code);
+		trace_str(&t, "status", r->status);
+		trace_str(&t, "reply", r->reply);
+	} else {
+		trace_s(&t, "why", err_text(s->tx.lmtp.err));
 	}
-	combine(s, ok, permanent, &first, sum);
+	if (r->code >= 500 && !policy_report(s))
+		trace_s(&t, "report", "no"); /* or it is the reply itself */
+	trace_end(&t);
 }
 
-static void deliver(struct session *s, struct dsn *sum)
+/* What the straight path came to. */
+struct sum {
+	size_t delivered, refused, open; /* open: may still get it */
+	struct dsn first; /* refusal */
+};
+
+/* One reply a recipient, in order (RFC 2033 4.2). */
+static void collect(struct session *s, deadline d, struct sum *sum)
+{
+	size_t i;
+
+	for (i = 0; i < s->tx.nrcpt; i++) {
+		struct recipient *r = &s->tx.rcpt[i];
+		struct dsn why = { 0 };
+
+		if (!lmtp_result(&s->tx.lmtp, d, &why)) {
+			r->code = why.code;
+			r->status = arena_str(&s->tx.a, str_of(why.status));
+			r->reply = arena_str(&s->tx.a, str_of(why.text));
+		}
+		if (r->code == 250) {
+			sum->delivered++;
+			continue;
+		}
+		if (r->code >= 500 && !sum->refused++)
+			sum->first = why;
+		sum->open += r->code < 500;
+		trace_undelivered(s, r);
+	}
+}
+
+static bool all_straight(const struct session *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->tx.nrcpt; i++)
+		if (s->tx.rcpt[i].route != ROUTE_STRAIGHT)
+			return false;
+	return s->tx.lmtp.state == LMTP_OPEN;
+}
+
+static void straight(struct session *s, struct sum *sum)
 {
 	int64_t timeout = s->room->conf->smtp_deliver_timeout;
 	deadline d = deadline_in(timeout);
 	struct buf head;
 
+	BUG_ON(s->tx.lmtp.accepted != s->tx.nrcpt);
 	buf_init(&head, 16384);
 	content_head(s, &head);
 	BUG_ON(head.err);
-	BUG_ON(s->tx.lmtp.state != LMTP_BROKEN && s->tx.lmtp.accepted != s->tx.nrcpt);
-	if (!lmtp_send(&s->tx.lmtp, buf_view(&head), buf_view(&s->tx.body), timeout, sum))
-		collect(s, d, sum);
+	(void)lmtp_send(&s->tx.lmtp, buf_view(&head), buf_view(&s->tx.body), timeout);
+	collect(s, d, sum);
 	buf_done(&head);
+}
+
+static void find_place(struct session *s, struct dsn *why)
+{
+	struct sum sum = { .open = s->tx.nrcpt };
+
+	if (all_straight(s)) {
+		sum.open = 0;
+		straight(s, &sum);
+	}
+	if (sum.refused == s->tx.nrcpt) {
+		*why = sum.first;
+		return;
+	}
+	if (sum.open || (sum.refused && policy_report(s))) {
+		lmtp_close(&s->tx.lmtp);
+		if (queue_put(s, why))
+			return;
+	}
+	dsn_set(why, 250, "2.0.0", "Accepted as %s", s->tx.id);
 }
 
 void submit(struct session *s)
 {
-	struct dsn sum = { 0 };
+	struct dsn why = { 0 };
 
-	if (!content_check(s, &sum))
-		deliver(s, &sum);
-	if (sum.code == 250)
+	if (!content_check(s, &why))
+		find_place(s, &why);
+	if (why.code == 250)
 		trace_accepted(s);
-	reply_dsn(s, &sum);
+	reply_dsn(s, &why);
 	tx_reset(s);
 }

@@ -3,7 +3,7 @@
  * receive_test.c: whole SMTP sessions in this room, in memory: a client's bytes
  * in, replies out. authd is played by the functions below (known: anna@ and
  * bert@example.org; box names that misbehave), lmtpd by a forked process that
- * speaks LMTP and reports each message that it got.
+ * speaks LMTP and reports each message that it got, queued by spool_*() below.
  */
 #include "smtp/receive/session.h"
 
@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "net/ipc.h"
+#include "net/spool.h"
 
 /* --- authd -------------------------------------------------------------------- */
 
@@ -63,6 +64,32 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return 0;
 }
 
+/* --- queued --------------------------------------------------------------------- */
+
+static struct buf queued; /* what was put */
+static int file_result, put_result;
+
+int spool_file(int link, int *fd_out, deadline d)
+{
+	(void)d;
+	assert_int_equal(link, 77);
+	if (!file_result)
+		*fd_out = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return file_result;
+}
+
+int spool_put(int link, int fd, struct str id, const struct str *piece, size_t npieces, deadline d)
+{
+	size_t i;
+
+	(void)d;
+	assert_true(link == 77 && fd >= 0);
+	assert_int_equal(id.n, TX_ID);
+	for (i = 0; i < npieces; i++)
+		buf_str(&queued, piece[i]);
+	return put_result;
+}
+
 /* --- lmtpd ---------------------------------------------------------------------- */
 
 static void lmtp_reply(struct stream *io, struct str rcpt)
@@ -77,7 +104,7 @@ static void lmtp_reply(struct stream *io, struct str rcpt)
 
 static int *connections; /* shared with lmtpd: how many there were */
 
-static void lmtp_serve(int fd, int report)
+static void lmtp_serve(int fd, int report, int commands)
 {
 	struct str rcpt[20], line, rest;
 	struct stream io;
@@ -98,14 +125,22 @@ static void lmtp_serve(int fd, int report)
 			break;
 		} else if (str_starts(line, "MAIL")) {
 			n = 0;
+			assert_int_equal(write(commands, line.p, line.n), line.n);
+			assert_int_equal(write(commands, "\n", 1), 1);
 			stream_puts(&io, "250 2.1.0 ok\r\n");
 		} else if (str_starts(line, "RCPT TO:<full")) {
 			stream_puts(&io, "552 5.2.2 Mailbox is full\r\n");
 		} else if (str_starts(line, "RCPT TO:<crash")) {
 			break;
+		} else if (str_starts(line, "RCPT TO:<hang")) {
+			stream_flush(&io);
+			usleep(300000);
+			break;
 		} else if (str_starts(line, "RCPT")) {
 			rcpt[n++] = arena_str(&a, line);
 			stream_puts(&io, "250 2.1.5 ok\r\n");
+			assert_int_equal(write(commands, line.p, line.n), line.n);
+			assert_int_equal(write(commands, "\n", 1), 1);
 		} else if (str_starts(line, "BDAT ")) {
 			rest = str_from(line, 5);
 			assert_int_equal(str_u64(str_cut(&rest, ' '), 1 << 24, &size), 0);
@@ -113,6 +148,11 @@ static void lmtp_serve(int fd, int report)
 			assert_int_equal(stream_read_all(&io, body, (size_t)size), 0);
 			assert_int_equal(write(report, body, (size_t)size), size);
 			free(body);
+			if (n && str_starts(rcpt[n - 1], "RCPT TO:<die")) {
+				for (i = 0; i < n - 1; i++)
+					lmtp_reply(&io, rcpt[i]);
+				break;
+			}
 			for (i = 0; i < n; i++)
 				lmtp_reply(&io, rcpt[i]);
 			if (n && str_starts(rcpt[0], "RCPT TO:<last"))
@@ -126,38 +166,43 @@ static void lmtp_serve(int fd, int report)
 	arena_done(&a);
 }
 
-static int lmtpd_link, lmtpd_report;
+static int lmtpd_link, lmtpd_report, lmtpd_commands;
 static pid_t lmtpd_pid;
 
 static void lmtpd_start(void)
 {
-	int pair[2], report[2];
+	int pair[2], report[2], commands[2];
 	struct ipc_msg m;
 
 	assert_int_equal(ipc_pair(pair), 0);
 	assert_int_equal(pipe(report), 0);
 	connections = mmap(NULL, sizeof *connections, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(connections != MAP_FAILED);
+	assert_int_equal(pipe(commands), 0);
 	lmtpd_pid = fork();
 	if (!lmtpd_pid) {
 		close(pair[0]);
 		while (!ipc_recv(pair[1], &m)) {
-			lmtp_serve(ipc_take_fd(&m, "client"), report[1]);
+			lmtp_serve(ipc_take_fd(&m, "client"), report[1], commands[1]);
 			ipc_done(&m);
 		}
 		_exit(0);
 	}
 	close(pair[1]);
 	close(report[1]);
+	close(commands[1]);
 	fd_nonblock(report[0], true);
+	fd_nonblock(commands[0], true);
+	lmtpd_commands = commands[0];
 	lmtpd_link = pair[0];
 	lmtpd_report = report[0];
 }
 
 static void lmtpd_stop(void)
 {
-	close(lmtpd_link);
+	fd_close(&lmtpd_link);
 	close(lmtpd_report);
+	close(lmtpd_commands);
 	waitpid(lmtpd_pid, NULL, 0);
 	munmap(connections, sizeof *connections);
 }
@@ -168,6 +213,7 @@ static struct conf *conf;
 static char output[1 << 16]; /* replies, as they came */
 static char codes[4096]; /* "250 250 354": of each reply */
 static char mail[1 << 16]; /* what lmtpd got */
+static char said[1 << 16]; /* MAIL and RCPT to it */
 static char unused_line[4096]; /* what would go back to front */
 static enum session_end ended;
 
@@ -205,7 +251,7 @@ static void no_control(struct room *room)
 /* A session of the service; the client says all of `in` and then closes its side. */
 static void dialogue_n(const char *service, const char *ticket, struct str in)
 {
-	struct room room = { .conf = conf, .hostname = "mx.example.org", .authd = -1, .lmtpd = lmtpd_link,
+	struct room room = { .conf = conf, .hostname = "mx.example.org", .authd = -1, .lmtpd = lmtpd_link, .queued = 77,
 		.control = -1, .on_control = no_control };
 	struct handover h = { .id = STR("abcdefghijkl"), .service = str_of(service),
 		.ticket = str_of(ticket), .helo = STR("client.example.net"), .esmtp = true };
@@ -213,6 +259,7 @@ static void dialogue_n(const char *service, const char *ticket, struct str in)
 	struct session s;
 	struct ipc_msg m;
 
+	buf_reset(&queued);
 	assert_int_equal(addr_parse(STR("192.0.2.7"), &h.peer), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
 	assert_int_equal(pipe(lease), 0);
@@ -237,6 +284,7 @@ static void dialogue_n(const char *service, const char *ticket, struct str in)
 	lmtp_spare_close(&room.spare);
 	list_codes();
 	collect(lmtpd_report, mail, sizeof mail);
+	collect(lmtpd_commands, said, sizeof said);
 }
 
 static void dialogue(const char *service, const char *ticket, const char *in)
@@ -308,7 +356,86 @@ static void relay_is_refused(void **state)
 	assert_non_null(strstr(output, "550 5.1.1 "));
 	mx("MAIL FROM:<>\r\nRCPT TO:<away@example.org>\r\n", "250 550");
 	mx("MAIL FROM:<>\r\nRCPT TO:<temp@example.org>\r\nRCPT TO:<down@example.org>\r\n", "250 451 451");
-	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 550");
+	/* who is logged in may, if there is a way out, and is told what is missing */
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 550 550");
+	assert_non_null(strstr(output, "[send] smarthost is not set"));
+	conf->send_smarthost = STR("mx.example.net");
+	mx("MAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 550 250");
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 250 250");
+	conf->send_smarthost = STR_NONE;
+	conf->send_hold_all = true;
+	mx("MAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\n", "250 550");
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 250");
+}
+
+static bool in_queue(const char *text)
+{
+	return str_search(buf_view(&queued), str_of(text)) >= 0;
+}
+
+#define QUEUED(text)                                                           \
+	do {                                                                   \
+		if (!in_queue(text))                                           \
+			fail_msg("not queued: %s\n%s", text, buf_cstr(&queued)); \
+	} while (0)
+#define BODY "DATA\r\nSubject: a\r\n\r\nb\r\n.\r\n"
+
+static void what_goes_outside_is_queued(void **state)
+{
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	submission("MAIL FROM:<anna@example.org> RET=FULL ENVID=e+2B1 BODY=8BITMIME\r\n"
+		   "RCPT TO:<x@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;y+2B@example.com\r\n"
+		   "RCPT TO:<bert@example.org>\r\n" BODY,
+		"250 250 250 354 250");
+	QUEUED("mansio-envelope 1 ");
+	QUEUED("\nsender=anna@example.org\nconfirmed=1\nsender-local=1\nuser=anna@example.org\nsession=abcdefghijkl\n"
+	       "envid=e+2B1\nret=full\nbody8=1\n"
+	       "rcpt=x@example.com number=1 notify=success,delay orcpt=rfc822;y+2B@example.com\n"
+	       "rcpt=bert@example.org number=2 local=1\n\nReceived: from ");
+	QUEUED("\r\nSubject: a\r\n\r\nb\r\n");
+	assert_null(strstr(mail, "Subject")); /* all of it goes one way */
+	/* a success report needs the queue, if there is somebody to be told */
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org> NOTIFY=SUCCESS\r\n" BODY, "250 250 354 250");
+	QUEUED("\nrcpt=bert@example.org number=1 local=1 notify=success\n");
+	assert_non_null(strstr(said, "RCPT TO:<bert@example.org> XN=1 NOTIFY=SUCCESS\n"));
+	mx("MAIL FROM:<x@example.net>\r\nRCPT TO:<bert@example.org> NOTIFY=SUCCESS\r\n" BODY, "250 250 354 250");
+	assert_int_equal(queued.n, 0);
+	assert_non_null(strstr(mail, "Subject: a"));
+	submission("MAIL FROM:<>\r\nRCPT TO:<bert@example.org> NOTIFY=SUCCESS\r\n" BODY, "250 250 354 250");
+	assert_int_equal(queued.n, 0);
+}
+
+static void a_queue_that_cannot(void **state)
+{
+	static const struct {
+		int file, put;
+		const char *want;
+	} row[] = {
+		{ E_FULL, 0, "250 250 354 452" }, { E_TEMP, 0, "250 250 354 451" }, { E_CLOSED, 0, "250 250 354 451" },
+		{ E_TIMEOUT, 0, "250 250 354 451" }, { 0, E_FULL, "250 250 354 452" }, { 0, -EIO, "250 250 354 451" },
+		{ 0, E_CLOSED, "250 250 354 451" }, { 0, E_TIMEOUT, "250 250 354 451" }, { 0, E_EXISTS, "250 250 354 451" },
+		{ 0, E_DAMAGED, "250 250 354 451" }, { 0, 0, "250 250 354 250" },
+	};
+	size_t i;
+
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		file_result = row[i].file;
+		put_result = row[i].put;
+		submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\n" BODY, row[i].want);
+	}
+}
+
+static void hold_all(void **state)
+{
+	(void)state;
+	conf->send_hold_all = true;
+	mx(ENVELOPE BODY, "250 250 354 250");
+	QUEUED("\nrcpt=anna@example.org number=1 local=1\n");
+	assert_string_equal(mail, "");
+	assert_false(in_queue("confirmed"));
 }
 
 static void postmaster_needs_no_domain(void **state)
@@ -340,7 +467,9 @@ static void parameters(void **state)
 		{ "BODY=BINARYMIME", "501" }, { "SMTPUTF8", "250" }, { "SMTPUTF8=1", "555" },
 		{ "AUTH=<>", "250" }, { "AUTH=a+40b.c", "250" }, { "AUTH=a+4", "501" }, { "AUTH=a@b.c", "250" }, { "AUTH=e+3Df@b.c", "250" },
 		{ "AUTH=a@b+0D+0ARCPT", "501" }, /* C02 */
-		{ "RET=FULL", "555" }, { "ENVID=a+0Ab", "555" }, { "XID=abc", "555" }, { "a=b=c", "501" },
+		{ "RET=FULL", "250" }, { "RET=hdrs ENVID=QQ+2B1", "250" }, { "RET=BODY", "501" }, { "RET", "555" },
+		{ "ENVID=a+0Ab", "501" }, { "ENVID=a+0D+0ARCPT", "501" }, { "ENVID=+C3", "501" }, { "ENVID=+", "501" }, /* C02 */
+		{ "RET=FULL RET=FULL", "501" }, { "XID=abc", "555" }, { "XUSER=anna", "555" }, { "a=b=c", "501" },
 	};
 	char in[400];
 	size_t i;
@@ -350,7 +479,12 @@ static void parameters(void **state)
 		snprintf(in, sizeof in, "MAIL FROM:<x@example.net> %s\r\n", row[i].in);
 		mx(in, row[i].code);
 	}
-	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org> NOTIFY=NEVER\r\n", "250 555");
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org> NOTIFY=NEVER\r\nRCPT TO:<anna@example.org> NOTIFY=never,delay\r\n"
+	   "RCPT TO:<anna@example.org> NOTIFY=\r\nRCPT TO:<anna@example.org> NOTIFY\r\n"
+	   "RCPT TO:<anna@example.org> ORCPT=rfc822;a+40b NOTIFY=FAILURE\r\n"
+	   "RCPT TO:<anna@example.org> ORCPT=rfc822;a+0D+0AEvil:+20b\r\nRCPT TO:<anna@example.org> ORCPT=a\r\n"
+	   "RCPT TO:<anna@example.org> XN=7\r\nRCPT TO:<anna@example.org> SIZE=7\r\n",
+		"250 250 501 501 555 250 501 501 555 555");
 	mx("MAIL FROM:<\xc3\xa9@example.net>\r\n", "553");
 	mx("MAIL FROM:<\xc3\xa9@example.net> SMTPUTF8\r\n", "250");
 	mx("MAIL FROM:<\xc3@example.net> SMTPUTF8\r\n", "501");
@@ -461,20 +595,62 @@ static void refusals_of_lmtpd(void **state)
 	(void)state;
 	mx("MAIL FROM:<>\r\nRCPT TO:<full@example.org>\r\nRCPT TO:<anna@example.org>\r\nDATA\r\n\r\n.\r\n",
 		"250 552 250 354 250");
-	mx("MAIL FROM:<>\r\nRCPT TO:<late@example.org>\r\nDATA\r\n\r\n.\r\n", "250 250 354 451");
 	mx("MAIL FROM:<>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n", "250 250 354 554");
 	mx("MAIL FROM:<>\r\nRCPT TO:<loop@example.org>\r\nRCPT TO:<loop2@example.org>\r\nDATA\r\n\r\n.\r\n",
 		"250 250 250 354 554");
-	/* mixed: nothing is acknowledged falsely */
-	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n",
-		"250 250 250 354 451");
-	mx("MAIL FROM:<>\r\nRCPT TO:<late@example.org>\r\nRCPT TO:<loop@example.org>\r\nDATA\r\n\r\n.\r\n",
-		"250 250 250 354 451");
-	/* lmtpd dies */
-	mx("MAIL FROM:<>\r\nRCPT TO:<crash@example.org>\r\nRCPT TO:<anna@example.org>\r\nQUIT\r\n",
-		"250 451 451 221");
-	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<crash@example.org>\r\nDATA\r\n\r\n.\r\n",
-		"250 250 451 354 451");
+	assert_int_equal(queued.n, 0);
+}
+
+/* Those who may still get it go to the queue, with their numbers; of those who may not
+ * only a confirmed sender hears. */
+static void mixed_results(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<x@example.net>\r\nRCPT TO:<late@example.org>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nrcpt=late@example.org number=1 local=1\n\nReceived: ");
+	mx("MAIL FROM:<x@example.net>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<late@example.org>\r\n"
+	   "RCPT TO:<full@example.org>\r\nRCPT TO:<loop@example.org>\r\nRCPT TO:<late2@example.org>\r\n" BODY,
+		"250 250 250 552 250 250 354 250");
+	QUEUED("\nrcpt=late@example.org number=2 local=1\nrcpt=late2@example.org number=4 local=1\n\n");
+	assert_false(in_queue("anna@") || in_queue("loop") || in_queue("confirmed"));
+	assert_non_null(strstr(said, "XN=4\n"));
+	mx("MAIL FROM:<x@example.net>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\n" BODY,
+		"250 250 250 354 250");
+	assert_int_equal(queued.n, 0);
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\n" BODY,
+		"250 250 250 354 250");
+	QUEUED("\nrcpt=loop@example.org number=2 local=1 code=554 status=5.4.6 reply=loop\n\n");
+	submission("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\n" BODY,
+		"250 250 250 354 250");
+	assert_int_equal(queued.n, 0);
+	/* what cannot be queued is not acknowledged */
+	put_result = E_FULL;
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<late@example.org>\r\n" BODY, "250 250 250 354 452");
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\n" BODY,
+		"250 250 250 354 452");
+}
+
+/* lmtpd dies, or says nothing: authd knows the address, the queue delivers. */
+static void without_lmtpd(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<>\r\nRCPT TO:<crash@example.org>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<nobody@example.org>\r\n"
+	   BODY "QUIT\r\n", "250 250 250 550 354 250 221");
+	QUEUED("\nrcpt=crash@example.org number=1 local=1\nrcpt=anna@example.org number=2 local=1\n\n");
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<crash@example.org>\r\n" BODY, "250 250 250 354 250");
+	QUEUED("\nrcpt=anna@example.org number=1 local=1\nrcpt=crash@example.org number=2 local=1\n\n");
+	/* behind the message: what was answered counts */
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<die@example.org>\r\n" BODY, "250 250 250 354 250");
+	QUEUED("\n\nReceived:");
+	QUEUED("\nrcpt=die@example.org number=2 local=1\n\n");
+	assert_false(in_queue("anna@"));
+	conf->smtp_lmtp_wait = 100;
+	mx("MAIL FROM:<>\r\nRCPT TO:<hang@example.org>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nrcpt=hang@example.org number=1 local=1\n");
+	close(lmtpd_link);
+	lmtpd_link = -1;
+	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nrcpt=anna@example.org number=1 local=1\n");
 }
 
 #define MESSAGE(who) "MAIL FROM:<>\r\nRCPT TO:<" who "@example.org>\r\nDATA\r\n\r\n.\r\n"
@@ -483,7 +659,7 @@ static void one_connection_serves_the_next_message_too(void **state)
 {
 	(void)state;
 	mx(MESSAGE("anna") MESSAGE("bert") MESSAGE("late") MESSAGE("anna"),
-		"250 250 354 250 250 250 354 250 250 250 354 451 250 250 354 250");
+		"250 250 354 250 250 250 354 250 250 250 354 250 250 250 354 250");
 	assert_int_equal(*connections, 1);
 	/* a transaction that was given up takes its connection with it */
 	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRSET\r\n" MESSAGE("anna"), "250 250 250 250 250 354 250");
@@ -496,8 +672,10 @@ static void a_kept_connection_that_ended_is_replaced(void **state)
 	(void)state;
 	mx(MESSAGE("last") MESSAGE("anna"), "250 250 354 250 250 250 354 250");
 	assert_int_equal(*connections, 2);
-	/* a fresh one that says the same is believed */
-	mx(MESSAGE("anna") "MAIL FROM:<again@example.net>\r\nRCPT TO:<bert@example.org>\r\n", "250 250 354 250 250 421");
+	/* a fresh one that says the same is of no use: the queue */
+	mx(MESSAGE("anna") "MAIL FROM:<again@example.net>\r\nRCPT TO:<bert@example.org>\r\n" BODY,
+		"250 250 354 250 250 250 354 250");
+	QUEUED("\nrcpt=bert@example.org number=1 local=1\n");
 	assert_int_equal(*connections, 4);
 }
 
@@ -551,6 +729,8 @@ static int setup(void **state)
 	(void)state;
 	conf = conf_defaults();
 	conf->smtp_handback_idle = 60000;
+	buf_init(&queued, 1 << 20);
+	file_result = put_result = 0;
 	lmtpd_start();
 	return 0;
 }
@@ -559,6 +739,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	lmtpd_stop();
+	buf_done(&queued);
 	conf_free(conf);
 	return 0;
 }
@@ -580,9 +761,14 @@ int main(void)
 		TEST(C06_bare_line_ends_close_the_session),
 		TEST(content_refusals),
 		TEST(C04_chunks),
+		TEST(what_goes_outside_is_queued),
+		TEST(a_queue_that_cannot),
+		TEST(hold_all),
 		TEST(refusals_of_lmtpd),
 		TEST(one_connection_serves_the_next_message_too),
 		TEST(a_kept_connection_that_ended_is_replaced),
+		TEST(mixed_results),
+		TEST(without_lmtpd),
 		TEST(limits),
 		TEST(C20_browsers_are_cut_off),
 		TEST(the_door_gets_back_what_is_its_own),

@@ -24,7 +24,7 @@ C: RCPT TO:<no domain@>
 S: 501 5\..*
 C: RCPT TO:<>
 S: 501 5\..*
-C: RCPT TO:<{user}> NOTIFY=SUCCESS
+C: RCPT TO:<{user}> FROB=1
 S: 555 5\.5\.4 .*
 C: RCPT TO:<postmaster>
 S: 2.*
