@@ -62,7 +62,8 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->smtputf8 = e->smtputf8;
 	j->ret = e->ret;
 	j->envid = arena_str(a, e->envid);
-	j->user = arena_str(a, e->user);
+	/* what an alias here makes of the message is confirmed only if it is itself */
+	j->user = arena_str(a, e->confirmed ? e->user : STR(""));
 	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
 	j->bytes = j->row.sender.n + j->envid.n + j->user.n + 1000;
 	j->dest = dest_take(q, dest);
@@ -350,6 +351,12 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 	trace_end(&t);
 }
 
+/* What lmtpd says of an alias that leads outside only. */
+static bool is_forward(const struct job_rcpt *r)
+{
+	return str_eqc(r->status, "2.1.5") && str_ends(r->reply, "Forwarded");
+}
+
 static void over(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x,
 	enum rcpt_state state, enum report_kind kind)
 {
@@ -358,7 +365,8 @@ static void over(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt
 	/* RFC 3461 5.2.2: a server that took it with NOTIFY tells by itself */
 	if (kind == REPORT_SUCCESS && r->dsn)
 		x->due = REPORT_NONE;
-	x->relayed = state == RCPT_DONE && !j->local;
+	if (state == RCPT_DONE)
+		x->how = !j->local ? HOW_RELAYED : is_forward(r) ? HOW_EXPANDED : HOW_DELIVERED;
 	if (x->due)
 		rows_update(&q->rows, x);
 	else

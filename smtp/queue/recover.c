@@ -22,7 +22,8 @@
 #include "trace/trace.h"
 
 #define ROWS 500 /* a slice */
-#define FILES 200
+#define FILES 2000
+#define SLICE_MS 20 /* the rest of a slice waits for the next one then */
 #define AGAIN_MS 600000
 
 void recover_start(struct queue *q)
@@ -134,13 +135,14 @@ static int open_dir(struct queue *q)
 
 static bool slice_files(struct queue *q)
 {
+	deadline over = deadline_in(SLICE_MS);
 	struct dirent *d;
 	int64_t m;
 	int i;
 
 	if (!q->recovery.dir && open_dir(q) < 0)
 		return false;
-	for (i = 0; i < FILES; i++) {
+	for (i = 0; i < FILES && !deadline_passed(over); i++) {
 		d = readdir(q->recovery.dir);
 		if (!d) {
 			recover_stop(q);

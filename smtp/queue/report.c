@@ -56,6 +56,8 @@ static void reply_of(const struct rcpt_row *x, struct report_rcpt *out)
 static void rcpt_of(struct queue *q, const struct message_row *row, const struct envelope *e,
 	const struct rcpt_row *x, struct report_rcpt *out)
 {
+	static const enum report_action action[] = { [HOW_DELIVERED] = REPORT_DELIVERED,
+		[HOW_RELAYED] = REPORT_RELAYED, [HOW_EXPANDED] = REPORT_EXPANDED };
 	size_t i;
 
 	*out = (struct report_rcpt){ .address = x->address, .remote = x->remote, .last_attempt = x->last };
@@ -64,7 +66,7 @@ static void rcpt_of(struct queue *q, const struct message_row *row, const struct
 			out->orcpt = e->rcpt[i].orcpt;
 	reply_of(x, out);
 	if (x->due == REPORT_SUCCESS) {
-		out->action = x->relayed ? REPORT_RELAYED : REPORT_DELIVERED;
+		out->action = action[x->how];
 	} else if (x->due == REPORT_DELAY) {
 		out->action = REPORT_DELAYED;
 		out->retry_until = row->time + q->schedule.lifetime;

@@ -21,7 +21,7 @@ static const char *const schema[] = {
 	" dest TEXT NOT NULL, local INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
 	" next INTEGER NOT NULL, delayed INTEGER NOT NULL, due INTEGER NOT NULL, code INTEGER NOT NULL,"
 	" status TEXT NOT NULL, reply TEXT NOT NULL, remote TEXT NOT NULL, last INTEGER NOT NULL,"
-	" relayed INTEGER NOT NULL, expired INTEGER NOT NULL, PRIMARY KEY(m, number)) WITHOUT ROWID;"
+	" how INTEGER NOT NULL, expired INTEGER NOT NULL, PRIMARY KEY(m, number)) WITHOUT ROWID;"
 	"CREATE INDEX recipient_next ON recipient(local, next) WHERE state=0;"
 	"CREATE INDEX recipient_dest ON recipient(dest, state, next, local) WHERE state<>1;"
 	"CREATE INDEX recipient_due ON recipient(m) WHERE due<>0;"
@@ -31,7 +31,7 @@ static const char *const schema[] = {
 
 #define RCPT_COLUMNS                                                           \
 	"m, number, address, dest, local, state, attempts, next, delayed, due, code, status, reply," \
-	" remote, last, relayed, expired"
+	" remote, last, how, expired"
 
 enum stmt {
 	BEGIN, COMMIT, ROLLBACK, REBUILD, REBUILT, ADD, ADD_RCPT, FIND, MESSAGE, LAST, RANGE, SET_TIME,
@@ -62,7 +62,7 @@ static const char *const sql[NSTMT] = {
 		" AND local=? ORDER BY next LIMIT 1",
 	[NEXT_DUE] = "SELECT next FROM recipient WHERE state=0 AND local=? ORDER BY next LIMIT 1",
 	[UPDATE] = "UPDATE recipient SET state=?, attempts=?, next=?, delayed=?, due=?, code=?, status=?,"
-		" reply=?, remote=?, last=?, relayed=?, expired=? WHERE m=? AND number=?",
+		" reply=?, remote=?, last=?, how=?, expired=? WHERE m=? AND number=?",
 	[SET_STATE] = "UPDATE recipient SET state=?, next=? WHERE m=? AND number=?",
 	[DELETE_RCPT] = "DELETE FROM recipient WHERE m=? AND number=?",
 	[RESET_ACTIVE] = "UPDATE recipient SET state=0, next=? WHERE m>=? AND m<=? AND state=1",
@@ -282,7 +282,7 @@ void rows_add_rcpt(struct rows *r, const struct rcpt_row *x)
 	db_bind_str(s, 13, x->reply);
 	db_bind_str(s, 14, x->remote);
 	i64(s, 15, x->last);
-	i64(s, 16, x->relayed);
+	i64(s, 16, x->how);
 	i64(s, 17, x->expired);
 	run(r, s);
 }
@@ -392,7 +392,7 @@ static void read_rcpt(sqlite3_stmt *s, struct arena *a, struct rcpt_row *out)
 		.due = (enum report_kind)MIN(db_u64(s, 9), (uint64_t)REPORT_DELAY),
 		.code = (int)db_u64(s, 10), .status = db_str(s, 11, a), .reply = db_str(s, 12, a),
 		.remote = db_str(s, 13, a), .last = (int64_t)db_u64(s, 14),
-		.relayed = db_u64(s, 15) != 0, .expired = db_u64(s, 16) != 0 };
+		.how = (enum rcpt_how)MIN(db_u64(s, 15), (uint64_t)HOW_EXPANDED), .expired = db_u64(s, 16) != 0 };
 }
 
 size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **out)
@@ -500,7 +500,7 @@ void rows_update(struct rows *r, const struct rcpt_row *x)
 	db_bind_str(s, 8, x->reply);
 	db_bind_str(s, 9, x->remote);
 	i64(s, 10, x->last);
-	i64(s, 11, x->relayed);
+	i64(s, 11, x->how);
 	i64(s, 12, x->expired);
 	i64(s, 13, x->m);
 	i64(s, 14, x->number);

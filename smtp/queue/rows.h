@@ -26,6 +26,8 @@ enum rcpt_state { /* as in the database: do not renumber */
 	RCPT_DAMAGED = 5, /* the file is missing or broken: kept for the admin */
 	RCPT_STATES
 };
+/* How a recipient was served; as in the database. */
+enum rcpt_how { HOW_DELIVERED = 0, HOW_RELAYED = 1, HOW_EXPANDED = 2 };
 enum report_kind { REPORT_NONE, REPORT_FAILURE, REPORT_SUCCESS, REPORT_DELAY, REPORT_KINDS };
 
 struct message_row {
@@ -50,7 +52,7 @@ struct rcpt_row {
 	int code; /* of the last attempt, 0: none yet */
 	struct str status, reply, remote;
 	int64_t last; /* time of the last attempt */
-	bool relayed; /* DONE: to somebody who makes no success report */
+	enum rcpt_how how; /* DONE: into a mailbox, to a server that tells no more, to what an alias stands for */
 	bool expired; /* FAILED: because its time was over */
 };
 

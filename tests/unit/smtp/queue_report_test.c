@@ -154,6 +154,13 @@ static void success_is_reported_if_asked_for(void **state)
 	assert_non_null(report());
 	HAS("Action: delivered\r\n");
 	box_close();
+	box_open("");
+	box_sender(5);
+	box_put(&m);
+	box_result(box_job(), "250 2.1.5 250 2.1.5 Forwarded");
+	assert_non_null(report());
+	HAS("Action: expanded\r\n");
+	box_close();
 	/* the next server tells by itself */
 	m.rcpt = "anna@example.net";
 	box_open("");

@@ -138,6 +138,76 @@ static void a_full_queue_gives_no_file(void **state)
 	box_close();
 }
 
+/* The database may not grow any more, as on a disk without room. */
+static void disk(bool full)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "PRAGMA max_page_count=%d", full ? 1 : 1000000);
+	assert_int_equal(db_exec(box.q.rows.db, text), 0); /* never below what is used */
+	if (!full)
+		box.q.full_until = deadline_in(-1);
+}
+
+static void a_full_disk_refuses_and_heals(void **state)
+{
+	struct buf many;
+	int i;
+
+	(void)state;
+	box_open("");
+	assert_string_equal(box_put(&one), "ok");
+	disk(true);
+	buf_init(&many, 100000);
+	for (i = 0; i < 500; i++)
+		buf_fmt(&many, "%suser%d@example.net", i ? " " : "", i);
+	assert_string_equal(box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = buf_cstr(&many) }), "full");
+	assert_false(box_file("m2"));
+	assert_true(box_file("m1"));
+	assert_int_equal(message_file(&box.q), E_FULL);
+	assert_int_equal(box.q.failed, 0);
+	disk(false);
+	assert_string_equal(box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = buf_cstr(&many) }), "ok");
+	assert_string_equal(box_state("m2", 500), "waiting");
+	buf_done(&many);
+	box_close();
+}
+
+static void results_outlive_a_full_disk(void **state)
+{
+	struct box_job *j;
+	struct buf many, reply;
+	int i;
+
+	(void)state;
+	box_open("");
+	buf_init(&many, 100000);
+	buf_init(&reply, 10000);
+	for (i = 0; i < 80; i++)
+		buf_fmt(&many, "%suser%d@example.net", i ? " " : "", i);
+	buf_puts(&reply, LATER);
+	for (i = 0; i < 100; i++)
+		buf_puts(&reply, " 0123456789");
+	box_sender(5);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = buf_cstr(&many) });
+	j = box_job();
+	disk(true);
+	box_result(j, buf_cstr(&reply));
+	assert_true(box.q.full_until > 0);
+	rows_rollback(&box.q.rows);
+	assert_string_equal(box_state("m1", 1), "active");
+	rows_rollback(&box.q.rows);
+	disk(false);
+	box_settle();
+	assert_string_equal(box_state("m1", 1), "waiting");
+	assert_string_equal(box_state("m1", 80), "waiting");
+	assert_int_equal(box_row("m1", 80)->attempts, 1);
+	assert_null(box_job());
+	buf_done(&many);
+	buf_done(&reply);
+	box_close();
+}
+
 /* --- jobs ---------------------------------------------------------------------------- */
 
 static void a_new_message_is_tried_at_once_and_leaves_nothing(void **state)
@@ -706,6 +776,8 @@ int main(void)
 		cmocka_unit_test(an_id_is_taken_once),
 		cmocka_unit_test(what_is_no_file_of_ours_is_refused),
 		cmocka_unit_test(a_full_queue_gives_no_file),
+		cmocka_unit_test(a_full_disk_refuses_and_heals),
+		cmocka_unit_test(results_outlive_a_full_disk),
 		cmocka_unit_test(a_new_message_is_tried_at_once_and_leaves_nothing),
 		cmocka_unit_test(local_and_outside_go_apart),
 		cmocka_unit_test(a_failure_for_now_waits_its_time),
