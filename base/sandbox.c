@@ -72,6 +72,8 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_STORE] = "store",
 		[SANDBOX_TRACED] = "traced",
 		[SANDBOX_QUEUED] = "queued",
+		[SANDBOX_SENDER] = "sender",
+		[SANDBOX_LOOKUP] = "lookup",
 	};
 
 	BUG_ON((unsigned)p >= ARRAY_LEN(names));
@@ -97,7 +99,8 @@ static struct ruleset everything(enum sandbox_profile p, int abi)
 	r.fs |= FS_REFER;
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
-	if (abi >= 4 && p != SANDBOX_AUTH_WORKER && p != SANDBOX_AUTH_ZYGOTE)
+	if (abi >= 4 && p != SANDBOX_AUTH_WORKER && p != SANDBOX_AUTH_ZYGOTE && p != SANDBOX_SENDER &&
+	    p != SANDBOX_LOOKUP)
 		r.net = NET_TCP;
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
@@ -190,13 +193,11 @@ int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size
 	return 0;
 }
 
-size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap)
+static size_t open_rules(const char *const *patterns, size_t npatterns, struct sandbox_rule *out, size_t cap)
 {
-	static const char *const patterns[] = { "/usr/lib/gconv", "/usr/lib64/gconv",
-		"/usr/lib/*-linux-gnu*/gconv", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom" };
 	size_t n = 0, i, j;
 
-	for (i = 0; i < ARRAY_LEN(patterns); i++) {
+	for (i = 0; i < npatterns; i++) {
 		glob_t found;
 
 		if (glob(patterns[i], GLOB_NOSORT, NULL, &found) != 0)
@@ -210,4 +211,21 @@ size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap)
 		globfree(&found);
 	}
 	return n;
+}
+
+size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap)
+{
+	static const char *const patterns[] = { "/usr/lib/gconv", "/usr/lib64/gconv",
+		"/usr/lib/*-linux-gnu*/gconv", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom" };
+
+	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
+}
+
+size_t sandbox_lookup_rules(struct sandbox_rule *out, size_t cap)
+{
+	/* folders, since their files are replaced by new ones when the network changes */
+	static const char *const patterns[] = { "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/dev/urandom",
+		"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager" };
+
+	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
 }

@@ -29,6 +29,8 @@ enum sandbox_profile {
 	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify sockets made before */
 	SANDBOX_TRACED, /* log file, its database */
 	SANDBOX_QUEUED, /* files beneath the spool and its database, links; no network, no fork */
+	SANDBOX_SENDER, /* new sockets to the network, no files, no fork */
+	SANDBOX_LOOKUP, /* finds addresses of names: the system's resolver, reading what Landlock leaves; fork */
 	SANDBOX_NPROFILES
 };
 
@@ -55,5 +57,7 @@ int sandbox_enter_filter(enum sandbox_profile p);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
  * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);
+/* The same for the system's resolver (LOOKUP): its configuration, its libraries. */
+size_t sandbox_lookup_rules(struct sandbox_rule *out, size_t cap);
 
 #endif

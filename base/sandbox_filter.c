@@ -38,12 +38,12 @@ enum {
 	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
 	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
-	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED), /* open files, beneath what Landlock leaves */
-	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
+	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(LOOKUP), /* open files, beneath what Landlock leaves */
+	LOADS = WORKER | STORE | BIT(LOOKUP), /* maps code: gconv, NSS, SASL, PAM */
 	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
 	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */
-	MAKES = WORKER | BIT(ZYGOTE), /* socket(2) */
-	CONNECTS = WORKER,
+	CONNECTS = WORKER | BIT(LOOKUP), /* ... and what resolvers need beside connect(2) */
+	SENDS = CONNECTS | BIT(SENDER), /* connect(2) */
 };
 
 /* The rows are written by name, for a reader; libseccomp knows the numbers. */
@@ -80,7 +80,8 @@ static const struct {
 		S(getpeername), S(getsockopt)),
 	ROW(BIT(FRONT) | BIT(ZYGOTE), S(accept4), S(accept)),
 	ROW(STORE, S(bind)), /* the notify socket, made before STORE is entered */
-	ROW(CONNECTS, S(connect), S(bind), S(sendmmsg), S(recvmmsg)),
+	ROW(SENDS, S(connect)),
+	ROW(CONNECTS, S(bind), S(sendmmsg), S(recvmmsg)),
 	/* files */
 	ROW(FILES, S(openat), S(openat2), S(open), S(access), S(faccessat), S(faccessat2), S(readlink),
 		S(readlinkat), S(stat), S(lstat), S(getdents64), S(statfs), S(fstatfs), S(getcwd),
@@ -92,7 +93,7 @@ static const struct {
 	/* the directories of the mailboxes get their group from authd */
 	ROW(AUTH, S(fchown), S(fchownat), S(chown), S(chmod), S(fchmodat), S(mlock), S(munlock)),
 	/* children, which narrow themselves further */
-	ROW(FORKS | BIT(AUTHD), S(wait4), S(waitid)),
+	ROW(FORKS | BIT(AUTHD) | BIT(LOOKUP), S(wait4), S(waitid)),
 	ROW(FORKS, S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
 		S(landlock_restrict_self)),
 };
@@ -130,15 +131,15 @@ static const struct check {
 	/* limits of itself, for which 0 stands: never another's */
 	{ ALL, S(prlimit64), 0, UINT32_MAX, 0 },
 	{ PAIRS, S(socketpair), 0, UINT32_MAX, AF_UNIX },
-	{ CONNECTS | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
-	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET },
+	{ WORKER | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
+	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET }, /* SENDER: TCP alone, see add_tcp */
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET6 },
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_NETLINK },
 	{ ALL, S(setsockopt), 1, UINT32_MAX, IPPROTO_TCP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },
 	/* fork(2) as glibc does it: no thread, no namespace, nothing shared */
-	{ FORKS, S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
+	{ FORKS | BIT(LOOKUP), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
 };
 
 /* Options of SOL_SOCKET that anybody may set on what he has. */
@@ -151,8 +152,8 @@ static const struct {
 } refused[] = {
 	{ ALL & ~FILES, EACCES, { S(open), S(openat), S(openat2), S(access), S(faccessat), S(faccessat2),
 		S(readlink), S(readlinkat), S(stat), S(lstat), S(statfs) } },
-	{ ALL & ~CONNECTS, EACCES, { S(connect) } },
-	{ ALL & ~CONNECTS & ~BIT(ZYGOTE), EACCES, { S(socket) } },
+	{ ALL & ~SENDS, EACCES, { S(connect) } },
+	{ ALL & ~SENDS & ~BIT(ZYGOTE), EACCES, { S(socket) } },
 	{ ALL & ~PAIRS, EACCES, { S(socketpair) } },
 	{ AUTH, ENOSYS, { S(keyctl), S(add_key), S(request_key) } },
 	{ ALL, ENOSYS, { S(clone3) } }, /* glibc goes on with clone */
@@ -192,6 +193,29 @@ static int add_checks(scmp_filter_ctx ctx, unsigned bit)
 	return r;
 }
 
+/* TCP, and nothing else: libsasl asks the resolver for our own name on the way, and goes
+ * on without an answer; it must get none at once, not after time-outs. */
+static int add_tcp(scmp_filter_ctx ctx, bool log)
+{
+	static const unsigned family[] = { AF_INET, AF_INET6 }, others[] = { AF_UNIX, AF_NETLINK };
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_LEN(family) && r == 0; i++) {
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, family[i]),
+			SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 15, SOCK_STREAM));
+		if (r == 0 && !log)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 2,
+				SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, family[i]),
+				SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 15, SOCK_DGRAM));
+	}
+	for (i = 0; i < ARRAY_LEN(others) && r == 0 && !log; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, others[i]));
+	return r;
+}
+
 static int add_refused(scmp_filter_ctx ctx, unsigned bit)
 {
 	size_t i, j;
@@ -200,6 +224,10 @@ static int add_refused(scmp_filter_ctx ctx, unsigned bit)
 	/* stdio asks whether a descriptor is a terminal */
 	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
 		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, TCGETS));
+	/* getaddrinfo(3) asks for a name service cache, and can do without */
+	if (r == 0 && bit == BIT(LOOKUP))
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_UNIX));
 	for (i = 0; i < ARRAY_LEN(refused) && r == 0; i++)
 		for (j = 0; j < ROW_MAX && refused[i].call[j] && r == 0; j++)
 			if (refused[i].profiles & bit)
@@ -253,6 +281,8 @@ int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *pr
 		r = add_calls(ctx, bit);
 	if (r == 0)
 		r = add_checks(ctx, bit);
+	if (r == 0 && bit == BIT(SENDER))
+		r = add_tcp(ctx, log);
 	if (r == 0 && !log)
 		r = add_refused(ctx, bit);
 	if (r == 0)

@@ -4,7 +4,8 @@
  * connection, from our smtpd or from an LMTP socket, into a child that delivers
  * its next messages (session.h). It reads no byte of a stranger.
  *
- *   smtpd --"lmtp"--.
+ *   smtpd  --"lmtp"-.
+ *   sender --"lmtp"-+
  *   socket --accept--+--> job --> child, with a link to authd and one to here
  *   child --"again"-'
  *   child --"queue"--> queued --"link"--> here --> child: a link of its own, for forwards;
@@ -68,7 +69,7 @@ static void serve(struct zygote_child *c)
 
 static bool may_ask(const struct zygote_link *from, const struct ipc_msg *m)
 {
-	return (!strcmp(from->name, "smtpd") && ipc_is(m, "lmtp")) ||
+	return ((!strcmp(from->name, "smtpd") || !strcmp(from->name, "sender")) && ipc_is(m, "lmtp")) ||
 		(!strcmp(from->name, "listen") && ipc_is(m, "accept")) ||
 		(!strcmp(from->name, "child") && ipc_is(m, "again"));
 }
@@ -134,10 +135,16 @@ static bool has_client(const struct ipc_msg *m)
 	return false;
 }
 
-/* Strangers' connections leave room for as many as our smtpds may need. */
+/* As many as our smtpds and the sender may need. */
+static uint64_t inside_children(const struct conf *conf)
+{
+	return (uint64_t)(conf->smtp_processes + conf->send_local_sessions);
+}
+
+/* Strangers' connections leave room for those. */
 static bool room_for(const struct zygote *z, const struct ipc_msg *m)
 {
-	uint64_t max = z->opt.max_children, reserve = (uint64_t)z->program.conf->smtp_processes;
+	uint64_t max = z->opt.max_children, reserve = inside_children(z->program.conf);
 	bool inside = ipc_is(m, "lmtp") || ipc_get_bool(m, "inside");
 
 	return zygote_load(z) < (inside ? max : max - MIN(reserve, max / 2));
@@ -239,7 +246,7 @@ int main(int argc, char **argv)
 	d.z.data = &d;
 	conf = d.z.program.conf;
 	/* each smtpd may keep one for its next message */
-	opt.max_children = (uint64_t)MAX(conf->delivery_children, conf->smtp_processes);
+	opt.max_children = MAX((uint64_t)conf->delivery_children, inside_children(conf));
 	opt.renew_after = (uint64_t)conf->delivery_renew_after;
 	zygote_init(&d.z, &opt);
 	d.hostname = conf_hostname(conf);

@@ -58,6 +58,7 @@ struct settings {
 	struct buf text; /* what the processes get */
 	struct buf chain[CERTS_MAX], key[CERTS_MAX];
 	size_t ncerts;
+	struct buf trust, password; /* of the smarthost, for sender; empty: none */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
@@ -68,6 +69,8 @@ void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
 size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* Adds trust and password in the same way (two descriptors at most). */
+size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
 
 /* --- processes -------------------------------------------------------------- */
 

@@ -175,6 +175,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		add_tickets(m, &msg);
 		ipc_set_u64(&msg, "fronts", (uint64_t)m->cores);
 	}
+	if (p->id == PROGRAM_sender)
+		n = settings_add_smarthost(m->set, &msg, own);
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (start && p->id == PROGRAM_authd) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * settings.c: the settings file together with the certificates and keys that
- * it names. Either all of it is good, or every mistake is reported and what
+ * settings.c: the settings file together with what it names: certificates, keys,
+ * the password for the smarthost and whom to trust there. Either all of it is good, or every mistake is reported and what
  * was in force stays.
  *
  * master does not parse certificates: a child without any right tries them
@@ -23,6 +23,8 @@
 
 #define FILE_MAX (1024 * 1024)
 #define TEXT_MAX (40 * 1024) /* escaped three times as long, still one IPC message */
+#define TRUST_MAX (4 * 1024 * 1024)
+#define PASSWORD_MAX 1024
 #define TRY_MS 10000
 #define NOBODY 65534
 
@@ -133,6 +135,59 @@ static void load_certs(struct settings *s, const char *config, struct buf *error
 		try_certs(s, config, errors);
 }
 
+/* --- the smarthost ------------------------------------------------------------- */
+
+/* Whom this system trusts: where its distributions keep the one file. */
+static void read_system_trust(struct buf *out)
+{
+	static const char *const files[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+		"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(files) && out->n == 0; i++)
+		read_file(files[i], out); /* none: sender says so when it matters */
+}
+
+/* One line; its end is not part of the password. */
+static void load_password(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+	char *path = beside(&c->arena, config, c->send_smarthost_password_file);
+	int r = read_file(path, &s->password);
+
+	if (r < 0) {
+		buf_fmt(errors, "%s: [send] smarthost_password_file: %s: %s\n", config, path, err_text(r));
+		return;
+	}
+	while (s->password.n && (s->password.p[s->password.n - 1] == '\n' || s->password.p[s->password.n - 1] == '\r'))
+		buf_cut(&s->password, s->password.n - 1);
+	if (s->password.n == 0 || memchr(s->password.p, '\n', s->password.n) || memchr(s->password.p, '\0', s->password.n))
+		buf_fmt(errors, "%s: [send] smarthost_password_file: %s: is not one line with a password\n", config, path);
+}
+
+static void load_smarthost(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+	char *path;
+	int r;
+
+	buf_init(&s->trust, TRUST_MAX);
+	buf_init(&s->password, PASSWORD_MAX);
+	if (c->send_smarthost_password_file.n)
+		load_password(s, config, errors);
+	if (c->send_smarthost_ca.n == 0) {
+		if (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY)
+			read_system_trust(&s->trust);
+		return;
+	}
+	path = beside(&c->arena, config, c->send_smarthost_ca);
+	r = read_file(path, &s->trust);
+	if (r < 0)
+		buf_fmt(errors, "%s: [send] smarthost_ca: %s: %s\n", config, path, err_text(r));
+	else if (str_search(buf_view(&s->trust), STR("-----BEGIN CERTIFICATE-----")) < 0)
+		buf_fmt(errors, "%s: [send] smarthost_ca: %s: no certificate in PEM form\n", config, path);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -162,6 +217,7 @@ int settings_load(const char *path, const char *state, struct settings **out, st
 	else if (conf_parse(buf_view(&text), path, errors, &s->conf) == 0) {
 		fill_in(s, path, state);
 		load_certs(s, path, errors);
+		load_smarthost(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -185,6 +241,8 @@ void settings_free(struct settings *s)
 		buf_wipe(&s->key[i]);
 	}
 	buf_done(&s->text);
+	buf_done(&s->trust);
+	buf_wipe(&s->password);
 	conf_free(s->conf);
 	free(s);
 }
@@ -220,6 +278,21 @@ size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_o
 		if (fd < 0)
 			break;
 		ipc_add_fd(m, name, fd_out[n++] = fd);
+	}
+	return n;
+}
+
+size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *file[] = { &s->trust, &s->password };
+	static const char *const name[] = { "trust", "password" };
+	size_t i, n = 0;
+	int fd;
+
+	for (i = 0; i < ARRAY_LEN(file); i++) {
+		fd = file[i]->n ? memory_file(name[i], file[i]) : -1;
+		if (fd >= 0)
+			ipc_add_fd(m, name[i], fd_out[n++] = fd);
 	}
 	return n;
 }

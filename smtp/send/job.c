@@ -109,11 +109,12 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->sender = arena_str(&j->a, ipc_get(m, "sender"));
 	j->envid = arena_str(&j->a, ipc_get(m, "envid"));
 	j->session = arena_str(&j->a, ipc_get(m, "session"));
+	j->user = arena_str(&j->a, ipc_get(m, "user"));
 	j->utf8 = ipc_get_bool(m, "smtputf8");
 	j->lmtp = str_eqc(via, "lmtp");
 	j->ret = str_eqc(ret, "full") ? JOB_RET_FULL : str_eqc(ret, "hdrs") ? JOB_RET_HDRS : JOB_RET_NONE;
 	if (!word_ok(j->id) || !word_ok(j->message) || (!j->lmtp && !str_eqc(via, "smtp")) ||
-		!address_ok(j->sender) || !param_ok(j->envid) || str_has_ctl(j->session) ||
+		!address_ok(j->sender) || !param_ok(j->envid) || (j->session.n && !word_ok(j->session)) || j->user.n > ADDRESS_MAX ||
 		ipc_get_u64(m, "offset", INT64_MAX / 2, &j->offset) ||
 		ipc_get_u64(m, "size", INT64_MAX / 2, &j->size))
 		return E_PEER;

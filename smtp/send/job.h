@@ -33,7 +33,7 @@ struct job_rcpt {
 struct job {
 	struct job *next;
 	struct arena a;
-	struct str id, message, sender, envid, session;
+	struct str id, message, sender, envid, session, user;
 	bool lmtp; /* else to the smarthost */
 	bool utf8;
 	enum { JOB_RET_NONE, JOB_RET_FULL, JOB_RET_HDRS } ret;

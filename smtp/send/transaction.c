@@ -11,6 +11,7 @@
  * MAIL and the RCPTs are sent together if the server offers PIPELINING (RFC 2920); DATA
  * waits for the answers, so that no message goes to nobody.
  */
+#include "base/codec.h"
 #include "mail/envelope.h"
 #include "smtp/send/client.h"
 
@@ -120,6 +121,26 @@ static void check_message(struct client *c)
 
 /* --- envelope ---------------------------------------------------------------------- */
 
+/* Our own lmtpd needs it for what an alias sends on. */
+static bool says_dsn(const struct client *c)
+{
+	return c->ehlo.dsn || c->opt->lmtp;
+}
+
+/* What only our own lmtpd takes (docs/PROCESSES.md). */
+static void say_inside(struct client *c)
+{
+	const struct job *j = c->job;
+
+	buf_fmt(&c->out, " XID=%.*s", STRF(j->message));
+	if (j->session.n)
+		buf_fmt(&c->out, " XSESSION=%.*s", STRF(j->session));
+	if (j->user.n) {
+		buf_puts(&c->out, " XUSER=");
+		xtext_encode(j->user, &c->out);
+	}
+}
+
 static void say_mail(struct client *c)
 {
 	static const char *const ret[] = { [JOB_RET_FULL] = "FULL", [JOB_RET_HDRS] = "HDRS" };
@@ -132,12 +153,12 @@ static void say_mail(struct client *c)
 		buf_puts(&c->out, " BODY=8BITMIME");
 	if (c->declare_utf8)
 		buf_puts(&c->out, " SMTPUTF8");
-	if (c->ehlo.dsn && j->ret)
+	if (says_dsn(c) && j->ret)
 		buf_fmt(&c->out, " RET=%s", ret[j->ret]);
-	if (c->ehlo.dsn && j->envid.n)
+	if (says_dsn(c) && j->envid.n)
 		buf_fmt(&c->out, " ENVID=%.*s", STRF(j->envid));
 	if (c->opt->lmtp)
-		buf_fmt(&c->out, " XID=%.*s", STRF(j->message));
+		say_inside(c);
 	buf_puts(&c->out, "\r\n");
 }
 
@@ -165,7 +186,7 @@ static void say_notify(struct client *c, uint32_t bits)
 static void say_rcpt(struct client *c, const struct job_rcpt *r)
 {
 	buf_fmt(&c->out, "RCPT TO:<%.*s>", STRF(r->address));
-	if (c->ehlo.dsn) {
+	if (says_dsn(c)) {
 		say_notify(c, r->notify);
 		if (r->orcpt.n)
 			buf_fmt(&c->out, " ORCPT=%.*s", STRF(r->orcpt));

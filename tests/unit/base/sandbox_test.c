@@ -59,7 +59,7 @@ static int inside(enum sandbox_profile p, void (*fn)(void))
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		bool files = p != SANDBOX_FRONT && p != SANDBOX_SMTPD;
+		bool files = p != SANDBOX_FRONT && p != SANDBOX_SMTPD && p != SANDBOX_SENDER;
 
 		if (sandbox_enter(p, rules, files ? n : 0, &landlock) != 0)
 			_exit(250);
@@ -284,6 +284,8 @@ static void test_only_zygotes_fork(void **state)
 	kills(SANDBOX_STORE, do_fork);
 	kills(SANDBOX_TRACED, do_fork);
 	kills(SANDBOX_QUEUED, do_fork);
+	kills(SANDBOX_SENDER, do_fork);
+	works(SANDBOX_LOOKUP, do_fork);
 }
 
 /* ---- files ---- */
@@ -342,6 +344,7 @@ static void test_files(void **state)
 	if (strict) {
 		works(SANDBOX_FRONT, no_files);
 		works(SANDBOX_SMTPD, no_files);
+		works(SANDBOX_SENDER, no_files);
 	}
 	works(SANDBOX_AUTHD, own_files);
 	works(SANDBOX_AUTH_WORKER, own_files);
@@ -356,6 +359,16 @@ static void inet(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	NEED(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0);
+}
+
+/* TCP and nothing else; what resolvers try is refused, not death. */
+static void tcp_alone(void)
+{
+	inet();
+	NEED(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 && errno == EACCES);
+	NEED(socket(AF_INET6, SOCK_DGRAM, 0) < 0 && errno == EACCES);
+	NEED(socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EACCES);
+	NEED(socket(AF_NETLINK, SOCK_RAW, 0) < 0 && errno == EACCES);
 }
 
 /* As a room runs: a mailbox process that is nobody, undumpable, and publishes by
@@ -513,6 +526,11 @@ static void test_sockets(void **state)
 	works(SANDBOX_AUTH_WORKER, unix_socket);
 	works(SANDBOX_AUTH_WORKER, inet);
 	works(SANDBOX_AUTH_ZYGOTE, inet);
+	works(SANDBOX_LOOKUP, inet);
+	if (strict)
+		works(SANDBOX_SENDER, tcp_alone);
+	kills(SANDBOX_SENDER, raw);
+	kills(SANDBOX_LOOKUP, raw);
 	kills(SANDBOX_ZYGOTE, inet);
 	kills(SANDBOX_AUTH_WORKER, raw);
 	kills(SANDBOX_FRONT, attach_filter);

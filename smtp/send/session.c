@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * session.c: one connection to another server: socket, TLS, deadlines (see sender.h).
+ * What is said over it is the client's matter (client.h).
+ *
+ * Each state has a deadline of its own, renewed by progress only: a whole reply, a move, bytes
+ * of a message taken. Single bytes of a reply renew nothing, so a server that drips
+ * is as late as one that is silent; and the job has a deadline over all of it.
+ */
+#include "smtp/send/sender.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define TURNS 16 /* reads of one session before others have theirs */
+
+static void watch(struct session *s, short what);
+
+static void lost(struct session *s, const char *status, const char *fmt, ...) PRINTF(3, 4);
+static void lost(struct session *s, const char *status, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	client_lost(&s->client, status, text);
+}
+
+/* --- the socket ------------------------------------------------------------- */
+
+static void hang_up(struct session *s)
+{
+	if (s->tls)
+		tls_shutdown(s->tls);
+	tls_free(s->tls);
+	s->tls = NULL;
+	if (s->ev_what)
+		event_del(&s->ev);
+	s->ev_what = 0;
+	fd_close(&s->fd);
+}
+
+static void connect_failed(struct session *s, int err)
+{
+	char ip[ADDR_TEXT];
+
+	if (s->client.opt->literal)
+		lost(s, "4.4.1", "cannot be reached: %s", err_text(err));
+	else
+		lost(s, "4.4.1", "cannot be reached at %s: %s", addr_text(&s->addr[s->at], ip), err_text(err));
+}
+
+static void connect_now(struct session *s)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&s->addr[s->at], &ss);
+	int on = 1;
+
+	s->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0) {
+		connect_failed(s, -errno);
+		return;
+	}
+	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(s->fd, (struct sockaddr *)&ss, len) == 0) {
+		client_connected(&s->client);
+	} else if (errno == EINPROGRESS) {
+		s->connecting = true;
+	} else {
+		connect_failed(s, -errno);
+	}
+}
+
+static void connected(struct session *s)
+{
+	int err = 0;
+	socklen_t len = sizeof err;
+
+	s->connecting = false;
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		err = errno;
+	if (err)
+		connect_failed(s, -err);
+	else
+		client_connected(&s->client);
+}
+
+/* lmtpd's parent gets the other end, and forks a child for it. */
+static int connect_lmtpd(struct session *s, struct str session)
+{
+	struct ipc_msg m;
+	int pair[2], r;
+
+	if (s->route->sender->lmtpd < 0)
+		return E_CLOSED;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ipc_init(&m, "lmtp");
+	ipc_set(&m, "session", session);
+	ipc_add_fd(&m, "client", pair[1]);
+	r = ipc_try_send(s->route->sender->lmtpd, &m);
+	ipc_done(&m);
+	close(pair[1]);
+	s->fd = pair[0];
+	return r ? r : fd_nonblock(s->fd, true);
+}
+
+/* --- bytes -------------------------------------------------------------------- */
+
+/* The log learns whom we talk to as soon as mail may go. */
+static void tell_ready(struct session *s)
+{
+	char ip[ADDR_TEXT];
+	struct trace t;
+
+	if (s->ready_told || s->client.state != CLIENT_READY || s->route->lmtp)
+		return;
+	s->ready_told = true;
+	s->route->login_told = false;
+	trace_begin(&t, TRACE_INFO, "connected");
+	trace_s(&t, "remote", s->client.opt->host);
+	trace_s(&t, "ip", addr_text(&s->addr[s->at], ip));
+	trace_u64(&t, "port", s->client.opt->port);
+	trace_s(&t, "tls", s->tls ? tls_version(s->tls) : "none");
+	if (s->tls)
+		trace_s(&t, "cipher", tls_cipher(s->tls));
+	if (s->client.logged_in)
+		trace_str(&t, "user", s->client.opt->user);
+	trace_end(&t);
+}
+
+/* True: something happened. */
+static bool handshake(struct session *s)
+{
+	const struct client_options *o = s->client.opt;
+	bool verify = o->tls == CONF_SMARTHOST_VERIFY;
+
+	if (!s->tls && verify && tls_trust_count(o->trust) == 0) {
+		lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or smarthost_ca)");
+		return true;
+	}
+	if (!s->tls && tls_connect(o->trust, s->fd, o->host, o->literal, verify, &s->tls)) {
+		lost(s, "4.7.5", "gets no TLS: the library refuses its name");
+		return true;
+	}
+	switch (tls_handshake(s->tls)) {
+	case TLS_DONE:
+		s->tls_wants_write = false;
+		client_secured(&s->client);
+		return true;
+	case TLS_WANT_READ:
+		s->tls_wants_write = false;
+		return false;
+	case TLS_WANT_WRITE:
+		s->tls_wants_write = true;
+		return false;
+	default:
+		lost(s, "4.7.5", "fails in the TLS handshake: %s", tls_refusal(s->tls));
+		return true;
+	}
+}
+
+static ssize_t write_some(struct session *s)
+{
+	const struct buf *out = &s->client.out;
+	ssize_t n;
+
+	if (!s->tls) {
+		n = send(s->fd, out->p, out->n, MSG_NOSIGNAL);
+		return n < 0 ? -errno : n;
+	}
+	n = tls_write(s->tls, out->p, out->n);
+	if (n == TLS_WANT_READ || n == TLS_WANT_WRITE)
+		return -EAGAIN;
+	return n > 0 ? n : E_CLOSED;
+}
+
+static ssize_t read_some(struct session *s)
+{
+	char *p = s->route->sender->scratch;
+	size_t cap = sizeof s->route->sender->scratch;
+	ssize_t n;
+
+	if (!s->tls) {
+		n = recv(s->fd, p, cap, 0);
+		return n < 0 ? -errno : n == 0 ? E_CLOSED : n;
+	}
+	n = tls_read(s->tls, p, cap);
+	s->tls_wants_write = n == TLS_WANT_WRITE;
+	if (n == TLS_WANT_READ || n == TLS_WANT_WRITE)
+		return -EAGAIN;
+	return n > 0 ? n : E_CLOSED;
+}
+
+static bool again(ssize_t n)
+{
+	return n == -EAGAIN || n == -EWOULDBLOCK || n == -EINTR;
+}
+
+/* What waits to go out, and more of the message as it goes. */
+static bool push(struct session *s)
+{
+	struct client *c = &s->client;
+	ssize_t n;
+
+	client_output(c);
+	if (c->out.n == 0 || c->state == CLIENT_CLOSED || c->state == CLIENT_HANDSHAKE)
+		return false;
+	n = write_some(s);
+	if (again(n))
+		return false;
+	if (n < 0) {
+		/* its last words may still be there to read: why it closed */
+		buf_reset(&c->out);
+		shutdown(s->fd, SHUT_WR);
+		return false;
+	}
+	client_wrote(c, (size_t)n);
+	return true;
+}
+
+static bool pull(struct session *s)
+{
+	ssize_t n = read_some(s);
+
+	if (again(n))
+		return false;
+	if (n < 0) {
+		lost(s, "4.4.2", "closed the connection while we waited for %s", client_waits_for(&s->client));
+		return true;
+	}
+	client_input(&s->client, str_make(s->route->sender->scratch, (size_t)n));
+	explicit_bzero(s->route->sender->scratch, (size_t)n);
+	return true;
+}
+
+static bool turn(struct session *s)
+{
+	bool any;
+
+	if (s->connecting || s->fd < 0)
+		return false;
+	/* what STARTTLS is to be answered with must be out, and nothing else read, before */
+	if (s->client.state == CLIENT_HANDSHAKE)
+		return handshake(s);
+	any = push(s);
+	if (s->client.state != CLIENT_CLOSED && s->client.state != CLIENT_HANDSHAKE && pull(s))
+		any = true;
+	return any;
+}
+
+/* --- events ----------------------------------------------------------------------- */
+
+static void arm(struct session *s)
+{
+	const struct client *c = &s->client;
+	deadline d;
+	int64_t ms;
+
+	if (s->seen != c->progress || s->until == DEADLINE_NEVER) {
+		s->seen = c->progress;
+		s->until = deadline_in(client_wait(c));
+	}
+	d = s->until;
+	if (c->job && c->job->until < d)
+		d = c->job->until;
+	ms = deadline_left(d);
+	event_add(&s->ev_timer, &(struct timeval){ ms / 1000, ms % 1000 * 1000 });
+}
+
+static void event_of(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd, (void)what;
+	if (s->connecting)
+		connected(s);
+	session_step(s);
+}
+
+static void watch(struct session *s, short what)
+{
+	if (s->ev_what == what)
+		return;
+	if (s->ev_what)
+		event_del(&s->ev);
+	s->ev_what = what;
+	event_assign(&s->ev, s->route->sender->base, s->fd, what | EV_PERSIST, event_of, s);
+	event_add(&s->ev, NULL);
+}
+
+static void timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	struct client *c = &s->client;
+
+	(void)fd, (void)what;
+	if (c->job && deadline_passed(c->job->until))
+		lost(s, "4.4.2", "took too long with this message (attempt = %llds): waited for %s",
+			(long long)s->route->sender->conf->send_attempt / 1000, client_waits_for(c));
+	else if (c->state == CLIENT_READY && !c->job)
+		client_quit(c);
+	else if (c->state == CLIENT_CONNECTING)
+		connect_failed(s, E_TIMEOUT);
+	else
+		lost(s, "4.4.2", "was silent for too long: waited %llds for %s", (long long)client_wait(c) / 1000,
+			client_waits_for(c));
+	session_step(s);
+}
+
+void session_step(struct session *s)
+{
+	struct client *c = &s->client;
+	int turns = TURNS;
+
+	while (turns-- && c->state != CLIENT_CLOSED && turn(s))
+		;
+	tell_ready(s);
+	if (c->state == CLIENT_CLOSED) {
+		hang_up(s);
+		event_del(&s->ev_timer);
+	} else {
+		bool more = turns < 0 || (s->tls && tls_pending(s->tls));
+
+		watch(s, (short)(s->connecting || s->tls_wants_write || c->out.n || c->state == CLIENT_CONTENT ?
+				(EV_READ | EV_WRITE) : EV_READ));
+		arm(s);
+		if (more)
+			event_active(&s->ev, EV_READ, 0);
+	}
+	/* a place for work, results, or its end */
+	if (c->state == CLIENT_CLOSED || c->state == CLIENT_READY)
+		sender_wake(s->route->sender);
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+static struct session *session_new(struct route *r)
+{
+	struct session *s = mem_alloc(1, sizeof *s);
+
+	s->route = r;
+	s->fd = -1;
+	client_init(&s->client, r->opt);
+	evtimer_assign(&s->ev_timer, r->sender->base, timer, s);
+	return s;
+}
+
+struct session *session_open(struct route *r, struct dsn *why)
+{
+	struct session *s = session_new(r);
+	int e;
+
+	if (r->lmtp) {
+		e = connect_lmtpd(s, r->waiting ? r->waiting->session : STR_NONE);
+		if (e) {
+			dsn_set(why, 451, "4.3.0", "%s is not available: %s", r->opt->label, err_text(e));
+			session_free(s);
+			return NULL;
+		}
+		client_connected(&s->client);
+	} else {
+		memcpy(s->addr, r->addr, sizeof s->addr);
+		s->naddrs = r->naddrs;
+		connect_now(s);
+	}
+	session_step(s);
+	return s;
+}
+
+bool session_next_address(struct session *s)
+{
+	struct client_options *opt = s->client.opt;
+
+	if (s->at + 1 >= s->naddrs || s->client.login_failed || s->client.served || s->client.job)
+		return false;
+	s->at++;
+	hang_up(s);
+	opt->refs++; /* over client_done */
+	client_done(&s->client);
+	client_init(&s->client, opt);
+	opt->refs--;
+	s->connecting = s->tls_wants_write = false;
+	s->until = DEADLINE_NEVER;
+	connect_now(s);
+	session_step(s);
+	return true;
+}
+
+void session_free(struct session *s)
+{
+	hang_up(s);
+	event_del(&s->ev_timer);
+	client_done(&s->client);
+	free(s);
+}

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: ISC
+"""A scripted SMTP server on loopback for the sender's tests: what it says at each stage is the test's choice, and every
+byte that it got is kept.
+
+    host = FakeHost({"RCPT": lambda c, line: b"550 5.1.1 no\\r\\n"})
+
+A hook gets the connection and the line; it returns bytes to say, None for the usual answer, CLOSE, or SILENT.
+"""
+import base64
+import socket
+import ssl
+import threading
+
+CLOSE, SILENT = object(), object()
+
+
+class Connection:
+    def __init__(self, host, sock, number):
+        self.host, self.sock, self.number = host, sock, number
+        self.clear = b""  # what came before TLS
+        self.raw = b""  # what came in all, decrypted
+        self.buffer = b""
+        self.commands = []
+        self.tls = False
+        self.mail, self.rcpts = None, []
+
+    def more(self):
+        data = self.sock.recv(65536)
+        if not data:
+            raise ConnectionError("closed")
+        self.raw += data
+        if not self.tls:
+            self.clear += data
+        self.buffer += data
+
+    def until(self, end):
+        while end not in self.buffer:
+            self.more()
+        at = self.buffer.index(end) + len(end)
+        out, self.buffer = self.buffer[:at], self.buffer[at:]
+        return out
+
+    def say(self, data):
+        self.sock.sendall(data)
+
+    def wait_end(self):
+        while True:
+            self.more()
+
+
+class FakeHost:
+    def __init__(self, hooks=None, extensions=("PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "DSN"),
+                 context=None, implicit=False, name="relay.example.net"):
+        self.hooks, self.extensions, self.context, self.implicit, self.name = hooks or {}, extensions, context, implicit, name
+        self.messages = []  # (sender, [recipients], raw content as it came, with the end)
+        self.connections = []
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                c = Connection(self, sock, len(self.connections) + 1)
+                self.connections.append(c)
+            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+        for c in self.connections:
+            try:
+                c.sock.close()
+            except OSError:
+                pass
+
+    def secure(self, c):
+        c.sock = self.context.wrap_socket(c.sock, server_side=True)
+        c.tls = True
+
+    def answer(self, c, stage, line, usual):
+        hook = self.hooks.get(stage)
+        said = hook(c, line) if callable(hook) else hook
+        if said is CLOSE:
+            c.sock.shutdown(socket.SHUT_RDWR)
+            raise ConnectionError("closed by the test")
+        if said is SILENT:
+            c.wait_end()
+        said = usual if said is None else said
+        c.say(said)
+        return said
+
+    def hello(self):
+        offered = list(self.extensions)
+        lines = [self.name, *offered]
+        return b"".join(b"250%s%s\r\n" % (b" " if x is lines[-1] else b"-", x.encode()) for x in lines)
+
+    def serve(self, c):
+        try:
+            if self.implicit:
+                self.secure(c)
+            self.answer(c, "connect", b"", b"220 %s ESMTP\r\n" % self.name.encode())
+            while self.command(c, c.until(b"\r\n")[:-2]):
+                pass
+        except (OSError, ConnectionError, ssl.SSLError, ValueError):
+            pass
+        finally:
+            try:
+                c.sock.close()
+            except OSError:
+                pass
+
+    def command(self, c, line):
+        c.commands.append(line)
+        verb = line.split(b" ")[0].upper().decode(errors="replace")
+        if verb in ("EHLO", "HELO"):
+            self.answer(c, verb, line, self.hello())
+        elif verb == "STARTTLS":
+            said = self.answer(c, verb, line, b"220 go ahead\r\n")
+            if said.startswith(b"220"):
+                self.secure(c)
+        elif verb == "AUTH":
+            self.auth(c, line)
+        elif verb == "MAIL":
+            c.mail, c.rcpts = line, []
+            self.answer(c, verb, line, b"250 2.1.0 ok\r\n")
+        elif verb == "RCPT":
+            if self.answer(c, verb, line, b"250 2.1.5 ok\r\n").startswith(b"2"):
+                c.rcpts.append(line)
+        elif verb == "DATA":
+            if self.answer(c, verb, line, b"354 go\r\n").startswith(b"354"):
+                self.content(c)
+        elif verb == "QUIT":
+            self.answer(c, verb, line, b"221 bye\r\n")
+            return False
+        else:
+            self.answer(c, verb, line, b"250 ok\r\n")
+        return True
+
+    def auth(self, c, line):
+        words = line.split(b" ")
+        if words[1] == b"PLAIN":
+            c.login = base64.b64decode(words[2]).split(b"\0")[1:]
+        self.answer(c, "AUTH", line, b"235 2.7.0 welcome\r\n")
+
+    def content(self, c):
+        hook = self.hooks.get("BODY")
+        if hook:
+            hook(c)
+        while c.buffer[:3] != b".\r\n" and b"\r\n.\r\n" not in c.buffer:
+            c.more()
+        at = 3 if c.buffer[:3] == b".\r\n" else c.buffer.index(b"\r\n.\r\n") + 5
+        raw, c.buffer = c.buffer[:at], c.buffer[at:]
+        said = self.answer(c, "CONTENT", raw, b"250 2.0.0 queued as %d\r\n" % (len(self.messages) + 1))
+        if said.startswith(b"2"):
+            with self.lock:
+                self.messages.append((c.mail, c.rcpts, raw))
