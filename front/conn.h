@@ -112,6 +112,13 @@ struct conn {
 			char *helo;
 			bool esmtp;
 			uint64_t skip; /* bytes of a refused BDAT still to come */
+			/* A transaction that sleeps here: bytes of `in` that the room knows, all
+			 * that there were when it came back, and when that was. 0: none. */
+			uint32_t parked;
+			size_t parked_in;
+			bool parked_data;
+			uint64_t parked_need;
+			int64_t parked_at;
 		} smtp;
 		struct {
 			char *tag, *id_params;

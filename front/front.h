@@ -67,6 +67,7 @@ struct front {
 	struct limits limits;
 	struct conn *wait_first, *wait_last; /* for a place at an smtpd, in order */
 	struct sleepers sleepers;
+	size_t waiting; /* of them */
 	size_t fronts; /* processes like this one, that share the smtpds */
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
 	uint64_t next_sasl;

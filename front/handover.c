@@ -81,6 +81,7 @@ static void fill_fields(struct conn *c, struct str command, struct handover *h)
 	h->command = command;
 	h->errors = c->errors;
 	h->state = str_of(c->state_text);
+	h->pressed = c->front->wait_first != NULL;
 	c->service->dialogue->fields(c, h);
 	h->may_sleep = sleep_may(c);
 	if (c->sleeper)
@@ -530,6 +531,11 @@ static void take_facts(struct conn *c, const struct handover *h)
 	if (c->service->dialogue == &smtp_dialogue) {
 		conn_set(&c->u.smtp.helo, h->helo);
 		c->u.smtp.esmtp = h->esmtp;
+		c->u.smtp.parked = h->parked;
+		c->u.smtp.parked_data = h->parked_data;
+		c->u.smtp.parked_need = h->parked_need;
+		c->u.smtp.parked_in = h->command.n;
+		c->u.smtp.parked_at = clock_mono_ms();
 	}
 }
 
@@ -564,7 +570,8 @@ static void handback(struct conn *c, const struct handover *h, int fd)
 		return;
 	conn_move(c, CONN_TALK);
 	trace_offer(c, "handback");
-	conn_deadline(c, front_wait(c->front, c->front->conf->limit_smtp_idle));
+	conn_deadline(c, front_wait(c->front, h->parked_data ? c->front->conf->smtp_data_timeout :
+			c->front->conf->limit_smtp_idle));
 	if (c->kicked != BYE_NREASONS) {
 		conn_bye(c, c->kicked);
 		return;

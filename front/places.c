@@ -11,6 +11,10 @@
  *   TALK --no place--> WAIT --a place, first come first served--> TALK, offered
  *                        `--limit.room_wait is over--> 421
  *
+ * First come, first served, while not more wait than there are smtpds; beyond that the
+ * newest goes first: then somebody fills the queue on purpose, and whoever stands behind
+ * all of it would wait in vain like everybody (the first of them still get their 421).
+ *
  * A stranger that says nothing for limit.pressure_wait (its smtpd tells: "silent")
  * keeps the place only until somebody waits for it.
  *
@@ -93,6 +97,13 @@ static void queue(struct conn *c)
 {
 	struct front *f = c->front;
 
+	if (f->waiting++ > (size_t)f->conf->smtp_processes) {
+		c->wait_next = f->wait_first;
+		c->wait_prev = NULL;
+		f->wait_first->wait_prev = c;
+		f->wait_first = c;
+		return;
+	}
 	c->wait_prev = f->wait_last;
 	c->wait_next = NULL;
 	if (f->wait_last)
@@ -106,6 +117,7 @@ void places_unqueue(struct conn *c)
 {
 	struct front *f = c->front;
 
+	f->waiting--;
 	if (c->wait_prev)
 		c->wait_prev->wait_next = c->wait_next;
 	else

@@ -11,6 +11,8 @@
 #include "base/codec.h"
 #include "front/conn.h"
 
+#define PARKED_PIECE 1024
+
 static void greet(struct conn *c)
 {
 	conn_say(c, "220 %s ESMTP Mansio", c->front->hostname);
@@ -216,6 +218,28 @@ static size_t line_max(const struct conn *c)
 	return auth ? MAX(conf->limit_auth_line, conf->limit_prelogin_line) : conf->limit_prelogin_line;
 }
 
+/* A sleeping transaction goes on with a whole line; inside a message with its end, with
+ * a good piece of it, or with as much as the minimum rate asks for. A client that sends
+ * a byte a second keeps nobody busy. */
+static int parked_step(struct conn *c)
+{
+	struct str all = conn_unread(c), fresh = str_from(all, c->u.smtp.parked_in);
+	struct str end = str_from(all, c->u.smtp.parked_in > 4 ? c->u.smtp.parked_in - 4 : 0);
+	int64_t ms = clock_mono_ms() - c->u.smtp.parked_at;
+	uint64_t need = c->u.smtp.parked_need;
+	bool go;
+
+	if (!c->u.smtp.parked_data)
+		go = str_find(fresh, '\n') >= 0;
+	else
+		go = (need ? fresh.n >= need : memmem(end.p, end.n, "\r\n.\r\n", 5) != NULL) ||
+			(ms >= 1000 && fresh.n >= c->front->conf->limit_min_rate * (uint64_t)ms / 1000);
+	if (!fresh.n || (!go && fresh.n < PARKED_PIECE))
+		return 0;
+	conn_offer(c);
+	return 1;
+}
+
 static int step(struct conn *c)
 {
 	struct smtp_line l;
@@ -225,6 +249,8 @@ static int step(struct conn *c)
 
 	if (c->u.smtp.skip > 0)
 		return skip_chunk(c);
+	if (c->u.smtp.parked)
+		return parked_step(c);
 	r = conn_line(c, line_max(c), &line);
 	if (r == 0)
 		return 0;
@@ -292,12 +318,16 @@ static void fields(struct conn *c, struct handover *h)
 {
 	h->helo = str_of(c->u.smtp.helo);
 	h->esmtp = c->u.smtp.esmtp;
+	h->parked = c->u.smtp.parked;
+	h->parked_data = c->u.smtp.parked_data;
+	h->parked_need = c->u.smtp.parked_need;
 }
 
 static void forget(struct conn *c)
 {
 	conn_set(&c->u.smtp.helo, STR_NONE);
 	c->u.smtp.esmtp = false;
+	c->u.smtp.parked = 0;
 	conn_set(&c->state_text, STR_NONE);
 }
 

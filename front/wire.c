@@ -79,6 +79,8 @@ static size_t in_limit(const struct conn *c)
 
 	if (c->service->dialogue == &imap_dialogue)
 		n = MAX(n, (size_t)IMAP_COMMAND_MAX + conf->limit_prelogin_line + 2);
+	if (c->service->dialogue == &smtp_dialogue)
+		n += c->u.smtp.parked;
 	return n;
 }
 

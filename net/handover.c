@@ -49,6 +49,12 @@ void handover_print(const struct handover *h, struct ipc_msg *m)
 	print_str(m, "tag", h->tag);
 	print_str(m, "id_params", h->id_params);
 	print_str(m, "command", h->command);
+	if (h->parked)
+		ipc_set_u64(m, "parked", h->parked);
+	ipc_set_bool(m, "parked_data", h->parked_data);
+	if (h->parked_need)
+		ipc_set_u64(m, "parked_need", h->parked_need);
+	ipc_set_bool(m, "pressed", h->pressed);
 	ipc_set_u64(m, "errors", h->errors);
 	print_str(m, "state", h->state);
 	print_str(m, "look", h->look);
@@ -104,7 +110,7 @@ static bool id_ok(struct str id)
 int handover_parse(const struct ipc_msg *m, struct handover *out)
 {
 	struct handover h = { 0 };
-	uint64_t bits, errors, idle_left;
+	uint64_t bits, errors, idle_left, parked, need;
 
 	if (get_str(m, "id", ID_LEN, &h.id) < 0 || !id_ok(h.id) ||
 		get_str(m, "service", SERVICE_MAX, &h.service) < 0 || h.service.n == 0 ||
@@ -120,12 +126,18 @@ int handover_parse(const struct ipc_msg *m, struct handover *out)
 		get_str(m, "tag", TEXT_MAX, &h.tag) < 0 ||
 		get_str(m, "id_params", 4 * TEXT_MAX, &h.id_params) < 0 ||
 		get_str(m, "command", IPC_MAX, &h.command) < 0 ||
+		get_num(m, "parked", h.command.n, &parked) < 0 ||
+		get_num(m, "parked_need", INT64_MAX, &need) < 0 ||
 		get_num(m, "errors", UINT32_MAX, &errors) < 0 ||
 		get_str(m, "state", STATE_MAX, &h.state) < 0 ||
 		get_str(m, "look", LOOK_MAX, &h.look) < 0 ||
 		get_num(m, "idle_left", INT32_MAX, &idle_left) < 0)
 		return E_PEER;
 	h.tls_bits = (uint32_t)bits;
+	h.parked = (uint32_t)parked;
+	h.parked_need = need;
+	h.parked_data = ipc_get_bool(m, "parked_data");
+	h.pressed = ipc_get_bool(m, "pressed");
 	h.errors = (uint32_t)errors;
 	h.idle_left = (uint32_t)idle_left;
 	h.may_sleep = ipc_get_bool(m, "may_sleep");

@@ -41,6 +41,14 @@ struct handover {
 	struct str tag; /* imap: tag of the command that logged in; room answers it */
 	struct str id_params; /* imap ID of the client, printable */
 	struct str command; /* unused bytes: read, not consumed (SMTP: from "MAIL" on) */
+	/* smtp, a transaction that sleeps at the door: so many bytes at the head of command were
+	 * used and answered already; after the hand-over the room goes through them again,
+	 * silently. parked_data: they end inside a message; parked_need: so many bytes are missing
+	 * of its chunk (BDAT), 0: it ends as DATA does. */
+	uint32_t parked;
+	bool parked_data;
+	uint64_t parked_need;
+	bool pressed; /* others wait for a room: come back soon when the client is silent */
 	uint32_t errors; /* bad commands so far */
 	struct str state; /* room's own state across a hand-back or a sleep, opaque to front */
 	/* imap, around a sleep; tag: of the IDLE that goes on, empty if none does */

@@ -29,13 +29,20 @@ static bool read_chunk(struct session *s, uint64_t size, bool keep)
 	while (size) {
 		struct str view;
 
+		tx->chunk_left = size;
+		s->skipping = !keep; /* what is thrown away cannot be said again */
 		r = session_fill(s);
+		s->skipping = false;
+		if (r == E_PARKED)
+			return false;
 		if (r)
 			return lost(s, r);
 		view = stream_view(&s->io);
 		view.n = (size_t)MIN((uint64_t)view.n, size);
 		if (keep && !tx->failed)
 			smtp_data_feed(&tx->reader, view, &tx->body);
+		if (keep)
+			park_bytes(s, view);
 		stream_skip(&s->io, view.n);
 		size -= view.n;
 		if (keep && smtp_data_stopped(&tx->reader)) {
@@ -67,6 +74,7 @@ static void chunk(struct session *s, uint64_t size, bool last)
 	if (s->state == SESSION_RCPT)
 		smtp_data_init(&tx->reader, false, (size_t)s->room->conf->smtp_line_length, tx->body.max);
 	session_move(s, SESSION_BDAT);
+	park_command(s, str_of(arena_fmt(&s->cmd, "BDAT %llu%s", (unsigned long long)size, last ? " LAST" : "")));
 	if (!read_chunk(s, size, true)) {
 		tx_reset(s);
 		return;
@@ -79,6 +87,7 @@ static void chunk(struct session *s, uint64_t size, bool last)
 		buf_done(&tx->body);
 		reply_dsn(s, &why);
 	} else {
+		tx->park.replies++;
 		reply(s, 250, "2.0.0", "%llu octets received", (unsigned long long)size);
 	}
 }

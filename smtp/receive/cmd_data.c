@@ -22,7 +22,11 @@ static bool read_message(struct session *s)
 	int r;
 
 	while (!tx->reader.end && !smtp_data_stopped(&tx->reader) && !beyond_patience(s)) {
+		struct str view;
+
 		r = session_fill(s);
+		if (r == E_PARKED)
+			return false;
 		if (r) {
 			if (r == E_TIMEOUT)
 				reply(s, 421, "4.4.2", "Timeout while reading the message");
@@ -31,7 +35,10 @@ static bool read_message(struct session *s)
 			s->end = SESSION_CLOSE;
 			return false;
 		}
-		stream_skip(&s->io, smtp_data_feed(&tx->reader, stream_view(&s->io), &tx->body));
+		view = stream_view(&s->io);
+		view.n = smtp_data_feed(&tx->reader, view, &tx->body);
+		park_bytes(s, view);
+		stream_skip(&s->io, view.n);
 	}
 	if (!tx->reader.end)
 		s->end = SESSION_DRAIN;
@@ -51,6 +58,7 @@ void cmd_data(struct session *s, struct str args)
 		return;
 	}
 	smtp_data_init(&s->tx.reader, true, (size_t)conf->smtp_line_length, s->tx.body.max);
+	park_line(s, STR("DATA"));
 	reply(s, 354, "", "End data with <CR><LF>.<CR><LF>");
 	if (read_message(s))
 		submit(s);

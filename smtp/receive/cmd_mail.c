@@ -151,6 +151,7 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 		buf_done(&sender);
 	}
 	s->messages++;
+	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "mail");
 	trace_str(&t, "from", tx->sender);
 	trace_str(&t, "helo", s->h.helo);

@@ -23,6 +23,7 @@ static void remember(struct session *s, const struct recipient *r)
 	tx->rcpt[tx->nrcpt].address = arena_str(&tx->a, r->address);
 	tx->rcpt[tx->nrcpt++].orcpt = arena_str(&tx->a, r->orcpt);
 	session_move(s, SESSION_RCPT);
+	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "rcpt");
 	trace_str(&t, "to", r->address);
 	if (r->route != ROUTE_STRAIGHT)

@@ -26,7 +26,8 @@
 
 void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name)
 {
-	trace_begin(t, level, name);
+	/* what was told before the transaction slept is not told again */
+	trace_begin(t, s->swallow && level == TRACE_INFO ? TRACE_DEBUG : level, name);
 	trace_str(t, "s", s->h.id);
 	if (s->state != SESSION_READY)
 		trace_s(t, "m", s->tx.id);
@@ -34,8 +35,18 @@ void event_begin(struct session *s, struct trace *t, enum trace_level level, con
 
 static void write_reply(struct session *s, const struct dsn *d)
 {
+	static const struct dsn changed = { 421, "4.3.0", "This message cannot be continued, send it again", "" };
 	struct trace t;
 
+	if (s->swallow && d->code < 400) {
+		s->swallow--;
+		return;
+	}
+	if (s->swallow) { /* it was accepted the first time */
+		s->swallow = 0;
+		s->end = SESSION_CLOSE;
+		d = &changed;
+	}
 	if (d->status[0])
 		stream_fmt(&s->io, "%d %s %s\r\n", d->code, d->status, d->text);
 	else
@@ -114,6 +125,11 @@ void tx_begin(struct session *s)
 	*tx = (struct tx){ 0 };
 	arena_init(&tx->a);
 	rand_id(tx->id, TX_ID);
+	if (s->again.n) {
+		memcpy(tx->id, s->again.p, TX_ID);
+		tx->refused = s->refused_before;
+		s->again = STR_NONE;
+	}
 	buf_init(&tx->body, (size_t)s->room->conf->smtp_message_size);
 	session_move(s, SESSION_MAIL);
 }
@@ -126,6 +142,7 @@ void tx_reset(struct session *s)
 		return;
 	lmtp_close(&tx->lmtp);
 	buf_done(&tx->body);
+	buf_done(&tx->park.said);
 	free(tx->rcpt);
 	arena_done(&tx->a);
 	*tx = (struct tx){ 0 };
@@ -149,16 +166,12 @@ static void copy_handover(struct session *s, const struct handover *h)
 void session_init(struct session *s, struct room *room, const struct handover *h, int client,
 	int lease)
 {
-	uint64_t n = 0;
-
 	*s = (struct session){ .room = room, .state = SESSION_READY, .who.key = -1 };
 	arena_init(&s->a);
 	arena_init(&s->cmd);
 	copy_handover(s, h);
 	s->errors = h->errors;
-	if (str_starts(s->h.state, "messages="))
-		if (!str_u64(str_from(s->h.state, 9), UINT32_MAX, &n))
-			s->messages = (uint32_t)n;
+	park_restore(s);
 	s->submission = !str_eqc(s->h.service, "smtp");
 	s->turn = deadline_in(room->conf->limit_room_wait / 4 + 1);
 	fd_nonblock(client, false);
@@ -233,12 +246,22 @@ static void tell_silent(struct session *s, bool silent)
 	s->room->silent(s->room, s->h.id, silent);
 }
 
+/* How long a client may be silent before something is done about it. */
+static int64_t patience(const struct session *s)
+{
+	const struct conf *conf = s->room->conf;
+
+	if (!park_possible(s))
+		return s->h.pressed ? MIN(conf->smtp_park_after, conf->limit_pressure_wait) : conf->limit_pressure_wait;
+	return s->h.pressed ? MIN(conf->smtp_park_pressed, conf->smtp_park_after) : conf->smtp_park_after;
+}
+
 /* The next wait of one that has been silent for so long. */
 static int64_t slice(const struct session *s, int64_t silent_ms, int64_t limit_ms)
 {
-	int64_t patience = s->room->conf->limit_pressure_wait;
+	int64_t patience_ms = patience(s);
 
-	return (silent_ms < patience ? MIN(patience, limit_ms) : limit_ms) - silent_ms;
+	return (silent_ms < patience_ms ? MIN(patience_ms, limit_ms) : limit_ms) - silent_ms;
 }
 
 /* The minimum rate over the whole of data_timeout, from slices that were too slow. */
@@ -277,6 +300,11 @@ int session_fill(struct session *s)
 			break;
 		silent += s->io.timeout_ms;
 		r = silent < limit ? slow_for(s, s->io.timeout_ms) : E_TIMEOUT;
+		if (!r && park_possible(s)) {
+			park(s, true);
+			r = E_PARKED;
+			break;
+		}
 		tell_silent(s, true);
 	}
 	tell_silent(s, false);
@@ -316,6 +344,10 @@ static void wait_client(struct session *s)
 			r = E_TIMEOUT;
 			break;
 		}
+		if (!r && park_possible(s)) {
+			park(s, false);
+			return;
+		}
 		if (!r) {
 			tell_silent(s, true);
 			next = idle;
@@ -342,6 +374,10 @@ static int read_line(struct session *s, struct str *line_out)
 		if (r != E_TIMEOUT)
 			break;
 		silent += s->io.timeout_ms;
+		if (silent < limit && park_possible(s)) {
+			park(s, false);
+			break;
+		}
 		if (silent < limit)
 			r = 0;
 		tell_silent(s, true);
@@ -355,6 +391,10 @@ static int read_line(struct session *s, struct str *line_out)
 static bool next_line(struct session *s, struct str *line_out)
 {
 	int r;
+
+	s->h.parked = 0;
+	s->h.parked_data = false;
+	s->h.parked_need = 0;
 
 	/* a client with one message behind the other must not keep out those that wait
 	 * at the door: it stands in line like them */
@@ -370,6 +410,8 @@ static bool next_line(struct session *s, struct str *line_out)
 	r = read_line(s, line_out);
 	if (!r)
 		return true;
+	if (s->end == SESSION_HANDBACK)
+		return false;
 	if (r == E_LIMIT)
 		reply_error(s, 500, "5.5.2", "Line too long");
 	else if (r == E_SYNTAX)
@@ -401,7 +443,8 @@ void session_handback(struct session *s, struct ipc_msg *m)
 	buf_init(&command, IPC_MAX);
 	if (s->unused.p) {
 		buf_str(&command, s->unused);
-		buf_puts(&command, "\r\n");
+		if (!h.parked)
+			buf_puts(&command, "\r\n");
 	}
 	buf_str(&command, stream_pending(&s->io));
 	h.command = arena_str(&s->a, buf_view(&command));
@@ -410,7 +453,8 @@ void session_handback(struct session *s, struct ipc_msg *m)
 		h.ticket = s->who.renew;
 		h.user = s->who.user;
 	}
-	h.state = str_of(arena_fmt(&s->a, "messages=%u", s->messages));
+	if (!h.parked)
+		h.state = str_of(arena_fmt(&s->a, "messages=%u", s->messages));
 	ipc_init(m, "handback");
 	handover_print(&h, m);
 	ipc_add_fd(m, "client", s->io.fd);

@@ -63,6 +63,12 @@ struct recipient {
 	struct str status, reply;
 };
 
+/* What was said in a transaction, to be said again (park.c). */
+struct park {
+	struct buf said;
+	uint32_t replies; /* that the client has for it */
+};
+
 #define TX_ID 12
 struct tx {
 	struct arena a;
@@ -76,6 +82,9 @@ struct tx {
 	size_t nrcpt, rcpt_cap, refused;
 	struct buf body; /* the message as it came */
 	struct smtp_data reader;
+	struct park park;
+	bool accepted; /* the MAIL or RCPT that was just run */
+	uint64_t chunk_left; /* BDAT: bytes that are still to come */
 	bool failed; /* BDAT: a chunk was refused, the rest is read and thrown away */
 	struct lmtp lmtp;
 };
@@ -84,7 +93,7 @@ enum session_end {
 	SESSION_ON, /* goes on */
 	SESSION_CLOSE, /* last reply is written */
 	SESSION_DRAIN, /* as CLOSE, and the client may still be sending: swallow it first */
-	SESSION_HANDBACK, /* to front; `unused` is the line that it shall read again */
+	SESSION_HANDBACK, /* to front; `unused` is what it shall read again */
 };
 
 struct session {
@@ -94,6 +103,12 @@ struct session {
 	struct handover h; /* deep copy */
 	struct auth_identity who;
 	bool authenticated, submission;
+	/* A transaction that slept at the door: its id, replies that the client has already,
+	 * whether a recipient was refused. */
+	struct str again;
+	uint32_t swallow;
+	bool refused_before;
+	bool skipping; /* bytes come that are thrown away: not the time to sleep */
 	bool silent; /* as it was told */
 	deadline turn; /* from then on it goes back to front between two messages */
 	struct stream io;
@@ -119,6 +134,8 @@ void session_run(struct session *s);
 void session_handback(struct session *s, struct ipc_msg *m);
 void session_done(struct session *s);
 void session_move(struct session *s, enum session_state to);
+/* The wait of session_fill ended because the transaction goes to sleep. */
+#define E_PARKED E_STALE
 /* stream_fill for the bytes of a message: waits smtp.data_timeout with the minimum
  * rate; front is told of clients that are silent for limit.pressure_wait. */
 int session_fill(struct session *s);
@@ -139,6 +156,15 @@ void event_begin(struct session *s, struct trace *t, enum trace_level level, con
 void room_update(struct room *room);
 /* A question on `was` failed: waits shortly for a new link. True: ask again. */
 bool room_relink(struct room *room, const int *link, int was);
+
+/* park.c: a transaction that waits at the door. What was accepted: a command with its
+ * reply, a command whose reply comes later, bytes of the message. */
+void park_line(struct session *s, struct str line);
+void park_command(struct session *s, struct str line);
+void park_bytes(struct session *s, struct str bytes);
+bool park_possible(const struct session *s);
+void park(struct session *s, bool inside); /* the session goes back to front; inside: a message */
+void park_restore(struct session *s);
 
 /* verbs.c */
 void verb_run(struct session *s, struct str line);

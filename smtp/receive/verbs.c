@@ -73,5 +73,9 @@ void verb_run(struct session *s, struct str line)
 		if (v == SMTP_EHLO || v == SMTP_HELO || v == SMTP_STARTTLS || v == SMTP_AUTH)
 			s->unused = arena_str(&s->a, line);
 		verb->run(s, args);
+		if ((v == SMTP_MAIL || v == SMTP_RCPT) && s->tx.accepted) {
+			s->tx.accepted = false;
+			park_line(s, line);
+		}
 	}
 }

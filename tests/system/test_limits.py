@@ -10,6 +10,10 @@ import pytest
 from conftest import wait_for
 
 
+# A silent transaction keeps its smtpd, as one does that cannot sleep at the door.
+AWAKE = {"smtp.park_after": "1h", "smtp.park_pressed": "1h"}
+
+
 def lines(c, timeout=5):
     c.settimeout(timeout)
     data = b""
@@ -134,7 +138,7 @@ def test_silent_crowd_does_not_stop_honest_work(suite, anna):
 
 def test_more_senders_than_smtpds_wait_or_get_421(own_suite):
     """Every smtpd is busy with a stalled sender: the next hears 421, and service is back when they go."""
-    s = own_suite({"smtp.processes": "2", "server.processes": "1"})
+    s = own_suite({"smtp.processes": "2", "server.processes": "1", **AWAKE})
     anna = s.account()
     held = []
     for _ in range(2):
@@ -207,7 +211,7 @@ def submits(s, a, peer):
 
 def test_a_network_that_stalls_leaves_room_for_others(own_suite):
     """Ten sessions of one /24 stop after MAIL: a quarter of the smtpds is theirs, the rest works on."""
-    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "2", "smtp.processes": "16", "limit.room_wait": "600ms"})
+    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "2", "smtp.processes": "16", "limit.room_wait": "600ms", **AWAKE})
     anna = s.account()
     stalled = [Proxied(s, f"203.0.113.{n}").begin() for n in range(1, 11)]
     assert one_mail(s, anna, "198.51.100.7")  # while they wait
@@ -221,7 +225,7 @@ def test_a_network_that_stalls_leaves_room_for_others(own_suite):
 
 
 def test_strangers_of_many_networks_leave_a_quarter_to_our_people(own_suite):
-    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.room_wait": "600ms"})
+    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.room_wait": "600ms", **AWAKE})
     anna = s.account()
     stalled = [Proxied(s, f"203.0.{n}.1").begin() for n in range(1, 11)]
     assert submits(s, anna, "192.0.2.7")
@@ -231,7 +235,7 @@ def test_strangers_of_many_networks_leave_a_quarter_to_our_people(own_suite):
 
 
 def test_who_waits_for_a_place_gets_it_in_order(own_suite):
-    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.smtp_share": "1",
+    s = own_suite({**AWAKE, "server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.smtp_share": "1",
                    "limit.room_wait": "20s"})
     anna = s.account()
     first = Proxied(s, "203.0.113.1").begin()
@@ -251,7 +255,7 @@ def test_who_waits_for_a_place_gets_it_in_order(own_suite):
 
 
 def test_who_waits_for_a_place_can_be_kicked_and_stopped(own_suite):
-    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "limit.smtp_share": "1", "limit.room_wait": "20s"})
+    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "limit.smtp_share": "1", "limit.room_wait": "20s", **AWAKE})
     first = Proxied(s, "203.0.113.1").begin()
     assert first.getreply()[0] == 250
     waiting = [Proxied(s, f"203.0.113.{n}").begin() for n in (2, 3)]
@@ -270,7 +274,7 @@ def sessions(s):
 
 
 def test_own_addresses_are_in_no_network(own_suite):
-    s = own_suite({"server.processes": "1", "smtp.processes": "8", "limit.room_wait": "600ms"})
+    s = own_suite({"server.processes": "1", "smtp.processes": "8", "limit.room_wait": "600ms", **AWAKE})
     held = []
     for _ in range(7):
         c = s.smtp()
@@ -281,7 +285,7 @@ def test_own_addresses_are_in_no_network(own_suite):
 
 
 def test_sessions_in_status_fall_after_a_kick(own_suite):
-    s = own_suite()
+    s = own_suite(AWAKE)
     anna = s.account()
 
     def count(name):

@@ -33,7 +33,7 @@ static void every_field_survives_the_way(void **state)
 		.tls_sni = STR("mx.example.org"), .tls_bits = 256, .pumped = true, .helo = STR("[192.0.2.1]"),
 		.esmtp = true, .tag = STR("a1"), .id_params = STR("name=x"), .command = STR("MAIL\r\n\0%\xff"),
 		.errors = 3, .state = STR("tx=1"), .look = STR("look 1\nlook 2"), .idle_left = 5000,
-		.may_sleep = true };
+		.may_sleep = true, .parked = 5, .parked_data = true, .parked_need = 99, .pressed = true };
 	struct handover g;
 	struct ipc_msg m;
 
@@ -51,6 +51,7 @@ static void every_field_survives_the_way(void **state)
 	assert_true(addr_eq(&g.peer, &h.peer) && g.peer.port == 4711);
 	assert_true(addr_eq(&g.local, &h.local) && g.local.port == 587);
 	assert_true(str_eq(g.look, h.look) && g.idle_left == 5000 && g.may_sleep);
+	assert_true(g.parked == 5 && g.parked_data && g.parked_need == 99 && g.pressed);
 	assert_true(g.pumped && g.esmtp && g.tls_bits == 256 && g.errors == 3);
 	ipc_done(&m);
 }
