@@ -133,11 +133,21 @@ static void state_init(struct program *p, int parent, int mail)
 		ipc_get(&p->start, "settings"));
 }
 
+/* It says nothing: this is its end. Without it no worker comes back, and locked in as we
+ * are we cannot make another; master makes all of us anew. */
+static void workers_gone(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	give_up(EX_SOFTWARE, "the parent of the workers died", E_CLOSED);
+}
+
 int main(int argc, char **argv)
 {
 	struct program *p = &authd.program;
 	struct timeval every = { .tv_sec = SWEEP_MS / 1000 };
-	struct event *control, *timer;
+	struct event *control, *workers, *timer;
 	int dir, mail, parent, shut[2];
 
 	program_start(p, "authd", &ops, argc, argv);
@@ -160,7 +170,9 @@ int main(int argc, char **argv)
 	state_init(p, parent, mail);
 	control = event_new(authd.base, p->control, EV_READ | EV_PERSIST, control_readable, NULL);
 	timer = event_new(authd.base, -1, EV_PERSIST, sweep, NULL);
+	workers = event_new(authd.base, parent, EV_READ, workers_gone, NULL);
 	event_add(control, NULL);
+	event_add(workers, NULL);
 	event_add(timer, &every);
 	offer_refresh();
 	while (!file_fsync_failed() && event_base_loop(authd.base, EVLOOP_ONCE) == 0)

@@ -18,6 +18,7 @@
 #include "delivery/session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include "base/file.h"
 #include "delivery/forward.h"
@@ -197,11 +198,20 @@ static int open_store(struct session *s, const struct account *acc, struct store
 	return r;
 }
 
+/* The other end is gone, not only done with sending: a copy would be a double later. */
+static bool somebody_waits(void *arg)
+{
+	const struct session *s = arg;
+	struct pollfd p = { .fd = s->io.fd };
+
+	return poll(&p, 1, 0) == 0;
+}
+
 static void store_copy_of(struct session *s, const struct facts *f, const struct recipient *rcpt,
 	const struct target *target, struct str id, struct dsn *why)
 {
 	const struct account *acc = &s->tx.account[target->account];
-	struct store_save_options opt = { .delivery_id = id };
+	struct store_save_options opt = { .delivery_id = id, .wanted = somebody_waits, .wanted_arg = s };
 	uint32_t validity, uid = 0;
 	struct store *store;
 	struct buf head;
@@ -387,5 +397,7 @@ static void deliver_all(struct session *s)
 void deliver(struct session *s)
 {
 	deliver_all(s);
+	if (file_fsync_failed())
+		s->may_serve = 0; /* the next message is for another process */
 	store_leave(); /* tx_reset closes the keys */
 }

@@ -36,6 +36,8 @@ struct store_save {
 	size_t nkeywords;
 	int64_t now, internaldate;
 	struct str delivery_id;
+	bool (*wanted)(void *arg);
+	void *wanted_arg;
 	int fd;
 	struct buf tmp_name; /* where the file system has no anonymous files */
 	struct buf mem; /* all so far, while small */
@@ -100,6 +102,8 @@ int store_save_begin(struct store *s, const struct store_save_options *opt, uint
 	w->now = clock_unix();
 	w->internaldate = opt->internaldate > 0 ? opt->internaldate : w->now;
 	w->delivery_id = arena_str(&w->a, opt->delivery_id);
+	w->wanted = opt->wanted;
+	w->wanted_arg = opt->wanted_arg;
 	err = folders_dir(opt->folder, w->dir);
 	if (err)
 		err = E_NOTFOUND;
@@ -247,6 +251,8 @@ static int save_burst(struct burst *b, void *arg)
 		err = folder_open(b, w->dir, f);
 		return err ? err : record_get(b, f->file.id, w->uid, &r);
 	}
+	if (w->wanted && !w->wanted(w->wanted_arg))
+		return E_CLOSED;
 	/* Both may open every folder: ours is opened after them, or it would be an old
 	 * one whose next UID a foreign message has got. */
 	err = save_twice(w, b);

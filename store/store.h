@@ -24,7 +24,7 @@ struct store_options {
 	const char *host; /* for file names: [server] hostname */
 	uint64_t quota_bytes, quota_messages; /* 0: none */
 	int64_t lock_timeout_ms; /* E_TEMP after that */
-	bool notify; /* for a session: makes the socket that store_notify_fd binds in notify/ */
+	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
 	int notified; /* > 0: such a socket from an earlier life of this session, used if it
 	                 fits and taken in any case */
 };
@@ -222,6 +222,10 @@ struct store_save_options {
 	size_t nkeywords;
 	int64_t internaldate; /* 0: now */
 	struct str delivery_id; /* "[A-Za-z0-9]+", or empty: a fresh unique name */
+	/* Asked when all but the name is done, if it is there: does anybody still wait for the
+	 * answer? No: E_CLOSED, and nothing is saved. Who gets none sends it again. */
+	bool (*wanted)(void *arg);
+	void *wanted_arg;
 };
 /* Checks folder and quota (with size_hint, 0 unknown) first. */
 int store_save_begin(struct store *s, const struct store_save_options *opt, uint64_t size_hint,
@@ -235,8 +239,8 @@ void store_save_abort(struct store_save *w);
 
 /* --- waiting --------------------------------------------------------------- */
 
-/* Readable when another process changed a folder, from this call on; -1 without opt.notify. */
-int store_notify_fd(struct store *s);
+/* Readable when another process changed a folder; -1 without opt.notify. */
+int store_notify_fd(const struct store *s);
 void store_notify_clear(struct store *s);
 /* The socket goes to somebody else, who has a copy of the descriptor: closing the store
  * leaves its name in place. */

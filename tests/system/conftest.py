@@ -100,6 +100,7 @@ class Suite:
         self.config = self.folder / "mansio.conf"
         self.log_file = self.folder / "mansio.log"
         self.process = None
+        self.prefix = []  # a program that starts mansio
         self.serial = itertools.count(1)
         self.write_config()
 
@@ -115,7 +116,7 @@ class Suite:
         r, w = os.pipe()
         log = open(self.log_file, "ab")
         self.process = subprocess.Popen(
-            [MANSIO, "run", "--config", self.config, "--ready-fd", str(w)],
+            [*self.prefix, MANSIO, "run", "--config", self.config, "--ready-fd", str(w)],
             pass_fds=[w], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         os.close(w)
         log.close()
