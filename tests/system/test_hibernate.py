@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """IMAP sessions in IDLE give up their processes and come back as if nothing had been (docs/PROCESSES.md)."""
+import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -483,3 +485,50 @@ def test_two_sessions_of_one_account_do_not_mix(quick):
     assert d.uids() == []
     c.done()
     assert c.uids() == [1]
+
+
+# --- many at once
+
+
+def pss(suite, name=None):
+    """KiB of the suite's processes (of that name), each shared page counted once."""
+    total = 0
+    for pid, process in suite.tree().items():
+        if name in (None, process):
+            with contextlib.suppress(OSError):
+                total += int(re.search(r"^Pss:\s+(\d+)", open(f"/proc/{pid}/smaps_rollup").read(), re.M).group(1))
+    return total
+
+
+def asleep(suite):
+    rows = json.loads(suite.cli("--json", "session", "list").stdout)
+    return sum(r["state"] == "asleep" for r in rows)
+
+
+SLEEPERS = 1000
+
+
+def test_a_thousand_sleepers_cost_little_and_wake_alone(own_suite):
+    """At most 48 KiB each in all processes together, 24 KiB of it in front; no process; news wake whom they concern."""
+    s = own_suite({**SETTINGS, "limit.sessions_per_user": "1000", "limit.connections_per_address": "100000", "log.level": "info"})
+    accounts = [s.account() for _ in range(20)]
+    Client(s, accounts[0]).sleep().sock.close()  # what is made once is there
+    wait_for(lambda: asleep(s) == 0)
+    before, front = pss(s), pss(s, "front")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        clients = list(pool.map(lambda i: Client(s, accounts[i % 20]), range(SLEEPERS)))
+    for c in clients:
+        c.idle()
+    wait_for(lambda: asleep(s) == SLEEPERS, 30, 0.3)
+    wait_for(lambda: children(s) == 1)
+    each, door = (pss(s) - before) / SLEEPERS, (pss(s, "front") - front) / SLEEPERS
+    print(f"{each:.1f} KiB a sleeper, {door:.1f} in front")
+    assert each <= 48 and door <= 24
+    s.deliver(accounts[7].address)
+    for c in clients[7::20]:
+        assert c.until("* 1 EXISTS")
+    assert asleep(s) >= SLEEPERS - SLEEPERS // 20
+    for c in clients[3::20]:  # all at once, and each gets its answers
+        c.send("DONE\r\nz1 SELECT Sent\r\n")
+    for c in clients[3::20]:
+        assert c.until("z1 ")[-1].startswith("z1 OK")
