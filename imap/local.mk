@@ -16,7 +16,7 @@ libexec_imapd_SOURCES = imap/imapd.c
 libexec_imapd_LDADD = imap/libimap.a $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap/parse_test tests/unit/imap/section_test tests/unit/imap/search_parse_test \
-	tests/unit/imap/list_match_test tests/unit/imap/session_test
+	tests/unit/imap/list_match_test tests/unit/imap/session_test tests/unit/imap/hibernate_test
 tests_unit_imap_parse_test_SOURCES = tests/unit/imap/parse_test.c
 tests_unit_imap_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_section_test_SOURCES = tests/unit/imap/section_test.c
@@ -25,9 +25,16 @@ tests_unit_imap_search_parse_test_SOURCES = tests/unit/imap/search_parse_test.c
 tests_unit_imap_search_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_list_match_test_SOURCES = tests/unit/imap/list_match_test.c
 tests_unit_imap_list_match_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_hibernate_test_SOURCES = tests/unit/imap/hibernate_test.c
+tests_unit_imap_hibernate_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_session_test_SOURCES = tests/unit/imap/session_test.c
 tests_unit_imap_session_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 endif
+check_PROGRAMS += tests/fuzz/asleep
+tests_fuzz_asleep_SOURCES = tests/fuzz/asleep.c $(FUZZ_MAIN)
+tests_fuzz_asleep_LDADD = $(IMAP_LIBS)
+tests_fuzz_asleep_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/asleep/none tests/fuzz/corpus/asleep/text tests/fuzz/corpus/asleep/changes
 check_PROGRAMS += tests/fuzz/imapcmd
 tests_fuzz_imapcmd_SOURCES = tests/fuzz/imapcmd.c $(FUZZ_MAIN)
 tests_fuzz_imapcmd_LDADD = $(IMAP_LIBS)

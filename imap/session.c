@@ -70,7 +70,7 @@ static void run(struct imap_session *s)
 
 	s->result = IMAP_NONE;
 	s->hold = false;
-	s->commands++;
+	s->commands += !s->woken_idle; /* it was counted before the sleep */
 	if (!cmd) {
 		imap_bad(s, "Unknown command");
 		return;

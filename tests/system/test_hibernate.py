@@ -505,6 +505,23 @@ def asleep(suite):
     return sum(r["state"] == "asleep" for r in rows)
 
 
+def test_a_silent_tls_connection_costs_the_door_little(own_suite):
+    """KiB of front for one that says nothing before login (in clear: test_crowd.py)."""
+    s = own_suite({"limit.connections_per_address": "100000", "limit.connections_per_network": "100000", "log.level": "info"})
+
+    def silent():
+        c = s.context().wrap_socket(s.connect("imaps"), server_hostname="localhost")
+        assert c.recv(200).startswith(b"* OK")
+        return c
+
+    held = [silent() for _ in range(100)]  # what is made once is there
+    before = pss(s, "front")
+    held += [silent() for _ in range(500)]
+    each = (pss(s, "front") - before) / 500
+    print(f"{each:.1f} KiB a TLS connection")
+    assert each <= 24
+
+
 SLEEPERS = 1000
 
 
