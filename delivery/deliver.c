@@ -124,7 +124,7 @@ static void failed(struct dsn *why, const struct account *acc, int err)
 		break;
 	case E_TEMP:
 	case E_TIMEOUT:
-		dsn_set(why, 452, "4.3.1", "Mailbox is busy, try again later");
+		dsn_set(why, 451, "4.2.0", "Mailbox is busy, try again later");
 		break;
 	default:
 		dsn_set(why, 451, "4.3.0", "Mailbox is not available at the moment, try again later");

@@ -6,7 +6,7 @@
  *
  *   every recipient is straight ---- lmtpd, while the client waits
  *                                      all have it ----------------------------> 250
- *                                      all refused for good -------------------> that 5xx
+ *                                      all refused for good, or the disk full -> that 5xx, 452
  *                                      some not, not yet, or nobody knows --.
  *   some recipient is not ------------------------------------------ queue -+--> 250, or 451/452
  *
@@ -49,7 +49,8 @@ static void trace_undelivered(struct session *s, const struct recipient *r)
 /* What the straight path came to. */
 struct sum {
 	size_t delivered, refused, open; /* open: may still get it */
-	struct dsn first; /* refusal */
+	size_t full; /* of the open ones: 452, no room */
+	struct dsn first; /* refusal, or "no room" */
 };
 
 /* One reply a recipient, in order (RFC 2033 4.2). */
@@ -70,8 +71,10 @@ static void collect(struct session *s, deadline d, struct sum *sum)
 			sum->delivered++;
 			continue;
 		}
-		if (r->code >= 500 && !sum->refused++)
+		if ((r->code >= 500 || r->code == 452) && !sum->refused && !sum->full)
 			sum->first = why;
+		sum->refused += r->code >= 500;
+		sum->full += r->code == 452;
 		sum->open += r->code < 500;
 		trace_undelivered(s, r);
 	}
@@ -110,7 +113,8 @@ static void find_place(struct session *s, struct dsn *why)
 		sum.open = 0;
 		straight(s, &sum);
 	}
-	if (sum.refused == s->tx.nrcpt) {
+	/* where no mailbox has room, the queue is no place for more either */
+	if (sum.refused == s->tx.nrcpt || sum.full == s->tx.nrcpt) {
 		*why = sum.first;
 		return;
 	}

@@ -254,6 +254,16 @@ class Suite:
             c.send_message(m, sender, [to])
         return m["Message-ID"]
 
+    def settle(self, timeout=60):
+        """Has the queue deliver everything that waits, and waits until it has."""
+        def empty():
+            p = self.cli("queue", "list", check=False)
+            if p.returncode == 0 and not p.stdout.strip():
+                return True
+            self.cli("queue", "retry", "--all", check=False)
+            return False
+        wait_for(empty, timeout, 0.2)
+
     def mail_folder(self, account):
         user, domain = account.address.split("@")
         return self.state / "mail" / domain / user

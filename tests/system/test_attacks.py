@@ -101,7 +101,7 @@ def descriptors(suite):
 
 def children(suite):
     lasting = {p["pid"] for p in suite.status()} | {suite.process.pid}
-    return {pid: name for pid, name in suite.tree().items() if pid not in lasting and name not in ("authd",)}
+    return {pid: name for pid, name in suite.tree().items() if pid not in lasting and name not in ("authd", "sender")}  # their own helpers
 
 
 def rss(suite):
@@ -505,6 +505,7 @@ def test_killed_processes_lose_nothing(own_suite):
         for x in ledgers:
             x.end()
     assert sum(len(x.acknowledged) for x in ledgers) > 50
+    s.settle()
     for x in ledgers:
         assert check_ledger(s, x) <= 24
         s.cli("mailbox", "check", x.account.address)

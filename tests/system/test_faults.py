@@ -125,7 +125,14 @@ class Mailbox:
         return mid
 
     def look(self):
-        """{folder: {uid: (Message-ID, flags)}}, and judges it."""
+        """{folder: {uid: (Message-ID, flags)}}, and judges it. What is not there may wait in the queue."""
+        seen = self.see()
+        if not set(self.acked) <= {mid for rows in seen.values() for mid, _ in rows.values()}:
+            self.suite.settle()
+            seen = self.see()
+        return self.judge(seen)
+
+    def see(self):
         if not self.looker:
             self.looker = session(self.suite, self.account)
         c, seen = self.looker, {}
@@ -154,6 +161,9 @@ class Mailbox:
                 assert self.flags.get(mid, set()) <= flags, f"{mid} has lost its flags"
                 self.named[folder, validity, uid] = mid
             self.next[folder, validity] = uidnext
+        return seen
+
+    def judge(self, seen):
         all_seen = [mid for rows in seen.values() for mid, _ in rows.values()]
         for mid, places in self.acked.items():
             n = all_seen.count(mid)

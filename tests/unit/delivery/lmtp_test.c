@@ -397,7 +397,7 @@ static void one_reply_a_recipient(void **state)
 	(void)state;
 	inside(LHLO XMAIL TO("anna") TO("nobody") TO("quota") TO("bert") TO("busy") TO("nospace") TO("broken")
 			TO("twice") TO("nokey") DATA,
-		"220 250 250 250 550 250 250 250 250 250 250 250 354 250 552 250 452 452 451 250 451");
+		"220 250 250 250 550 250 250 250 250 250 250 250 354 250 552 250 451 452 451 250 451");
 	assert_non_null(strstr(buf_cstr(&saved), "anna@example.org|INBOX|abc123r1|"));
 	assert_non_null(strstr(buf_cstr(&saved), "bert@example.org|INBOX|abc123r3|"));
 	assert_null(strstr(buf_cstr(&saved), "nospace"));

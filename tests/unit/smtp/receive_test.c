@@ -98,6 +98,8 @@ static void lmtp_reply(struct stream *io, struct str rcpt)
 		stream_puts(io, "451 4.3.0 later\r\n");
 	else if (str_starts(rcpt, "RCPT TO:<loop"))
 		stream_puts(io, "554 5.4.6 loop\r\n");
+	else if (str_starts(rcpt, "RCPT TO:<disk"))
+		stream_puts(io, "452 4.3.1 no room\r\n");
 	else
 		stream_puts(io, "250 2.1.5 Delivered\r\n");
 }
@@ -623,6 +625,11 @@ static void mixed_results(void **state)
 	submission("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<loop@example.org>\r\n" BODY,
 		"250 250 250 354 250");
 	assert_int_equal(queued.n, 0);
+	/* no room for anybody is told: the queue is on a disk too */
+	mx("MAIL FROM:<>\r\nRCPT TO:<disk@example.org>\r\nRCPT TO:<disk2@example.org>\r\n" BODY, "250 250 250 354 452");
+	assert_int_equal(queued.n, 0);
+	mx("MAIL FROM:<>\r\nRCPT TO:<loop@example.org>\r\nRCPT TO:<disk@example.org>\r\n" BODY, "250 250 250 354 250");
+	QUEUED("\nrcpt=disk@example.org number=2 local=1\n\n");
 	/* what cannot be queued is not acknowledged */
 	put_result = E_FULL;
 	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nRCPT TO:<late@example.org>\r\n" BODY, "250 250 250 354 452");
