@@ -31,7 +31,9 @@ EXTRA_DIST += tests/fuzz/corpus/ipc/handover tests/fuzz/corpus/ipc/ready \
 
 # TLS, PROXY, hand-over
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test
+check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test tests/unit/net/tls_client_test
+tests_unit_net_tls_client_test_SOURCES = tests/unit/net/tls_client_test.c
+tests_unit_net_tls_client_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_net_proxy_test_SOURCES = tests/unit/net/proxy_test.c
 tests_unit_net_proxy_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_net_handover_test_SOURCES = tests/unit/net/handover_test.c

@@ -18,8 +18,8 @@ class Connection:
     def __init__(self, host, sock, number):
         self.host, self.sock, self.number = host, sock, number
         self.clear = b""  # what came before TLS
-        self.raw = b""  # what came in all, decrypted
-        self.buffer = b""
+        self.raw = bytearray()  # what came in all, decrypted
+        self.buffer = bytearray()
         self.commands = []
         self.tls = False
         self.mail, self.rcpts = None, []
@@ -37,7 +37,8 @@ class Connection:
         while end not in self.buffer:
             self.more()
         at = self.buffer.index(end) + len(end)
-        out, self.buffer = self.buffer[:at], self.buffer[at:]
+        out = bytes(self.buffer[:at])
+        del self.buffer[:at]
         return out
 
     def say(self, data):
@@ -50,12 +51,12 @@ class Connection:
 
 class FakeHost:
     def __init__(self, hooks=None, extensions=("PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "DSN"),
-                 context=None, implicit=False, name="relay.example.net"):
+                 context=None, implicit=False, name="relay.example.net", port=0):
         self.hooks, self.extensions, self.context, self.implicit, self.name = hooks or {}, extensions, context, implicit, name
         self.messages = []  # (sender, [recipients], raw content as it came, with the end)
         self.connections = []
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=50)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -151,10 +152,13 @@ class FakeHost:
         hook = self.hooks.get("BODY")
         if hook:
             hook(c)
-        while c.buffer[:3] != b".\r\n" and b"\r\n.\r\n" not in c.buffer:
+        seen = 0
+        while c.buffer[:3] != b".\r\n" and c.buffer.find(b"\r\n.\r\n", seen) < 0:
+            seen = max(len(c.buffer) - 4, 0)
             c.more()
         at = 3 if c.buffer[:3] == b".\r\n" else c.buffer.index(b"\r\n.\r\n") + 5
-        raw, c.buffer = c.buffer[:at], c.buffer[at:]
+        raw = bytes(c.buffer[:at])
+        del c.buffer[:at]
         said = self.answer(c, "CONTENT", raw, b"250 2.0.0 queued as %d\r\n" % (len(self.messages) + 1))
         if said.startswith(b"2"):
             with self.lock:
