@@ -168,6 +168,25 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return r;
 }
 
+int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,
+	deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "rcpt");
+	ipc_set(&q, "address", address);
+	ipc_set_bool(&q, "key", true);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = rcpt_parse(&m, a, out);
+	if (r == 0)
+		*key_out = out->ntargets == 1 ? ipc_take_fd(&m, "key.0") : -1;
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d)
 {
 	struct ipc_msg q, m = { 0 };

@@ -82,6 +82,10 @@ struct auth_rcpt {
 };
 /* Exact -> user+detail -> alias -> catch-all, aliases expanded (loops cut at 10). */
 int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d);
+/* The same, and with it the key of its target if there is exactly one, else -1: most
+ * messages need no other question. lmtpd may ask so. */
+int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,
+	deadline d);
 /* May `user` send with this address (own, alias, user+detail, send-as)? */
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
 /* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most

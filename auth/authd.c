@@ -35,6 +35,7 @@ static const struct client_ops client_events = {
 
 static void on_peer(struct program *p, const char *name, int fd)
 {
+	trace_least(p->conf->log_level);
 	if (strcmp(name, "traced") == 0)
 		trace_open(fd, p->name);
 	else
@@ -59,6 +60,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	struct slowdown_limits l = slowdown_limits(p->conf);
 	bool clear_before = old->auth_allow_clear;
 
+	trace_least(p->conf->log_level);
 	slowdown_set(authd.slowdown, &l);
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);

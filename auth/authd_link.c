@@ -22,7 +22,8 @@ struct question {
 	/* redeem */
 	char service[16], session[RENEWAL_SESSION + 1];
 	int64_t session_until; /* when the login is too old for a session to come back */
-	/* keys */
+	bool with_key; /* rcpt */
+	/* keys, rcpt */
 	struct ipc_msg answer;
 	size_t n, waiting;
 	struct key_part {
@@ -176,47 +177,15 @@ static bool ask_redeem(struct client *c, struct ipc_msg *m, uint64_t id)
 	return true;
 }
 
-/* --- rcpt, sender ----------------------------------------------------------- */
-
-/* The worker's answer goes on as it is. */
-static void resolved(void *arg, const struct ipc_msg *found)
-{
-	struct question *q = arg;
-	struct ipc_msg m;
-	size_t i;
-
-	if (!found) {
-		answer_result(q, "temp");
-		return;
-	}
-	ipc_init(&m, "answer");
-	for (i = 0; i < found->nfields; i++)
-		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
-	answer(q, &m);
-}
-
-static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
-{
-	lookup("rcpt", STR(""), ipc_get(m, "address"), resolved, question_new(c, id));
-	return true;
-}
-
-static bool ask_sender(struct client *c, struct ipc_msg *m, uint64_t id)
-{
-	lookup("sender", ipc_get(m, "user"), ipc_get(m, "address"), resolved, question_new(c, id));
-	return true;
-}
-
 /* --- keys -------------------------------------------------------------------- */
 
-static void keys_ready(struct question *q)
+/* The last part sends the answer. */
+static void part_ready(struct question *q)
 {
 	struct ipc_msg m = q->answer;
 
-	if (--q->waiting > 0)
-		return;
-	ipc_setc(&m, "result", "ok");
-	answer(q, &m);
+	if (--q->waiting == 0)
+		answer(q, &m);
 }
 
 static void key_found(void *arg, const struct ipc_msg *account)
@@ -237,7 +206,7 @@ static void key_found(void *arg, const struct ipc_msg *account)
 			trace_event(TRACE_ERROR, "key-failed", "", "%.*s: %s",
 				STRF(ipc_get(account, "user")), err_text(key));
 	}
-	keys_ready(q);
+	part_ready(q);
 }
 
 static bool ask_keys(struct client *c, struct ipc_msg *m, uint64_t id)
@@ -252,13 +221,54 @@ static bool ask_keys(struct client *c, struct ipc_msg *m, uint64_t id)
 		return false;
 	q = question_new(c, id);
 	ipc_init(&q->answer, "answer");
+	ipc_setc(&q->answer, "result", "ok");
 	q->waiting = n + 1; /* and this function itself */
 	for (i = 0; i < n; i++) {
 		q->part[i].q = q;
 		q->part[i].index = i;
 		lookup("account", STR(""), ipc_get_nth(m, "account", i), key_found, &q->part[i]);
 	}
-	keys_ready(q);
+	part_ready(q);
+	return true;
+}
+
+/* --- rcpt, sender ----------------------------------------------------------- */
+
+/* The worker's answer goes on as it is; with the key of the only target, if asked for. */
+static void resolved(void *arg, const struct ipc_msg *found)
+{
+	struct question *q = arg;
+	struct ipc_msg *m = &q->answer;
+	size_t i;
+
+	if (!found) {
+		answer_result(q, "temp");
+		return;
+	}
+	ipc_init(m, "answer");
+	for (i = 0; i < found->nfields; i++)
+		ipc_set(m, arena_cstr(&m->arena, found->field[i].name), found->field[i].value);
+	q->waiting = 1;
+	if (q->with_key && ipc_get(m, "target").p && !ipc_get_nth(m, "target", 1).p) {
+		q->waiting++;
+		q->part[0] = (struct key_part){ .q = q };
+		lookup("account", STR(""), ipc_get(m, "target"), key_found, &q->part[0]);
+	}
+	part_ready(q);
+}
+
+static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct question *q = question_new(c, id);
+
+	q->with_key = ipc_get_bool(m, "key") && strcmp(c->name, "lmtpd") == 0;
+	lookup("rcpt", STR(""), ipc_get(m, "address"), resolved, q);
+	return true;
+}
+
+static bool ask_sender(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	lookup("sender", ipc_get(m, "user"), ipc_get(m, "address"), resolved, question_new(c, id));
 	return true;
 }
 

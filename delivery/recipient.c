@@ -15,7 +15,7 @@
 #define AUTHD_WAIT_MS 10000
 
 /* <postmaster> alone (RFC 5321 4.5.1): of the nearest domain of ours above our name. */
-static int resolve(struct session *s, struct str address, struct auth_rcpt *out)
+static int resolve(struct session *s, struct str address, struct auth_rcpt *out, int *key_out)
 {
 	struct str domain = str_of(s->hostname);
 	deadline d = deadline_in(AUTHD_WAIT_MS);
@@ -23,7 +23,8 @@ static int resolve(struct session *s, struct str address, struct auth_rcpt *out)
 	int r;
 
 	if (!str_eqc(address, "postmaster"))
-		return auth_rcpt(s->authd, address, &s->tx.a, out, d);
+		return auth_rcpt_key(s->authd, address, &s->tx.a, out, key_out, d);
+	*key_out = -1;
 	for (;;) {
 		address = str_of(arena_fmt(&s->cmd, "postmaster@%.*s", STRF(domain)));
 		r = auth_rcpt(s->authd, address, &s->tx.a, out, d);
@@ -133,7 +134,8 @@ static struct recipient *recipient_new(struct tx *tx)
 	return &tx->rcpt[tx->nrcpt++];
 }
 
-static int find_targets(struct session *s, const struct auth_rcpt *rcpt, struct recipient *r,
+/* key: of the only target, -1 once the account has it. */
+static int find_targets(struct session *s, const struct auth_rcpt *rcpt, struct recipient *r, int *key,
 	struct dsn *why)
 {
 	struct tx *tx = &s->tx;
@@ -143,6 +145,10 @@ static int find_targets(struct session *s, const struct auth_rcpt *rcpt, struct 
 	for (i = 0; i < rcpt->ntargets; i++) {
 		r->target[i].account = account_index(tx, &rcpt->target[i]);
 		r->target[i].detail = rcpt->target[i].detail;
+		if (*key >= 0 && tx->account[r->target[i].account].key < 0) {
+			tx->account[r->target[i].account].key = *key;
+			*key = -1;
+		}
 		if (check_quota(s, &tx->account[r->target[i].account], r->address, why))
 			return -1;
 	}
@@ -152,12 +158,12 @@ static int find_targets(struct session *s, const struct auth_rcpt *rcpt, struct 
 	return r->noutside ? forward_open(s, why) : 0;
 }
 
-int recipient_add(struct session *s, const struct recipient *in, struct dsn *why)
+static int add(struct session *s, const struct recipient *in, int *key, struct dsn *why)
 {
 	struct tx *tx = &s->tx;
 	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
 	struct recipient new = *in;
-	int r = resolve(s, in->address, &rcpt);
+	int r = resolve(s, in->address, &rcpt, key);
 
 	if (r)
 		rcpt = (struct auth_rcpt){ .result = AUTH_TEMP };
@@ -171,10 +177,18 @@ int recipient_add(struct session *s, const struct recipient *in, struct dsn *why
 		dsn_set(why, 452, "4.5.3", "Too many recipients, send the others in another message");
 		return -1;
 	}
-	if (find_targets(s, &rcpt, &new, why))
+	if (find_targets(s, &rcpt, &new, key, why))
 		return -1;
 	tx->ntargets += new.ntargets;
 	tx->noutside += new.noutside;
 	*recipient_new(tx) = new;
 	return 0;
+}
+
+int recipient_add(struct session *s, const struct recipient *in, struct dsn *why)
+{
+	int key = -1, r = add(s, in, &key, why);
+
+	fd_close(&key);
+	return r;
 }

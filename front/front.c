@@ -143,6 +143,7 @@ static void load_certificates(struct front *f, struct ipc_msg *m)
 
 static void on_peer(struct program *p, const char *name, int fd)
 {
+	trace_least(p->conf->log_level);
 	if (strcmp(name, "traced") == 0)
 		trace_open(fd, "front");
 	else
@@ -154,6 +155,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	struct front *f = p->data;
 
 	(void)old;
+	trace_least(p->conf->log_level);
 	f->conf = p->conf;
 	event_active(&f->ev_places, EV_READ, 0); /* shares may be larger now */
 	load_certificates(f, m);

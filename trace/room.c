@@ -10,6 +10,7 @@
 
 void trace_peer(struct zygote *z, const char *name, int fd)
 {
+	trace_least(z->program.conf->log_level); /* a reload makes a new zygote */
 	if (!strcmp(name, "traced"))
 		trace_open(fd, z->program.name);
 	else

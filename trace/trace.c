@@ -24,7 +24,8 @@ static struct {
 	int link;
 	const char *program;
 	uint64_t dropped; /* events that could not be sent, not yet told */
-} trace = { -1, "mansio", 0 };
+	int64_t least; /* level */
+} trace = { -1, "mansio", 0, 0 };
 
 void trace_open(int link, const char *program)
 {
@@ -32,6 +33,11 @@ void trace_open(int link, const char *program)
 		close(trace.link);
 	trace.link = link;
 	trace.program = program;
+}
+
+void trace_least(int64_t level)
+{
+	trace.least = level;
 }
 
 int trace_link(void)
@@ -119,6 +125,9 @@ void trace_escape(struct str value, struct buf *out)
 void trace_begin(struct trace *t, enum trace_level level, const char *event)
 {
 	t->level = level;
+	t->off = (int64_t)level < trace.least;
+	if (t->off)
+		return;
 	buf_init(&t->line, TRACE_LINE_MAX);
 	buf_fmt(&t->line, "%d ", (int)level);
 	buf_puts(&t->line, event);
@@ -126,8 +135,11 @@ void trace_begin(struct trace *t, enum trace_level level, const char *event)
 
 void trace_str(struct trace *t, const char *key, struct str value)
 {
-	size_t before = t->line.n;
+	size_t before;
 
+	if (t->off)
+		return;
+	before = t->line.n;
 	/* room for the drop counter of trace_end stays free: a field that would
 	 * not fit is left out as a whole, with a mark */
 	buf_c(&t->line, ' ');
@@ -175,6 +187,8 @@ void trace_end(struct trace *t)
 {
 	bool good;
 
+	if (t->off)
+		return;
 	if (trace.dropped)
 		buf_fmt(&t->line, " dropped=%llu", (unsigned long long)trace.dropped);
 	if (trace.link < 0)
@@ -195,6 +209,8 @@ void trace_event(enum trace_level level, const char *event, const char *session,
 	va_list ap;
 
 	trace_begin(&t, level, event);
+	if (t.off)
+		return;
 	if (session && session[0])
 		trace_s(&t, "s", session);
 	if (fmt && fmt[0]) {

@@ -20,11 +20,15 @@ enum trace_level { TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR };
  * caller with the peer "traced"; again when master sends a new one. */
 void trace_open(int link, const char *program);
 int trace_link(void);
+/* The setting log.level: what is less important is not even sent (traced, which is told
+ * by master, would not write it). Until it is called everything is. */
+void trace_least(int64_t level);
 
 /* Building and sending one event. Not copied: values are rendered at once. */
 struct trace {
 	struct buf line;
 	enum trace_level level;
+	bool off; /* nobody wants to read it */
 };
 void trace_begin(struct trace *t, enum trace_level level, const char *event);
 void trace_str(struct trace *t, const char *key, struct str value);

@@ -34,6 +34,7 @@ static struct {
 
 static void on_peer(struct program *p, const char *name, int fd)
 {
+	trace_least(p->conf->log_level);
 	if (strcmp(name, "traced") == 0)
 		trace_open(fd, p->name);
 	else
@@ -51,6 +52,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 {
 	(void)m;
 	(void)old;
+	trace_least(p->conf->log_level);
 	queue_settings(&g.q, p->conf);
 }
 

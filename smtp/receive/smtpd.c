@@ -54,6 +54,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 		fd_close(&d->room.queued);
 		d->room.queued = fd;
 	} else if (!strcmp(name, "traced")) {
+		trace_least(p->conf->log_level);
 		trace_open(fd, "smtpd");
 	} else {
 		close(fd);
@@ -88,6 +89,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 
 	(void)m;
 	(void)old;
+	trace_least(p->conf->log_level);
 	d->room.conf = p->conf;
 }
 

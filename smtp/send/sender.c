@@ -307,6 +307,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 		fd_close(&s->lmtpd);
 		s->lmtpd = fd;
 	} else if (!strcmp(name, "traced")) {
+		trace_least(p->conf->log_level);
 		trace_open(fd, "sender");
 	} else {
 		close(fd);
@@ -317,6 +318,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
 {
 	(void)old;
+	trace_least(p->conf->log_level);
 	settings(p->data, m);
 	trace_event(TRACE_INFO, "reload", NULL, "settings of the smarthost");
 }

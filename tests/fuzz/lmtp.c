@@ -23,6 +23,12 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return 0;
 }
 
+int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out, deadline d)
+{
+	*key_out = -1;
+	return auth_rcpt(link, address, a, out, d);
+}
+
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d)
 {
 	(void)link;
@@ -36,7 +42,7 @@ int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadl
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct conf *conf;
-	struct session s = { .hostname = "mx.example.org", .authd = -1, .parent = -1 };
+	struct session s = { .hostname = "mx.example.org", .authd = -1, .parent = -1, .may_serve = 2 };
 	struct ipc_msg m;
 	int client[2];
 

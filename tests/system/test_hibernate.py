@@ -135,7 +135,7 @@ def test_new_mail_wakes_it_and_it_sleeps_again(own_suite, tls):
         assert c.until(f"* {n} EXISTS")[-1] == f"* {n} EXISTS"
         assert "RECENT" in c.line()
         c.wait_asleep()
-    assert children(s) == 1
+    wait_for(lambda: children(s) == 1)
     c.done()
     assert c.uids() == [1, 2, 3]
 

@@ -17,7 +17,19 @@ def test_log_to_a_file(own_suite):
     s.deliver(anna.address, "logged")
     f = s.state / "mansio-events.log"
     wait_for(lambda: "delivered" in f.read_text())
-    assert all("DEBUG" not in line for line in f.read_text().splitlines())
+    assert "] connect " not in f.read_text(), "an event of level debug"
+    # a reload reaches those who send, too
+    s.settings["log.level"] = "debug"
+    s.write_config()
+    s.cli("reload")
+
+    def told(event):
+        c = s.imap(anna)
+        c.select("INBOX")
+        c.logout()
+        return event in f.read_text()
+    wait_for(lambda: told("] connect "))  # front
+    wait_for(lambda: told("] select "))  # imapd
 
 
 # A /dev and a /run of their own, in which the sockets of $1 stand where the daemons would make them.

@@ -76,6 +76,21 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 
 static int keys_asked;
 
+/* Accounts named key... come with theirs. */
+int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out, deadline d)
+{
+	int r = auth_rcpt(link, address, a, out, d);
+
+	if (r)
+		return r;
+	*key_out = -1;
+	if (str_starts(address, "key") && out->ntargets == 1) {
+		assert_int_equal(auth_keys(link, &out->target[0].account, 1, key_out, d), 0);
+		keys_asked = 0;
+	}
+	return 0;
+}
+
 /* A key is a file that holds the account's name. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d)
 {
@@ -594,6 +609,24 @@ static void numbers_of_recipients(void **state)
 		"220 250 555 555 555 250 555");
 }
 
+/* The key that came with the answer to RCPT is the one that is used, once. */
+static void a_key_comes_with_the_recipient(void **state)
+{
+	int before, after;
+
+	(void)state;
+	before = dup(0);
+	close(before);
+	inside(LHLO XMAIL TO("key1") TO("key1+x") DATA, "220 250 250 250 250 354 250 250");
+	assert_non_null(strstr(buf_cstr(&saved), "key1@example.org|INBOX|abc123r1|"));
+	assert_int_equal(keys_asked, 0);
+	conf->smtp_recipients = 1;
+	inside(LHLO XMAIL TO("key1") TO("key2") DATA, "220 250 250 250 452 354 250");
+	after = dup(0);
+	close(after);
+	assert_int_equal(after, before);
+}
+
 /* Each message has its own keys, and none when it is over. */
 static void one_child_takes_several_messages(void **state)
 {
@@ -670,6 +703,7 @@ int main(void)
 		TEST(a_forward_that_comes_back_stops),
 		TEST(numbers_of_recipients),
 		TEST(one_child_takes_several_messages),
+		TEST(a_key_comes_with_the_recipient),
 		TEST(limits),
 	};
 

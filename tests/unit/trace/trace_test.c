@@ -91,6 +91,29 @@ static void an_event_is_one_packet(void **state)
 	assert_true(str_eqc(text, "stop text=\"after 3\""));
 }
 
+static void what_nobody_wants_to_read_is_not_sent(void **state)
+{
+	char got[8192];
+	struct str text;
+	enum trace_level level;
+	struct trace t;
+
+	(void)state;
+	trace_least(TRACE_INFO);
+	trace_event(TRACE_DEBUG, "quiet", "abc", "after %d", 3);
+	trace_begin(&t, TRACE_DEBUG, "quiet");
+	trace_str(&t, "k", STR("v"));
+	trace_u64(&t, "n", 1);
+	trace_end(&t);
+	trace_event(TRACE_INFO, "loud", NULL, NULL);
+	assert_int_equal(trace_line_parse(receive(got, sizeof(got)), &level, &text), 0);
+	assert_true(str_eqc(text, "loud"));
+	trace_least(TRACE_DEBUG);
+	trace_event(TRACE_DEBUG, "quiet", NULL, NULL);
+	assert_int_equal(trace_line_parse(receive(got, sizeof(got)), &level, &text), 0);
+	assert_true(str_eqc(text, "quiet"));
+}
+
 static void c24_a_line_stays_below_4_kib(void **state)
 {
 	char big[1000], got[8192];
@@ -172,6 +195,7 @@ int main(void)
 		cmocka_unit_test(c24_values_are_escaped),
 		cmocka_unit_test(c24_fields_are_cut_at_a_character),
 		cmocka_unit_test(an_event_is_one_packet),
+		cmocka_unit_test(what_nobody_wants_to_read_is_not_sent),
 		cmocka_unit_test(c24_a_line_stays_below_4_kib),
 		cmocka_unit_test(what_cannot_be_sent_is_counted_and_told),
 		cmocka_unit_test(packets_of_a_bad_peer_are_refused),
