@@ -173,7 +173,7 @@ static bool have_addresses(struct route *r)
 
 /* --- sessions -------------------------------------------------------------------- */
 
-/* Those that serve, or those that are being set up; not those that say good-bye. */
+/* of: those that serve (or are about to be set up). */
 static size_t count(const struct route *r, bool serving)
 {
 	const struct session *s;
@@ -236,6 +236,7 @@ static void sweep(struct route *r)
 			continue;
 		}
 		*at = s->next;
+		r->nsessions--;
 		ended(r, s);
 		session_free(s);
 	}
@@ -251,6 +252,7 @@ static bool open_one(struct route *r)
 	if (s) {
 		s->next = r->sessions;
 		r->sessions = s;
+		r->nsessions++;
 		return true;
 	}
 	j = pop(r);
@@ -274,7 +276,7 @@ static void give(struct route *r)
 void route_work(struct route *r)
 {
 	struct dsn why = { 0 };
-	size_t opening, serving, want;
+	size_t opening, want;
 
 	sweep(r);
 	if (r->sender->stopping)
@@ -289,9 +291,8 @@ void route_work(struct route *r)
 		return;
 	r->hold = DEADLINE_NEVER;
 	opening = count(r, false);
-	serving = count(r, true);
-	want = r->lmtp || serving ? r->nwaiting : 1;
-	while (r->waiting && opening < want && opening + serving < r->max)
+	want = r->lmtp || count(r, true) ? r->nwaiting : 1;
+	while (r->waiting && opening < want && r->nsessions < r->max)
 		opening += open_one(r);
 }
 
@@ -330,7 +331,7 @@ void route_drop(struct route *r, bool orphan)
 	for (s = r->sessions; s; s = s->next) {
 		j = s->client.job;
 		if (j)
-			j->orphan |= orphan || !j->begun; /* nothing is known of it: it is nobody's attempt */
+			j->orphan |= orphan;
 		if (!j && s->client.state == CLIENT_READY)
 			client_quit(&s->client);
 		else if (!j || !j->begun)

@@ -60,16 +60,25 @@ static void start(void)
 
 void box_open(const char *settings)
 {
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/mansio-queue.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(chdir(path), 0);
+	assert_int_equal(mkdir("spool", 0700), 0);
+	box_again(path, settings);
+}
+
+void box_again(const char *path, const char *settings)
+{
 	char text[1000];
 
 	memset(&box, 0, sizeof(box));
 	arena_init(&a);
 	snprintf(text, sizeof(text), "[server]\nhostname = mail.example.org\n%s", settings);
 	assert_int_equal(conf_parse(str_of(text), "test", NULL, &box.conf), 0);
-	snprintf(box.path, sizeof(box.path), "%s/mansio-queue.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	assert_non_null(mkdtemp(box.path));
+	snprintf(box.path, sizeof(box.path), "%s", path);
 	assert_int_equal(chdir(box.path), 0);
-	assert_int_equal(mkdir("spool", 0700), 0);
 	clock_set_unix(T0);
 	start();
 	box_settle();

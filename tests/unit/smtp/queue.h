@@ -38,6 +38,7 @@ extern struct box box;
 
 /* settings: lines for a settings file, "" for the defaults. */
 void box_open(const char *settings);
+void box_again(const char *path, const char *settings); /* one that another process made */
 void box_close(void);
 /* As after kill -9 (what was in memory is gone) and a new start. */
 void box_restart(void);
