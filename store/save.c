@@ -123,13 +123,12 @@ int store_save_begin(struct store *s, const struct store_save_options *opt, uint
 
 int store_save_write(struct store_save *w, const void *p, size_t n)
 {
-	const char *text = p;
-	size_t i;
+	const char *text = p, *lf;
 
 	if (w->err || !n)
 		return w->err;
-	for (i = 0; i < n; i++)
-		w->bare_lf += text[i] == '\n' && (i ? text[i - 1] : w->last) != '\r';
+	for (lf = text; (lf = memchr(lf, '\n', n - (size_t)(lf - text))); lf++)
+		w->bare_lf += (lf > text ? lf[-1] : w->last) != '\r';
 	w->last = text[n - 1];
 	w->size += n;
 	if (!w->spilled && n <= SAVE_MEMORY - w->mem.n) {
