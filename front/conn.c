@@ -188,7 +188,7 @@ void conn_do_more(struct front *f)
 		else if (c->state == CONN_SLEEP)
 			sleep_run(c);
 		else if (c->room)
-			handover_client(c, EV_READ | EV_WRITE);
+			pump_client(c, EV_READ | EV_WRITE);
 	}
 }
 
@@ -408,7 +408,7 @@ void conn_event(evutil_socket_t fd, short what, void *arg)
 		break;
 	case CONN_OFFERED:
 	case CONN_ROOM:
-		handover_client(c, what);
+		pump_client(c, what);
 		break;
 	case CONN_CLOSING:
 		closing(c);

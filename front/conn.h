@@ -226,8 +226,17 @@ void handover_offer(struct conn *c);
 int handover_wake(struct conn *c); /* the same out of SLEEP; negative: no room took it, it sleeps on */
 void handover_message(struct front *f, const char *room, struct ipc_msg *m);
 void handover_timeout(struct conn *c);
-void handover_client(struct conn *c, short what); /* client event while pumped */
 void handover_end(struct conn *c, enum bye why); /* kick, stop */
 void handover_free(struct conn *c);
+const char *handover_end_reason(const struct conn *c); /* of a session that a room had, for the log */
+
+/* pump.c: while a room has the session and we the TLS */
+void pump_client(struct conn *c, short what); /* client event while pumped */
+void pump_pair_event(evutil_socket_t fd, short what, void *arg);
+void pump_out(struct conn *c); /* room to client */
+void pump_in(struct conn *c);
+void pump_watch(struct conn *c); /* events as the buffers want them; ends the connection when all is said */
+/* What lies in the pair and beside it, both ways, into c->in and c->out; room_fd: the room's end. */
+void pump_drain(struct conn *c, int room_fd);
 
 #endif

@@ -39,17 +39,22 @@ void front_status(struct front *f)
 
 	if (f->stopping && f->nconns == 0)
 		event_base_loopexit(f->base, NULL);
-	if (!event_pending(&f->ev_status, EV_TIMEOUT, NULL) && f->told != f->nconns)
+	if (!event_pending(&f->ev_status, EV_TIMEOUT, NULL) &&
+		(f->told != f->nconns || f->told_asleep != f->sleepers.n))
 		event_add(&f->ev_status, &soon);
 }
 
 static void status_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct front *f = arg;
+	char note[40] = "";
 
 	(void)fd, (void)what;
 	f->told = f->nconns;
-	program_status(&f->program, f->nconns, NULL);
+	f->told_asleep = f->sleepers.n;
+	if (f->sleepers.n)
+		snprintf(note, sizeof note, "%zu asleep", f->sleepers.n);
+	program_status(&f->program, f->nconns, note);
 }
 
 /* ---- certificates */

@@ -76,7 +76,7 @@ struct front {
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;
 	struct event ev_control, ev_reap, ev_more, ev_places, ev_wakes, ev_status, ev_stop;
-	uint64_t told; /* sessions in the last status */
+	uint64_t told, told_asleep; /* sessions in the last status */
 	char scratch[32 * 1024]; /* one read, on its way to a buffer or a peer */
 };
 

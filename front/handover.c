@@ -10,8 +10,7 @@
  * In clear the room gets the client's own socket: it leaves our event loop
  * before it is sent (never the changelist of epoll: the file stays open in the
  * room, and a late removal would fail), and our copy is closed at "taken".
- * Under TLS the room gets one end of a pair and we pump, at most one scratch
- * of bytes waiting on each way, in buffers that exist only while they wait.
+ * Under TLS the room gets one end of a pair and we pump (pump.c).
  * The lease tells each side of the other's end, and an IMAP session says `sleep`
  * on it; what a room sent before it closed is read from its link first, so a
  * hand-back is never taken for an end.
@@ -28,10 +27,8 @@
 #define COMMAND_CLEAR (40 * 1024) /* all must fit: escaped at most threefold in IPC_MAX */
 #define PAIR_BUFFER (64 * 1024)
 #define BACK_MAX (512 * 1024) /* what can lie in a pair at a hand-back */
-#define ROUNDS 8 /* scratches in one go */
 #define LAST_WORD_MS 2000 /* for a room to say BYE */
 
-static void pair_event(evutil_socket_t fd, short what, void *arg);
 static void lease_event(evutil_socket_t fd, short what, void *arg);
 
 static struct str id_key(const struct conn *c)
@@ -111,7 +108,7 @@ static int open_room_side(struct conn *c, int room_end_out[2])
 	c->room = r;
 	event_assign(&r->ev_lease, c->front->base, r->lease, EV_READ, lease_event, c);
 	if (r->pair >= 0)
-		event_assign(&r->ev_pair, c->front->base, r->pair, EV_READ | EV_PERSIST, pair_event, c);
+		event_assign(&r->ev_pair, c->front->base, r->pair, EV_READ | EV_PERSIST, pump_pair_event, c);
 	room_end_out[0] = pair[1];
 	room_end_out[1] = lease[1];
 	return 0;
@@ -141,8 +138,6 @@ static void no_room(struct conn *c, const char *why)
 	handover_free(c);
 	conn_bye(c, BYE_NO_ROOM);
 }
-
-static void pump_watch(struct conn *c);
 
 static void trace_offer(const struct conn *c, const char *event)
 {
@@ -223,117 +218,7 @@ int handover_wake(struct conn *c)
 	return 0;
 }
 
-/* ---- pump */
-
-/* The client is gone: the room reads what came, then the end. */
-static void client_gone(struct conn *c)
-{
-	struct room_side *r = c->room;
-
-	if (r->client_eof)
-		return;
-	r->client_eof = true;
-	buf_wipe(&r->to_client);
-	event_del(&c->ev);
-	c->mask = 0;
-}
-
-static ssize_t pair_send(struct room_side *r, const void *p, size_t n)
-{
-	ssize_t k = send(r->pair, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (k < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : E_CLOSED;
-	return k;
-}
-
-/* Client to room. */
-static void pump_in(struct conn *c)
-{
-	struct room_side *r = c->room;
-	char *scratch = c->front->scratch;
-	ssize_t n, k = 0;
-	int i;
-
-	for (i = 0; i < ROUNDS; i++) {
-		if (r->to_room.n > 0) {
-			k = pair_send(r, r->to_room.p, r->to_room.n);
-			if (k < 0) /* the room reads no more; its end comes by the pair */
-				buf_wipe(&r->to_room);
-			else
-				buf_drop(&r->to_room, (size_t)k);
-			if (r->to_room.n > 0)
-				return;
-			buf_wipe(&r->to_room);
-		}
-		if (r->client_eof)
-			return;
-		n = conn_read(c, scratch, sizeof c->front->scratch);
-		r->client_write = c->tls_write;
-		if (n == 0)
-			return;
-		if (n < 0) {
-			client_gone(c);
-			continue;
-		}
-		k = pair_send(r, scratch, (size_t)n);
-		if (k >= 0 && k < n)
-			buf_add(&r->to_room, scratch + k, (size_t)(n - k));
-	}
-	conn_more(c); /* more may wait inside TLS: after the others */
-}
-
-/* Writes to the client as far as it goes. Bytes left of n. */
-static size_t client_put(struct conn *c, const char *p, size_t n)
-{
-	ssize_t k = 1;
-
-	while (n > 0 && (k = conn_write(c, p, n)) > 0) {
-		p += k;
-		n -= (size_t)k;
-	}
-	if (k < 0) {
-		client_gone(c);
-		return 0;
-	}
-	return n;
-}
-
-/* Room to client. */
-static void pump_out(struct conn *c)
-{
-	struct room_side *r = c->room;
-	char *scratch = c->front->scratch;
-	size_t left;
-	ssize_t n;
-	int i;
-
-	for (i = 0; i < ROUNDS; i++) {
-		if (r->to_client.n > 0) {
-			left = client_put(c, r->to_client.p, r->to_client.n);
-			if (left > 0) {
-				buf_drop(&r->to_client, r->to_client.n - left);
-				return;
-			}
-			buf_wipe(&r->to_client);
-		}
-		if (r->room_eof)
-			return;
-		n = recv(r->pair, scratch, sizeof c->front->scratch, MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			r->room_eof = true;
-			return;
-		}
-		if (r->client_eof)
-			continue; /* nobody reads it; the room must not block on it */
-		left = client_put(c, scratch, (size_t)n);
-		buf_add(&r->to_client, scratch + (size_t)n - left, left);
-	}
-}
-
-static const char *end_reason(const struct conn *c)
+const char *handover_end_reason(const struct conn *c)
 {
 	if (c->kicked == BYE_KICK)
 		return "kicked";
@@ -342,72 +227,6 @@ static const char *end_reason(const struct conn *c)
 	if (c->kicked == BYE_STOP)
 		return "stopping";
 	return c->room && c->room->client_eof ? "client left" : "session ended";
-}
-
-/* Events as the buffers want them; ends the connection when all is said. */
-static void pump_watch(struct conn *c)
-{
-	struct room_side *r = c->room;
-	short client = 0, pair = 0;
-
-	if (r->client_eof && r->to_room.n == 0 && !r->shut) {
-		shutdown(r->pair, SHUT_WR); /* whichever way its end was noticed */
-		r->shut = true;
-	}
-	if (r->room_eof && (r->client_eof || r->to_client.n == 0)) {
-		links_drain(c->front, c->service->room); /* was it a hand-back? */
-		if (c->room == r)
-			conn_close(c, end_reason(c));
-		return;
-	}
-	if (!r->client_eof) {
-		client |= r->to_room.n == 0 && !r->room_eof ? EV_READ : 0;
-		client |= r->to_client.n > 0 || r->client_write ? EV_WRITE : 0;
-	}
-	pair |= r->to_client.n == 0 && !r->room_eof ? EV_READ : 0;
-	pair |= r->to_room.n > 0 ? EV_WRITE : 0;
-	if (client != c->mask) {
-		event_del(&c->ev);
-		c->mask = client;
-		if (client) {
-			event_assign(&c->ev, c->front->base, c->fd, (short)(client | EV_PERSIST), conn_event, c);
-			event_add(&c->ev, NULL);
-		}
-	}
-	if (pair != r->pair_mask) {
-		event_del(&r->ev_pair);
-		r->pair_mask = pair;
-		event_assign(&r->ev_pair, c->front->base, r->pair, (short)(pair | EV_PERSIST), pair_event, c);
-		if (pair)
-			event_add(&r->ev_pair, NULL);
-	}
-	if (r->room_eof && !event_pending(&c->timer, EV_TIMEOUT, NULL))
-		conn_deadline(c, c->front->conf->limit_handshake);
-}
-
-void handover_client(struct conn *c, short what)
-{
-	struct room_side *r = c->room;
-
-	if (c->sleeper) /* nothing moves before a room has it */
-		return;
-	if (what & EV_READ || r->client_write)
-		pump_in(c);
-	if (what & EV_WRITE || r->client_eof)
-		pump_out(c);
-	pump_watch(c);
-}
-
-static void pair_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn *c = arg;
-
-	(void)fd;
-	if (what & EV_WRITE)
-		pump_in(c);
-	if (what & EV_READ)
-		pump_out(c);
-	pump_watch(c);
 }
 
 /* ---- end of a session */
@@ -449,7 +268,7 @@ static void lease_event(evutil_socket_t fd, short what, void *arg)
 		/* closed without a word: the room died of it, or refused */
 		handover_timeout(c);
 	} else if (r->pair < 0) {
-		conn_close(c, end_reason(c));
+		conn_close(c, handover_end_reason(c));
 	} else {
 		conn_deadline(c, LAST_WORD_MS);
 		pump_out(c);
@@ -460,7 +279,7 @@ static void lease_event(evutil_socket_t fd, short what, void *arg)
 void handover_timeout(struct conn *c)
 {
 	if (c->state == CONN_ROOM) {
-		conn_close(c, end_reason(c));
+		conn_close(c, handover_end_reason(c));
 		return;
 	}
 	if (c->room->client_eof) {
@@ -505,23 +324,6 @@ static void taken(struct conn *c)
 	front_status(c->front);
 }
 
-/* What lies in the pair and beside it, both ways. room_fd: the room's end. */
-static void drain_pair(struct conn *c, int room_fd)
-{
-	struct room_side *r = c->room;
-	char *scratch = c->front->scratch;
-	ssize_t n;
-
-	while ((n = recv(r->pair, scratch, sizeof c->front->scratch, MSG_DONTWAIT)) > 0)
-		buf_add(&r->to_client, scratch, (size_t)n);
-	while ((n = recv(room_fd, scratch, sizeof c->front->scratch, MSG_DONTWAIT)) > 0)
-		buf_add(&c->in, scratch, (size_t)n);
-	buf_str(&c->in, buf_view(&r->to_room));
-	if (r->to_client.err)
-		c->in.err = r->to_client.err;
-	buf_str(&c->out, buf_view(&r->to_client));
-}
-
 static void take_facts(struct conn *c, const struct handover *h)
 {
 	c->errors = h->errors;
@@ -550,7 +352,7 @@ static bool come_back(struct conn *c, const struct handover *h, int fd)
 	c->in_pos = c->scanned = 0;
 	buf_str(&c->in, h->command);
 	if (c->tls) {
-		drain_pair(c, fd);
+		pump_drain(c, fd);
 		close(fd);
 	} else {
 		c->fd = fd;

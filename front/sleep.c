@@ -198,6 +198,7 @@ void sleep_begin(struct conn *c, const struct handover *h, int notify)
 	event_add(&s->ev_notify, NULL);
 	arm(c);
 	trace_sleep(c, "asleep", "idle");
+	front_status(f);
 	if (f->sleepers.n > (size_t)f->conf->imap_sleepers)
 		want(c, BY_CLIENT, "too many sleep");
 	sleep_run(c);
@@ -248,6 +249,7 @@ void sleep_end(struct conn *c)
 	conn_set(&s->look, STR_NONE);
 	free(s);
 	c->sleeper = NULL;
+	front_status(f);
 	if (f->sleepers.first[BY_CLIENT] || f->sleepers.first[BY_NEWS])
 		event_active(&f->ev_wakes, EV_READ, 0);
 }

@@ -388,6 +388,14 @@ def test_client_that_leaves_is_gone(quick, select):
     assert Client(quick, a).uids() == [1]
 
 
+def test_status_counts_the_sleepers(own_suite):
+    s = own_suite({**SETTINGS, "server.processes": "1"})
+    held = [Client(s, s.account()).sleep() for _ in range(2)]
+    door = wait_for(lambda: [r for r in s.status() if r["process"] == "front" and r["note"] == "2 asleep"])
+    assert door[0]["sessions"] == len(held)
+    wait_for(lambda: all(r["sessions"] == 0 for r in s.status() if r["process"] == "imapd"))
+
+
 def test_kick_says_bye(quick):
     a = quick.account()
     c = Client(quick, a).sleep()
