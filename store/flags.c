@@ -28,6 +28,8 @@ struct flag_op {
 	size_t nchanged, nmodified;
 	size_t modified_before; /* those of earlier chunks */
 	bool gone, keywords, again, touched;
+	uint32_t *logged; /* UIDs changed by this run */
+	size_t nlogged;
 };
 
 static uint64_t combine(enum store_op op, uint64_t old, uint64_t bits)
@@ -69,7 +71,7 @@ static int change_one(struct burst *b, struct flag_op *o, struct folder *f, stru
 			return err;
 	}
 	r->modseq = f->meta.modseq;
-	f->meta.modseq_flags = f->meta.modseq;
+	o->logged[o->nlogged++] = r->uid;
 	folder_count(f, &old, -1);
 	folder_count(f, r, 1);
 	f->meta.cache_live += r->cache_len;
@@ -169,10 +171,14 @@ static int flags_burst(struct burst *b, void *arg)
 		err = folder_next_modseq(b, f);
 		if (!err)
 			err = folder_begin(b, f);
+		o->logged = arena_array(&b->a, n, sizeof(*o->logged));
+		o->nlogged = 0;
 		for (i = 0; !err && i < n; i++) {
 			err = change_one(b, o, f, &rec[i]);
 			o->passed[at[i]] = !err && rec[i].modseq == f->meta.modseq;
 		}
+		if (!err)
+			err = folder_log_changed(b, f, o->logged, o->nlogged);
 		if (!err)
 			err = folder_finish(b, f);
 		if (!err && o->again) {

@@ -19,7 +19,7 @@
 #include "base/rand.h"
 #include "store/folders.h"
 
-enum { UID_BLOCK = 256, GONE_MAX = 10000 };
+enum { UID_BLOCK = 256, GONE_MAX = 10000, CHANGED_MAX = 2000 };
 #define MODSEQ_BLOCK UINT64_C(4096)
 #define MAILBOX_PATH "Maildir/mansio-mailbox"
 
@@ -134,7 +134,7 @@ static int load_meta(struct burst *b, struct folder *f)
 	f->fresh = true;
 	f->meta.uidvalidity = f->file.uidvalidity;
 	f->meta.uidnext = f->meta.recent_uid = f->file.uidnext;
-	f->meta.modseq = f->meta.gone_floor = f->file.modseq;
+	f->meta.modseq = f->meta.gone_floor = f->meta.changed_floor = f->file.modseq;
 	/* Until the directory was read to its end every UID below the mark may have its
 	 * file: who is killed in between leaves an index that knows some of them. */
 	if (f->meta.uidnext > 1) {
@@ -343,6 +343,67 @@ int folder_log_gone(struct burst *b, struct folder *f, uint32_t uid)
 	f->meta.modseq_gone = f->meta.modseq;
 	if (!err && ++f->meta.ngone > GONE_MAX)
 		err = trim_gone(b, f);
+	return err;
+}
+
+/* The older half of the change log goes. */
+static int trim_changed(struct burst *b, struct folder *f)
+{
+	uint64_t *dead = arena_array(&b->a, CHANGED_MAX / 2, sizeof(*dead));
+	struct index_scan sc;
+	struct changed c;
+	int n, i, rc = 0, err = changed_scan(b, f->file.id, 0, &sc);
+
+	if (err)
+		return err;
+	for (n = 0; n < CHANGED_MAX / 2 && (rc = changed_next(&sc, &c)) > 0; n++)
+		dead[n] = c.modseq;
+	index_scan_end(&sc);
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < n && !err; i++) {
+		err = changed_del(b, f->file.id, dead[i]);
+		f->meta.changed_floor = MAX(f->meta.changed_floor, dead[i]);
+	}
+	f->meta.nchanged -= MIN(f->meta.nchanged, (uint64_t)n);
+	return err;
+}
+
+static int by_number(const void *pa, const void *pb)
+{
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+	return a < b ? -1 : a > b;
+}
+
+int folder_log_changed(struct burst *b, struct folder *f, uint32_t *uid, size_t n)
+{
+	struct changed c = { .modseq = f->meta.modseq };
+	size_t i;
+	int err;
+
+	if (!n)
+		return 0;
+	/* A change that was not logged leaves a hole. */
+	if (f->meta.modseq_flags != f->meta.modseq_logged)
+		f->meta.changed_floor = MAX(f->meta.changed_floor, f->meta.modseq_flags);
+	f->meta.modseq_flags = f->meta.modseq_logged = f->meta.modseq;
+	qsort(uid, n, sizeof(*uid), by_number);
+	for (i = 0; i < n; i++) {
+		if (c.n && uid[i] <= c.range[c.n - 1].hi + 1) {
+			c.range[c.n - 1].hi = uid[i];
+			continue;
+		}
+		if (c.n == CHANGED_RANGES) { /* too scattered: whoever is behind reads all */
+			f->meta.changed_floor = f->meta.modseq;
+			return 0;
+		}
+		c.range[c.n].lo = c.range[c.n].hi = uid[i];
+		c.n++;
+	}
+	err = changed_put(b, f->file.id, &c);
+	if (!err && ++f->meta.nchanged > CHANGED_MAX)
+		err = trim_changed(b, f);
 	return err;
 }
 

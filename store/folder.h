@@ -42,6 +42,9 @@ int folder_store(struct burst *b, struct folder *f); /* meta and sums, no commit
 
 /* Sums of the folder when a record comes or goes. */
 void folder_count(struct folder *f, const struct record *r, int sign);
+/* The change log: these messages have this MODSEQ by a change of flags or keywords.
+ * Sorts uid[]; once a MODSEQ. */
+int folder_log_changed(struct burst *b, struct folder *f, uint32_t *uid, size_t n);
 /* The expunge log, shortened when long. */
 int folder_log_gone(struct burst *b, struct folder *f, uint32_t uid);
 /* "<dir>/cur/<name>" */

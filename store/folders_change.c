@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/rand.h"
-#include "store/cache.h"
+#include "store/pack.h"
 #include "store/folder.h"
 
 #define FOLDERS_MAX 10000
@@ -396,6 +396,7 @@ int store_delete(struct store *s, struct str name)
 	remove_deleted(s);
 	if (id) {
 		cache_remove(s, id);
+		pack_remove(s, id);
 		/* It is gone, whether the index can forget it or not. */
 		(void)burst_run(s, true, forget_burst, &id);
 		notify_send(s, id);

@@ -28,6 +28,8 @@ struct store {
 	char notify_path[64];
 	bool session; /* opened with opt.notify: leaves a clean mark behind */
 	bool wrote; /* committed something since then */
+	void *spare; /* rec[] of the last large view, room for spare_cap */
+	uint32_t spare_cap;
 	bool locked; /* a burst is running: they do not nest */
 };
 

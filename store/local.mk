@@ -4,13 +4,13 @@ store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
 	store/burst.c store/cache.c store/cache.h store/care.c store/copy.c store/expunge.c store/extra.c store/extra.h \
 	store/flags.c store/folder.c store/folder.h store/folderfile.c store/folderfile.h \
 	store/folders.c store/folders.h store/folders_change.c store/freeze.c store/guard.c store/guard.h store/index.c store/index.h store/lmdb.h \
-	store/message.c store/name.c store/name.h store/notify.c store/overlay.c store/overlay.h store/quota.c store/record.c store/record.h \
-	store/refresh.c store/save.c store/state.c store/state.h store/vanished.c store/view.c store/view.h
+	store/message.c store/name.c store/name.h store/notify.c store/overlay.c store/overlay.h store/pack.c store/pack.h store/quota.c store/record.c store/record.h \
+	store/refresh.c store/save.c store/state.c store/state.h store/sync.c store/vanished.c store/view.c store/view.h
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test tests/unit/store/freeze_test \
-	tests/unit/store/foreign_test tests/unit/store/full_test tests/unit/store/name_test tests/unit/store/sandbox_test
+	tests/unit/store/foreign_test tests/unit/store/full_test tests/unit/store/name_test tests/unit/store/pack_test tests/unit/store/sandbox_test
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_freeze_test_SOURCES = tests/unit/store/freeze_test.c tests/unit/store/box.h
@@ -23,6 +23,8 @@ tests_unit_store_full_test_SOURCES = tests/unit/store/full_test.c tests/unit/sto
 tests_unit_store_full_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_name_test_SOURCES = tests/unit/store/name_test.c tests/unit/store/box.h
 tests_unit_store_name_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_pack_test_SOURCES = tests/unit/store/pack_test.c tests/unit/store/box.h
+tests_unit_store_pack_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_sandbox_test_SOURCES = tests/unit/store/sandbox_test.c tests/unit/store/box.h
 tests_unit_store_sandbox_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 endif

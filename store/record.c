@@ -7,6 +7,7 @@
  *   F folder             struct meta
  *   M folder uid         struct record, the name cut to its length
  *   X folder modseq uid  (empty) expunged
+ *   C folder modseq      ranges of UIDs whose flags or keywords were changed
  *   D delivery-id        struct delivered
  *   T time delivery-id   (empty) when a D may go
  *   U                    struct usage
@@ -207,6 +208,53 @@ int gone_next(struct index_scan *sc, uint64_t *modseq_out, uint32_t *uid_out)
 	return 1;
 }
 
+static struct key changed_key(uint64_t folder, uint64_t modseq)
+{
+	struct key k = key_of('C', folder);
+
+	key_u64(&k, modseq);
+	return k;
+}
+
+int changed_put(struct burst *b, uint64_t folder, const struct changed *c)
+{
+	struct key k = changed_key(folder, c->modseq);
+
+	return value_put(b, &k, c->range, c->n * sizeof(c->range[0]));
+}
+
+int changed_del(struct burst *b, uint64_t folder, uint64_t modseq)
+{
+	struct key k = changed_key(folder, modseq);
+
+	return index_del(b, k.p, k.n);
+}
+
+int changed_scan(struct burst *b, uint64_t folder, uint64_t after, struct index_scan *sc)
+{
+	struct key k = changed_key(folder, after + 1);
+
+	return index_scan(b, k.p, k.n, 9, sc);
+}
+
+int changed_next(struct index_scan *sc, struct changed *out)
+{
+	int rc = index_scan_next(sc);
+	size_t n;
+
+	if (rc <= 0)
+		return rc;
+	if (sc->nkey != 17 || value_check(sc->key, sc->nkey, sc->value, sc->nvalue))
+		return BURST_DAMAGED;
+	n = sc->nvalue - 4;
+	if (n % sizeof(out->range[0]) || n > sizeof(out->range))
+		return BURST_DAMAGED;
+	out->modseq = get_u(sc->key + 9, 8);
+	out->n = (uint32_t)(n / sizeof(out->range[0]));
+	memcpy(out->range, sc->value + 4, n);
+	return 1;
+}
+
 /* --- delivery ids --------------------------------------------------------- */
 
 struct delivered {
@@ -351,6 +399,8 @@ int folder_forget(struct burst *b, uint64_t folder)
 
 	if (!err)
 		err = forget(b, key_of('X', folder));
+	if (!err)
+		err = forget(b, key_of('C', folder));
 	if (!err)
 		err = forget(b, key_of('F', folder));
 	return err;

@@ -40,6 +40,9 @@ struct meta {
 	uint32_t unsettled; /* META_* */
 	uint32_t ngone; /* entries of the expunge log */
 	uint64_t cache_live; /* bytes of the cache file in use */
+	uint64_t modseq_logged; /* of modseq_flags: the last one that the change log has */
+	uint64_t changed_floor; /* the change log is complete above */
+	uint64_t nchanged; /* its entries */
 };
 enum {
 	META_OWN = 1, /* cur/: our own change is so fresh that a foreign one could hide */
@@ -60,6 +63,18 @@ int meta_put(struct burst *b, uint64_t folder, const struct meta *m);
 int gone_put(struct burst *b, uint64_t folder, uint64_t modseq, uint32_t uid);
 int gone_scan(struct burst *b, uint64_t folder, uint64_t after, struct index_scan *sc);
 int gone_next(struct index_scan *sc, uint64_t *modseq_out, uint32_t *uid_out);
+
+/* Which messages were changed at a MODSEQ: ranges of UIDs. */
+#define CHANGED_RANGES 120
+struct changed {
+	uint64_t modseq;
+	uint32_t n;
+	struct { uint32_t lo, hi; } range[CHANGED_RANGES];
+};
+int changed_put(struct burst *b, uint64_t folder, const struct changed *c);
+int changed_del(struct burst *b, uint64_t folder, uint64_t modseq);
+int changed_scan(struct burst *b, uint64_t folder, uint64_t after, struct index_scan *sc);
+int changed_next(struct index_scan *sc, struct changed *out);
 
 /* Delivery ids of the last DELIVERED_DAYS. */
 #define DELIVERED_DAYS 14

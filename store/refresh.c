@@ -55,6 +55,8 @@ struct refresh {
 	struct listing known, foreign;
 	struct delta *delta;
 	size_t ndelta, cap;
+	uint32_t changed[REFRESH_CHUNK]; /* UIDs of a chunk whose names did */
+	size_t nchanged;
 	struct extra extra;
 	bool extra_loaded;
 	int64_t recent_since; /* delivery ids older than this are forgotten */
@@ -354,7 +356,7 @@ static int apply_one(struct refresh *r, const struct delta *d)
 	if (err)
 		return err;
 	if (d->kind == DELTA_CHANGE)
-		f->meta.modseq_flags = f->meta.modseq;
+		r->changed[r->nchanged++] = d->uid;
 	else if (d->uid >= f->meta.uidnext)
 		f->meta.uidnext = d->uid + 1;
 	rec.modseq = f->meta.modseq;
@@ -365,20 +367,22 @@ static int apply_one(struct refresh *r, const struct delta *d)
 
 static int apply(struct refresh *r)
 {
-	size_t i;
+	size_t i, end;
 	int err = 0;
 
-	for (i = 0; !err && i < r->ndelta; i++) {
-		if (i % REFRESH_CHUNK == 0) {
-			if (i)
-				err = folder_store(r->b, r->f);
-			if (!err && i)
-				err = index_commit(r->b, r->f->file.id);
-			if (!err)
-				err = folder_next_modseq(r->b, r->f);
-		}
+	for (i = 0; !err && i < r->ndelta; i = end) {
+		end = MIN(i + REFRESH_CHUNK, r->ndelta);
+		if (i)
+			err = folder_store(r->b, r->f);
+		if (!err && i)
+			err = index_commit(r->b, r->f->file.id);
 		if (!err)
+			err = folder_next_modseq(r->b, r->f);
+		r->nchanged = 0;
+		for (; !err && i < end; i++)
 			err = apply_one(r, &r->delta[i]);
+		if (!err)
+			err = folder_log_changed(r->b, r->f, r->changed, r->nchanged);
 	}
 	return err;
 }

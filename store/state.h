@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 #define STATE_PATH "index/state"
-#define STATE_MAGIC "mansix3" /* format and byte order; another one: rebuilt */
+#define STATE_MAGIC "mansix4" /* format and byte order; another one: rebuilt */
 #define STATE_SLOTS 4096
 
 enum {

@@ -229,6 +229,7 @@ void store_close(struct store *s)
 	fd_close(&s->turnstile);
 	fd_close(&s->dir);
 	fd_close(&s->key);
+	free(s->spare);
 	free(s->host);
 	free(s);
 }

@@ -39,6 +39,8 @@ struct store_view_private {
 	size_t nowed, capowed;
 	bool owed_keywords;
 	bool complete; /* rec[] came from this epoch's index */
+	uint64_t packed; /* MODSEQ of the pack that it came from */
+	bool pack_due; /* a new pack is to be written */
 	uint32_t cap;
 	uint32_t ngone; /* rec[] entries with STORE_GONE */
 	struct arena names; /* name and keywords */
@@ -59,6 +61,8 @@ int view_folder(struct burst *b, struct store_view *v, struct folder *f);
 void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
 void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
 void view_mark_gone(struct store_view *v, uint32_t index);
+/* Drops them; their sequence numbers as EXPUNGE counts them and UIDs, or NULL. */
+void view_drop_gone(struct store_view *v, uint32_t *number_out, uint32_t *uid_out);
 void view_reserve(struct store_view *v, uint32_t n); /* room in rec[] */
 void view_fill(struct store_rec *to, const struct record *r); /* \Recent and STORE_GONE stay */
 void view_owe(struct store_view *v, uint32_t uid); /* the next store_sync tells its flags */
