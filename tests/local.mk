@@ -3,7 +3,7 @@ dist_check_SCRIPTS = tests/unit/floors_test.sh
 TESTS += tests/unit/floors_test.sh
 
 # The fault counter: linked here, preloaded into a running suite by tests/system
-EXTRA_DIST += tests/crash/faults.c
+EXTRA_DIST += tests/crash/faults.c tests/crash/faults_clock.c
 check_PROGRAMS += tests/crash/store
 tests_crash_store_SOURCES = tests/crash/store.c tests/crash/crash.h \
 	tests/crash/picture.c tests/crash/change.c tests/crash/judge.c tests/crash/faults.c tests/crash/faults.h

@@ -28,7 +28,7 @@ enum faults_mode {
 
 enum { FAULTS_FILES = 32 };
 
-/* In the layout that tests/system reads and writes (struct "<4I16s4I64s"). */
+/* In the layout that tests/system reads and writes (struct "<4I16s4I64sq"). */
 struct faults {
 	uint32_t armed; /* 0: everything passes uncounted */
 	uint32_t mode;
@@ -40,6 +40,7 @@ struct faults {
 	uint32_t again; /* files whose fsync failed and was asked for again: must stay 0 */
 	uint32_t nfailed;
 	char what[64]; /* the operation that was hit */
+	int64_t shift; /* seconds that the wall clock is ahead (faults_clock.c) */
 	struct {
 		uint64_t dev, ino;
 	} failed[FAULTS_FILES];

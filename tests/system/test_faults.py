@@ -34,7 +34,7 @@ MODES = [("kill", KILL, 0), ("kill after", KILL_AFTER, 0), ("EIO", ERROR, errno.
 
 class Page:
     """struct faults"""
-    HEAD = struct.Struct("<IIiI16sIIII64s")
+    HEAD = struct.Struct("<IIiI16sIIII64sq")
 
     def __init__(self, path):
         path.write_bytes(bytes(4096))
@@ -44,12 +44,16 @@ class Page:
 
     def arm(self, program, mode, error=0, n=0):
         self.map[:] = bytes(4096)
-        self.map[:self.HEAD.size] = self.HEAD.pack(0, mode, error, n, program.encode(), 0, 0, 0, 0, b"")
+        self.map[:self.HEAD.size] = self.HEAD.pack(0, mode, error, n, program.encode(), 0, 0, 0, 0, b"", 0)
         self.map[0] = 1
+
+    def shift(self, seconds):
+        """Sets the wall clock of all programs."""
+        struct.pack_into("<q", self.map, self.HEAD.size - 8, seconds)
 
     def disarm(self):
         self.map[0] = 0
-        _, _, _, _, _, seen, fired, again, _, what = self.HEAD.unpack(self.map[:self.HEAD.size])
+        _, _, _, _, _, seen, fired, again, _, what, _ = self.HEAD.unpack(self.map[:self.HEAD.size])
         return seen, fired, again, what.rstrip(b"\0").decode()
 
 
@@ -57,7 +61,8 @@ class Rig:
     def __init__(self, settings=None):
         self.folder = make_folder()
         lib = self.folder / "faults.so"
-        subprocess.run(["gcc", "-std=gnu17", "-O1", "-shared", "-fPIC", "-I", TOP, "-o", lib, TOP / "tests/crash/faults.c"],
+        subprocess.run(["gcc", "-std=gnu17", "-O1", "-shared", "-fPIC", "-I", TOP, "-o", lib, TOP / "tests/crash/faults.c",
+                        TOP / "tests/crash/faults_clock.c"],
                        check=True)
         self.page = Page(self.folder / "page")
         self.env = {"LD_PRELOAD": str(lib), "MANSIO_FAULTS": str(self.folder / "page")}
