@@ -173,7 +173,7 @@ static bool have_addresses(struct route *r)
 
 /* --- sessions -------------------------------------------------------------------- */
 
-/* of: those that serve (or are about to be set up). */
+/* Those that serve, or those that are being set up; not those that say good-bye. */
 static size_t count(const struct route *r, bool serving)
 {
 	const struct session *s;
@@ -236,7 +236,6 @@ static void sweep(struct route *r)
 			continue;
 		}
 		*at = s->next;
-		r->nsessions--;
 		ended(r, s);
 		session_free(s);
 	}
@@ -252,7 +251,6 @@ static bool open_one(struct route *r)
 	if (s) {
 		s->next = r->sessions;
 		r->sessions = s;
-		r->nsessions++;
 		return true;
 	}
 	j = pop(r);
@@ -276,7 +274,7 @@ static void give(struct route *r)
 void route_work(struct route *r)
 {
 	struct dsn why = { 0 };
-	size_t opening, want;
+	size_t opening, serving, want;
 
 	sweep(r);
 	if (r->sender->stopping)
@@ -291,8 +289,9 @@ void route_work(struct route *r)
 		return;
 	r->hold = DEADLINE_NEVER;
 	opening = count(r, false);
-	want = r->lmtp || count(r, true) ? r->nwaiting : 1;
-	while (r->waiting && opening < want && r->nsessions < r->max)
+	serving = count(r, true);
+	want = r->lmtp || serving ? r->nwaiting : 1;
+	while (r->waiting && opening < want && opening + serving < r->max)
 		opening += open_one(r);
 }
 
@@ -331,7 +330,7 @@ void route_drop(struct route *r, bool orphan)
 	for (s = r->sessions; s; s = s->next) {
 		j = s->client.job;
 		if (j)
-			j->orphan |= orphan;
+			j->orphan |= orphan || !j->begun; /* nothing is known of it: it is nobody's attempt */
 		if (!j && s->client.state == CLIENT_READY)
 			client_quit(&s->client);
 		else if (!j || !j->begun)

@@ -73,23 +73,30 @@ static struct ipc_msg *new_result(struct sender *s)
 	return &x->m;
 }
 
-static void say_ready(struct sender *s, bool lmtp, size_t n)
+/* Gives queued the places that it does not know of. */
+static void grant(struct sender *s, struct route *r)
 {
-	struct ipc_msg *m = new_result(s);
+	size_t places = route_places(r);
+	struct ipc_msg *m;
 
+	if (s->queued < 0 || s->stopping || s->draining || r->granted >= places)
+		return;
+	m = new_result(s);
 	ipc_init(m, "ready");
-	ipc_setc(m, "via", lmtp ? "lmtp" : "smtp");
-	ipc_set_u64(m, "n", n);
+	ipc_setc(m, "via", r->lmtp ? "lmtp" : "smtp");
+	ipc_set_u64(m, "n", places - r->granted);
+	r->granted = places;
 }
 
 void sender_done(struct sender *s, struct job *j)
 {
+	struct route *r = j->lmtp ? &s->local : &s->smarthost;
 	bool last = j->orphan || s->queued < 0;
 
 	while (!last)
 		job_results(j, RESULTS, new_result(s), &last);
-	if (s->queued >= 0 && !s->stopping && !s->draining)
-		say_ready(s, j->lmtp, 1);
+	r->granted -= r->granted > 0;
+	grant(s, r);
 	job_free(j);
 	flush_results(s);
 }
@@ -130,16 +137,15 @@ static size_t busy(const struct route *r)
 	return n;
 }
 
-/* Jobs of an earlier queued hold their places until they are done. */
+/* At the start of a link. Jobs of an earlier queued hold their places until they are done. */
 static void grant_places(struct sender *s)
 {
-	const struct route *r[] = { &s->local, &s->smarthost };
-	size_t i, held;
+	struct route *r[] = { &s->local, &s->smarthost };
+	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(r) && !s->stopping && !s->draining; i++) {
-		held = busy(r[i]);
-		if (route_places(r[i]) > held)
-			say_ready(s, r[i]->lmtp, route_places(r[i]) - held);
+	for (i = 0; i < ARRAY_LEN(r); i++) {
+		r[i]->granted = busy(r[i]);
+		grant(s, r[i]);
 	}
 	flush_results(s);
 }
@@ -314,12 +320,17 @@ static void on_peer(struct program *p, const char *name, int fd)
 	}
 }
 
-/* Places are granted for the life of a link: other numbers of sessions count from the next. */
+/* More sessions: queued gets the new places at once; fewer: as jobs are done. */
 static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
 {
+	struct sender *s = p->data;
+
 	(void)old;
 	trace_least(p->conf->log_level);
-	settings(p->data, m);
+	settings(s, m);
+	grant(s, &s->local);
+	grant(s, &s->smarthost);
+	flush_results(s);
 	trace_event(TRACE_INFO, "reload", NULL, "settings of the smarthost");
 }
 

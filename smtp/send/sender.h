@@ -34,6 +34,7 @@ struct session {
 	int fd;
 	bool connecting; /* connect(2) is under way */
 	bool tls_wants_write;
+	bool tls_failed, clear; /* opportunistic: the next try goes without */
 	bool ready_told; /* the log knows that it works */
 	struct tls *tls;
 	struct event ev, ev_timer;
@@ -51,7 +52,7 @@ struct route {
 	struct job *waiting, **last;
 	size_t nwaiting, max;
 	struct session *sessions;
-	size_t nsessions;
+	size_t granted; /* places that queued knows of, jobs in hand included */
 	struct addr addr[LOOKUP_ADDRESSES];
 	size_t naddrs;
 	deadline addrs_until;
@@ -103,7 +104,8 @@ size_t route_places(const struct route *r);
 struct session *session_open(struct route *r, struct dsn *why);
 void session_free(struct session *s);
 void session_step(struct session *s); /* does what can be done now */
-/* The set-up failed: goes on with the next address. False: there is none. */
+/* The set-up failed: goes on with the next address, or without TLS where that may be. False: no
+ * way is left. */
 bool session_next_address(struct session *s);
 
 #endif

@@ -161,6 +161,7 @@ static bool handshake(struct session *s)
 		s->tls_wants_write = true;
 		return false;
 	default:
+		s->tls_failed = true;
 		lost(s, "4.7.5", "fails in the TLS handshake: %s", tls_refusal(s->tls));
 		return true;
 	}
@@ -301,6 +302,7 @@ static void timer(evutil_socket_t fd, short what, void *arg)
 	struct client *c = &s->client;
 
 	(void)fd, (void)what;
+	s->tls_failed |= c->state == CLIENT_HANDSHAKE;
 	if (c->job && deadline_passed(c->job->until))
 		lost(s, "4.4.2", "took too long with this message (attempt = %llds): waited for %s",
 			(long long)s->route->sender->conf->send_attempt / 1000, client_waits_for(c));
@@ -377,15 +379,21 @@ struct session *session_open(struct route *r, struct dsn *why)
 bool session_next_address(struct session *s)
 {
 	struct client_options *opt = s->client.opt;
+	bool clear = s->tls_failed && !s->clear && opt->tls == CONF_SMARTHOST_OPPORTUNISTIC && !opt->implicit;
 
-	if (s->at + 1 >= s->naddrs || s->client.login_failed || s->client.served || s->client.job)
+	if (s->client.login_failed || s->client.served || s->client.job || s->ready_told ||
+		s->route->sender->stopping || (!clear && s->at + 1 >= s->naddrs))
 		return false;
-	s->at++;
+	if (!clear)
+		s->at++;
+	s->clear = clear;
+	s->tls_failed = false;
 	hang_up(s);
 	opt->refs++; /* over client_done */
 	client_done(&s->client);
 	client_init(&s->client, opt);
 	opt->refs--;
+	s->client.clear = clear;
 	s->connecting = s->tls_wants_write = false;
 	s->until = DEADLINE_NEVER;
 	connect_now(s);

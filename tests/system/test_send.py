@@ -480,3 +480,52 @@ def test_the_resolver_process_of_a_sender_comes_back(house, hosts):
     wait_for(lambda: (now := sorted(p for p, n in s.tree().items() if n == "sender")) != before and len(now) == 2)
     post(s)
     arrived(host)
+
+
+def test_an_opportunist_goes_without_tls_when_it_fails(house, hosts):
+    host = hosts({"STARTTLS": lambda c, line: b"220 go\r\n"}, extensions=("STARTTLS",))
+    host.secure = lambda c: c.wait_end()
+    s = house(host, tls="opportunistic", send__handshake="300ms")
+    post(s)
+    arrived(host)
+    assert "tls=none" in s.wait_log("connected remote=")
+
+
+def test_more_sessions_after_a_reload(house, hosts):
+    gate = []
+
+    def content(c, line):
+        while not gate:
+            c.sock.settimeout(0.05)
+            try:
+                c.more()
+            except TimeoutError:
+                pass
+        c.sock.settimeout(None)
+
+    host = hosts({"CONTENT": content})
+    s = house(host, send__sessions="1")
+    for _ in range(5):
+        post(s)
+    wait_for(lambda: len(host.connections) == 1)
+    s.settings["send.sessions"] = "4"
+    s.write_config()
+    s.cli("reload")
+    wait_for(lambda: len(host.connections) >= 4)
+    gate.append(1)
+    arrived(host, 5)
+
+
+def test_a_report_comes_out_of_the_queue_into_a_mailbox(house, hosts):
+    """The local way: queued, sender, lmtpd."""
+    host = hosts({"RCPT": lambda c, line: b"550 5.1.1 no such user\r\n"})
+    s = house(host)
+    anna = s.account()
+    s.cli("alias", "add", f"friend@{DOMAIN}", "ben@outside.example")
+    with s.smtp(anna) as c:
+        c.sendmail(anna.address, [f"friend@{DOMAIN}"], f"From: {anna.address}\r\nSubject: x\r\n\r\nx\r\n")
+    box = s.imap(anna)
+    wait_for(lambda: box.select()[1] == [b"1"], 10)
+    report = box.fetch("1", "(BODY.PEEK[])")[1][0][1]
+    assert b"550 5.1.1 no such user" in report
+    assert "via=lmtp" in s.wait_log(f" sent ", since=0) or f"to={anna.address} via=lmtp" in s.log()
