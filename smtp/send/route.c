@@ -34,6 +34,7 @@ void route_set(struct route *r, struct client_options *opt, size_t max)
 	r->looking = 0;
 	r->hold = DEADLINE_NEVER;
 	r->login_told = false;
+	r->failure[0] = '\0';
 	for (s = r->sessions; s; s = s->next)
 		if (s->client.state == CLIENT_READY && !s->client.job) {
 			client_quit(&s->client);
@@ -118,11 +119,17 @@ static bool is_our_door(const struct route *r, const struct addr *a)
 	return false;
 }
 
+static void note_failure(struct route *r, const char *text)
+{
+	snprintf(r->failure, sizeof r->failure, "%.*s", (int)sizeof r->failure - 1, text);
+}
+
 static void no_address(struct route *r, const char *status, const char *what)
 {
 	struct dsn why = { 0 };
 
 	dsn_set(&why, 451, status, "%s %s", r->opt->label, what);
+	note_failure(r, why.text);
 	trace_event(TRACE_WARN, "no-address", NULL, "%s", why.text);
 	fail_waiting(r, &why);
 }
@@ -184,9 +191,20 @@ static size_t count(const struct route *r, bool serving)
 	return n;
 }
 
+void route_note(const struct route *r, char *out, size_t n)
+{
+	if (!r->opt)
+		snprintf(out, n, "no smarthost");
+	else if (r->failure[0])
+		snprintf(out, n, "%s", r->failure);
+	else
+		snprintf(out, n, "%s: %zu connections, %zu waiting", r->opt->label, count(r, true), r->nwaiting);
+}
+
 /* The log and the admin: a login that is refused needs him, and is told once. */
 static void tell_failure(struct route *r, const struct client *c)
 {
+	note_failure(r, c->why.text);
 	if (c->login_failed && !r->login_told) {
 		r->login_told = true;
 		trace_event(TRACE_ERROR, "smarthost-login", NULL, "%s", c->why.text);

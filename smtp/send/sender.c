@@ -373,15 +373,18 @@ static void control_event(evutil_socket_t fd, short what, void *arg)
 static void work_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct sender *s = arg;
+	char note[sizeof s->told - 24], now[sizeof s->told] = "";
 	uint64_t n;
 
 	(void)fd, (void)what;
 	route_work(&s->local);
 	route_work(&s->smarthost);
 	n = busy(&s->local) + busy(&s->smarthost);
-	if (n != s->told) {
-		s->told = n;
-		program_status(&s->program, n, NULL);
+	route_note(&s->smarthost, note, sizeof note);
+	snprintf(now, sizeof now, "%llu %s", (unsigned long long)n, note);
+	if (strcmp(now, s->told) != 0) {
+		memcpy(s->told, now, sizeof now);
+		program_status(&s->program, n, note);
 	}
 	if ((s->stopping || s->draining) && n == 0 && !s->results)
 		event_base_loopexit(s->base, NULL);

@@ -60,6 +60,7 @@ struct route {
 	deadline look_until;
 	deadline hold; /* no new session before, after one failed beside others that work */
 	bool login_told; /* the admin knows that the login fails */
+	char failure[120]; /* why the last session failed; empty since one worked */
 };
 
 struct result {
@@ -77,7 +78,7 @@ struct sender {
 	struct result *results, **last_result; /* that the link could not take yet */
 	uint64_t questions;
 	bool stopping, draining; /* draining: ends when nothing is left, for a fresh start */
-	uint64_t told;
+	char told[160]; /* the last status */
 	char scratch[64 * 1024]; /* one read, on its way to a client */
 };
 
@@ -96,6 +97,8 @@ void route_addresses(struct route *r, const struct lookup_answer *a);
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
  * goes on (orphan: its results are nobody's). */
 void route_drop(struct route *r, bool orphan);
+/* For `mansio status`: how it stands with the smarthost. */
+void route_note(const struct route *r, char *out, size_t n);
 /* Places for jobs: what queued is told at the start of its link. */
 size_t route_places(const struct route *r);
 

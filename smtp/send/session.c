@@ -123,6 +123,7 @@ static void tell_ready(struct session *s)
 		return;
 	s->ready_told = true;
 	s->route->login_told = false;
+	s->route->failure[0] = '\0';
 	trace_begin(&t, TRACE_INFO, "connected");
 	trace_s(&t, "remote", s->client.opt->host);
 	trace_s(&t, "ip", addr_text(&s->addr[s->at], ip));

@@ -412,6 +412,7 @@ def test_a_refused_login_bounces_nothing_and_is_told_once(house, hosts, folder):
     wait_for(lambda: s.log().count(" deferred ") >= 3)
     assert "535 5.7.8 bad credentials" in s.wait_log(" deferred ")
     assert s.log().count(" smarthost-login ") == 1 and " failed " not in s.log()
+    assert "refuses the login of 'anna'" in s.cli("status").stdout
     secret.write_text("right\n")
     host.hooks.clear()
     s.cli("reload")
@@ -529,3 +530,60 @@ def test_a_report_comes_out_of_the_queue_into_a_mailbox(house, hosts):
     report = box.fetch("1", "(BODY.PEEK[])")[1][0][1]
     assert b"550 5.1.1 no such user" in report
     assert "via=lmtp" in s.wait_log(f" sent ", since=0) or f"to={anna.address} via=lmtp" in s.log()
+
+
+def test_a_server_that_takes_one_connection_gets_all_by_it(house, hosts):
+    open_now = []
+
+    def connect(c, line):
+        open_now.append(c)
+        if len(open_now) > 1:
+            return b"421 4.7.0 one connection only\r\n"
+
+    host = hosts({"connect": connect, "MAIL": lambda c, line: wait_for(lambda: len(host.messages) or len(open_now) > 1) and None})
+    s = house(host, send__sessions="4", queue__retry="1h")
+    for _ in range(6):
+        post(s)
+    arrived(host, 6)
+    assert " deferred " not in s.log()
+
+
+def test_a_killed_queue_loses_nothing(house, hosts):
+    import os
+    import signal
+    release = []
+    host = hosts({"CONTENT": lambda c, line: wait_for(lambda: release) and None})
+    s = house(host)
+    post(s, text="Subject: first\r\n\r\nx\r\n")
+    wait_for(lambda: host.connections and b"DATA" in host.connections[0].raw)
+    os.kill(next(p for p, n in s.tree().items() if n == "queued"), signal.SIGKILL)
+    release.append(1)
+    wait_for(lambda: [x for x, n in s.tree().items() if n == "queued"])
+    wait_for(lambda: try_post(s))
+    wait_for(lambda: any(b"Subject: second" in raw for _, _, raw in host.messages), 10)
+    wait_for(lambda: s.cli("queue", "list").stdout.count("outside.example") == 0, 10)
+    assert any(b"Subject: first" in raw for _, _, raw in host.messages)
+
+
+def try_post(s):
+    try:
+        return post(s, text="Subject: second\r\n\r\nx\r\n")
+    except smtplib.SMTPException:
+        return None
+
+
+def test_bytes_in_clear_before_the_handshake_stop_it(house, hosts, folder):
+    """C05 once more: they come a little later, where the TLS library would read them."""
+    context, cert = server_context(folder, "localhost")
+    host = hosts(context=context, extensions=("STARTTLS",))
+
+    def secure(c):
+        c.say(b"250-localhost\r\n250 AUTH PLAIN\r\n")
+        FakeHost.secure(host, c)
+
+    host.secure = secure
+    s = house(host, tls="verify", send__smarthost=f"localhost:{host.port}", send__smarthost_ca=str(cert), queue__retry="1h")
+    post(s)
+    line = s.wait_log(" deferred ")
+    assert "TLS handshake" in line or "more than its answer to STARTTLS" in line
+    never_told(host)
