@@ -21,6 +21,7 @@ static struct store *store;
 static struct conf *conf;
 static char good[TEXT_MAX];
 static size_t ngood;
+static int outside; /* where the fuzzer finds its files: a store is in the mailbox's directory */
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -75,7 +76,8 @@ static void start(void)
 	struct store_options opt = { .host = "fuzz.example", .lock_timeout_ms = 1000 };
 	int i;
 
-	BUG_ON(!mkdtemp(home));
+	outside = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	BUG_ON(outside < 0 || !mkdtemp(home));
 	opt.key = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	BUG_ON(store_open(&opt, &store));
 	atexit(clean);
@@ -92,7 +94,7 @@ static void wake(struct str state)
 	struct stream stream;
 	int pair[2];
 
-	BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	BUG_ON(chdir(home) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	stream_init(&stream, pair[0], -1, 0, 1000);
 	s.stream = &stream;
 	arena_init(&s.a);
@@ -104,6 +106,7 @@ static void wake(struct str state)
 	close(pair[1]);
 	arena_done(&s.a);
 	arena_done(&s.ma);
+	BUG_ON(fchdir(outside));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

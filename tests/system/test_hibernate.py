@@ -4,11 +4,13 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -493,6 +495,85 @@ def test_two_sessions_of_one_account_do_not_mix(quick):
     assert d.uids() == []
     c.done()
     assert c.uids() == [1]
+
+
+# --- what is told is true, over any number of sleeps
+
+
+class Watcher:
+    """A client that keeps what it is told: the UID and flags of each sequence number."""
+
+    def __init__(self, suite, account):
+        self.c = Client(suite, account)
+        self.rows = []
+        for t in self.c.run("FETCH 1:* (UID FLAGS)"):
+            self.told(t)
+
+    def told(self, line):
+        m = re.match(r"\* (\d+) (EXISTS|EXPUNGE|FETCH)(?: \((.*)\))?$", line)
+        if not m:
+            return
+        n, what = int(m[1]), m[2]
+        if what == "EXISTS":
+            assert n >= len(self.rows), line
+            self.rows += [[None, None] for _ in range(n - len(self.rows))]
+        elif what == "EXPUNGE":
+            del self.rows[n - 1]
+        else:
+            if n > len(self.rows):  # the first answer: EXISTS came with SELECT
+                self.rows.append([None, None])
+            row, uid = self.rows[n - 1], re.search(r"UID (\d+)", m[3])
+            if uid:
+                assert row[0] in (None, int(uid[1])), f"{row} {line}"
+                row[0] = int(uid[1])
+            row[1] = {f for f in re.search(r"FLAGS \(([^)]*)\)", m[3])[1].split() if f != r"\Recent"}
+
+    def learn(self):
+        """UIDs of what is new; the flags that were told stay as told."""
+        told = [row[1] for row in self.rows]
+        for t in self.c.run("FETCH 1:* (UID FLAGS)"):
+            self.told(t)
+        for row, flags in zip(self.rows, told):
+            assert flags in (None, row[1]), "a change of flags was never told"
+
+
+def test_what_sleepers_are_told_stays_true(own_suite):
+    """Two watch and sleep, one changes at random; at the end each knows all, by what it was told."""
+    s = own_suite({"imap.hibernate_after": "30ms", "log.level": "info"})
+    a = s.account()
+    r = random.Random(11)
+    body = b"Subject: x\r\n\r\nhello\r\n"
+    o = another(s, a)
+    for _ in range(10):
+        o.append("INBOX", None, None, body)
+    watchers = [Watcher(s, a), Watcher(s, a)]
+    end, rounds = time.monotonic() + 8, 0
+    while time.monotonic() < end or rounds < 10:
+        rounds += 1
+        for w in watchers:
+            for t in w.c.idle():
+                w.told(t)
+        if r.random() < .8:
+            wait_for(lambda: states_of(s, a).count("asleep") >= 1, 20)
+        for _ in range(r.randrange(1, 5)):
+            n = len(o.search(None, "ALL")[1][0].split())
+            act = r.choice(["append", "flag", "unflag", "expunge", "keyword"])
+            if act == "append" or n < 3:
+                o.append("INBOX", None, None, body)
+            elif act == "expunge":
+                o.store(str(r.randint(1, n)), "+FLAGS", r"(\Deleted)")
+                o.expunge()
+            else:
+                o.store(str(r.randint(1, n)), "-FLAGS" if act == "unflag" else "+FLAGS",
+                        f"(word{r.randrange(4)})" if act == "keyword" else r"(\Flagged \Seen)")
+        for w in watchers:
+            for t in w.c.done():
+                w.told(t)
+            for t in w.c.run("NOOP"):
+                w.told(t)
+            w.learn()
+    truth = Watcher(s, a)
+    assert [w.rows for w in watchers] == [truth.rows, truth.rows]
 
 
 # --- many at once
