@@ -38,6 +38,8 @@ struct ruleset {
 };
 
 static struct sock_fprog prepared[SANDBOX_NPROFILES];
+/* From ZYGOTE to STORE; filled in a process that has entered ZYGOTE, and in its children. */
+static struct sock_fprog narrow;
 #ifdef SANITIZE
 static bool only_log = true;
 #else
@@ -83,6 +85,8 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 int sandbox_prepare(enum sandbox_profile p)
 {
 	BUG_ON((unsigned)p >= SANDBOX_NPROFILES);
+	if (p == SANDBOX_STORE && narrow.filter)
+		return 0;
 	return prepared[p].filter ? 0 : sandbox_filter_build(p, only_log, &prepared[p]);
 }
 
@@ -159,7 +163,9 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 
 static int enter_filter(enum sandbox_profile p)
 {
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prepared[p]) != 0 ? -errno : 0;
+	struct sock_fprog *prog = p == SANDBOX_STORE && narrow.filter ? &narrow : &prepared[p];
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, prog) != 0 ? -errno : 0;
 }
 
 int sandbox_enter_filter(enum sandbox_profile p)
@@ -188,6 +194,11 @@ int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size
 	err = enter_filter(p);
 	if (err)
 		return err;
+	if (p == SANDBOX_ZYGOTE) {
+		err = sandbox_filter_narrow(SANDBOX_ZYGOTE, SANDBOX_STORE, only_log, &narrow);
+		if (err)
+			return err;
+	}
 	if (landlock_out)
 		*landlock_out = locked == 1;
 	return 0;

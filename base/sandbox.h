@@ -12,7 +12,9 @@
  *
  * Both parts only ever narrow. ZYGOTE therefore allows what its STORE children
  * need, AUTH_ZYGOTE what AUTH_WORKER needs, and the rules they enter with hold
- * what the children's rules lie beneath (the mail root, the database's folder).
+ * what the children's rules lie beneath (the mail root, the database's folder). A
+ * child of ZYGOTE that enters STORE gets the difference alone on top of what it
+ * was born with: to compile the whole of it costs the kernel 0.1 ms each time.
  */
 #ifndef MANSIO_BASE_SANDBOX_H
 #define MANSIO_BASE_SANDBOX_H

@@ -264,27 +264,113 @@ static int export(scmp_filter_ctx ctx, struct sock_fprog *prog_out)
 	return r;
 }
 
+/* i386 and x32 calls have other numbers: none of them is ours. */
+static scmp_filter_ctx filter_new(uint32_t otherwise)
+{
+	scmp_filter_ctx ctx = seccomp_init(otherwise);
+
+	if (ctx && (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) ||
+			   seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2))) {
+		seccomp_release(ctx);
+		ctx = NULL;
+	}
+	return ctx;
+}
+
 int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *prog_out)
 {
-	uint32_t otherwise = log ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS;
-	scmp_filter_ctx ctx = seccomp_init(otherwise);
+	scmp_filter_ctx ctx = filter_new(log ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	unsigned bit = 1u << p;
 	int r;
 
 	if (!ctx)
 		return -ENOMEM;
-	/* i386 and x32 calls have other numbers: none of them is ours */
-	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r == 0)
-		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r == 0)
-		r = add_calls(ctx, bit);
+	r = add_calls(ctx, bit);
 	if (r == 0)
 		r = add_checks(ctx, bit);
 	if (r == 0 && bit == BIT(SENDER))
 		r = add_tcp(ctx, log);
 	if (r == 0 && !log)
 		r = add_refused(ctx, bit);
+	if (r == 0)
+		r = export(ctx, prog_out);
+	seccomp_release(ctx);
+	return r;
+}
+
+/* --- from a parent's filter to its child's ---------------------------------------- */
+
+static bool in_calls(unsigned bit, int call)
+{
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++)
+		for (j = 0; (calls[i].profiles & bit) && j < ROW_MAX && (j == 0 || calls[i].call[j]); j++)
+			if (calls[i].call[j] == call)
+				return true;
+	return false;
+}
+
+static bool in_checks(unsigned bit, int call)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(checks); i++)
+		if ((checks[i].profiles & bit) && checks[i].call == call)
+			return true;
+	return false;
+}
+
+/* How the profile answers a call that it does not allow at all. */
+static uint32_t refusal(unsigned bit, int call, bool log)
+{
+	size_t i, j;
+
+	if (log)
+		return SCMP_ACT_LOG;
+	for (i = 0; i < ARRAY_LEN(refused); i++)
+		for (j = 0; (refused[i].profiles & bit) && j < ROW_MAX && refused[i].call[j]; j++)
+			if (refused[i].call[j] == call)
+				return SCMP_ACT_ERRNO((unsigned)refused[i].err);
+	return SCMP_ACT_KILL_PROCESS;
+}
+
+/* A call may stand in several rows: the second time it is there already. */
+static int take_away(scmp_filter_ctx ctx, unsigned to, int call, bool log)
+{
+	int r;
+
+	if (in_calls(to, call))
+		return 0;
+	BUG_ON(in_checks(to, call)); /* allowed to the parent whatever the arguments: no such row */
+	r = seccomp_rule_add(ctx, refusal(to, call, log), call, 0);
+	return r == -EEXIST ? 0 : r;
+}
+
+static int take_away_check(scmp_filter_ctx ctx, unsigned to, const struct check *c, bool log)
+{
+	if (!in_checks(to, c->call))
+		return take_away(ctx, to, c->call, log);
+	return seccomp_rule_add(ctx, refusal(to, c->call, log), c->call, 1,
+		SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value));
+}
+
+int sandbox_filter_narrow(enum sandbox_profile from, enum sandbox_profile to, bool log,
+	struct sock_fprog *prog_out)
+{
+	scmp_filter_ctx ctx = filter_new(SCMP_ACT_ALLOW);
+	unsigned had = 1u << from, has = 1u << to;
+	size_t i, j;
+	int r = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_LEN(calls) && r == 0; i++)
+		for (j = 0; (calls[i].profiles & had) && j < ROW_MAX && (j == 0 || calls[i].call[j]) && r == 0; j++)
+			r = take_away(ctx, has, calls[i].call[j], log);
+	for (i = 0; i < ARRAY_LEN(checks) && r == 0; i++)
+		if ((checks[i].profiles & had) && !(checks[i].profiles & has))
+			r = take_away_check(ctx, has, &checks[i], log);
 	if (r == 0)
 		r = export(ctx, prog_out);
 	seccomp_release(ctx);

@@ -12,5 +12,9 @@
 /* Compiles the filter of a profile; log: what is forbidden is logged and done.
  * prog_out->filter is malloc'ed. 0 or -errno. */
 int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *prog_out);
+/* What must be put on top of the filter of `from` to make it that of `to`, which allows
+ * less: a tenth of the size, so that a child of a zygote enters it in no time. */
+int sandbox_filter_narrow(enum sandbox_profile from, enum sandbox_profile to, bool log,
+	struct sock_fprog *prog_out);
 
 #endif

@@ -535,9 +535,7 @@ static int seal(struct zygote *z)
 
 	rule[0].fd = mail;
 	sandbox_log_only(z->program.conf->server_sandbox == CONF_SANDBOX_LOG);
-	err = sandbox_prepare(SANDBOX_STORE);
-	if (!err)
-		err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, n - from, NULL);
+	err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, n - from, NULL);
 	while (n)
 		fd_close(&rule[--n].fd);
 	return err;

@@ -9,7 +9,7 @@ store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/store/store_test tests/unit/store/trust_test tests/unit/store/freeze_test \
+check_PROGRAMS += tests/unit/store/store_test tests/unit/store/resync_test tests/unit/store/trust_test tests/unit/store/freeze_test \
 	tests/unit/store/foreign_test tests/unit/store/full_test tests/unit/store/name_test tests/unit/store/pack_test tests/unit/store/sandbox_test
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
@@ -21,6 +21,8 @@ tests_unit_store_foreign_test_SOURCES = tests/unit/store/foreign_test.c tests/un
 tests_unit_store_foreign_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_full_test_SOURCES = tests/unit/store/full_test.c tests/unit/store/box.h
 tests_unit_store_full_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_resync_test_SOURCES = tests/unit/store/resync_test.c tests/unit/store/box.h
+tests_unit_store_resync_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_name_test_SOURCES = tests/unit/store/name_test.c tests/unit/store/box.h
 tests_unit_store_name_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_pack_test_SOURCES = tests/unit/store/pack_test.c tests/unit/store/box.h

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * notify.c: waiting sessions bind datagram sockets notify/<pid>.<random>; who
+ * notify.c: sessions that wait bind datagram sockets notify/<pid>.<random>; who
  * changed a folder sends each one its id, after unlocking and without
  * blocking. A full queue means that it was told already; a refused one is
  * the rest of a dead session and is removed. The sending socket is unbound and
- * made before the sandbox (store_prepare), so that sending needs no new one.
+ * made before the sandbox (store_prepare), so that sending needs no new one; the
+ * one of a session is made with the store and bound when somebody waits on it:
+ * most sessions never do, and a name costs the file system an inode.
  */
 #include <dirent.h>
 #include <sys/socket.h>
@@ -62,25 +64,30 @@ static bool notify_resume(struct store *s, int fd)
 
 int notify_open(struct store *s, int earlier)
 {
-	struct sockaddr_un un;
-	char id[13];
-	int err;
-
 	if (earlier > 0 && notify_resume(s, earlier))
 		return 0;
 	if (earlier > 0)
 		close(earlier);
-	err = file_mkdir(s->dir, "notify", 0700);
+	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return s->notify < 0 ? -errno : 0;
+}
+
+static int notify_bind(struct store *s)
+{
+	struct sockaddr_un un;
+	char id[13];
+	int err = file_mkdir(s->dir, "notify", 0700);
+
 	if (err && err != E_EXISTS)
 		return err;
 	rand_id(id, 12);
 	snprintf(s->notify_path, sizeof(s->notify_path), "notify/%d.%s", (int)getpid(), id);
-	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->notify < 0)
-		return -errno;
 	if (!notify_address(s->notify_path, &un) ||
-		bind(s->notify, (struct sockaddr *)&un, sizeof(un)) != 0)
-		return -errno;
+		bind(s->notify, (struct sockaddr *)&un, sizeof(un)) != 0) {
+		err = errno;
+		s->notify_path[0] = '\0';
+		return -err;
+	}
 	return 0;
 }
 
@@ -88,7 +95,8 @@ void notify_close(struct store *s)
 {
 	if (s->notify < 0)
 		return;
-	file_unlink(s->dir, s->notify_path);
+	if (s->notify_path[0])
+		file_unlink(s->dir, s->notify_path);
 	fd_close(&s->notify);
 }
 
@@ -121,9 +129,10 @@ void store_notify_leave(struct store *s)
 	fd_close(&s->notify);
 }
 
-int store_notify_fd(const struct store *s)
+/* Where it cannot be bound (a full disk) the session looks from time to time. */
+int store_notify_fd(struct store *s)
 {
-	return s->notify;
+	return s->notify >= 0 && (s->notify_path[0] || notify_bind(s) == 0) ? s->notify : -1;
 }
 
 void store_notify_clear(struct store *s)

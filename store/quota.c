@@ -48,7 +48,7 @@ int store_deleted_size(struct store *s, struct str folder, uint64_t *out)
 	int err = folders_dir(folder, dir);
 
 	if (!err)
-		err = burst_run(s, false, deleted_burst, &q);
+		err = burst_read(s, deleted_burst, &q);
 	if (!err)
 		*out = q.bytes;
 	return err == E_SYNTAX ? E_NOTFOUND : err;

@@ -24,7 +24,7 @@ struct store_options {
 	const char *host; /* for file names: [server] hostname */
 	uint64_t quota_bytes, quota_messages; /* 0: none */
 	int64_t lock_timeout_ms; /* E_TEMP after that */
-	bool notify; /* bind a socket in notify/ now (before the sandbox closes sockets) */
+	bool notify; /* for a session: makes the socket that store_notify_fd binds in notify/ */
 	int notified; /* > 0: such a socket from an earlier life of this session, used if it
 	                 fits and taken in any case */
 };
@@ -239,8 +239,8 @@ void store_save_abort(struct store_save *w);
 
 /* --- waiting --------------------------------------------------------------- */
 
-/* Readable when another process changed a folder; -1 without opt.notify. */
-int store_notify_fd(const struct store *s);
+/* Readable when another process changed a folder, from this call on; -1 without opt.notify. */
+int store_notify_fd(struct store *s);
 void store_notify_clear(struct store *s);
 /* The socket goes to somebody else, who has a copy of the descriptor: closing the store
  * leaves its name in place. */

@@ -92,7 +92,7 @@ int store_vanished(struct store_view *v, uint64_t since, struct arena *a, struct
 {
 	struct vanished q = { .v = v, .since = since };
 	struct imapset set = { 0 };
-	int err = burst_run(v->store, false, vanished_burst, &q);
+	int err = burst_read(v->store, vanished_burst, &q);
 
 	if (!err && q.known)
 		ranges_of(&q, a, &set);

@@ -12,7 +12,7 @@
  */
 #include "trace/sink.h"
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -26,19 +26,21 @@
 
 #define LINKS_MAX 4096
 #define PACKETS_PER_TURN 64 /* of one link, so that none starves the others */
+#define EVENTS 64 /* of one wait */
 #define STOP_QUIET_MS 20 /* no packet for this long: the others are gone */
 
 struct peer {
 	char name[32];
-	int instance;
+	int instance, fd;
+	size_t index;
 };
 
 static struct {
 	struct program p;
 	struct sink sink;
-	struct pollfd *pfd; /* [0] is the control socket, [i] belongs to peer[i] */
-	struct peer *peer;
+	struct peer **peer; /* [0] is master, at the control socket */
 	size_t n, cap;
+	int epoll; /* of them: a wait for one line must not cost a look at every link */
 	bool stopping;
 } g;
 
@@ -58,16 +60,21 @@ static void say(enum trace_level level, const char *event, const char *about)
 	buf_done(&text);
 }
 
-static void drop(size_t i)
+static void drop(struct peer *p)
 {
-	fd_close(&g.pfd[i].fd);
-	g.n--;
-	g.pfd[i] = g.pfd[g.n];
-	g.peer[i] = g.peer[g.n];
+	/* closing alone would not do it: others may hold the same end */
+	epoll_ctl(g.epoll, EPOLL_CTL_DEL, p->fd, NULL);
+	fd_close(&p->fd);
+	g.peer[p->index] = g.peer[--g.n];
+	g.peer[p->index]->index = p->index;
+	free(p);
 }
 
 static void add(int fd, const char *name, int instance)
 {
+	struct epoll_event e = { .events = EPOLLIN };
+	struct peer *p;
+
 	if (g.n == LINKS_MAX) {
 		close(fd);
 		say(TRACE_ERROR, "too-many-links", name);
@@ -75,13 +82,20 @@ static void add(int fd, const char *name, int instance)
 	}
 	if (g.n == g.cap) {
 		g.cap = g.cap ? g.cap * 2 : 64;
-		g.pfd = mem_grow(g.pfd, g.cap, sizeof(*g.pfd));
 		g.peer = mem_grow(g.peer, g.cap, sizeof(*g.peer));
 	}
-	g.pfd[g.n] = (struct pollfd){ fd, POLLIN, 0 };
-	snprintf(g.peer[g.n].name, sizeof(g.peer[g.n].name), "%s", name);
-	g.peer[g.n].instance = instance;
-	g.n++;
+	p = mem_alloc(1, sizeof(*p));
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	p->instance = instance;
+	p->fd = fd;
+	p->index = g.n;
+	e.data.ptr = p;
+	if (epoll_ctl(g.epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+		close(fd);
+		free(p);
+		return;
+	}
+	g.peer[g.n++] = p;
 }
 
 static void on_client(struct program *p, const char *name, int instance, int fd)
@@ -133,7 +147,7 @@ static pid_t sender_of(struct msghdr *h)
 }
 
 /* One packet: 1 read, 0 nothing there, negative: the peer is gone or bad. */
-static int take_packet(size_t i)
+static int take_packet(const struct peer *p)
 {
 	char packet[TRACE_LINE_MAX + 1];
 	union {
@@ -148,7 +162,7 @@ static int take_packet(size_t i)
 	ssize_t n;
 	pid_t pid;
 
-	n = recvmsg(g.pfd[i].fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = recvmsg(p->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	pid = sender_of(&h);
@@ -157,47 +171,49 @@ static int take_packet(size_t i)
 	if ((h.msg_flags & MSG_TRUNC) || trace_line_parse(str_make(packet, (size_t)n), &level, &text) < 0)
 		return E_PEER;
 	if ((int64_t)level >= g.p.conf->log_level)
-		sink_line(&g.sink, g.peer[i].name, pid, level, text);
+		sink_line(&g.sink, p->name, pid, level, text);
 	return 1;
 }
 
-static void serve(size_t i)
+static void serve(struct peer *p)
 {
 	char who[64];
 	int k, r = 1;
 
 	for (k = 0; k < PACKETS_PER_TURN && r > 0; k++)
-		r = take_packet(i);
+		r = take_packet(p);
 	if (r >= 0)
 		return;
 	if (r == E_PEER) {
-		snprintf(who, sizeof(who), "%s/%d", g.peer[i].name, g.peer[i].instance);
+		snprintf(who, sizeof(who), "%s/%d", p->name, p->instance);
 		say(TRACE_ERROR, "bad-packet", who);
 	}
-	drop(i);
+	drop(p);
 }
 
 static void loop(void)
 {
-	size_t i;
-	int r;
+	struct epoll_event e[EVENTS];
+	bool control;
+	int i, n;
 
 	for (;;) {
-		r = poll(g.pfd, g.n, g.stopping ? STOP_QUIET_MS : -1);
-		if (r == 0 && g.stopping)
+		n = epoll_wait(g.epoll, e, EVENTS, g.stopping ? STOP_QUIET_MS : -1);
+		if (n == 0 && g.stopping)
 			break;
-		if (r < 0)
-			continue;
-		/* links first: their words come before a stop; downwards, because
-		 * drop moves the last one here */
-		for (i = g.n; i-- > 1;)
-			if (g.pfd[i].revents)
-				serve(i);
-		if (g.pfd[0].revents && !g.stopping)
+		/* links first: their words come before a stop */
+		control = false;
+		for (i = 0; i < n; i++) {
+			if (e[i].data.ptr == g.peer[0])
+				control = true;
+			else
+				serve(e[i].data.ptr);
+		}
+		if (control && !g.stopping)
 			program_dispatch(&g.p);
 		sink_flush(&g.sink);
-		if (g.stopping)
-			g.pfd[0].fd = -1; /* master may close it: no reason to wake */
+		if (control && g.stopping) /* master may close it: no reason to wake */
+			epoll_ctl(g.epoll, EPOLL_CTL_DEL, g.peer[0]->fd, NULL);
 	}
 	say(TRACE_INFO, "stop", NULL);
 	sink_flush(&g.sink);
@@ -221,6 +237,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mansio traced: sandbox: %s\n", err_text(r));
 		return EX_OSERR;
 	}
+	g.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (g.epoll < 0)
+		return EX_OSERR;
 	add(g.p.control, "master", 0);
 	say(TRACE_INFO, "start", NULL);
 	sink_flush(&g.sink);

@@ -8,6 +8,9 @@
 
 #include <fcntl.h>
 #include <iconv.h>
+#include <linux/audit.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -29,6 +32,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/sandbox_filter.h"
 
 #ifdef SANITIZE
 static const bool strict = false;
@@ -594,6 +598,90 @@ static int teardown(void **state)
 	return rmdir(home_path);
 }
 
+/* --- the small filter of a zygote's child ------------------------------------------- */
+
+/* What a seccomp program says about a call. */
+static uint32_t verdict(const struct sock_fprog *p, const struct seccomp_data *d)
+{
+	uint32_t acc = 0, word;
+	size_t pc = 0;
+
+	for (;;) {
+		const struct sock_filter *f = &p->filter[pc++];
+
+		assert_true(pc <= p->len);
+		switch (f->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			memcpy(&word, (const char *)d + f->k, sizeof word);
+			acc = word;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			acc &= f->k;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += f->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += acc == f->k ? f->jt : f->jf;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			pc += acc > f->k ? f->jt : f->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += acc >= f->k ? f->jt : f->jf;
+			break;
+		case BPF_RET | BPF_K:
+			return f->k;
+		default:
+			fail_msg("an instruction that this test does not know: %u", f->code);
+		}
+	}
+}
+
+/* The kernel takes the strictest of several answers (seccomp(2)); it has the lowest number.
+ * What stands on the parent's filter must not matter. */
+static void same(const struct sock_fprog *whole, const struct sock_fprog *parent, const struct sock_fprog *top,
+	struct seccomp_data d)
+{
+	int32_t want = (int32_t)verdict(whole, &d), a = (int32_t)verdict(parent, &d), b = (int32_t)verdict(top, &d);
+
+	if (MIN(a, b) != MIN(a, want))
+		fail_msg("call %d (%llx, %llx, %llx): %x with the whole, %x with the difference", d.nr,
+			(unsigned long long)d.args[0], (unsigned long long)d.args[1], (unsigned long long)d.args[2],
+			(unsigned)MIN(a, want), (unsigned)MIN(a, b));
+}
+
+static void test_narrowed_is_the_same_as_whole(void **state)
+{
+	struct sock_fprog whole, parent, top;
+	int log, nr;
+	uint64_t v;
+
+	(void)state;
+	for (log = 0; log < 2; log++) {
+		assert_int_equal(sandbox_filter_build(SANDBOX_STORE, log, &whole), 0);
+		assert_int_equal(sandbox_filter_build(SANDBOX_ZYGOTE, log, &parent), 0);
+		assert_int_equal(sandbox_filter_narrow(SANDBOX_ZYGOTE, SANDBOX_STORE, log, &top), 0);
+		assert_true(top.len * 4 < whole.len);
+		for (nr = 0; nr < 600; nr++) {
+			for (v = 0; v < 64; v++) { /* all that an argument may be compared with lies in here */
+				same(&whole, &parent, &top, (struct seccomp_data){ .nr = nr, .arch = AUDIT_ARCH_X86_64, .args = { v } });
+				same(&whole, &parent, &top, (struct seccomp_data){ .nr = nr, .arch = AUDIT_ARCH_X86_64, .args = { 0, v } });
+				same(&whole, &parent, &top, (struct seccomp_data){ .nr = nr, .arch = AUDIT_ARCH_X86_64, .args = { 1, 1, v } });
+				same(&whole, &parent, &top,
+					(struct seccomp_data){ .nr = nr, .arch = AUDIT_ARCH_X86_64, .args = { 1ull << v, 1, 1ull << v } });
+			}
+			same(&whole, &parent, &top, (struct seccomp_data){ .nr = nr, .arch = AUDIT_ARCH_I386 });
+			same(&whole, &parent, &top, (struct seccomp_data){ .nr = nr | 0x40000000, .arch = AUDIT_ARCH_X86_64 });
+		}
+		same(&whole, &parent, &top, (struct seccomp_data){ .nr = SYS_clone, .arch = AUDIT_ARCH_X86_64,
+			.args = { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD } });
+		free(whole.filter);
+		free(parent.filter);
+		free(top.filter);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -608,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_notify_sockets),
 		cmocka_unit_test(test_log_only),
+		cmocka_unit_test(test_narrowed_is_the_same_as_whole),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -283,6 +283,19 @@ static void expunge_of_another_session_waits_for_noop(void **state)
 		"S: [*] 2 FETCH (UID 3)", "S: k OK *");
 }
 
+/* RFC 3501 6.4.6: in silence is told what the client cannot know */
+static void changes_of_another_are_told_in_silence(void **state)
+{
+	(void)state;
+	PLAY("C: a CREATE quiet", "S: a OK *", APPEND("b", "quiet"), "C: c SELECT quiet", "S* c OK *",
+		"2C: a SELECT quiet", "2S* a OK *", "2C: b STORE 1 +FLAGS.SILENT (\\Flagged)", "2S: b OK *",
+		"C: d STORE 1 +FLAGS.SILENT (\\Seen)", "S: [*] 1 FETCH (FLAGS (?Flagged ?Seen ?Recent))", "S: d OK *",
+		"C: e STORE 1 +FLAGS.SILENT (\\Draft)", "S: e OK *",
+		"2C: c STORE 1 FLAGS.SILENT (\\Seen \\Flagged x)", "2S: [*] FLAGS *", "2S: [*] OK ?PERMANENTFLAGS *",
+		"2S: c OK *", "C: f UID STORE 1 -FLAGS.SILENT (\\Seen)", "S: [*] FLAGS *", "S: [*] OK ?PERMANENTFLAGS *",
+		"S: [*] 1 FETCH (UID 1 FLAGS (?Flagged ?Recent x))", "S: f OK *");
+}
+
 static void uid_expunge_and_close(void **state)
 {
 	(void)state;
@@ -444,6 +457,7 @@ int main(void)
 		cmocka_unit_test(append_is_refused_before_the_literal),
 		cmocka_unit_test(flags_and_keywords),
 		cmocka_unit_test(expunge_of_another_session_waits_for_noop),
+		cmocka_unit_test(changes_of_another_are_told_in_silence),
 		cmocka_unit_test(uid_expunge_and_close),
 		cmocka_unit_test(copy_and_move),
 		cmocka_unit_test(search_keys),
