@@ -26,7 +26,7 @@ def stress(suite, account, *options, timeout=SECONDS + 300):
 
 
 def test_state_of_twenty_clients_in_three_mailboxes(own_suite):
-    s = own_suite({"log.level": "info"})
+    s = own_suite({"log.level": "info", "imap.hibernate_after": "100ms"})
     r = stress(s, s.account("stress"), "--seconds", str(SECONDS))
     assert r["errors"] == [], json.dumps(r["errors"][:2], indent=1)
     assert r["looks"] == 20 and r["commands"] > 20 * SECONDS and r["resyncs"] > SECONDS / 10, r
