@@ -137,6 +137,8 @@ class Client:
     def step(self):
         if not self.m.box:
             return self.r.choice([self.do_select, self.do_select, self.do_select, self.do_append, self.do_status])()
+        if self.mode == "qresync" and self.m.verb in ("FETCH", "STORE", "SEARCH") and self.r.random() < 0.06:
+            return self.do_away(broken=True)  # just when removals may be held back
         n = len(self.m.msgs)
         if n > FULL and self.r.random() < 0.3:
             return self.do_clear()
@@ -396,11 +398,11 @@ class Client:
         if self.m.box and self.mode == "qresync":
             self.caches[self.m.box] = self.m.cache()
 
-    def do_away(self):
+    def do_away(self, broken=False):
         """The line breaks; later the client is back with what it knew."""
         self.leave_cache()
         box = self.m.box
-        if self.r.random() < 0.5:
+        if broken or self.r.random() < 0.5:
             self.w.close()
             self.connect()
         if self.mode == "qresync" and box:
