@@ -81,15 +81,19 @@ static void take_end(struct ipc_msg *m, struct answer *out, bool *good)
 	ipc_get_u64(m, "code", 255, &code);
 	if (code == EX_OK)
 		*good = true;
+	if (code == EX_OK)
+		snprintf(out->note, sizeof(out->note), "%.*s", STRF(ipc_get(m, "note")));
 	else
 		answer_fail(out, (int)code, "%.*s", STRF(ipc_get(m, "error")));
 }
 
-/* Fields beside done, code and error make a last row. */
+/* A last message with fields beside its own is a row too. */
 static bool has_facts(const struct ipc_msg *m)
 {
 	size_t i;
 
+	if (ipc_get_bool(m, "done") && ipc_get(m, "note").n)
+		return false;
 	for (i = 0; i < m->nfields; i++)
 		if (!str_eqc(m->field[i].name, "done") && !str_eqc(m->field[i].name, "code") &&
 		    !str_eqc(m->field[i].name, "error"))

@@ -348,6 +348,8 @@ int output(const struct verb *v, const struct answer *a, bool as_json)
 			human_fields(&a->row[i]);
 	}
 	fflush(stdout);
+	if (a->code == 0 && a->note[0])
+		fprintf(stderr, "mansio: %s\n", a->note);
 	while (rest.n > 0) {
 		struct buf safe;
 

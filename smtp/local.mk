@@ -58,3 +58,9 @@ EXTRA_DIST += tests/fuzz/corpus/send_reply/ehlo tests/fuzz/corpus/send_reply/ses
 EXTRA_PROGRAMS = bench/queuefill
 bench_queuefill_SOURCES = bench/queuefill.c
 bench_queuefill_LDADD = $(MAIL_LIBS)
+
+check_PROGRAMS += tests/fuzz/queue_result
+tests_fuzz_queue_result_SOURCES = tests/fuzz/queue_result.c $(FUZZ_MAIN)
+tests_fuzz_queue_result_LDADD = $(QUEUE_LIBS)
+tests_fuzz_queue_result_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/queue_result

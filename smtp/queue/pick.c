@@ -18,8 +18,11 @@
 
 #include <unistd.h>
 
+#include "trace/trace.h"
+
 #define WINDOW 128
 #define SEEKS 200
+#define OPEN_AGAIN 60 /* s: after a file that cannot be opened at the moment */
 
 uint64_t pick_room(const struct queue *q, bool local)
 {
@@ -63,10 +66,12 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 		return;
 	fd = message_open(q, row.id, a, &e, &offset);
 	if (fd < 0) {
-		if (fd == -ENOENT || fd == E_DAMAGED || fd == E_SYNTAX || fd == E_LIMIT)
+		if (fd == -ENOENT || fd == E_DAMAGED || fd == E_SYNTAX || fd == E_LIMIT) {
 			message_damaged(q, &row, fd);
-		else /* no descriptors, no memory: later */
-			rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now + 60);
+		} else { /* no descriptors, no memory: later */
+			trace_event(TRACE_ERROR, "spool-failed", NULL, "%.*s: %s", STRF(row.id), err_text(fd));
+			rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now + OPEN_AGAIN);
+		}
 		q->turn.changed = true;
 		return;
 	}

@@ -20,6 +20,7 @@
 
 #define SLICE 500 /* messages */
 #define DESTS 1000 /* destinations a slice */
+#define SLICE_MS 20 /* several slices a turn, as long as this lasts */
 #define SUMS_MAX 200000 /* senders that are told apart */
 #define STUCK_MS 30000 /* a command that reads nothing for so long has gone */
 
@@ -38,6 +39,7 @@ void task_result(struct task *t, struct ipc_msg *m)
 	o->m = *m;
 	*m = (struct ipc_msg){ 0 };
 	STAILQ_INSERT_TAIL(&t->out, o, link);
+	t->nout++;
 }
 
 void task_end(struct task *t, int code, const char *error)
@@ -45,6 +47,8 @@ void task_end(struct task *t, int code, const char *error)
 	struct ipc_msg m;
 
 	ipc_init(&m, "result");
+	if (t->cut)
+		ipc_setc(&m, "note", "there are more: choose, or say limit=0");
 	if (code == EX_OK && t->verb >= TASK_RETRY) {
 		ipc_set_u64(&m, "messages", t->messages);
 		ipc_set_u64(&m, "recipients", t->recipients);
@@ -61,6 +65,7 @@ static void outgoing_drop(struct task *t)
 	struct outgoing *o = STAILQ_FIRST(&t->out);
 
 	STAILQ_REMOVE_HEAD(&t->out, link);
+	t->nout--;
 	ipc_done(&o->m);
 	free(o);
 }
@@ -162,11 +167,13 @@ static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x
 	struct job *j;
 	size_t i;
 
-	if (t->verb == TASK_RETRY || t->verb == TASK_RELEASE)
-		return false; /* it is being tried */
+	if (t->verb == TASK_RETRY)
+		return true; /* it is being tried */
 	LIST_FOREACH(j, &q->jobs, link)
 		for (i = 0; j->row.m == x->m && i < j->n; i++)
 			if (j->rcpt[i].number == x->number) {
+				if (t->verb == TASK_RELEASE && j->rcpt[i].wish != WISH_HOLD)
+					return false;
 				j->rcpt[i].wish = wishes[t->verb];
 				return true;
 			}
@@ -347,6 +354,10 @@ static void message(struct queue *q, struct task *t, const struct message_row *r
 	for (i = 0; i < n; i++) {
 		if (!rcpt_fits(&t->filter, &v[i]))
 			continue;
+		if (t->verb == TASK_LIST && t->limit > 0 && t->recipients + hits >= t->limit) {
+			t->cut = true;
+			break;
+		}
 		if (t->verb == TASK_LIST)
 			row_of(t, row, &v[i], now);
 		else if (!change(q, t, row, &v[i]))
@@ -460,8 +471,11 @@ static bool sender_row(struct str key, void *value, void *arg)
 
 static void run(struct queue *q, struct task *t)
 {
-	if (t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t))
-		return;
+	deadline over = deadline_in(SLICE_MS);
+
+	while (!t->cut && (t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t)))
+		if (deadline_passed(over) || t->nout >= SLICE)
+			return;
 	if (t->by == BY_SENDER)
 		table_each(&t->sums, sender_row, t);
 	if (t->verb != TASK_LIST && t->messages == 0)

@@ -37,6 +37,9 @@ struct task {
 	struct buf cursor; /* its bytes */
 	struct table sums; /* destination or sender -> struct sum */
 	uint64_t recipients, messages;
+	uint64_t limit; /* recipients in a list, 0: no limit */
+	bool cut; /* there are more */
+	size_t nout;
 	bool ended; /* no more slices */
 	bool ran; /* in this turn */
 	STAILQ_HEAD(outgoing_list, outgoing) out;

@@ -12,6 +12,7 @@
 
 #define TASKS_MAX 16
 #define IDS_MAX 1000
+#define LIMIT 10000 /* lines of a list, if nothing else is said: the command holds all of them */
 
 static const struct {
 	const char *name;
@@ -112,6 +113,8 @@ static const char *read_question(struct queue *q, struct task *t, const struct i
 	const char *wrong = read_filter(t, m);
 
 	*code = EX_USAGE;
+	t->limit = LIMIT;
+	ipc_get_u64(m, "limit", INT64_MAX, &t->limit);
 	if (!wrong)
 		wrong = read_ids(q, t, m, code);
 	if (wrong)

@@ -120,6 +120,9 @@ def test_every_verb(own_suite):
     assert sums["d0.example"]["recipients"] == 3 and sums["d0.example"]["held"] == 3
     assert {r["sender"]: r["messages"] for r in queue(s, "by=sender")} == {
         anna.address: 4, ben.address: 1, "stranger@elsewhere.example": 1}
+    p = s.cli("queue", "list", "limit=2")
+    assert len(p.stdout.splitlines()) == 3 and "limit=0" in p.stderr
+    assert not s.cli("queue", "list", "limit=7").stderr
     # show
     shown = json.loads(s.cli("--json", "queue", "show", ids[4]).stdout)
     assert shown["sender"] == ben.address and shown["reports"] == "yes" and len(shown["recipient"]) == 2

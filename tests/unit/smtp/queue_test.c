@@ -537,6 +537,10 @@ static void verbs_change_what_they_name(void **state)
 	assert_int_equal(box_verb("queue remove", "sender", "<>", NULL), 0);
 	assert_false(box_file("m2"));
 	assert_int_equal(box_verb("queue retry", "message", "m2", NULL), 67);
+	put_to(7, "a.example");
+	put_to(8, "a.example");
+	assert_int_equal(box_verb("queue list", "limit", "1", &row), 0);
+	assert_int_equal(box_verb("queue remove", "domain", "a.example", NULL), 0);
 	assert_int_equal(box_verb("queue retry", NULL, NULL, NULL), 64);
 	assert_int_equal(box_verb("queue retry", "state", "nonsense", NULL), 64);
 	assert_int_equal(box_verb("queue hold", "older", "1h", NULL), 67);
