@@ -128,6 +128,16 @@ def test_dsn_parameters_are_passed_on(house, hosts):
     alias = post(s)
     (_, rcpts, _), = arrived(host)
     assert f"ORCPT=rfc822;{alias}".encode() in rcpts[0]
+    anna = s.account()
+    with s.smtp(anna) as c:
+        c.sendmail(anna.address, ["ben@outside.example", "eva@outside.example"], f"From: {anna.address}\r\n\r\nx\r\n",
+                   mail_options=["RET=HDRS", "ENVID=QQ+3D1"], rcpt_options=["NOTIFY=SUCCESS,FAILURE"])
+    mail, rcpts, _ = arrived(host, 2)[1]
+    assert mail.startswith(f"MAIL FROM:<{anna.address}> ".encode()) and b" RET=HDRS" in mail and b" ENVID=QQ+3D1" in mail
+    assert len(rcpts) == 2 and all(b" NOTIFY=SUCCESS,FAILURE" in r for r in rcpts)
+    # the next server tells of success: we do not
+    wait_for(lambda: s.log().count(" sent ") == 3)
+    assert s.cli("queue", "list").stdout.count("@") == 0
 
 
 # --- odd servers
