@@ -37,7 +37,7 @@ void stream_init(struct stream *s, int fd, int lease, size_t in_cap, int64_t tim
 {
 	*s = (struct stream){ .fd = fd, .lease = lease, .timeout_ms = timeout_ms };
 	s->in_cap = MAX(in_cap, (size_t)IN_MIN);
-	s->in = mem_alloc(s->in_cap, 1);
+	s->in = mem_grow(NULL, s->in_cap, 1); /* not zeroed: most sessions use a page of it */
 	buf_init(&s->out, OUT_MAX);
 	s->err = fd_nonblock(fd, true);
 }
@@ -424,7 +424,7 @@ void stream_fmt(struct stream *s, const char *fmt, ...)
 /* The way of a descriptor that sendfile cannot take. */
 static int send_copy(struct stream *s, int fd, off_t at, size_t n)
 {
-	char *block = mem_alloc(COPY, 1);
+	char *block = mem_grow(NULL, COPY, 1);
 	int err = 0;
 
 	while (n && !err) {
