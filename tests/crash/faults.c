@@ -82,20 +82,26 @@ static RAW void die(void)
 
 static RAW void note_sync(int fd, bool fails)
 {
-	struct stat st;
+	struct statx st;
+	uint64_t dev;
+	int64_t born;
 	uint32_t i;
 
-	if (raw(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) != 0)
+	if (raw(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, (long)&st, 0) != 0)
 		return;
+	dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	born = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec : 0;
 	for (i = 0; i < faults->nfailed && i < FAULTS_FILES; i++)
-		if (faults->failed[i].dev == st.st_dev && faults->failed[i].ino == st.st_ino && S_ISREG(st.st_mode))
+		if (faults->failed[i].dev == dev && faults->failed[i].ino == st.stx_ino && faults->failed[i].born == born &&
+			S_ISREG(st.stx_mode))
 			__atomic_add_fetch(&faults->again, 1, __ATOMIC_SEQ_CST);
 	if (!fails)
 		return;
 	i = __atomic_fetch_add(&faults->nfailed, 1, __ATOMIC_SEQ_CST);
 	if (i < FAULTS_FILES) {
-		faults->failed[i].dev = st.st_dev;
-		faults->failed[i].ino = st.st_ino;
+		faults->failed[i].dev = dev;
+		faults->failed[i].ino = st.stx_ino;
+		faults->failed[i].born = born;
 	}
 }
 

@@ -43,6 +43,7 @@ struct faults {
 	int64_t shift; /* seconds that the wall clock is ahead (faults_clock.c) */
 	struct {
 		uint64_t dev, ino;
+		int64_t born; /* ns: a number of a file that is gone is given again */
 	} failed[FAULTS_FILES];
 };
 
