@@ -196,30 +196,43 @@ static int save_find(struct burst *b, uint64_t id, char dir_out[STORE_DIR_SIZE])
 	return err ? err : E_NOTFOUND;
 }
 
-/* Is this delivery here already? All folders must be known to say no. Who brought it
- * may have died before his fsync, so we owe it as he did. */
-static int save_twice(struct store_save *w, struct burst *b)
+/* Is this delivery here already? All folders must be known to say no; and who brought it
+ * may have died with its name in ours, which the index learns when the folder is opened.
+ * He may have died before his fsync, so we owe it as he did. */
+static int save_twice(struct store_save *w, struct burst *b, struct folder *f)
 {
-	struct folder *f;
 	struct usage u;
 	uint64_t folder;
 	uint32_t uid;
-	int err;
+	int err, opened = 0;
 
-	if (!w->delivery_id.n)
-		return 0;
 	err = usage_current(b, &u);
 	if (!err)
+		opened = err = folder_open(b, w->dir, f);
+	if (!err || err == E_NOTFOUND) /* it may lie in another folder */
 		err = delivered_get(b, w->delivery_id, &folder, &uid);
 	if (err)
-		return err == E_NOTFOUND ? 0 : err;
-	f = ARENA_NEW(&b->a, struct folder);
+		return err == E_NOTFOUND ? opened : err;
 	w->uid = uid;
 	w->twice = true;
-	w->uidvalidity = folder_open(b, w->dir, f) == 0 ? f->file.uidvalidity : 0;
-	if (w->uidvalidity && f->file.id != folder)
+	w->uidvalidity = opened ? 0 : f->file.uidvalidity;
+	if (!opened && f->file.id != folder)
 		(void)save_find(b, folder, w->dir); /* deleted meanwhile: nothing to sync */
 	return E_EXISTS;
+}
+
+/* Quota and a look for a double may open every folder: ours is opened after them, or it
+ * would be an old one whose next UID a foreign message has got. */
+static int save_open(struct store_save *w, struct burst *b, struct folder *f)
+{
+	bool twice = w->delivery_id.n, quota = w->s->quota_bytes || w->s->quota_messages;
+	int err = twice ? save_twice(w, b, f) : 0;
+
+	if (!err)
+		err = usage_quota(b, w->size + w->bare_lf, 1);
+	if (!err && (quota || !twice))
+		err = folder_open(b, w->dir, f);
+	return err;
 }
 
 static int save_link(struct store_save *w, struct burst *b, struct folder *f, struct record *r)
@@ -252,13 +265,7 @@ static int save_burst(struct burst *b, void *arg)
 	}
 	if (w->wanted && !w->wanted(w->wanted_arg))
 		return E_CLOSED;
-	/* Both may open every folder: ours is opened after them, or it would be an old
-	 * one whose next UID a foreign message has got. */
-	err = save_twice(w, b);
-	if (!err)
-		err = usage_quota(b, w->size + w->bare_lf, 1);
-	if (!err)
-		err = folder_open(b, w->dir, f);
+	err = save_open(w, b, f);
 	if (!err)
 		err = folder_keywords(b, f, w->keyword, w->nkeywords, true, &bits);
 	if (!err)

@@ -265,6 +265,7 @@ static int nothing(struct store *s UNUSED)
 
 const struct scenario scenarios[] = {
 	{ "deliver", some_mail, deliver, 0 },
+	{ "deliver-again", some_mail, deliver, BLIND },
 	{ "append", some_mail, append, DOUBLES },
 	{ "append-big", some_mail, append_big, DOUBLES },
 	{ "store", some_mail, flag, 0 },

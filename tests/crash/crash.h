@@ -59,6 +59,7 @@ enum {
 	DOUBLES = 4, /* done again without an answer, it makes another message */
 	OPENS = 8, /* opening the mailbox is part of the change */
 	ONCE = 16, /* done again it is another change */
+	BLIND = 32, /* without an answer it is done again before anybody looks */
 };
 
 struct scenario {

@@ -424,6 +424,9 @@ static void test_delivery_id_is_stored_once(void **state)
 	assert_int_equal(uid, 1);
 	assert_int_equal(box_try_save(b, "INBOX", "y", 0, "4f2Qr2", &uid), 0);
 	assert_int_equal(box_try_save(b, "INBOX", "y", 0, "bad-id", &uid), E_SYNTAX);
+	/* a folder that is not there is still told; where the delivery lies does not matter */
+	assert_int_equal(box_try_save(b, "Nowhere", "y", 0, "4f2Qr3", &uid), E_NOTFOUND);
+	assert_int_equal(box_try_save(b, "Junk", "y", 0, "4f2Qr2", &uid), E_EXISTS);
 	/* The loss of the index does not forget it. */
 	assert_int_equal(store_rebuild(b->s), 0);
 	assert_int_equal(box_try_save(b, "INBOX", "x", 0, "4f2Qr1", &uid), E_EXISTS);
