@@ -206,6 +206,22 @@ static bool parse_saved(struct imap_session *s, struct cur *c, struct imapset *o
 	return true;
 }
 
+/* How many messages a set can name: a command for one of 100,000 needs no room for all. */
+static size_t set_room(const struct store_view *v, const struct imapset *set, bool uids)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < set->n; i++) {
+		uint32_t lo = set->r[i].lo, hi = set->r[i].hi;
+
+		if (!uids)
+			n += hi - lo + 1;
+		else if (hi >= lo)
+			n += (hi == UINT32_MAX ? v->n : store_find_from(v, hi + 1)) - store_find_from(v, lo);
+	}
+	return MIN(n, (size_t)v->n);
+}
+
 bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out, size_t *n_out,
 	bool *gone_out)
 {
@@ -223,7 +239,7 @@ bool imap_parse_set(struct imap_session *s, struct cur *c, uint32_t **index_out,
 		imapset_resolve(&set, !s->in.uid ? v->n : v->n ? v->rec[v->n - 1].uid : 0);
 	if (!uids && !check_numbers(s, &set))
 		return false;
-	index = arena_array(&s->a, (size_t)v->n + 1, sizeof *index);
+	index = arena_array(&s->a, set_room(v, &set, uids) + 1, sizeof *index);
 	*gone_out = false;
 	for (i = 0; i < set.n; i++) {
 		uint32_t at = uids ? store_find_from(v, set.r[i].lo) : set.r[i].lo - 1;

@@ -84,7 +84,7 @@ static int expunge_burst(struct burst *b, void *arg)
 		return err;
 	for (i = 0; i < n; i++)
 		view_mark_gone(o->v, at[i]);
-	view_own_change(o->v, f, before);
+	view_own_change(b, o->v, f, before);
 	return cache_compact(b, f);
 }
 

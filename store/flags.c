@@ -28,6 +28,7 @@ struct flag_op {
 	size_t nchanged, nmodified;
 	size_t modified_before; /* those of earlier chunks */
 	bool gone, keywords, again, touched;
+	int cur; /* the directory cur/ */
 	uint32_t *logged; /* UIDs changed by this run */
 	size_t nlogged;
 };
@@ -48,21 +49,16 @@ static bool unmet(const struct flag_op *o, const struct store_rec *have, const s
 	return ((have->flags ^ r->flags) & o->flags & 31) || ((have->keywords ^ r->keywords) & bits);
 }
 
-static int change_one(struct burst *b, struct flag_op *o, struct folder *f, struct record *r)
+/* r is the record as it will be, but for its name; `was` the flags it had. */
+static int change_one(struct burst *b, struct flag_op *o, struct folder *f, struct record *r, uint32_t was)
 {
-	char from[STORE_PATH_SIZE], to[STORE_PATH_SIZE];
-	struct record old; /* as the index has it, with the flags it had */
-	int err = record_get(b, f->file.id, r->uid, &old);
+	struct record old = *r;
+	int err = folder_rename_record(f, r);
 
 	if (err)
 		return err;
-	folder_path(f, old.name, from);
-	err = folder_rename_record(f, r);
-	if (err)
-		return err;
-	folder_path(f, r->name, to);
-	if (strcmp(from, to) != 0) {
-		err = file_rename(b->s->dir, from, to);
+	if (strcmp(old.name, r->name) != 0) {
+		err = file_rename(o->cur, old.name, r->name);
 		if (err == -ENOENT) {
 			o->again = true; /* somebody else renamed it: look, and once more */
 			return 0;
@@ -70,6 +66,7 @@ static int change_one(struct burst *b, struct flag_op *o, struct folder *f, stru
 		if (err)
 			return err;
 	}
+	old.flags = was;
 	r->modseq = f->meta.modseq;
 	o->logged[o->nlogged++] = r->uid;
 	folder_count(f, &old, -1);
@@ -80,7 +77,7 @@ static int change_one(struct burst *b, struct flag_op *o, struct folder *f, stru
 
 /* Records that will change, with their new flags. */
 static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_t bits,
-	struct record *rec, uint32_t *at, size_t *n_out, struct buf *lines)
+	struct record *rec, uint32_t *at, uint32_t *was, size_t *n_out, struct buf *lines)
 {
 	struct store_view *v = o->v;
 	size_t i, n = 0;
@@ -110,6 +107,7 @@ static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_
 			continue;
 		if ((keywords ^ r->keywords) & HIGH_KEYWORDS)
 			extra_keywords(lines, r->uid, keywords);
+		was[n] = r->flags;
 		r->flags = flags;
 		r->keywords = keywords;
 		at[n++] = (uint32_t)i;
@@ -118,31 +116,48 @@ static int collect(struct burst *b, struct flag_op *o, struct folder *f, uint64_
 	return lines->err;
 }
 
-/* The view follows the records, whoever changed them. */
-static int reflect(struct burst *b, struct flag_op *o, struct folder *f)
+/* The view follows the records, whoever changed them: rec[k], n of them, are those of
+ * o->index[at[k]], as far as passed[] says that they were changed. */
+static int reflect(struct burst *b, struct flag_op *o, struct folder *f, const struct record *rec,
+	const uint32_t *at, size_t n)
 {
 	struct record r;
-	size_t i;
+	size_t i, k = 0;
 	int err;
 
 	for (i = 0; i < o->n; i++) {
 		struct store_rec *have = &o->v->rec[o->index[i]];
+		const struct record *mine = k < n && at[k] == i ? &rec[k++] : NULL;
 
 		if (have->flags & STORE_GONE)
 			continue;
-		err = record_get(b, f->file.id, have->uid, &r);
-		if (err == E_NOTFOUND)
+		if (!mine || mine->modseq != f->meta.modseq) {
+			err = record_get(b, f->file.id, have->uid, &r);
+			if (err == E_NOTFOUND)
+				continue;
+			if (err)
+				return err;
+			mine = &r;
+		}
+		have->modseq = mine->modseq;
+		if ((have->flags & 31) == (mine->flags & 31) && have->keywords == mine->keywords)
 			continue;
-		if (err)
-			return err;
-		have->modseq = r.modseq;
-		if ((have->flags & 31) == (r.flags & 31) && have->keywords == r.keywords)
-			continue;
-		have->flags = (have->flags & ~31u) | (r.flags & 31);
-		have->keywords = r.keywords;
+		have->flags = (have->flags & ~31u) | (mine->flags & 31);
+		have->keywords = mine->keywords;
 		o->changed[o->nchanged++] = o->index[i];
 	}
 	return 0;
+}
+
+/* Kept in o, for a run that is abandoned leaves it open. */
+static int open_cur(struct burst *b, struct flag_op *o, const struct folder *f)
+{
+	char path[STORE_DIR_SIZE + 8];
+
+	fd_close(&o->cur);
+	snprintf(path, sizeof(path), "%s/cur", f->dir);
+	o->cur = file_open_dir(b->s->dir, path);
+	return MIN(o->cur, 0);
 }
 
 static int flags_burst(struct burst *b, void *arg)
@@ -151,6 +166,7 @@ static int flags_burst(struct burst *b, void *arg)
 	struct folder *f = ARENA_NEW(&b->a, struct folder);
 	struct record *rec = arena_array(&b->a, o->n + 1, sizeof(*rec));
 	uint32_t *at = arena_array(&b->a, o->n + 1, sizeof(*at));
+	uint32_t *was = arena_array(&b->a, o->n + 1, sizeof(*was));
 	uint64_t bits = 0, before;
 	struct buf lines;
 	size_t n = 0, i;
@@ -163,18 +179,20 @@ static int flags_burst(struct burst *b, void *arg)
 	if (err)
 		return err;
 	buf_init(&lines, (size_t)64 << 20);
-	err = collect(b, o, f, bits, rec, at, &n, &lines);
+	err = collect(b, o, f, bits, rec, at, was, &n, &lines);
 	if (!err)
 		err = extra_append(b->s, f->dir, &f->file, buf_view(&lines));
 	buf_done(&lines);
 	if (!err && n) {
-		err = folder_next_modseq(b, f);
+		err = open_cur(b, o, f);
+		if (!err)
+			err = folder_next_modseq(b, f);
 		if (!err)
 			err = folder_begin(b, f);
 		o->logged = arena_array(&b->a, n, sizeof(*o->logged));
 		o->nlogged = 0;
 		for (i = 0; !err && i < n; i++) {
-			err = change_one(b, o, f, &rec[i]);
+			err = change_one(b, o, f, &rec[i], was[i]);
 			o->passed[at[i]] = !err && rec[i].modseq == f->meta.modseq;
 		}
 		if (!err)
@@ -188,10 +206,10 @@ static int flags_burst(struct burst *b, void *arg)
 		o->touched = true;
 	}
 	if (!err)
-		err = reflect(b, o, f);
+		err = reflect(b, o, f, rec, at, n);
 	if (err)
 		return err;
-	view_own_change(o->v, f, before);
+	view_own_change(b, o->v, f, before);
 	view_keywords(o->v, f, &o->keywords);
 	return 0;
 }
@@ -201,7 +219,7 @@ int store_set_flags_if(struct store_view *v, const uint32_t *index, size_t n, en
 	struct arena *a, struct store_flags_done *out)
 {
 	struct flag_op o = { .v = v, .op = op, .flags = flags, .keyword = keyword, .nkeywords = nkeywords,
-		.unchangedsince = unchangedsince };
+		.unchangedsince = unchangedsince, .cur = -1 };
 	bool *passed = arena_array(a, n + 1, sizeof(*passed));
 	size_t at;
 	int tries, err = 0;
@@ -221,6 +239,7 @@ int store_set_flags_if(struct store_view *v, const uint32_t *index, size_t n, en
 		if (!err && o.again)
 			err = E_TEMP; /* somebody renames them as fast as we look */
 	}
+	fd_close(&o.cur);
 	if (o.touched) {
 		int err2 = view_fsync(v->store, v->priv->dir);
 

@@ -186,11 +186,7 @@ static void sync_remember(struct burst *b, struct sync *y, const struct folder *
 	struct store_view_private *p = v->priv;
 
 	p->epoch = b->state.epoch;
-	p->cur_mtime = f->meta.cur_mtime;
-	p->new_mtime = f->meta.new_mtime;
-	p->unsettled = f->meta.unsettled;
-	p->scanned = f->meta.scanned;
-	p->scan_cost = f->meta.scan_cost;
+	view_settle(p, &f->meta);
 	p->synced = f->meta.modseq;
 	p->complete = !b->dry; /* a dry run has not seen all */
 	v->uidnext = f->meta.uidnext;

@@ -92,14 +92,30 @@ void view_keywords(struct store_view *v, const struct folder *f, bool *added_out
 	v->nkeywords = f->file.nkeywords;
 }
 
-void view_own_change(struct store_view *v, const struct folder *f, uint64_t before)
+void view_settle(struct store_view_private *p, const struct meta *m)
+{
+	p->cur_mtime = m->cur_mtime;
+	p->new_mtime = m->new_mtime;
+	p->unsettled = m->unsettled;
+	p->scanned = m->scanned;
+	p->scan_cost = m->scan_cost;
+}
+
+void view_own_change(struct burst *b, struct store_view *v, const struct folder *f, uint64_t before)
 {
 	struct store_view_private *p = v->priv;
+	uint64_t generation;
 
-	if (p->synced == before) {
-		p->synced = f->meta.modseq;
-		v->highestmodseq = f->meta.modseq;
-	}
+	if (p->synced != before)
+		return;
+	p->synced = f->meta.modseq;
+	v->highestmodseq = f->meta.modseq;
+	/* Nothing else has happened: the next store_sync need not look. */
+	if (!p->complete || p->epoch != b->state.epoch || v->uidnext != f->meta.uidnext ||
+		p->generation == UINT64_MAX || state_generation(b->state_fd, p->id, &generation) != 0)
+		return;
+	p->generation = generation;
+	view_settle(p, &f->meta);
 }
 
 void view_fill(struct store_rec *to, const struct record *r)

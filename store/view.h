@@ -58,7 +58,9 @@ struct store_view_private {
 /* Opens the view's folder in a burst; E_STALE if it is another one now. */
 int view_folder(struct burst *b, struct store_view *v, struct folder *f);
 /* After our own change of messages of the view: `before` is what meta.modseq was. */
-void view_own_change(struct store_view *v, const struct folder *f, uint64_t before);
+void view_own_change(struct burst *b, struct store_view *v, const struct folder *f, uint64_t before);
+/* What the folder's directories were when the index agreed with them. */
+void view_settle(struct store_view_private *p, const struct meta *m);
 void view_keywords(struct store_view *v, const struct folder *f, bool *added_out);
 void view_mark_gone(struct store_view *v, uint32_t index);
 /* Drops them; their sequence numbers as EXPUNGE counts them and UIDs, or NULL. */
