@@ -71,6 +71,7 @@ struct client {
 	unsigned auth_steps;
 	bool logged_in;
 	struct job *job; /* borrowed, until client_take */
+	bool news; /* some recipients of the job are known, others come in a further transaction */
 	bool retry; /* the job was not tried: an old connection had gone away unseen */
 	struct job_rcpt **batch; /* recipients of this transaction */
 	size_t nbatch, batch_cap;

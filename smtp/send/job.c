@@ -180,6 +180,16 @@ bool job_open(const struct job *j)
 	return false;
 }
 
+bool job_news(const struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->nrcpt; i++)
+		if (j->rcpt[i].state == RCPT_KNOWN)
+			return true;
+	return false;
+}
+
 void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 {
 	bool last = true;

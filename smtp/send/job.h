@@ -58,6 +58,7 @@ void job_set(struct job *j, struct job_rcpt *r, int code, const char *status, st
 /* ... of all that have none yet. RCPT_MORE keeps what it was refused with. */
 void job_fail(struct job *j, const struct dsn *why);
 bool job_open(const struct job *j); /* some recipient has no result */
+bool job_news(const struct job *j); /* some result is known that queued was not told */
 /* The next message with results that queued does not know, at most `max` recipients (which are
  * RCPT_TOLD then). last: nothing more will come of this job. */
 void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out);

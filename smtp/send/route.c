@@ -239,6 +239,9 @@ static void sweep(struct route *r)
 		bool spent = s->client.served >= s->client.opt->session_messages || s->client.opt != r->opt ||
 			r->sender->stopping;
 
+		if (s->client.news && s->client.job)
+			sender_tell(r->sender, s->client.job);
+		s->client.news = false;
 		if (j && retry && !r->sender->stopping && !j->orphan)
 			push(r, j, true);
 		else if (j)
@@ -313,6 +316,11 @@ void route_work(struct route *r)
 		opening += open_one(r);
 }
 
+bool route_waits(const struct route *r)
+{
+	return r->waiting || r->looking;
+}
+
 void route_tick(struct route *r)
 {
 	struct dsn why = { 0 };
@@ -334,8 +342,6 @@ void route_tick(struct route *r)
 			push(r, j, false);
 		}
 	}
-	if (r->waiting && r->hold && deadline_passed(r->hold))
-		sender_wake(r->sender);
 }
 
 void route_drop(struct route *r, bool orphan)

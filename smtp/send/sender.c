@@ -101,6 +101,15 @@ void sender_done(struct sender *s, struct job *j)
 	flush_results(s);
 }
 
+void sender_tell(struct sender *s, struct job *j)
+{
+	bool last;
+
+	while (job_news(j) && !j->orphan && s->queued >= 0)
+		job_results(j, RESULTS, new_result(s), &last);
+	flush_results(s);
+}
+
 static void drop_results(struct sender *s)
 {
 	while (s->results) {
@@ -380,6 +389,8 @@ static void work_event(evutil_socket_t fd, short what, void *arg)
 	route_work(&s->local);
 	route_work(&s->smarthost);
 	n = busy(&s->local) + busy(&s->smarthost);
+	if ((route_waits(&s->local) || route_waits(&s->smarthost)) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
+		event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
 	route_note(&s->smarthost, note, sizeof note);
 	snprintf(now, sizeof now, "%llu %s", (unsigned long long)n, note);
 	if (strcmp(now, s->told) != 0) {
@@ -397,6 +408,7 @@ static void tick_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	route_tick(&s->local);
 	route_tick(&s->smarthost);
+	sender_wake(s); /* which sets the next tick, if there is need */
 }
 
 /* The process for names died: a new one cannot be made in here, so a new sender must. */
@@ -446,7 +458,7 @@ static void open_base(struct sender *s)
 	event_assign(&s->ev_lookup, s->base, s->lookup, EV_READ | EV_PERSIST, lookup_event, s);
 	event_assign(&s->ev_work, s->base, -1, 0, work_event, s);
 	event_assign(&s->ev_stop, s->base, -1, 0, stop_event, s);
-	event_assign(&s->ev_tick, s->base, -1, EV_PERSIST, tick_event, s);
+	event_assign(&s->ev_tick, s->base, -1, 0, tick_event, s);
 }
 
 /* A message's file and a socket for each job. */
@@ -491,7 +503,6 @@ int main(int argc, char **argv)
 	enter_sandbox(s);
 	event_add(&s->ev_control, NULL);
 	event_add(&s->ev_lookup, NULL);
-	event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
 	program_ready(&s->program);
 	event_base_dispatch(s->base);
 	return 0;

@@ -84,6 +84,7 @@ struct sender {
 
 /* sender.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
+void sender_tell(struct sender *s, struct job *j); /* some are there: a crash shall not double them */
 void sender_wake(struct sender *s); /* the work event, soon */
 
 /* route.c */
@@ -92,7 +93,9 @@ void route_init(struct route *r, struct sender *s, bool lmtp);
 void route_set(struct route *r, struct client_options *opt, size_t max);
 void route_add(struct route *r, struct job *j);
 void route_work(struct route *r);
-void route_tick(struct route *r); /* once a second */
+/* Once a second while it has something to wait for. */
+void route_tick(struct route *r);
+bool route_waits(const struct route *r);
 void route_addresses(struct route *r, const struct lookup_answer *a);
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
  * goes on (orphan: its results are nobody's). */

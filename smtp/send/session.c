@@ -338,7 +338,7 @@ void session_step(struct session *s)
 			event_active(&s->ev, EV_READ, 0);
 	}
 	/* a place for work, results, or its end */
-	if (c->state == CLIENT_CLOSED || c->state == CLIENT_READY)
+	if (c->state == CLIENT_CLOSED || c->state == CLIENT_READY || c->news)
 		sender_wake(s->route->sender);
 }
 

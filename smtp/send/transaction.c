@@ -228,6 +228,7 @@ static void next_batch(struct client *c)
 		j->rcpt[i].state = RCPT_TRIED;
 		c->batch[c->nbatch++] = &j->rcpt[i];
 	}
+	c->news |= c->nbatch && c->state != CLIENT_READY;
 	if (c->nbatch)
 		say_envelope(c);
 	else if (c->state != CLIENT_READY)
@@ -251,6 +252,7 @@ struct job *client_take(struct client *c)
 	if (!j || (!c->retry && (job_open(j) || (c->state != CLIENT_READY && c->state != CLIENT_CLOSED))))
 		return NULL;
 	c->job = NULL;
+	c->news = false;
 	c->served++;
 	return j;
 }

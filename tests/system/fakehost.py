@@ -51,12 +51,13 @@ class Connection:
 
 class FakeHost:
     def __init__(self, hooks=None, extensions=("PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "DSN"),
-                 context=None, implicit=False, name="relay.example.net", port=0):
+                 context=None, implicit=False, name="relay.example.net", port=0, address="127.0.0.1"):
         self.hooks, self.extensions, self.context, self.implicit, self.name = hooks or {}, extensions, context, implicit, name
         self.messages = []  # (sender, [recipients], raw content as it came, with the end)
         self.connections = []
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=50)
+        self.listener = socket.create_server((address, port), backlog=50,
+                                             family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 

@@ -287,6 +287,13 @@ def test_a_name_is_looked_up(house, hosts):
     arrived(host)
 
 
+def test_a_smarthost_by_its_ipv6_address(house, hosts):
+    host = hosts(address="::1")
+    s = house(host, send__smarthost=f"[::1]:{host.port}")
+    post(s)
+    arrived(host)
+
+
 def test_mail_never_goes_in_a_circle(own_suite):
     s = own_suite({"queue.retry": "1h", "send.smarthost_tls": "none"}, start=False)
     s.settings["send.smarthost"] = f"localhost:{s.ports['smtp']}"
@@ -478,6 +485,27 @@ def test_a_killed_sender_loses_nothing(house, hosts):
     release.append(1)
     os.kill(next(p for p, n in s.tree().items() if n == "sender"), signal.SIGKILL)
     arrived(host)
+
+
+def test_what_is_known_is_told_before_the_rest_is_tried(house, hosts):
+    """A sender that dies in the second transaction of a message repeats nothing of the first."""
+    import os
+    import signal
+    release = []
+
+    def content(c, line):
+        if host.messages and not release:
+            return SILENT
+
+    host = hosts({"CONTENT": content})
+    s = house(host, send__recipients="2")
+    post(s, *(f"r{i}@outside.example" for i in range(4)))
+    wait_for(lambda: len(host.messages) == 1 and s.log().count(" sent ") == 2)
+    release.append(1)
+    os.kill(next(p for p, n in s.tree().items() if n == "sender"), signal.SIGKILL)
+    wait_for(lambda: s.log().count(" sent ") == 4, 10)
+    got = [r for _, rcpts, _ in host.messages for r in rcpts]
+    assert len(got) == 4 and len({re.search(rb"<(.*)>", r).group(1) for r in got}) == 4
 
 
 def test_the_resolver_process_of_a_sender_comes_back(house, hosts):

@@ -198,7 +198,9 @@ static void too_many_recipients_go_in_further_transactions(void **state)
 	PLAY("C:MAIL FROM:<anna@example.org>", "S:250 ok", "C:RCPT TO:<a@x.example>", "S:250 ok", "C:RCPT TO:<b@x.example>",
 		"S:452 too many recipients", "C:RCPT TO:<c@x.example>", "S:452 4.5.3 too many", "C:DATA", "S:354 go",
 		"C:Subject: x", "C:", "C:hello", "C:.", "S:250 one",
-		"C:MAIL FROM:<anna@example.org>", "S:250 ok", "C:RCPT TO:<b@x.example>", "S:250 ok", "C:RCPT TO:<c@x.example>",
+		"C:MAIL FROM:<anna@example.org>");
+	assert_true(c.news && job_news(job)); /* the first one's result need not wait */
+	PLAY("S:250 ok", "C:RCPT TO:<b@x.example>", "S:250 ok", "C:RCPT TO:<c@x.example>",
 		"S:452 4.2.2 mailbox full", "C:DATA", "S:354 go", "C:Subject: x", "C:", "C:hello", "C:.", "S:250 two");
 	taken();
 	result(0, 250, "2.0.0", "250 one");
