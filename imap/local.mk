@@ -16,7 +16,7 @@ libexec_imapd_SOURCES = imap/imapd.c
 libexec_imapd_LDADD = imap/libimap.a $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap/parse_test tests/unit/imap/section_test tests/unit/imap/search_parse_test \
-	tests/unit/imap/list_match_test tests/unit/imap/select_parse_test tests/unit/imap/session_test \
+	tests/unit/imap/list_match_test tests/unit/imap/list_parse_test tests/unit/imap/select_parse_test tests/unit/imap/session_test \
 	tests/unit/imap/hibernate_test
 tests_unit_imap_parse_test_SOURCES = tests/unit/imap/parse_test.c
 tests_unit_imap_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
@@ -30,6 +30,8 @@ tests_unit_imap_hibernate_test_SOURCES = tests/unit/imap/hibernate_test.c
 tests_unit_imap_hibernate_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_select_parse_test_SOURCES = tests/unit/imap/select_parse_test.c
 tests_unit_imap_select_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_list_parse_test_SOURCES = tests/unit/imap/list_parse_test.c
+tests_unit_imap_list_parse_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_session_test_SOURCES = tests/unit/imap/session_test.c
 tests_unit_imap_session_test_LDADD = $(IMAP_LIBS) $(CMOCKA_LIBS)
 endif
