@@ -625,3 +625,15 @@ def test_bytes_in_clear_before_the_handshake_stop_it(house, hosts, folder):
     line = s.wait_log(" deferred ")
     assert "TLS handshake" in line or "more than its answer to STARTTLS" in line
     never_told(host)
+
+
+def test_a_stop_does_not_wait_for_a_silent_server(house, hosts):
+    release = []
+    host = hosts({"CONTENT": lambda c, line: None if release else SILENT})
+    s = house(host)
+    post(s)
+    wait_for(lambda: host.connections and b"\r\n.\r\n" in host.connections[0].raw)
+    assert s.stop() < 5
+    release.append(1)
+    s.start()
+    arrived(host)
