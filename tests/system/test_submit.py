@@ -261,6 +261,8 @@ def test_a_queue_that_is_full_or_gone(own_suite):
         os.kill(pid_of(s, "queued"), signal.SIGKILL)
         wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<x@elsewhere.example>", "DATA")[3] == 250, 10)
         assert len(envelopes(s)) > n
+        wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<out@example.org>")[2] == 250, 10)  # lmtpd found the new one too
+        assert commands(c, "DATA") == [250]
 
 
 # --- lmtpd hangs, or dies
@@ -394,3 +396,29 @@ def test_ten_thousand_forged_recipients_make_no_bounce(own_suite):
     assert codes == [b"550"] * 10000
     assert len(mails(s, a)) == 20
     assert envelopes(s) == [] and s.cli("queue", "list").stdout.strip() == ""
+
+
+# --- sizes
+
+def test_what_every_server_must_take(own_suite):
+    """RFC 5321 4.5.3.1: the least that may be refused: names, paths, lines, recipients; and one more where it is our limit too."""
+    s = own_suite({**NOWHERE, "limit.errors": "1000"})
+    a = s.account()
+    for i in range(2):
+        s.cli("alias", "add", f"{'l' * (63 + i)}@example.org", a.address, check=False)
+    domain = ".".join(["d" * 63] * 3 + ["d" * 59])
+    with said(s) as c:
+        assert commands(c, f"MAIL FROM:<x@{domain}d>", f"RCPT TO:<{'l' * 64}@example.org>") == [250, 250]  # local part 64, path 256
+        assert commands(c, "RSET", f"MAIL FROM:<x@{domain}dd>", "MAIL FROM:<>", f"RCPT TO:<{'l' * 65}@example.org>") == [250, 501, 250, 501]
+        for long in (f"RCPT TO:<{'n' * 64}@example.org>", f"RCPT TO:<n@{domain}>", f"RCPT TO:<{'n' * 400}@example.org>"):
+            c.putcmd(long)
+            line = c.file.readline()
+            assert line[:1] == b"5" and len(line) <= 512, line  # a reply line 512
+        assert commands(c, f"NOOP {'x' * 505}", "RSET", "MAIL FROM:<x@elsewhere.example>") == [250] * 3  # a command line 512
+        s.cli("domain", "change", "example.org", f"catchall={a.address}")
+        wait_for(lambda: c.docmd("RCPT TO:<r0@example.org>")[0] == 250)
+        assert commands(c, *(f"RCPT TO:<r{i}@example.org>" for i in range(1, 100))) == [250] * 99  # 100 recipients
+        text = b"Subject: long\r\n\r\n" + b"x" * 998 + b"\r\n" + (b"y" * 62 + b"\r\n") * 1024  # a line 1000, content 64k
+        assert c.data(text)[0] == 250
+    (mail,) = mails(s, a)  # one mailbox, one copy
+    assert mail.endswith(text)
