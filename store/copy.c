@@ -156,6 +156,21 @@ static void copy_desc(struct burst *b, struct folder *src, struct folder *dst, c
 	arena_done(&a);
 }
 
+/* All or nothing, on a full disk too, where the index cannot be written: names that were made
+ * under this lock go again before anybody has seen them. Their UIDs are skipped. */
+static void take_back(struct burst *b, struct copy_op *o, struct folder *dst, const struct record *to)
+{
+	char path[STORE_PATH_SIZE];
+	size_t i, n = o->made - o->chunk;
+
+	for (i = 0; i < n; i++) {
+		folder_path(dst, to[i].name, path);
+		if (file_unlink(b->s->dir, path) != 0)
+			return; /* the next burst tries it again, by UID */
+	}
+	o->made = o->chunk;
+}
+
 static int copy_files(struct burst *b, struct copy_op *o, struct folder *src, struct folder *dst,
 	const struct record *rec, struct record *to, const uint32_t *at, size_t n)
 {
@@ -176,7 +191,11 @@ static int copy_files(struct burst *b, struct copy_op *o, struct folder *src, st
 		folder_count(dst, &to[i], 1);
 		err = record_put(b, dst->file.id, &to[i]);
 	}
-	return err ? err : folder_finish(b, dst);
+	if (!err)
+		err = folder_finish(b, dst);
+	if (err)
+		take_back(b, o, dst, to);
+	return err;
 }
 
 static int copy_burst(struct burst *b, void *arg)

@@ -271,7 +271,7 @@ const struct scenario scenarios[] = {
 	{ "store", some_mail, flag, 0 },
 	{ "keyword", some_mail, keyword, 0 },
 	{ "keyword-many", keyword_mail, keyword, 0 },
-	{ "copy", some_mail, copy, DOUBLES },
+	{ "copy", some_mail, copy, DOUBLES | ATOMIC },
 	{ "move", some_mail, move, TWICE | DOUBLES },
 	{ "expunge", marked_mail, expunge, 0 },
 	{ "create", some_mail, create, 0 },

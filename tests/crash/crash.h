@@ -60,6 +60,7 @@ enum {
 	OPENS = 8, /* opening the mailbox is part of the change */
 	ONCE = 16, /* done again it is another change */
 	BLIND = 32, /* without an answer it is done again before anybody looks */
+	ATOMIC = 64, /* all or nothing, unless the process dies over it */
 };
 
 struct scenario {
@@ -83,6 +84,8 @@ extern char whom[100];
 bool judge_numbers(const struct picture *early, const struct picture *p);
 /* Folder by folder and message by message as in `before` or as in `after`. */
 bool judge_doubt(const struct scenario *sc, const struct picture *p);
+/* All messages as in `before`, or all as in `after`. */
+bool judge_atomic(const struct picture *p);
 /* As in `after`, but for UIDs that were skipped. */
 bool judge_done(const struct picture *p, bool doubles);
 /* An index made anew. */

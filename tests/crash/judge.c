@@ -126,6 +126,23 @@ bool judge_doubt(const struct scenario *sc, const struct picture *p)
 	return true;
 }
 
+static bool same_messages(const struct picture *p, const struct picture *q)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nm; i++)
+		if (count_same(p, &p->m[i]) != count_same(q, &p->m[i]))
+			return false;
+	return p->nm == q->nm;
+}
+
+bool judge_atomic(const struct picture *p)
+{
+	if (!same_messages(p, &told->before) && !same_messages(p, &told->after))
+		WRONG("half of it was done", "", "");
+	return true;
+}
+
 bool judge_done(const struct picture *p, bool doubles)
 {
 	const struct picture *a = &told->after;

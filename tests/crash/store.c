@@ -221,6 +221,9 @@ static bool judge(const struct scenario *sc, int ended)
 		return false;
 	if (told->within.nf && !judge_numbers(&told->within, &told->now))
 		return false;
+	/* a disk that takes nothing any more, not even an unlink, leaves what was done */
+	if ((sc->flags & ATOMIC) && !kills && !(armed_mode == FAULTS_STICKY && armed_error == EIO) && !judge_atomic(&told->now))
+		return false;
 	if (in_child(acked ? child_now : child_again, sc) != 0)
 		WRONG(told->text[0] ? told->text : "the process that did it again died", "", "");
 	if (!acked && (!judge_numbers(&told->now, &told->again) ||
