@@ -24,7 +24,7 @@
 #define ROWS 500 /* a slice */
 #define FILES 2000
 #define SLICE_MS 20 /* the rest of a slice waits for the next one then */
-#define AGAIN_MS 600000
+#define AGAIN_MS 60000 /* at least, between two looks at the files */
 
 void recover_start(struct queue *q)
 {
@@ -170,7 +170,7 @@ static void files_done(struct queue *q)
 	q->rows.rebuild = false;
 	/* the rows of a rebuild that was broken off, and what it had begun */
 	q->recovery.phase = was_rebuild && q->first_m > 1 ? RECOVER_ROWS : RECOVER_REST;
-	q->recovery.again = deadline_in(AGAIN_MS);
+	q->recovery.again = deadline_in(MAX(q->conf->queue_unfinished_keep, (int64_t)AGAIN_MS));
 	say_found(q);
 }
 
