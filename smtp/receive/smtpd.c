@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * smtpd.c: a room for SMTP sessions that transfer mail. One of a pool: each idle
- * smtpd polls the same links, the kernel gives each hand-over to one of them,
+ * smtpd waits on the same links, the kernel wakes one of them for each hand-over,
  * and that one talks to its client in straight-line code until the session ends
  * or goes back to front (docs/PROCESSES.md).
  *
@@ -14,7 +14,7 @@
  */
 #include "smtp/receive/session.h"
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -35,6 +35,7 @@ struct smtpd {
 	const struct front *serving; /* whose session this is */
 	uint64_t sessions;
 	bool busy;
+	int epoll; /* the fronts and the control link, for IDLE */
 };
 
 /* --- links ------------------------------------------------------------------- */
@@ -61,6 +62,23 @@ static void on_peer(struct program *p, const char *name, int fd)
 	}
 }
 
+/* EPOLLEXCLUSIVE: of all idle smtpds one is woken, not each for nothing; the order
+ * stays, so that the same few work while there is little to do. */
+static bool watch(struct smtpd *d, int fd, uint32_t how, void *what)
+{
+	struct epoll_event e = { .events = EPOLLIN | how, .data.ptr = what };
+
+	return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+/* Closing alone would leave it in the set: master and the other smtpds hold the same end. */
+static void front_close(struct smtpd *d, struct front *f)
+{
+	if (f->fd >= 0)
+		epoll_ctl(d->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	fd_close(&f->fd);
+}
+
 static void on_client(struct program *p, const char *name, int instance, int fd)
 {
 	struct smtpd *d = p->data;
@@ -71,11 +89,11 @@ static void on_client(struct program *p, const char *name, int instance, int fd)
 		struct front *f = &d->front[i];
 
 		if (f->fd >= 0 && f->instance == instance)
-			fd_close(&f->fd);
+			front_close(d, f);
 		if (f->fd < 0 && !place)
 			place = f;
 	}
-	if (strcmp(name, "front") || !place) {
+	if (strcmp(name, "front") || !place || !watch(d, fd, EPOLLEXCLUSIVE, place)) {
 		close(fd);
 		return;
 	}
@@ -217,32 +235,25 @@ static int receive(struct smtpd *d, const struct front *front)
 
 static void idle(struct smtpd *d)
 {
-	struct pollfd p[FRONTS_MAX + 1] = { { .fd = PROGRAM_CONTROL_FD, .events = POLLIN } };
-	size_t i;
-	int r;
+	struct epoll_event e;
+	struct front *f;
+	int r = epoll_wait(d->epoll, &e, 1, d->room.spare.there ? deadline_left(d->room.spare.until) : -1);
 
-	for (i = 0; i < FRONTS_MAX; i++)
-		p[i + 1] = (struct pollfd){ .fd = d->front[i].fd, .events = POLLIN };
-	r = poll(p, FRONTS_MAX + 1, d->room.spare.there ? deadline_left(d->room.spare.until) : -1);
 	if (r == 0)
 		lmtp_spare_close(&d->room.spare);
 	if (r <= 0)
 		return;
-	if (p[0].revents) {
+	f = e.data.ptr;
+	if (!f) {
 		program_dispatch(&d->program);
 		return; /* links may be others now */
 	}
-	for (i = 0; i < FRONTS_MAX; i++) {
-		if (!p[i + 1].revents)
-			continue;
-		r = receive(d, &d->front[i]);
-		if (r) /* E_PEER: it broke the rules; all else: it is gone */
-			trace_event(r == E_PEER ? TRACE_WARN : TRACE_DEBUG, "peer", NULL, "front %d %s: %s",
-				d->front[i].instance, r == E_PEER ? "dropped" : "gone", err_text(r));
-		if (r)
-			fd_close(&d->front[i].fd);
-		return; /* settings and links may have changed during the session */
-	}
+	r = receive(d, f);
+	if (r) /* E_PEER: it broke the rules; all else: it is gone */
+		trace_event(r == E_PEER ? TRACE_WARN : TRACE_DEBUG, "peer", NULL, "front %d %s: %s",
+			f->instance, r == E_PEER ? "dropped" : "gone", err_text(r));
+	if (r)
+		front_close(d, f);
 }
 
 int main(int argc, char **argv)
@@ -256,6 +267,11 @@ int main(int argc, char **argv)
 		d.front[i].fd = -1;
 	program_start(&d.program, "smtpd", &ops, argc, argv);
 	d.program.data = &d;
+	d.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (d.epoll < 0 || !watch(&d, PROGRAM_CONTROL_FD, 0, NULL)) {
+		fprintf(stderr, "mansio: smtpd: no epoll\n");
+		return 71;
+	}
 	d.room.conf = d.program.conf;
 	d.room.control = PROGRAM_CONTROL_FD;
 	d.room.on_control = on_control;
