@@ -25,6 +25,7 @@ struct copy_op {
 	uint32_t *from, *to; /* made so far */
 	uint32_t *done; /* indexes of them */
 	size_t made;
+	bool astray; /* a file was not where the index says */
 	size_t chunk; /* of `made`, those of earlier chunks */
 };
 
@@ -180,8 +181,10 @@ static int copy_files(struct burst *b, struct copy_op *o, struct folder *src, st
 	for (i = 0; !err && i < n; i++) {
 		to[i].modseq = dst->meta.modseq;
 		err = link_one(b, src, dst, &rec[i], &to[i]);
-		if (err == -ENOENT)
+		if (err == -ENOENT) {
 			err = E_TEMP; /* renamed by a foreign program this instant */
+			o->astray = true;
+		}
 		if (err)
 			break;
 		o->from[o->made] = rec[i].uid;
@@ -316,7 +319,7 @@ int store_copy(struct store_view *v, const uint32_t *index, size_t n, struct str
 	struct arena *a, struct store_copied *out)
 {
 	struct copy_op o = { .v = v, .move = move };
-	int err = folders_dir(target, o.dir);
+	int err = folders_dir(target, o.dir), tries;
 
 	if (err)
 		return E_NOTFOUND;
@@ -325,7 +328,14 @@ int store_copy(struct store_view *v, const uint32_t *index, size_t n, struct str
 	o.from = arena_array(a, n + 1, sizeof(*o.from));
 	o.to = arena_array(a, n + 1, sizeof(*o.to));
 	o.done = arena_array(a, n + 1, sizeof(*o.done));
-	err = copy_all(&o, index, n);
+	for (tries = 0; tries < 3; tries++) {
+		o.made = 0;
+		o.astray = false;
+		err = copy_all(&o, index, n);
+		if (!o.astray)
+			break;
+		view_doubt(v);
+	}
 	if (!err && o.made)
 		notify_send(v->store, o.target_id);
 	if (!err && move && o.made)

@@ -169,6 +169,8 @@ int store_msg_open(struct store_view *v, uint32_t index, struct store_msg *out)
 		m.fd = open_file(v, l);
 		if (m.fd != -ENOENT)
 			break;
+		if (tries == 1)
+			view_doubt(v);
 	}
 	if (m.fd < 0)
 		return m.fd == -ENOENT ? E_NOTFOUND : m.fd;

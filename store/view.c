@@ -186,6 +186,23 @@ void store_deselect(struct store_view *v)
 	free(v);
 }
 
+static int doubt_burst(struct burst *b, void *arg)
+{
+	struct folder *f = ARENA_NEW(&b->a, struct folder);
+	int err = view_folder(b, arg, f);
+
+	if (err)
+		return err;
+	f->meta.cur_mtime = 0;
+	err = folder_store(b, f);
+	return err ? err : index_commit(b, 0);
+}
+
+void view_doubt(struct store_view *v)
+{
+	(void)burst_run(v->store, true, doubt_burst, v); /* if not, it is found when that tick is over */
+}
+
 int view_fsync(struct store *s, const char *dir)
 {
 	char path[STORE_DIR_SIZE + 8];

@@ -73,6 +73,9 @@ void view_locs_drop(struct store_view *v);
 void view_locs_rest(struct store_view *v);
 /* Writes pending descriptions to the cache file. */
 void view_flush(struct store_view *v);
+/* A file is not where the index says, though the directory looks unchanged: another program
+ * renamed it in the same tick as we changed something. The next look reads the directory. */
+void view_doubt(struct store_view *v);
 /* fsync of the folder's cur/ after unlocking. */
 int view_fsync(struct store *s, const char *dir);
 

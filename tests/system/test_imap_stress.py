@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -30,6 +31,29 @@ def test_state_of_twenty_clients_in_three_mailboxes(own_suite):
     r = stress(s, s.account("stress"), "--seconds", str(SECONDS))
     assert r["errors"] == [], json.dumps(r["errors"][:2], indent=1)
     assert r["looks"] == 20 and r["commands"] > 20 * SECONDS and r["resyncs"] > SECONDS / 10, r
+
+
+def test_an_index_that_is_lost_again_and_again_confuses_nobody(own_suite):
+    """Every MODSEQ changes each time; nobody may miss a change or be told of what is not there."""
+    s = own_suite({"log.level": "info"})
+    a = s.account("stress")
+    over = threading.Event()
+
+    def lose():
+        while not over.wait(1):
+            s.cli("mailbox", "rebuild", a.address)
+
+    t = threading.Thread(target=lose)
+    t.start()
+    timer = threading.Timer(9, over.set)
+    timer.start()
+    try:
+        r = stress(s, a, "--seconds", "12", "--clients", "12", timeout=200)
+    finally:
+        over.set()
+        t.join()
+    assert r["errors"] == [], json.dumps(r["errors"][:2], indent=1)
+    assert r["looks"] == 12 and r["resyncs"], r
 
 
 def told(verb, *responses, qresync=False, condstore=False, uid=False):

@@ -39,6 +39,50 @@ static void test_new_mail_is_adopted(void **state)
 	arena_done(&a);
 }
 
+/* Renames a message's file as in the tick of our own change: cur/ looks as the index knows it. */
+static void rename_unseen(struct box *b, const char *flags)
+{
+	char from[600], to[610], dir[100];
+	struct stat st;
+	struct timespec ts[2];
+
+	snprintf(dir, sizeof(dir), "%s/Maildir/cur", b->dir);
+	assert_int_equal(stat(dir, &st), 0);
+	box_find(b, "cur", ":2,", from);
+	snprintf(to, sizeof(to), "%.*s:2,%s", (int)(strstr(from, ":2,") - from), from, flags);
+	assert_int_equal(rename(from, to), 0);
+	ts[0] = ts[1] = st.st_mtim;
+	assert_int_equal(utimensat(AT_FDCWD, dir, ts, 0), 0);
+}
+
+static void test_a_rename_that_nothing_shows_is_found(void **state)
+{
+	struct box *b = *state;
+	struct store_copied copied;
+	struct store_view *v;
+	struct store_msg m;
+	uint32_t index = 0;
+	struct arena a;
+
+	arena_init(&a);
+	box_save(b, "INBOX", "one", 0);
+	v = box_select(b, "INBOX");
+	rename_unseen(b, "F");
+	assert_int_equal(store_msg_open(v, 0, &m), 0);
+	store_msg_close(&m);
+	rename_unseen(b, "FS");
+	assert_int_equal(store_copy(v, &index, 1, STR("Archive"), false, &a, &copied), 0);
+	assert_int_equal(copied.n, 1);
+	rename_unseen(b, "");
+	assert_int_equal(store_copy(v, &index, 1, STR("Archive"), true, &a, &copied), 0);
+	assert_int_equal(copied.n, 1);
+	store_deselect(v);
+	v = box_select(b, "Archive");
+	assert_int_equal(v->n, 2);
+	store_deselect(v);
+	arena_done(&a);
+}
+
 static void test_many_files_in_one_tick(void **state)
 {
 	struct box *b = *state;
@@ -485,7 +529,7 @@ static void test_killed_at_any_instant(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_new_mail_is_adopted), T(test_many_files_in_one_tick), T(test_foreign_flag_change),
+		T(test_new_mail_is_adopted), T(test_many_files_in_one_tick), T(test_a_rename_that_nothing_shows_is_found), T(test_foreign_flag_change),
 		T(test_copies_get_a_uid_of_their_own), T(test_rm_and_put_back),
 		T(test_uid_above_the_mark_is_foreign), T(test_foreign_maildir_folder),
 		T(test_own_writes_cause_no_scan), T(test_no_uid_below_one_shown),
