@@ -115,9 +115,8 @@ int64_t rows_next_report(struct rows *r, int64_t after);
 /* --- sums for the admin: a row of the destinations above `after` */
 struct dest_row {
 	struct str dest;
-	bool local;
 	uint64_t n, waiting, held, other;
-	int64_t next;
+	int64_t next; /* of those that wait */
 };
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n);
 

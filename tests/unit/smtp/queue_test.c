@@ -583,6 +583,16 @@ static void sums_by_destination_count_what_is_in_hand(void **state)
 	assert_true(str_eqc(ipc_get(&row, "recipients"), "2"));
 	assert_true(str_eqc(ipc_get(&row, "active"), "1"));
 	assert_true(str_eqc(ipc_get(&row, "waiting"), "1"));
+	put_to(3, "a.example");
+	put_to(4, "d.example");
+	assert_int_equal(box_verb("queue hold", "message", "m4", NULL), 0);
+	assert_int_equal(box_verb("queue list", "by", "destination", &row), 0); /* the last row */
+	assert_true(str_eqc(ipc_get(&row, "destination"), "d.example"));
+	assert_true(str_eqc(ipc_get(&row, "recipients"), "3"));
+	assert_true(str_eqc(ipc_get(&row, "held"), "1"));
+	assert_true(str_eqc(ipc_get(&row, "waiting"), "1"));
+	assert_int_equal(box_verb("queue remove", "message", "m3", NULL), 0);
+	assert_int_equal(box_verb("queue remove", "message", "m4", NULL), 0);
 	assert_int_equal(box_verb("queue list", "by", "sender", &row), 0);
 	assert_true(str_eqc(ipc_get(&row, "messages"), "2"));
 	ipc_done(&row);
