@@ -2,10 +2,15 @@
  *
  * expunge.c: removing messages, a thousand at a time under the lock. The
  * files go first: a crash in between leaves records without files, and the
- * folder marked dirty, so that the next look at the directory drops them.
+ * folder marked dirty, so that the next look at the directory drops them. A file that
+ * is not where the index says was perhaps renamed by another program: if it were
+ * taken for removed, it would come back as a new message.
  */
 #include "store/cache.h"
 #include "store/view.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 struct expunge_op {
 	struct store_view *v;
@@ -13,7 +18,17 @@ struct expunge_op {
 	uint32_t first; /* then: from here */
 	size_t n;
 	bool touched;
+	bool astray; /* some files were not where the index says: look, and once more */
 };
+
+static bool is_there(struct burst *b, const struct folder *f, const struct record *r)
+{
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	folder_path(f, r->name, path);
+	return fstatat(b->s->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
 
 /* The records of this chunk that are there (and, without a list, \Deleted). */
 static int expunge_collect(struct burst *b, struct expunge_op *o, struct folder *f,
@@ -23,6 +38,7 @@ static int expunge_collect(struct burst *b, struct expunge_op *o, struct folder 
 	size_t i, n = 0;
 	int err;
 
+	o->astray = false;
 	for (i = 0; i < o->n; i++) {
 		uint32_t k = o->index ? o->index[i] : o->first + (uint32_t)i;
 
@@ -35,8 +51,12 @@ static int expunge_collect(struct burst *b, struct expunge_op *o, struct folder 
 		}
 		if (err)
 			return err;
-		if (o->index || (rec[n].flags & STORE_DELETED))
+		if (!o->index && !(rec[n].flags & STORE_DELETED))
+			continue;
+		if (is_there(b, f, &rec[n]))
 			at[n++] = k;
+		else
+			o->astray = true;
 	}
 	*n_out = n;
 	return 0;
@@ -92,7 +112,7 @@ int store_expunge(struct store_view *v, const uint32_t *index, size_t n)
 {
 	struct expunge_op o = { .v = v };
 	size_t at;
-	int err = 0;
+	int tries, err = 0;
 
 	if (v->readonly)
 		return E_DENIED;
@@ -102,7 +122,14 @@ int store_expunge(struct store_view *v, const uint32_t *index, size_t n)
 		o.index = index ? index + at : NULL;
 		o.first = (uint32_t)at;
 		o.n = MIN(n - at, (size_t)STORE_CHUNK);
-		err = burst_run(v->store, true, expunge_burst, &o);
+		o.astray = true;
+		for (tries = 0; !err && o.astray && tries < 3; tries++) {
+			if (tries)
+				view_doubt(v);
+			err = burst_run(v->store, true, expunge_burst, &o);
+		}
+		if (!err && o.astray)
+			err = E_TEMP; /* somebody renames them as fast as we look */
 	}
 	if (o.touched) {
 		int err2 = view_fsync(v->store, v->priv->dir);

@@ -80,6 +80,16 @@ static void test_a_rename_that_nothing_shows_is_found(void **state)
 	v = box_select(b, "Archive");
 	assert_int_equal(v->n, 2);
 	store_deselect(v);
+	/* removed is removed */
+	box_save(b, "INBOX", "two", STORE_DELETED);
+	v = box_select(b, "INBOX");
+	rename_unseen(b, "FT");
+	assert_int_equal(store_expunge(v, NULL, 0), 0);
+	store_deselect(v);
+	assert_int_equal(store_rebuild(b->s), 0);
+	v = box_select(b, "INBOX");
+	assert_int_equal(v->n, 0);
+	store_deselect(v);
 	arena_done(&a);
 }
 
