@@ -15,6 +15,7 @@
 #include "auth/frame.h"
 #include "auth/sasl.h"
 #include "auth/verbs.h"
+#include "base/db.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sandbox.h"
@@ -342,7 +343,7 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 		ipc_done(&m);
 		if (r == -EINTR)
 			r = 0;
-		if (file_fsync_failed())
+		if (file_fsync_failed() || db_stuck())
 			_exit(EX_IOERR);
 	}
 	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);

@@ -41,6 +41,13 @@ static int vfs_register(void)
 	return 0;
 }
 
+static bool stuck;
+
+bool db_stuck(void)
+{
+	return stuck;
+}
+
 int db_error(int code)
 {
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
@@ -62,8 +69,10 @@ int db_error(int code)
 		return E_DAMAGED;
 	case SQLITE_NOMEM:
 		die_oom(0);
-	case SQLITE_PERM:
 	case SQLITE_READONLY:
+		stuck = true;
+		return E_TEMP;
+	case SQLITE_PERM:
 	case SQLITE_AUTH:
 		return E_DENIED;
 	default:

@@ -22,6 +22,9 @@
  * locks are waited for up to busy_ms. 0 or negative (E_TEMP, E_DAMAGED, E_*). */
 int db_open(const char *name, int busy_ms, sqlite3 **out);
 void db_close(sqlite3 **db);
+/* Was a write refused as read-only? SQLite opens a file so that it could not open for writing (no
+ * descriptors were left, say), and stays with it: the connection must be made anew. */
+bool db_stuck(void);
 /* Brings the schema to version n: steps[i] leads from version i to i + 1, each
  * in one transaction with its version mark. E_UNSUPPORTED: made by a newer program. */
 int db_migrate(sqlite3 *db, const char *const *steps, int n);
