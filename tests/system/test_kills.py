@@ -80,6 +80,7 @@ class Load:
         self.last_kill = None
         self.sending = True
         self.errors = []
+        self.last = {}  # account that is only read -> highest UID that was seen
         self.gone = collections.defaultdict(set)  # account -> UIDs whose EXPUNGE was acknowledged
 
     def run(self, fn, *args):
@@ -124,7 +125,8 @@ class Load:
         self.copies[mid].add((account.address, uid))
 
     def round(self, c, account, delete):
-        typ, data = c.uid("FETCH", "1:*", "(BODY.PEEK[])")
+        first = 1 if delete else self.last.get(account.address, 0) + 1
+        typ, data = c.uid("FETCH", f"{first}:*", "(BODY.PEEK[])")
         if typ != "OK":
             raise OSError(data)
         uids = []
@@ -133,7 +135,9 @@ class Load:
                 uid = int(item[0].split(b"UID ")[1].split()[0])
                 assert uid not in self.gone[account.address], f"UID {uid} came back"
                 self.seen(account, uid, item[1])
-                uids.append(uid)
+                if uid >= first:
+                    uids.append(uid)
+                self.last[account.address] = max(uid, self.last.get(account.address, 0))
         if uids and delete:
             which = ",".join(map(str, uids))
             if c.uid("STORE", which, "+FLAGS.SILENT", r"(\Deleted)")[0] == "OK" and c.expunge()[0] == "OK":
