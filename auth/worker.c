@@ -224,15 +224,14 @@ static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_ms
 static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
 {
 	int reply = ipc_take_fd(q, "reply");
-	struct directory *fresh;
 	bool changed;
 
 	/* Verbs write, and are rare: a connection that was made while there was no room or no
-	 * descriptor may be one for reading only (db_stuck), and not know it yet. */
-	if (directory_sqlite_open(&fresh) == 0) {
-		w->service.resolver.d->ops->close(w->service.resolver.d);
-		w->service.resolver.d = fresh;
-	}
+	 * descriptor may be one for reading only (db_stuck), and not know it yet. It goes first:
+	 * two of one process share what they opened. */
+	w->service.resolver.d->ops->close(w->service.resolver.d);
+	if (directory_sqlite_open(&w->service.resolver.d) < 0)
+		_exit(EX_TEMPFAIL);
 	if (reply >= 0)
 		fd_nonblock(reply, true);
 	changed = verb_run(w->service.resolver.d, w->service.cost, w->service.iterations, q, reply);

@@ -442,9 +442,9 @@ def test_nothing_acknowledged_is_lost_whatever_fails(rig, thing, program):
     assert ops > 2, "nothing was counted"
     before = {name for name in rig.suite.tree().values()}
     end = time.monotonic() + SECONDS if SECONDS else float("inf")
-    hits = 0
+    hits, least = 0, 3 if thing is first_mail else 5  # authd itself dies of most: it is held back (master's brake)
     for n, (name, mode, error) in plan(ops, r, 3 if thing is first_mail and SECONDS else None):
-        if time.monotonic() > end and hits >= 5:
+        if time.monotonic() > end and hits >= least:
             break
         where = "?"
         try:
@@ -457,7 +457,7 @@ def test_nothing_acknowledged_is_lost_whatever_fails(rig, thing, program):
             box.close()
             box = Mailbox(rig.suite)
             imap = Imap(box)
-    assert hits >= 5
+    assert hits >= least
     assert wait_for(lambda: {name for name in rig.suite.tree().values()} >= before), "a process is gone"
     box.close()
 
