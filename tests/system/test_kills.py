@@ -194,14 +194,18 @@ class Killer:
             if pid == self.suite.process.pid:
                 continue
             process, instance = named.get(pid, (None, None))
-            if program in SINGLE and process:
+            if program == "authd" and process:
+                if now - self.single_at.get("authd", 0) > 11:
+                    yield program, "authd", pid
+            elif program in SINGLE and process:
                 if now - self.single_at.get((program, instance), 0) > 11:
                     yield program, (program, instance), pid
             elif program == "authd":
                 title = pathlib.Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
                 kind = "authd workers" if title.endswith("workers") else "authd worker"
-                if now - self.single_at.get(kind, 0) > (11 if kind == "authd workers" else 4):
-                    yield kind, kind, pid
+                single = "authd" if kind == "authd workers" else kind  # it takes authd along
+                if now - self.single_at.get(single, 0) > (11 if single == "authd" else 4):
+                    yield kind, single, pid
             elif program == "smtpd":
                 if now - self.single_at.get((program, instance), 0) > 11:
                     yield "smtpd", (program, instance), pid
