@@ -45,7 +45,9 @@ class Quickstart:
         self.out = ""
         self.p = subprocess.Popen(
             [TOP / "quickstart", "--no-install", "--state", state, "--base-port", str(self.base), *options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=session)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=session,
+            # a shell cannot trap what was ignored when it began, as it is behind nohup and &
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def until_ready(self):
         for line in self.p.stdout:
