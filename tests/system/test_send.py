@@ -52,7 +52,7 @@ def post(s, *targets, text="Subject: hello\r\n\r\nHello.\r\n", sender="someone@e
     return alias
 
 
-def arrived(host, n=1, timeout=10):
+def arrived(host, n=1, timeout=40):
     wait_for(lambda: len(host.messages) >= n, timeout)
     return host.messages
 
