@@ -10,6 +10,7 @@ import base64
 import socket
 import ssl
 import threading
+import time
 
 CLOSE, SILENT = object(), object()
 
@@ -66,7 +67,10 @@ class FakeHost:
             try:
                 sock, _ = self.listener.accept()
             except OSError:
-                return
+                if self.listener.fileno() < 0:
+                    return
+                time.sleep(0.01)  # of one connection only, or no descriptors for a moment
+                continue
             with self.lock:
                 c = Connection(self, sock, len(self.connections) + 1)
                 self.connections.append(c)
