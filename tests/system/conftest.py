@@ -299,8 +299,15 @@ def suite(system_users):
     shutil.rmtree(folder)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """So that a fixture can see whether its test failed."""
+    report = (yield).get_result()
+    setattr(item, "report_" + report.when, report)
+
+
 @pytest.fixture
-def own_suite(system_users):
+def own_suite(system_users, request):
     """Factory: own_suite({"imap.sessions": "3"}) is a running suite, stopped after the test."""
     made = []
 
@@ -310,8 +317,11 @@ def own_suite(system_users):
         return s.start() if start else s
 
     yield make
+    failed = getattr(getattr(request.node, "report_call", None), "failed", False)
     for s in made:
         s.stop()
+        if failed:
+            print("the end of the suite's log:\n" + s.log()[-6000:])
         shutil.rmtree(s.folder)
 
 
