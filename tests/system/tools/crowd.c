@@ -38,16 +38,12 @@
 struct peer {
 	int fd;
 	unsigned number, step;
-	bool greeted, settled, started;
-	const char *service;
+	bool settled, started;
 };
 
 static const char *mode, *rcpt = "nobody@example.org", *user = "nobody@example.org";
 static unsigned count, networks, nports;
-static struct {
-	const char *service;
-	int port;
-} ports[3];
+static int ports[3];
 static size_t junk_bytes = 65536;
 static uint64_t settled, closed, sent, replies, failed;
 static struct peer *peers;
@@ -105,10 +101,9 @@ static bool join(struct peer *p)
 	struct epoll_event e = { .events = strcmp(mode, "deaf") ? EPOLLIN : EPOLLOUT, .data.ptr = p };
 	const int small = 4096;
 	bool six = p->number % 2;
-	int port = ports[p->number / 2 % nports].port, r;
+	int port = ports[p->number / 2 % nports], r;
 
-	p->service = ports[p->number / 2 % nports].service;
-	p->greeted = p->started = false;
+	p->started = false;
 	p->step = 0;
 	p->fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)
@@ -246,7 +241,6 @@ static void hear(struct peer *p)
 	if (got[n - 1] != '\n')
 		return;
 	replies++;
-	p->greeted = true;
 	act(p);
 }
 
@@ -302,10 +296,8 @@ static void option(const char *arg)
 	if (!value++)
 		return;
 	for (i = 0; i < 3; i++)
-		if (!strncmp(arg, services[i], 4) && arg[4] == '=') {
-			ports[nports].service = services[i];
-			ports[nports++].port = (int)strtol(value, NULL, 10);
-		}
+		if (!strncmp(arg, services[i], 4) && arg[4] == '=' && nports < 3)
+			ports[nports++] = (int)strtol(value, NULL, 10);
 	if (!strncmp(arg, "rcpt=", 5))
 		rcpt = value;
 	if (!strncmp(arg, "user=", 5))
