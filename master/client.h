@@ -6,7 +6,7 @@
 #ifndef MANSIO_MASTER_CLIENT_H
 #define MANSIO_MASTER_CLIENT_H
 
-#include "master/verbs.h"
+#include "master/cmdline.h"
 
 struct answer {
 	struct ipc_msg *row;

@@ -20,7 +20,7 @@
 
 #include "base/file.h"
 #include "conf/program.h"
-#include "master/verbs.h"
+#include "master/cmdline.h"
 
 #define CONNS_MAX 32
 #define CONN_MS 5000
@@ -230,6 +230,11 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 	conn_close(c);
 }
 
+static const enum program_id owner_program[] = {
+	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
+	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued,
+};
+
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 {
 	struct arena *a = &in->arena;
@@ -244,23 +249,12 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
 	else
 		trace_event(TRACE_INFO, "control", NULL, "%s", name);
-	switch (v->owner) {
-	case OWNER_AUTHD:
-		pass_on(m, c, in, PROGRAM_authd);
-		return;
-	case OWNER_MAILBOXD:
-		pass_on(m, c, in, PROGRAM_mailboxd);
-		return;
-	case OWNER_QUEUED:
-		pass_on(m, c, in, PROGRAM_queued);
-		return;
-	case OWNER_FRONT:
-		pass_on(m, c, in, PROGRAM_front);
-		return;
-	case OWNER_MASTER:
-		break;
-	case OWNER_HERE:
+	if (v->owner == OWNER_HERE) {
 		answer(c, EX_USAGE, "this verb is not for a running suite");
+		return;
+	}
+	if (v->owner != OWNER_MASTER) {
+		pass_on(m, c, in, owner_program[v->owner]);
 		return;
 	}
 	if (strcmp(name, "status") == 0)

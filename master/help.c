@@ -2,7 +2,7 @@
  *
  * help.c: pages of help and mansio(1), from the table of verbs.
  */
-#include "master/verbs.h"
+#include "master/cmdline.h"
 
 static const char global_options[] =
 	"  --json          the answer as JSON\n"

@@ -1,8 +1,8 @@
 bin_PROGRAMS += bin/mansio
 bin_mansio_SOURCES = master/mansio.c master/master.h master/programs.def master/run.c master/procs.c \
 	master/links.c master/spawn.c master/settings.c master/state.c master/listen.c master/port.c \
-	master/control.c master/client.c master/client.h master/output.c master/ask.c $(VERBS)
-VERBS = master/verbs.c master/verbs.h master/verbs.def master/help.c
+	master/control.c master/client.c master/client.h master/output.c master/ask.c $(COMMAND)
+COMMAND = master/cmdline.c master/cmdline.h master/help.c
 bin_mansio_LDADD = $(TRACE_LIBS) $(TLS_LIBS) $(NET_LIBS)
 
 # Sample and manual pages are made by the program they describe.
@@ -27,7 +27,7 @@ libexec_mailboxd_SOURCES = master/mailboxd.c
 libexec_mailboxd_LDADD = $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/master/verbs_test
-tests_unit_master_verbs_test_SOURCES = tests/unit/master/verbs_test.c $(VERBS)
-tests_unit_master_verbs_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/master/cmdline_test
+tests_unit_master_cmdline_test_SOURCES = tests/unit/master/cmdline_test.c $(COMMAND)
+tests_unit_master_cmdline_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 endif

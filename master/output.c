@@ -12,32 +12,6 @@
 #include "conf/value.h"
 #include "trace/trace.h"
 
-enum kind { TEXT, NUMBER, SIZE, AGE, SINCE };
-
-/* Columns that are numbers; all else is text, also when it looks like one. */
-static enum kind kind_of(struct str name)
-{
-	static const struct {
-		const char *name;
-		enum kind kind;
-	} known[] = {
-		{ "pid", NUMBER }, { "instance", NUMBER }, { "uid", NUMBER }, { "restarts", NUMBER },
-		{ "sessions", NUMBER }, { "messages", NUMBER }, { "unseen", NUMBER }, { "folders", NUMBER },
-		{ "uidvalidity", NUMBER }, { "uidnext", NUMBER }, { "quota_messages", NUMBER },
-		{ "findings", NUMBER }, { "users", NUMBER }, { "aliases", NUMBER }, { "size", SIZE },
-		{ "quota", SIZE }, { "usage", SIZE }, { "age", AGE },
-		{ "seconds", AGE }, { "next", AGE }, { "attempts", NUMBER },
-		{ "recipients", NUMBER }, { "waiting", NUMBER }, { "active", NUMBER }, { "held", NUMBER },
-		{ "failed", NUMBER }, { "since", SINCE },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(known); i++)
-		if (str_eqc(name, known[i].name))
-			return known[i].kind;
-	return TEXT;
-}
-
 static bool hidden(struct str name)
 {
 	return str_eqc(name, "done") || str_eqc(name, "code") || str_eqc(name, "error");
@@ -86,16 +60,16 @@ static void human_time(uint64_t s, struct buf *out)
 
 static void cell(struct str name, struct str value, struct buf *out)
 {
-	enum kind kind = kind_of(name);
+	enum verb_kind kind = verb_kind(name);
 	struct buf safe;
 	struct str s;
 	uint64_t n;
 	size_t i;
 
-	if (kind > NUMBER && str_u64(value, INT64_MAX, &n) == 0) {
-		if (kind == SIZE)
+	if (kind > KIND_NUMBER && str_u64(value, INT64_MAX, &n) == 0) {
+		if (kind == KIND_SIZE)
 			human_size(n, out);
-		else if (kind == AGE)
+		else if (kind == KIND_AGE)
 			human_age(n, out);
 		else
 			human_time(n, out);
@@ -205,7 +179,7 @@ static void human_table(const struct answer *a)
 	buf_init(&b, 1 << 16);
 	buf_init(&line, 1 << 20);
 	for (i = 0; i < ncol; i++)
-		add_cell(&line, first->field[col[i]].name, w[i], kind_of(first->field[col[i]].name) != TEXT);
+		add_cell(&line, first->field[col[i]].name, w[i], verb_kind(first->field[col[i]].name) != KIND_TEXT);
 	print_line(&line);
 	for (r = 0; r < a->n; r++) {
 		for (i = 0; i < ncol; i++) {
@@ -215,7 +189,7 @@ static void human_table(const struct answer *a)
 			snprintf(cname, sizeof(cname), "%.*s", STRF(name));
 			buf_reset(&b);
 			cell(name, ipc_get(&a->row[r], cname), &b);
-			add_cell(&line, buf_view(&b), w[i], kind_of(name) != TEXT);
+			add_cell(&line, buf_view(&b), w[i], verb_kind(name) != KIND_TEXT);
 		}
 		print_line(&line);
 	}
@@ -251,7 +225,7 @@ static void json_field(const struct ipc_field *f, const char *comma)
 	fputs(comma, stdout);
 	json_string(f->name);
 	putchar(':');
-	if (kind_of(f->name) != TEXT && str_u64(f->value, INT64_MAX, &n) == 0)
+	if (verb_kind(f->name) != KIND_TEXT && str_u64(f->value, INT64_MAX, &n) == 0)
 		printf("%llu", (unsigned long long)n);
 	else
 		json_string(f->value);
@@ -318,7 +292,7 @@ static void json(const struct verb *v, const struct answer *a)
 		puts("}");
 		return;
 	}
-	if (v->shape != SHAPE_ROWS && v->shape != SHAPE_SOME) {
+	if (v->shape == SHAPE_NONE || v->shape == SHAPE_ONE) {
 		if (a->n > 0)
 			json_row(&a->row[0]);
 		else
@@ -334,6 +308,19 @@ static void json(const struct verb *v, const struct answer *a)
 	puts("]");
 }
 
+/* Text of our own making, line by line; what is in a line may still be a stranger's. */
+static void human_text(struct str text)
+{
+	struct buf safe;
+
+	while (text.n > 0) {
+		buf_init(&safe, 8192);
+		cell(STR("text"), str_cut(&text, '\n'), &safe);
+		puts(buf_cstr(&safe));
+		buf_done(&safe);
+	}
+}
+
 int output(const struct verb *v, const struct answer *a, bool as_json)
 {
 	struct str rest = str_of(a->error), line;
@@ -343,6 +330,9 @@ int output(const struct verb *v, const struct answer *a, bool as_json)
 		json(v, a);
 	} else if (a->n > 0 && (v->shape == SHAPE_ROWS || v->shape == SHAPE_SOME)) {
 		human_table(a);
+	} else if (v->shape == SHAPE_TEXT) {
+		for (i = 0; i < a->n; i++)
+			human_text(ipc_get(&a->row[i], "text"));
 	} else {
 		for (i = 0; i < a->n; i++)
 			human_fields(&a->row[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "master/verbs.h"
+#include "master/cmdline.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
