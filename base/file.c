@@ -238,7 +238,7 @@ static int open_beside(int dirfd, const char *leaf, mode_t mode, struct buf *nam
 	return fd;
 }
 
-int file_replace(int dirfd, const char *path, struct str data, mode_t mode)
+static int replace(int dirfd, const char *path, struct str data, mode_t mode, const struct stat *like)
 {
 	const char *leaf;
 	struct buf tmp;
@@ -254,6 +254,8 @@ int file_replace(int dirfd, const char *path, struct str data, mode_t mode)
 		goto out;
 	}
 	err = file_write_all(fd, data.p, data.n);
+	if (!err && like && (fchown(fd, like->st_uid, like->st_gid) != 0 || fchmod(fd, like->st_mode & 07777) != 0))
+		err = -errno;
 	if (!err)
 		err = file_fsync(fd);
 	if (close(fd) != 0 && !err)
@@ -268,6 +270,16 @@ out:
 	buf_done(&tmp);
 	parent_done(dirfd, parent);
 	return err;
+}
+
+int file_replace(int dirfd, const char *path, struct str data, mode_t mode)
+{
+	return replace(dirfd, path, data, mode, NULL);
+}
+
+int file_replace_like(int dirfd, const char *path, struct str data, const struct stat *like)
+{
+	return replace(dirfd, path, data, 0600, like);
 }
 
 int file_tmp(int dirfd, const char *path, mode_t mode)

@@ -36,6 +36,9 @@ int file_fsync_dir(int dirfd, const char *path); /* "." for dirfd itself */
 /* Replaces dirfd/path atomically and durably by data. The temporary file is
  * PATH.tmp-ID beside it, and left there by a crash only. */
 int file_replace(int dirfd, const char *path, struct str data, mode_t mode);
+/* The same with owner, group and mode of a file that there was. */
+struct stat;
+int file_replace_like(int dirfd, const char *path, struct str data, const struct stat *like);
 /* Anonymous file (O_TMPFILE, read and write) in directory path, later given a
  * name by file_link. E_UNSUPPORTED: this file system has none (NFS, old
  * overlayfs): then file_tmp_named, whose name ("path/.tmp-ID") is appended to

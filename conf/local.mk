@@ -1,6 +1,6 @@
 noinst_LIBRARIES += conf/libconf.a
 conf_libconf_a_SOURCES = conf/conf.c conf/conf.h conf/keys.c conf/keys.def conf/value.c conf/value.h \
-	conf/near.c conf/near.h conf/check.c conf/check.h conf/print.c conf/manual.c \
+	conf/near.c conf/near.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
 	conf/program.c conf/program.h conf/zygote.c conf/zygote.h \
 	conf/verbs.c conf/verbs.h conf/verbs.def
 CONF_LIBS = conf/libconf.a $(NET_LIBS)
@@ -23,6 +23,17 @@ tests_fuzz_settings_SOURCES = tests/fuzz/settings.c $(FUZZ_MAIN)
 tests_fuzz_settings_LDADD = $(CONF_LIBS)
 tests_fuzz_settings_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/settings
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/conf/edit_test
+tests_unit_conf_edit_test_SOURCES = tests/unit/conf/edit_test.c
+tests_unit_conf_edit_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/settings_edit
+tests_fuzz_settings_edit_SOURCES = tests/fuzz/settings_edit.c $(FUZZ_MAIN)
+tests_fuzz_settings_edit_LDADD = $(CONF_LIBS)
+tests_fuzz_settings_edit_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/settings_edit
 
 EXTRA_DIST += conf/mansio.service.in
 if SYSTEMD

@@ -196,6 +196,8 @@ enum verb_kind verb_kind(struct str name)
 		{ "seconds", KIND_AGE }, { "next", KIND_AGE }, { "attempts", KIND_NUMBER },
 		{ "recipients", KIND_NUMBER }, { "waiting", KIND_NUMBER }, { "active", KIND_NUMBER }, { "held", KIND_NUMBER },
 		{ "failed", KIND_NUMBER }, { "since", KIND_SINCE },
+		{ "days", KIND_NUMBER }, { "time", KIND_SINCE }, { "not_after", KIND_SINCE }, { "not_before", KIND_SINCE },
+		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
 	};
 	size_t i;
 

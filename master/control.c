@@ -188,6 +188,20 @@ static void reload(struct master *m, struct conn *c)
 	buf_done(&restart);
 }
 
+static void config(struct master *m, struct conn *c, const char *name, struct ipc_msg *in)
+{
+	struct ipc_msg last;
+	struct buf why;
+	int code;
+
+	buf_init(&why, 32 * 1024);
+	ipc_init(&last, "result");
+	code = config_verb(m, name, in, c->fd, &last, &why);
+	why.err = 0;
+	finish(c, &last, code, code ? buf_cstr(&why) : NULL);
+	buf_done(&why);
+}
+
 /* --- verbs of others ---------------------------------------------------------------- */
 
 static size_t owners(struct master *m, enum program_id id, struct proc **out, size_t cap)
@@ -261,6 +275,8 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		status_ask(m, c);
 	else if (strcmp(name, "reload") == 0)
 		reload(m, c);
+	else if (strcmp(v->noun, "config") == 0)
+		config(m, c, v->name, in);
 	else {
 		c->state = CONN_STOP;
 		c->at = DEADLINE_NEVER;

@@ -15,6 +15,7 @@
  *   state.c     the state folder; who its parts belong to
  *   listen.c    listening sockets (port.c names who has a taken one)
  *   control.c   the control socket
+ *   verbs_config.c, history.c  settings by command and page
  */
 #ifndef MANSIO_MASTER_H
 #define MANSIO_MASTER_H
@@ -56,6 +57,7 @@ extern const struct program_def programs[NPROGRAMS];
 struct settings {
 	struct conf *conf; /* state and hostname filled in, state absolute */
 	struct buf text; /* what the processes get */
+	struct buf file; /* the settings file, as it was read */
 	struct buf chain[CERTS_MAX], key[CERTS_MAX];
 	size_t ncerts;
 	struct buf trust, password; /* of the smarthost, for sender; empty: none */
@@ -65,6 +67,9 @@ struct settings {
  * without rights. state: instead of the file's, or NULL. 0, or E_SYNTAX with
  * every error in errors, each a line. */
 int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors);
+/* The same of a text that is not in the file yet. */
+int settings_load_text(const char *path, struct str text, const char *state, struct settings **out,
+	struct buf *errors);
 void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
@@ -127,7 +132,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 1];
 	size_t nlisteners;
 	struct proc **proc;
@@ -176,6 +181,23 @@ int listen_open(struct master *m);
 void listen_add(struct master *m, struct ipc_msg *msg, enum program_id id, int instance);
 /* port.c: "process 1234 (dovecot)" for a taken port, or "" */
 const char *port_owner(const struct addr *a, char out[80]);
+
+/* verbs_config.c: 'config list' and the like. Rows go to reply; the last row, with its
+ * facts, is left in last (of verb "result"). A sysexits code, a sentence in why. asker: on
+ * whose behalf, from outside; empty: this host's own command. */
+int config_verb(struct master *m, const char *verb, const struct ipc_msg *in, int reply, struct ipc_msg *last,
+	struct buf *why);
+
+/* history.c: STATE/settings: each change, with the settings file as it was before */
+struct change {
+	uint64_t id, time;
+	struct str who, verb, key, from, to, text;
+};
+/* The ids that are there, rising; an array of the arena. */
+size_t history_ids(int dir, struct arena *a, uint64_t **out);
+int history_load(int dir, uint64_t id, struct arena *a, struct change *out);
+/* Writes it under the next number (c->id), and forgets the oldest beyond `keep`. */
+int history_add(int dir, struct change *c, size_t keep);
 
 /* control.c */
 int control_open(struct master *m);

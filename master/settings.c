@@ -203,31 +203,44 @@ static void fill_in(struct settings *s, const char *config, const char *state)
 	conf_print(c, true, &s->text);
 }
 
-int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors)
+int settings_load_text(const char *path, struct str text, const char *state, struct settings **out,
+	struct buf *errors)
 {
 	struct settings *s = mem_alloc(1, sizeof(*s));
 	size_t before = errors->n;
-	struct buf text;
-	int r;
 
-	buf_init(&text, FILE_MAX);
-	r = read_file(path, &text);
-	if (r < 0)
-		buf_fmt(errors, "%s: %s\n", path, err_text(r));
-	else if (conf_parse(buf_view(&text), path, errors, &s->conf) == 0) {
+	buf_init(&s->file, FILE_MAX);
+	buf_str(&s->file, text);
+	if (conf_parse(text, path, errors, &s->conf) == 0) {
 		fill_in(s, path, state);
 		load_certs(s, path, errors);
 		load_smarthost(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
-	buf_done(&text);
 	if (errors->n > before || errors->err < 0) {
 		settings_free(s);
 		return E_SYNTAX;
 	}
 	*out = s;
 	return 0;
+}
+
+int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, FILE_MAX);
+	r = read_file(path, &text);
+	if (r < 0) {
+		buf_fmt(errors, "%s: %s\n", path, err_text(r));
+		r = E_SYNTAX;
+	} else {
+		r = settings_load_text(path, buf_view(&text), state, out, errors);
+	}
+	buf_done(&text);
+	return r;
 }
 
 void settings_free(struct settings *s)
@@ -241,6 +254,7 @@ void settings_free(struct settings *s)
 		buf_wipe(&s->key[i]);
 	}
 	buf_done(&s->text);
+	buf_done(&s->file);
 	buf_done(&s->trust);
 	buf_wipe(&s->password);
 	conf_free(s->conf);

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: ISC
+"""config list, set, unset, diff, history, undo: settings by command, and for the page."""
+import json
+import os
+import socket
+
+from conftest import ROOT
+
+
+def rows(s, *args):
+    return json.loads(s.cli("--json", "config", *args).stdout)
+
+
+def ask(s, **fields):
+    """A verb on the control socket as it comes from outside, with `asker`: the last message's fields."""
+    text = "mansio 1 control\n" + "".join(f"{k}={v}\n" for k, v in fields.items())
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    c.settimeout(10)
+    here = os.getcwd()
+    os.chdir(s.state / "run")
+    try:
+        c.connect("control")
+    finally:
+        os.chdir(here)
+    c.send(text.encode())
+    while True:
+        lines = c.recv(200000).decode().splitlines()
+        answer = dict(line.split("=", 1) for line in lines[1:])
+        if answer.get("done"):
+            c.close()
+            return answer
+
+
+def test_a_change_is_one_line_and_counts_at_once(own_suite):
+    s = own_suite(start=False)
+    s.config.write_text("# the admin's own words\n" + s.config.read_text() + "; the end\n")
+    s.config.chmod(0o640)
+    before = s.config.read_text()
+    s.start()
+    anna = s.account()
+    c = s.imap(anna)
+    assert rows(s, "set", "smtp.message_size", "2M")["needs_restart"] == ""
+    after = s.config.read_text()
+    assert after == before.replace("processes = 12\n", "processes = 12\nmessage_size = 2M\n")
+    assert s.config.stat().st_mode & 0o777 == 0o640
+    with s.smtp() as m:
+        m.ehlo()
+        assert m.esmtp_features["size"] == str(2 << 20)
+    row = next(r for r in rows(s, "list", "message_size") if r["key"] == "smtp.message_size")
+    line = after.splitlines().index("message_size = 2M") + 1
+    assert (row["value"], row["default"], row["source"], row["when"], row["editable"]) == (
+        "2M", "50M", f"{s.config}:{line}", "reload", "yes")
+    assert row["limits"] and row["text"]
+    assert rows(s, "set", "smtp.processes", "13")["needs_restart"] == "smtp.processes"
+    assert [(r["key"], r["value"], r["file"], r["needs"]) for r in rows(s, "diff")] == [
+        ("smtp.processes", "12", "13", "restart")]
+    assert c.noop()[0] == "OK", "a session ended"
+    assert len(rows(s, "list")) > 100
+    assert {"smtp.message_size", "smtp.processes"} < {r["key"] for r in rows(s, "list", "--changed")}
+
+
+def test_undo_and_unset_bring_back_what_was(own_suite):
+    s = own_suite()
+    before = s.config.read_text()
+    rows(s, "set", "imap.sessions", "77")
+    rows(s, "set", "imap.sessions", "78")
+    rows(s, "unset", "limit.connections_per_address")
+    kept = rows(s, "history")
+    assert [(r["id"], r["verb"], r["key"], r["from"], r["to"], r["who"]) for r in kept] == [
+        ("3", "unset", "limit.connections_per_address", "1000", "50", "this host"),
+        ("2", "set", "imap.sessions", "77", "78", "this host"),
+        ("1", "set", "imap.sessions", "5000", "77", "this host")]
+    assert all(isinstance(r["time"], int) for r in kept)
+    s.cli("config", "undo", "2")
+    assert "sessions = 77" in s.config.read_text() and "connections_per_address = 1000" in s.config.read_text()
+    s.cli("config", "undo", "1")
+    assert s.config.read_text() == before
+    assert s.cli("config", "undo", "99", check=False).returncode == 67
+    s.cli("config", "set", "server.settings_history", "2")
+    s.cli("config", "set", "imap.sessions", "79")
+    s.cli("config", "set", "imap.sessions", "80")
+    assert [r["id"] for r in rows(s, "history")] == ["8", "7"], "more is kept than the setting allows"
+
+
+def test_what_is_wrong_changes_nothing(own_suite):
+    s = own_suite()
+    before = s.config.read_text()
+    for key, value, code in (("smtp.nothing", "1", 67), ("smtp.hops", "-1", 65), ("smtp.hops", "many", 65),
+                             ("tls.certificates", "/nonexistent.pem", 65), ("queue.share_alone", "1", 65),
+                             ("send.smarthost_user", "anna", 65)):
+        p = s.cli("config", "set", key, value, check=False)
+        assert p.returncode == code, (key, p.stderr)
+        assert p.stderr.strip()
+        assert s.config.read_text() == before
+    assert s.cli("config", "unset", "smtp.hops", check=False).returncode == 65
+    assert s.cli("config", "history", "--json").stdout.strip() in ("[]", "")
+    # edited by hand and not reloaded: left alone until it is
+    s.config.write_text(before + "[pop3]\nsessions = 9\n")
+    p = s.cli("config", "set", "smtp.hops", "60", check=False)
+    assert p.returncode == 75 and "reload" in p.stderr
+    assert [r["key"] for r in rows(s, "diff")] == ["pop3.sessions"]
+    s.cli("reload")
+    s.cli("config", "set", "smtp.hops", "60")
+    assert s.config.read_text() == (before + "[pop3]\nsessions = 9\n").replace(
+        "processes = 12\n", "processes = 12\nhops = 60\n")
+    if ROOT:
+        assert s.config.stat().st_uid == 0
+
+
+def test_who_asks_from_outside_cannot_set_files_and_ports(own_suite):
+    s = own_suite()
+    before = s.config.read_text()
+    for key in ("server.state", "listen.smtp", "tls.keys", "log.file", "server.sandbox", "send.smarthost_ca"):
+        a = ask(s, verb="config set", key=key, value="x", asker="boss@example.org")
+        assert a["code"] == "77" and "host" in a["error"], (key, a)
+    assert s.config.read_text() == before
+    a = ask(s, verb="config set", key="smtp.hops", value="61", asker="boss@example.org")
+    assert a["code"] == "0", a
+    assert rows(s, "history")[0]["who"] == "boss@example.org"
+    a = ask(s, verb="config set", key="smtp.hops", value="61%0A[server]%0Astate = /", asker="boss@example.org")
+    assert a["code"] == "65", a
+    # an undo is no way around
+    s.cli("config", "set", "log.file", "x.log")
+    last = rows(s, "history")[0]["id"]
+    a = ask(s, verb="config undo", id=last, asker="boss@example.org")
+    assert a["code"] == "77", a
+    assert ask(s, verb="config undo", id=last)["code"] == "0"
