@@ -35,11 +35,33 @@ tests_fuzz_settings_edit_LDADD = $(CONF_LIBS)
 tests_fuzz_settings_edit_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/settings_edit
 
-EXTRA_DIST += conf/mansio.service.in
+# The unit, the users and the state folder. One list of users: those of master/programs.def
+EXTRA_DIST += conf/mansio.service.in conf/mansio.conf
 if SYSTEMD
 systemdsystemunit_DATA = mansio.service
 CLEANFILES += mansio.service
 mansio.service: conf/mansio.service.in Makefile
 	$(AM_V_GEN)sed -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
 		$(srcdir)/conf/mansio.service.in >$@.tmp && mv $@.tmp $@
+sysusersdir = $(prefix)/lib/sysusers.d
+sysusers_DATA = sysusers/mansio.conf
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+tmpfiles_DATA = tmpfiles/mansio.conf
+CLEANFILES += sysusers/mansio.conf tmpfiles/mansio.conf
+sysusers/mansio.conf: master/programs.def tools/users.sh
+	$(AM_V_GEN)mkdir -p sysusers && bash -c '. $(srcdir)/tools/users.sh && users_sysusers' >$@.tmp && mv $@.tmp $@
+tmpfiles/mansio.conf: Makefile
+	$(AM_V_GEN)mkdir -p tmpfiles && printf '%s\n' '# Mansio: its data; what lies in it is made by the suite itself' \
+		'd /var/lib/mansio 0711 root root -' >$@.tmp && mv $@.tmp $@
 endif
+
+# /etc/mansio/mansio.conf: the shipped one, unless there is one; a copy to compare with stays in share
+dist_pkgdata_DATA = conf/mansio.conf
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/mansio"
+	test -e "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" || \
+		$(INSTALL_DATA) $(srcdir)/conf/mansio.conf "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf"
+uninstall-local:
+	cmp -s $(srcdir)/conf/mansio.conf "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" && \
+		rm -f "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" || true
+	rmdir "$(DESTDIR)$(sysconfdir)/mansio" 2>/dev/null || true

@@ -20,5 +20,7 @@ void help_usage(const struct verb *v, struct buf *out); /* "mansio user add ADDR
 void help_verb(const struct verb *v, struct buf *out);
 void help_noun(const char *noun, struct buf *out); /* NULL: everything */
 void help_manual(struct buf *out); /* mansio(1), roff */
+/* completion.c: the script of "bash", "zsh" or "fish"; E_UNSUPPORTED: another. */
+int help_completion(struct str shell, struct buf *out);
 
 #endif

@@ -2,7 +2,8 @@ bin_PROGRAMS += bin/mansio
 bin_mansio_SOURCES = master/mansio.c master/master.h master/programs.def master/run.c master/procs.c \
 	master/links.c master/spawn.c master/settings.c master/state.c master/listen.c master/port.c \
 	master/control.c master/verbs_config.c master/history.c master/client.c master/client.h master/output.c master/ask.c $(COMMAND)
-COMMAND = master/cmdline.c master/cmdline.h master/help.c
+COMMAND = master/cmdline.c master/cmdline.h master/help.c master/completion.c
+bin_mansio_SOURCES += master/notify.c
 bin_mansio_LDADD = $(TRACE_LIBS) $(TLS_LIBS) $(NET_LIBS)
 
 # Sample and manual pages are made by the program they describe.
@@ -15,6 +16,21 @@ mansio.conf.5: bin/mansio$(EXEEXT)
 	$(AM_V_GEN)bin/mansio$(EXEEXT) config manual >$@.tmp && mv $@.tmp $@
 mansio.1: bin/mansio$(EXEEXT)
 	$(AM_V_GEN)bin/mansio$(EXEEXT) help --roff >$@.tmp && mv $@.tmp $@
+
+# Completion for the shells, from the same table
+bashcompdir = $(datadir)/bash-completion/completions
+bashcomp_DATA = completion/mansio
+zshcompdir = $(datadir)/zsh/site-functions
+zshcomp_DATA = completion/_mansio
+fishcompdir = $(datadir)/fish/vendor_completions.d
+fishcomp_DATA = completion/mansio.fish
+CLEANFILES += completion/mansio completion/_mansio completion/mansio.fish
+completion/mansio: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)mkdir -p completion && bin/mansio$(EXEEXT) help --completion=bash >$@.tmp && mv $@.tmp $@
+completion/_mansio: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)mkdir -p completion && bin/mansio$(EXEEXT) help --completion=zsh >$@.tmp && mv $@.tmp $@
+completion/mansio.fish: bin/mansio$(EXEEXT)
+	$(AM_V_GEN)mkdir -p completion && bin/mansio$(EXEEXT) help --completion=fish >$@.tmp && mv $@.tmp $@
 
 # 0711: a program that its user cannot read stays undumpable across exec.
 install-exec-hook:

@@ -235,6 +235,10 @@ static void help(const struct ipc_msg *m, struct answer *out)
 	buf_init(&text, 1 << 20);
 	if (str_eqc(ipc_get(m, "roff"), "yes"))
 		help_manual(&text);
+	else if (ipc_get(m, "completion").p && help_completion(ipc_get(m, "completion"), &text) < 0)
+		answer_fail(out, EX_USAGE, "completion: one of bash zsh fish");
+	else if (ipc_get(m, "completion").p)
+		;
 	else if (!a)
 		help_noun(NULL, &text);
 	else if ((v = verb_find(a, b, &words)))

@@ -16,6 +16,7 @@
  *   listen.c    listening sockets (port.c names who has a taken one)
  *   control.c   the control socket
  *   verbs_config.c, history.c  settings by command and page
+ *   notify.c    a word to the service manager
  */
 #ifndef MANSIO_MASTER_H
 #define MANSIO_MASTER_H
@@ -141,6 +142,9 @@ struct master {
 	size_t npool, pool_cap;
 	struct conn *conn;
 	bool was_ready;
+	int notify; /* socket of the service manager; -1: none asks */
+	int64_t alive_every; /* ms */
+	deadline alive_at; /* next sign of life for its watchdog */
 	bool stopping;
 	deadline stop_at; /* the end of the grace time */
 	int64_t stop_began;
@@ -207,6 +211,11 @@ deadline control_next(const struct master *m);
 void control_readable(struct master *m, int fd);
 size_t control_poll(const struct master *m, int *fd_out, size_t cap);
 void control_stopped(struct master *m); /* answers those who wait for the stop */
+
+/* notify.c: sd_notify(3) */
+void notify_open(struct master *m);
+void notify_say(const struct master *m, const char *fmt, ...) PRINTF(2, 3);
+void notify_tick(struct master *m);
 
 /* run.c */
 int run_reload(struct master *m, struct buf *errors, struct buf *restart_out);

@@ -264,6 +264,7 @@ static void suite_ready(struct master *m)
 			return;
 	m->was_ready = true;
 	trace_event(TRACE_INFO, "ready", NULL, NULL);
+	notify_say(m, "READY=1\nSTATUS=All processes serve");
 	if (m->ready_fd >= 0 && file_write_all(m->ready_fd, "ready\n", 6) < 0)
 		trace_event(TRACE_WARN, "ready-fd", NULL, "nobody reads it");
 	fd_close(&m->ready_fd);

@@ -89,6 +89,7 @@ void run_stop(struct master *m, const char *why)
 		return;
 	}
 	trace_event(TRACE_INFO, "stop", NULL, "%s", why);
+	notify_say(m, "STOPPING=1\nSTATUS=Sessions end (%s)", why);
 	m->stopping = true;
 	m->stop_began = clock_mono_ms();
 	m->stop_at = deadline_in(MAX(m->set->conf->server_stop_grace, (int64_t)1));
@@ -203,6 +204,8 @@ static int wait_ms(const struct master *m)
 
 	if (c != DEADLINE_NEVER && (d == DEADLINE_NEVER || c < d))
 		d = c;
+	if (m->alive_at != DEADLINE_NEVER && (d == DEADLINE_NEVER || m->alive_at < d))
+		d = m->alive_at;
 	if (m->stopping) {
 		p = phase_end(m);
 		if (d == DEADLINE_NEVER || p < d)
@@ -253,6 +256,7 @@ static void turn(struct master *m)
 	free(pfd);
 	procs_tick(m);
 	control_tick(m);
+	notify_tick(m);
 }
 
 /* --- start --------------------------------------------------------------------------- */
@@ -326,13 +330,14 @@ static int keep_ready_fd(int fd)
 int run(const char *config, const char *state, int ready_fd)
 {
 	struct master m = { .config = config, .state_option = state, .root = geteuid() == 0, .lock = -1,
-		.control = -1, .signals = -1 };
+		.control = -1, .signals = -1, .notify = -1 };
 	int code;
 
 	m.ready_fd = keep_ready_fd(ready_fd);
 	proc_init("mansio", m.ready_fd < 0 ? 3 : 4);
 	trace_open(-1, "master");
 	limits();
+	notify_open(&m);
 	code = prepare(&m);
 	if (code)
 		return code;
