@@ -29,6 +29,8 @@ enum {
 	FS_TRUNCATE = 1 << 14, /* [3] */
 	FS_IOCTL_DEV = 1 << 15, /* [5] */
 	NET_TCP = 3, /* [4] bind, connect */
+	NET_CONNECT = 2,
+	RULE_PORT = 2, /* LANDLOCK_RULE_NET_PORT */
 	SCOPED = 3, /* [6] abstract sockets, signals */
 	ABI_LEAST = 2, /* before it, a file cannot be linked to another folder */
 };
@@ -37,6 +39,12 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
+struct port_rule { /* struct landlock_net_port_attr */
+	uint64_t allowed_access, port;
+};
+
+static uint16_t connect_port[SANDBOX_PORTS];
+static size_t nconnect_ports;
 static struct sock_fprog prepared[SANDBOX_NPROFILES];
 /* From ZYGOTE to STORE; filled in a process that has entered ZYGOTE, and in its children. */
 static struct sock_fprog narrow;
@@ -75,7 +83,8 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_TRACED] = "traced",
 		[SANDBOX_QUEUED] = "queued",
 		[SANDBOX_SENDER] = "sender",
-		[SANDBOX_LOOKUP] = "lookup",
+		[SANDBOX_RESOLVER] = "resolver",
+		[SANDBOX_CHECK] = "check",
 	};
 
 	BUG_ON((unsigned)p >= ARRAY_LEN(names));
@@ -103,8 +112,7 @@ static struct ruleset everything(enum sandbox_profile p, int abi)
 	r.fs |= FS_REFER;
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
-	if (abi >= 4 && p != SANDBOX_AUTH_WORKER && p != SANDBOX_AUTH_ZYGOTE && p != SANDBOX_SENDER &&
-	    p != SANDBOX_LOOKUP)
+	if (abi >= 4 && p != SANDBOX_AUTH_WORKER && p != SANDBOX_AUTH_ZYGOTE && p != SANDBOX_SENDER)
 		r.net = NET_TCP;
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
@@ -138,6 +146,25 @@ static int add_rule(int ruleset, uint64_t handled, const struct sandbox_rule *ru
 	return 0;
 }
 
+void sandbox_connect_ports(const uint16_t *ports, size_t n)
+{
+	nconnect_ports = MIN(n, (size_t)SANDBOX_PORTS);
+	memcpy(connect_port, ports, nconnect_ports * sizeof *ports);
+}
+
+static int add_ports(int ruleset)
+{
+	struct port_rule rule = { .allowed_access = NET_CONNECT };
+	size_t i;
+
+	for (i = 0; i < nconnect_ports; i++) {
+		rule.port = connect_port[i];
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* 1 in force, 0 the kernel has none, -errno. */
 static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rules, size_t nrules)
 {
@@ -155,6 +182,8 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 		return -errno;
 	for (i = 0; i < nrules && !err; i++)
 		err = add_rule(fd, all.fs, &rules[i]);
+	if (!err && all.net && (p == SANDBOX_RESOLVER || p == SANDBOX_CHECK))
+		err = add_ports(fd);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0) != 0)
 		err = -errno;
 	close(fd);
@@ -228,15 +257,6 @@ size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap)
 {
 	static const char *const patterns[] = { "/usr/lib/gconv", "/usr/lib64/gconv",
 		"/usr/lib/*-linux-gnu*/gconv", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom" };
-
-	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
-}
-
-size_t sandbox_lookup_rules(struct sandbox_rule *out, size_t cap)
-{
-	/* folders, since their files are replaced by new ones when the network changes */
-	static const char *const patterns[] = { "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/dev/urandom",
-		"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager" };
 
 	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
 }

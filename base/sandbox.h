@@ -32,7 +32,8 @@ enum sandbox_profile {
 	SANDBOX_TRACED, /* log file, its database */
 	SANDBOX_QUEUED, /* files beneath the spool and its database, links; no network, no fork */
 	SANDBOX_SENDER, /* new sockets to the network, no files, no fork */
-	SANDBOX_LOOKUP, /* finds addresses of names: the system's resolver, reading what Landlock leaves; fork */
+	SANDBOX_RESOLVER, /* UDP to the network, TCP to the ports of sandbox_connect_ports; no files, no fork */
+	SANDBOX_CHECK, /* TCP to the ports of sandbox_connect_ports, no files; fork */
 	SANDBOX_NPROFILES
 };
 
@@ -59,7 +60,9 @@ int sandbox_enter_filter(enum sandbox_profile p);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
  * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);
-/* The same for the system's resolver (LOOKUP): its configuration, its libraries. */
-size_t sandbox_lookup_rules(struct sandbox_rule *out, size_t cap);
+/* RESOLVER, CHECK: where a TCP connection may go to (Landlock, from ABI 4 on); before
+ * sandbox_enter. At most SANDBOX_PORTS, more are left out; the same one twice does no harm. */
+#define SANDBOX_PORTS 64
+void sandbox_connect_ports(const uint16_t *ports, size_t n);
 
 #endif

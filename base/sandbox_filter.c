@@ -38,12 +38,13 @@ enum {
 	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
 	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
-	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(LOOKUP), /* open files, beneath what Landlock leaves */
-	LOADS = WORKER | STORE | BIT(LOOKUP), /* maps code: gconv, NSS, SASL, PAM */
+	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED), /* open files, beneath what Landlock leaves */
+	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
 	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
 	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */
-	CONNECTS = WORKER | BIT(LOOKUP), /* ... and what resolvers need beside connect(2) */
-	SENDS = CONNECTS | BIT(SENDER), /* connect(2) */
+	CONNECTS = WORKER | BIT(RESOLVER), /* ... and what resolvers need beside connect(2) */
+	TCP_ONLY = BIT(SENDER) | BIT(CHECK),
+	SENDS = CONNECTS | TCP_ONLY, /* connect(2) */
 };
 
 /* The rows are written by name, for a reader; libseccomp knows the numbers. */
@@ -93,7 +94,8 @@ static const struct {
 	/* the directories of the mailboxes get their group from authd */
 	ROW(AUTH, S(fchown), S(fchownat), S(chown), S(chmod), S(fchmodat), S(mlock), S(munlock)),
 	/* children, which narrow themselves further */
-	ROW(FORKS | BIT(AUTHD) | BIT(LOOKUP), S(wait4), S(waitid)),
+	ROW(FORKS | BIT(AUTHD) | BIT(CHECK), S(wait4), S(waitid)),
+	ROW(BIT(CHECK), S(adjtimex), S(clock_adjtime), S(fstatfs)), /* is the clock kept? (setting it is for root); is there room? */
 	ROW(FORKS, S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
 		S(landlock_restrict_self)),
 };
@@ -132,14 +134,14 @@ static const struct check {
 	{ ALL, S(prlimit64), 0, UINT32_MAX, 0 },
 	{ PAIRS, S(socketpair), 0, UINT32_MAX, AF_UNIX },
 	{ WORKER | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
-	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET }, /* SENDER: TCP alone, see add_tcp */
+	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET }, /* TCP_ONLY: see add_tcp */
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET6 },
-	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_NETLINK },
+	{ WORKER, S(socket), 0, UINT32_MAX, AF_NETLINK },
 	{ ALL, S(setsockopt), 1, UINT32_MAX, IPPROTO_TCP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },
 	/* fork(2) as glibc does it: no thread, no namespace, nothing shared */
-	{ FORKS | BIT(LOOKUP), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
+	{ FORKS | BIT(CHECK), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
 };
 
 /* Options of SOL_SOCKET that anybody may set on what he has. */
@@ -224,10 +226,6 @@ static int add_refused(scmp_filter_ctx ctx, unsigned bit)
 	/* stdio asks whether a descriptor is a terminal */
 	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
 		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, TCGETS));
-	/* getaddrinfo(3) asks for a name service cache, and can do without */
-	if (r == 0 && bit == BIT(LOOKUP))
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_UNIX));
 	for (i = 0; i < ARRAY_LEN(refused) && r == 0; i++)
 		for (j = 0; j < ROW_MAX && refused[i].call[j] && r == 0; j++)
 			if (refused[i].profiles & bit)
@@ -288,7 +286,7 @@ int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *pr
 	r = add_calls(ctx, bit);
 	if (r == 0)
 		r = add_checks(ctx, bit);
-	if (r == 0 && bit == BIT(SENDER))
+	if (r == 0 && (bit & TCP_ONLY))
 		r = add_tcp(ctx, log);
 	if (r == 0 && !log)
 		r = add_refused(ctx, bit);

@@ -149,6 +149,27 @@ static void check_send(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user: has control characters");
 }
 
+/* What resolverd takes: see net/recursor.h. */
+static void check_dns(const struct conf *c, struct conf_report *r)
+{
+	struct str zone, rest;
+	char shown[80];
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < c->dns_servers.n; i++)
+		if (!str_eqc(c->dns_servers.v[i], "system") && addr_parse_server(c->dns_servers.v[i], 53, &a) < 0)
+			conf_error(r, LINE(r, dns, servers), "servers: '%s' is not an address, like 192.0.2.53 or [2001:db8::53]:53, nor 'system'",
+				conf_shown(c->dns_servers.v[i], shown));
+	for (i = 0; i < c->dns_zones.n; i++) {
+		rest = c->dns_zones.v[i];
+		zone = str_cut(&rest, '=');
+		if (!rest.p || !zone.n || !hostname_good(zone) || addr_parse_server(rest, 53, &a) < 0)
+			conf_error(r, LINE(r, dns, zones), "zones: '%s' is not a zone and an address, like corp.example=10.0.0.53",
+				conf_shown(c->dns_zones.v[i], shown));
+	}
+}
+
 static void check_queue(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -184,6 +205,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_listen(c, r);
 	check_tls(c, r);
 	check_send(c, r);
+	check_dns(c, r);
 	check_queue(c, r);
 	check_rest(c, r);
 }

@@ -42,6 +42,10 @@ pkglibexec_PROGRAMS += libexec/mailboxd
 libexec_mailboxd_SOURCES = master/mailboxd.c
 libexec_mailboxd_LDADD = $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)
 
+pkglibexec_PROGRAMS += libexec/resolverd
+libexec_resolverd_SOURCES = master/resolverd.c
+libexec_resolverd_LDADD = $(RECURSOR_LIBS) $(TRACE_LIBS) $(CONF_LIBS) $(NET_LIBS) $(EVENT_ALL_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/master/cmdline_test
 tests_unit_master_cmdline_test_SOURCES = tests/unit/master/cmdline_test.c $(COMMAND)

@@ -449,7 +449,7 @@ void procs_reload(struct master *m)
 
 		if (p->retired || !proc_running(p) || p->state == PROC_STOPPING)
 			continue;
-		if (programs[p->id].kind == KIND_ZYGOTE)
+		if (programs[p->id].kind == KIND_ZYGOTE || programs[p->id].kind == KIND_FRESH)
 			renew(m, p);
 		else
 			send_settings(m, p, "reload");

@@ -288,6 +288,23 @@ fail:
 	return err;
 }
 
+int addr_parse_server(struct str s, uint16_t port, struct addr *out)
+{
+	struct addr a = { 0 };
+	struct str host;
+	uint16_t own;
+	bool literal;
+
+	if (addr_parse(s, &a) < 0) {
+		if (addr_split_hostport(s, &host, &own, &literal) < 0 || !literal || addr_parse(host, &a) < 0)
+			return E_SYNTAX;
+		port = own ? own : port;
+	}
+	a.port = port;
+	*out = a;
+	return 0;
+}
+
 int addr_listen(const struct addr *a, int backlog, bool reuseport)
 {
 	struct addr any4 = { .family = 4, .port = a->port };

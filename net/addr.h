@@ -43,6 +43,10 @@ int addr_parse_hostport(struct str s, struct addr *out);
  * comes without brackets, as written; literal: it is an address. E_SYNTAX, E_LIMIT. */
 int addr_split_hostport(struct str s, struct str *host_out, uint16_t *port_out, bool *literal_out);
 
+/* An address of a server, with or without port: "192.0.2.53", "192.0.2.53:53", "2001:db8::53",
+ * "[2001:db8::53]:53"; without one the port is `port`. E_SYNTAX. */
+int addr_parse_server(struct str s, uint16_t port, struct addr *out);
+
 /* A bound, listening TCP socket (SO_REUSEADDR, close-on-exec, non-blocking) or
  * -errno. IPv6 is IPv6 only; family 0 takes both families on one socket.
  * reuseport: several may bind it. */

@@ -1,7 +1,12 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
-	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h
+	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h \
+	net/dns.c net/dns.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
+# libunbound is for resolverd alone
+noinst_LIBRARIES += net/librecursor.a
+net_librecursor_a_SOURCES = net/recursor.c net/recursor.h
+RECURSOR_LIBS = net/librecursor.a $(UNBOUND_LIBS) $(EVENT_ALL_LIBS)
 # libssl is for the door and the sender alone: a room never links it
 noinst_LIBRARIES += net/libtls.a
 net_libtls_a_SOURCES = net/tls.c net/tls.h net/tls_client.c net/tls_client.h net/tls_private.h
@@ -11,6 +16,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/net/addr_test
 tests_unit_net_addr_test_SOURCES = tests/unit/net/addr_test.c
 tests_unit_net_addr_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/dns_test
+tests_unit_net_dns_test_SOURCES = tests/unit/net/dns_test.c
+tests_unit_net_dns_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/ipc_test
 tests_unit_net_ipc_test_SOURCES = tests/unit/net/ipc_test.c
 tests_unit_net_ipc_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
@@ -47,3 +55,8 @@ tests_fuzz_proxy_LDADD = $(NET_LIBS)
 tests_fuzz_proxy_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/proxy/v1 tests/fuzz/corpus/proxy/v1six tests/fuzz/corpus/proxy/unknown \
 	tests/fuzz/corpus/proxy/v2 tests/fuzz/corpus/proxy/v2six
+check_PROGRAMS += tests/fuzz/dns
+tests_fuzz_dns_SOURCES = tests/fuzz/dns.c $(FUZZ_MAIN)
+tests_fuzz_dns_LDADD = $(NET_LIBS)
+tests_fuzz_dns_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/dns

@@ -41,8 +41,7 @@ smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c
 	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c
 SEND_LIBS = smtp/libsend.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
-libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/route.c smtp/send/session.c \
-	smtp/send/lookup.c smtp/send/lookup.h
+libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/route.c smtp/send/session.c
 libexec_sender_LDADD = $(SEND_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA

@@ -134,7 +134,7 @@ static void no_address(struct route *r, const char *status, const char *what)
 	fail_waiting(r, &why);
 }
 
-void route_addresses(struct route *r, const struct lookup_answer *a)
+void route_addresses(struct route *r, const struct resolver_addresses *a)
 {
 	char text[256];
 	size_t i;
@@ -160,6 +160,14 @@ void route_addresses(struct route *r, const struct lookup_answer *a)
 	sender_wake(r->sender);
 }
 
+/* A link that is full or not there is no reason to fail: the time for the question runs, and
+ * a new link comes with a new resolver. */
+void route_ask_again(struct route *r)
+{
+	if (r->looking && r->opt)
+		resolver_send_address(r->sender->resolver, r->looking, r->opt->host, r->opt->lookup);
+}
+
 /* True: they are known. */
 static bool have_addresses(struct route *r)
 {
@@ -169,12 +177,9 @@ static bool have_addresses(struct route *r)
 		return true;
 	if (r->looking)
 		return false;
-	if (lookup_ask(s->lookup, ++s->questions, r->opt->host, r->opt->lookup)) {
-		no_address(r, "4.4.3", "could not be looked up now");
-		return false;
-	}
-	r->looking = s->questions;
-	r->look_until = deadline_in(r->opt->lookup + 1000); /* its own alarm comes first */
+	r->looking = ++s->questions;
+	r->look_until = deadline_in(r->opt->lookup + 1000); /* the resolver's own end of it comes first */
+	route_ask_again(r);
 	return false;
 }
 

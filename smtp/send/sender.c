@@ -3,7 +3,7 @@
  * sender.c: the program that makes the queue's attempts: main, links, settings,
  * results, stop (see sender.h; what queued and we say: docs/QUEUE.md).
  *
- * Order of the start: settings, the process for names (lookup.c), the SASL plug-ins, the
+ * Order of the start: settings, the SASL plug-ins, the
  * trusted certificates; then the sandbox (network out, no files); then "ready". The
  * password and the certificates come from master as files in memory.
  *
@@ -79,7 +79,7 @@ static void grant(struct sender *s, struct route *r)
 	size_t places = route_places(r);
 	struct ipc_msg *m;
 
-	if (s->queued < 0 || s->stopping || s->draining || r->granted >= places)
+	if (s->queued < 0 || s->stopping || r->granted >= places)
 		return;
 	m = new_result(s);
 	ipc_init(m, "ready");
@@ -169,7 +169,7 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 	r = job_parse(m, &j);
 	if (r)
 		return r;
-	if (s->stopping || s->draining)
+	if (s->stopping)
 		job_free(j); /* queued sees the link end */
 	else
 		route_add(j->lmtp ? &s->local : &s->smarthost, j);
@@ -310,6 +310,8 @@ static void settings(struct sender *s, struct ipc_msg *m)
 	route_set(&s->smarthost, smarthost_options(c, m), (size_t)c->send_sessions);
 }
 
+static void resolver_set(struct sender *s, int fd);
+
 /* --- master's wishes ------------------------------------------------------------------ */
 
 static void on_peer(struct program *p, const char *name, int fd)
@@ -321,6 +323,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (!strcmp(name, "lmtpd")) {
 		fd_close(&s->lmtpd);
 		s->lmtpd = fd;
+	} else if (!strcmp(name, "resolverd")) {
+		resolver_set(s, fd);
 	} else if (!strcmp(name, "traced")) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "sender");
@@ -397,7 +401,7 @@ static void work_event(evutil_socket_t fd, short what, void *arg)
 		memcpy(s->told, now, sizeof now);
 		program_status(&s->program, n, note);
 	}
-	if ((s->stopping || s->draining) && n == 0 && !s->results)
+	if (s->stopping && n == 0 && !s->results)
 		event_base_loopexit(s->base, NULL);
 }
 
@@ -411,29 +415,38 @@ static void tick_event(evutil_socket_t fd, short what, void *arg)
 	sender_wake(s); /* which sets the next tick, if there is need */
 }
 
-/* The process for names died: a new one cannot be made in here, so a new sender must. */
-static void lookup_lost(struct sender *s)
+/* resolverd died: master starts it anew and sends a new link; what was asked is asked again. */
+static void resolver_lost(struct sender *s)
 {
-	event_del(&s->ev_lookup);
-	fd_close(&s->lookup);
-	trace_event(TRACE_ERROR, "lookup-lost", NULL, "the process that looks up names is gone: starting anew");
-	s->draining = true;
-	sender_wake(s);
+	if (s->resolver < 0)
+		return;
+	event_del(&s->ev_resolver);
+	fd_close(&s->resolver);
 }
 
-static void lookup_event(evutil_socket_t fd, short what, void *arg)
+static void resolver_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct sender *s = arg;
-	struct lookup_answer a;
+	struct resolver_addresses a;
 	struct ipc_msg m;
 	int r = ipc_try_recv(fd, &m);
 
 	(void)what;
-	if (r == 0 && lookup_parse(&m, &a) == 0)
+	if (r == 0 && resolver_parse_address(&m, &a) == 0)
 		route_addresses(&s->smarthost, &a);
 	ipc_done(&m);
 	if (r < 0 && r != -EAGAIN && r != -EINTR)
-		lookup_lost(s);
+		resolver_lost(s);
+}
+
+static void resolver_set(struct sender *s, int fd)
+{
+	resolver_lost(s);
+	fd_nonblock(fd, true);
+	s->resolver = fd;
+	event_assign(&s->ev_resolver, s->base, fd, EV_READ | EV_PERSIST, resolver_event, s);
+	event_add(&s->ev_resolver, NULL);
+	route_ask_again(&s->smarthost);
 }
 
 /* --- main ----------------------------------------------------------------------------------- */
@@ -455,7 +468,6 @@ static void open_base(struct sender *s)
 		cannot("no event loop");
 	event_config_free(cfg);
 	event_assign(&s->ev_control, s->base, s->program.control, EV_READ | EV_PERSIST, control_event, s);
-	event_assign(&s->ev_lookup, s->base, s->lookup, EV_READ | EV_PERSIST, lookup_event, s);
 	event_assign(&s->ev_work, s->base, -1, 0, work_event, s);
 	event_assign(&s->ev_stop, s->base, -1, 0, stop_event, s);
 	event_assign(&s->ev_tick, s->base, -1, 0, tick_event, s);
@@ -486,15 +498,14 @@ int main(int argc, char **argv)
 {
 	struct sender *s = &sender;
 
-	s->queued = s->lmtpd = s->lookup = -1;
+	s->queued = s->lmtpd = s->resolver = -1;
 	s->last_result = &s->results;
 	program_start(&s->program, "sender", &ops, argc, argv);
 	s->program.data = s;
 	s->conf = s->program.conf;
 	trace_open(-1, "sender");
-	s->lookup = lookup_start(s->conf->server_sandbox == CONF_SANDBOX_LOG);
-	if (s->lookup < 0 || auth_init())
-		cannot("the process for names, or the SASL library, cannot be had");
+	if (auth_init())
+		cannot("the SASL library cannot be had");
 	raise_descriptors(s->conf);
 	open_base(s);
 	route_init(&s->local, s, true);
@@ -502,7 +513,6 @@ int main(int argc, char **argv)
 	settings(s, &s->program.start);
 	enter_sandbox(s);
 	event_add(&s->ev_control, NULL);
-	event_add(&s->ev_lookup, NULL);
 	program_ready(&s->program);
 	event_base_dispatch(s->base);
 	return 0;

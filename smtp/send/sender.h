@@ -6,7 +6,6 @@
  *   route.c     a way that jobs go (the smarthost; our own lmtpd): who waits, which
  *               sessions there are, addresses
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
- *   lookup.c    addresses of names, in a process of its own
  *
  * Always true:
  *   1. A job is in exactly one place: waiting at its route, in a session's client, or freed.
@@ -21,8 +20,8 @@
 #include <event2/event_struct.h>
 
 #include "conf/program.h"
+#include "net/resolver.h"
 #include "smtp/send/client.h"
-#include "smtp/send/lookup.h"
 
 struct sender;
 struct route;
@@ -41,7 +40,7 @@ struct session {
 	short ev_what;
 	uint64_t seen; /* client.progress when the deadline was set */
 	deadline until;
-	struct addr addr[LOOKUP_ADDRESSES]; /* to try, from at on */
+	struct addr addr[RESOLVER_ADDRESSES]; /* to try, from at on */
 	size_t naddrs, at;
 };
 
@@ -53,7 +52,7 @@ struct route {
 	size_t nwaiting, max;
 	struct session *sessions;
 	size_t granted; /* places that queued knows of, jobs in hand included */
-	struct addr addr[LOOKUP_ADDRESSES];
+	struct addr addr[RESOLVER_ADDRESSES];
 	size_t naddrs;
 	deadline addrs_until;
 	uint64_t looking; /* number of the question under way, 0: none */
@@ -72,12 +71,12 @@ struct sender {
 	struct program program;
 	struct event_base *base;
 	const struct conf *conf;
-	int queued, lmtpd, lookup;
-	struct event ev_control, ev_queued, ev_queued_out, ev_lookup, ev_work, ev_tick, ev_stop;
+	int queued, lmtpd, resolver;
+	struct event ev_control, ev_queued, ev_queued_out, ev_resolver, ev_work, ev_tick, ev_stop;
 	struct route smarthost, local;
 	struct result *results, **last_result; /* that the link could not take yet */
 	uint64_t questions;
-	bool stopping, draining; /* draining: ends when nothing is left, for a fresh start */
+	bool stopping;
 	char told[160]; /* the last status */
 	char scratch[64 * 1024]; /* one read, on its way to a client */
 };
@@ -96,7 +95,9 @@ void route_work(struct route *r);
 /* Once a second while it has something to wait for. */
 void route_tick(struct route *r);
 bool route_waits(const struct route *r);
-void route_addresses(struct route *r, const struct lookup_answer *a);
+void route_addresses(struct route *r, const struct resolver_addresses *a);
+/* There is a resolver again: asks it for what is waited for. */
+void route_ask_again(struct route *r);
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
  * goes on (orphan: its results are nobody's). */
 void route_drop(struct route *r, bool orphan);

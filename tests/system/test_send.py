@@ -508,17 +508,22 @@ def test_what_is_known_is_told_before_the_rest_is_tried(house, hosts):
     assert len(got) == 4 and len({re.search(rb"<(.*)>", r).group(1) for r in got}) == 4
 
 
-def test_the_resolver_process_of_a_sender_comes_back(house, hosts):
+def test_a_resolver_that_dies_delays_nothing(house, hosts):
+    """What was asked of it is asked of the next one."""
     import os
     import signal
     host = hosts()
-    s = house(host)
-    before = sorted(p for p, n in s.tree().items() if n == "sender")
-    assert len(before) == 2
-    os.kill(before[1], signal.SIGKILL)
-    wait_for(lambda: (now := sorted(p for p, n in s.tree().items() if n == "sender")) != before and len(now) == 2)
-    post(s)
+    s = house(host, send__smarthost=f"localhost:{host.port}")
+    first = next(p for p, n in s.tree().items() if n == "resolverd")
+    os.kill(first, signal.SIGSTOP)
+    try:
+        post(s)
+        wait_for(lambda: "waiting" in next(r for r in s.status() if r["process"] == "sender")["note"])
+    finally:
+        os.kill(first, signal.SIGKILL)
     arrived(host)
+    assert " deferred " not in s.log()
+    assert first not in s.tree()
 
 
 def test_an_opportunist_goes_without_tls_when_it_fails(house, hosts):

@@ -289,7 +289,8 @@ static void test_only_zygotes_fork(void **state)
 	kills(SANDBOX_TRACED, do_fork);
 	kills(SANDBOX_QUEUED, do_fork);
 	kills(SANDBOX_SENDER, do_fork);
-	works(SANDBOX_LOOKUP, do_fork);
+	kills(SANDBOX_RESOLVER, do_fork);
+	works(SANDBOX_CHECK, do_fork);
 }
 
 /* ---- files ---- */
@@ -530,11 +531,14 @@ static void test_sockets(void **state)
 	works(SANDBOX_AUTH_WORKER, unix_socket);
 	works(SANDBOX_AUTH_WORKER, inet);
 	works(SANDBOX_AUTH_ZYGOTE, inet);
-	works(SANDBOX_LOOKUP, inet);
+	works(SANDBOX_RESOLVER, inet);
 	if (strict)
 		works(SANDBOX_SENDER, tcp_alone);
+	if (strict)
+		works(SANDBOX_CHECK, tcp_alone);
 	kills(SANDBOX_SENDER, raw);
-	kills(SANDBOX_LOOKUP, raw);
+	kills(SANDBOX_RESOLVER, raw);
+	kills(SANDBOX_CHECK, raw);
 	kills(SANDBOX_ZYGOTE, inet);
 	kills(SANDBOX_AUTH_WORKER, raw);
 	kills(SANDBOX_FRONT, attach_filter);
