@@ -1,1 +1,24 @@
-# The admin page comes with its own issue; nothing is built here yet.
+# The files of the admin page, embedded: a table (webadmin/pages.h) that tools/embed makes
+PAGES = app.js icon.svg index.html lib/api.js lib/ask.js lib/dom.js lib/format.js lib/paged.js lib/router.js \
+	lib/session.js lib/stream.js parts/all.js parts/bits.js parts/chart.js parts/dialog.js parts/form.js \
+	parts/icons.js parts/labels.js parts/shell.js parts/table.js parts/toast.js screens.js screens/about.js \
+	screens/admins.js screens/aliases.js screens/audit.js screens/backups.js screens/certs.js screens/checks.js \
+	screens/dashboard.js screens/domain.js screens/domains.js screens/imports.js screens/invite.js \
+	screens/log.js screens/login.js screens/me.js screens/message.js screens/people.js screens/person.js \
+	screens/queue.js screens/sessions.js screens/settings.js screens/story.js screens/tokens.js \
+	screens/trace.js style.css theme.js vendor/hooks.js vendor/htm.js vendor/preact.js vendor/uplot.css \
+	vendor/uplot.js
+noinst_LIBRARIES += webadmin/libpages.a
+webadmin_libpages_a_SOURCES = webadmin/pages.c webadmin/pages.h
+nodist_webadmin_libpages_a_SOURCES = webadmin/table.c
+EXTRA_DIST += $(PAGES:%=webadmin/pages/%) webadmin/pages/vendor/VERSIONS webadmin/pages/vendor/LICENSE.htm \
+	webadmin/pages/vendor/LICENSE.preact webadmin/pages/vendor/LICENSE.uplot
+CLEANFILES += webadmin/table.c
+webadmin/table.c: $(PAGES:%=webadmin/pages/%) tools/embed
+	$(AM_V_GEN)$(MKDIR_P) webadmin && $(srcdir)/tools/embed $(srcdir)/webadmin/pages $(PAGES) >$@.tmp && mv $@.tmp $@
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webadmin/pages_test
+tests_unit_webadmin_pages_test_SOURCES = tests/unit/webadmin/pages_test.c
+tests_unit_webadmin_pages_test_LDADD = webadmin/libpages.a $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: ISC
+// me.js: each person's own page: password, devices and logins, aliases, forwarding, mailbox, and
+// the settings for their mail program.
+import { html } from "../lib/dom.js";
+import { can, session } from "../lib/session.js";
+import { useAsk } from "../lib/ask.js";
+import { link } from "../lib/router.js";
+import * as f from "../lib/format.js";
+import { Head, Card, Facts, Problem, useDialog, Code } from "../parts/all.js";
+import { Usage, Folders, Sessions, passwordDialog, forwardDialog, forwardOf, forwardWords } from "./person.js";
+import { Roles } from "./people.js";
+
+export default function Me() {
+	const me = session.me, ask = useAsk(can("user show") ? "user show" : null, { address: me.address }), [dialog, open] = useDialog(), u = ask.data || {};
+	const host = location.hostname;
+	return html`<${Head} title=${me.name || u.name || me.address} text=${me.name || u.name ? me.address : ""}>
+			${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, me.address)}>Change the password</button>`}
+			${can("user forward") && ask.data && html`<button type="button" onClick=${() => forwardDialog(open, me.address, forwardOf(u), ask.reload)}>Forward</button>`}<//>
+		<${Problem} error=${ask.error} again=${ask.reload} />
+		<div class="stack"><div class="grid even">
+			<${Card} title="Account"><${Facts} rows=${[["Address", me.address], me.roles.length ? ["Roles", html`<${Roles} roles=${me.roles} />`] : null, u.aliases !== undefined ? ["Aliases", f.list(u.aliases).join(", ") || "none"] : null,
+				["Forwards to", forwardWords(u)], can("trace search") ? ["Mail", html`<a href=${link(me.roles.length ? "trace" : "mine", "", me.roles.length ? { address: me.address } : {})}>What became of it</a>`] : null]} /><//>
+			${can("mailbox status") && html`<${Usage} address=${me.address} />`}
+			<${Card} title="Your mail program"><${Facts} rows=${[["User", me.address], ["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS`],
+				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} /><//></div>
+			<${Sessions} address=${me.address} own=${true} />
+			${can("mailbox list") && html`<${Folders} address=${me.address} />`}</div>${dialog}`;
+}

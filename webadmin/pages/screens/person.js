@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: ISC
+// person.js: one person as an administrator sees them: how full the mailbox is, which addresses
+// lead there, password, hand-out link, forwarding, sessions, suspension, roles.
+import { html } from "../lib/dom.js";
+import { can } from "../lib/session.js";
+import { useAsk } from "../lib/ask.js";
+import { link, go } from "../lib/router.js";
+import { change } from "../lib/api.js";
+import * as f from "../lib/format.js";
+import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Code, Dialog, Time, say } from "../parts/all.js";
+import { Roles } from "./people.js";
+
+export function Usage({ address }) {
+	const ask = useAsk("mailbox status", { address });
+	return html`<${Card} title="Mailbox"><${Answer} ask=${ask}>${(m) => html`<div class="stack tight">
+		<${Facts} rows=${[["Holds", `${f.bytes(m.usage)} in ${f.plural(Number(m.messages), "message")}`], ["Quota", Number(m.quota) ? f.bytes(m.quota) : "no limit"],
+			Number(m.quota_messages) ? ["Messages at most", f.count(m.quota_messages)] : null, ["Folders", f.count(m.folders)]]} />
+		${Number(m.quota) > 0 && html`<${Meter} part=${Number(m.usage) / Number(m.quota)} label="Quota used" />`}</div>`}<//><//>`;
+}
+
+export function Folders({ address }) {
+	const ask = useAsk("mailbox list", { address });
+	return html`<${Card} title="Folders" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Folders" page=${12} rows=${rows} empty=${html`<${Empty} title="No folder yet" />`}
+		columns=${[{ key: rows[0] && "name" in rows[0] ? "name" : "folder", label: "Folder", lead: true }, { key: "messages", label: "Messages", kind: "number" }, { key: "unseen", label: "Unread", kind: "number" }, { key: "size", label: "Size", kind: "size" }]} />`}<//><//>`;
+}
+
+// Mail connections (session list) and logins of this page (login list) of one person
+export function Sessions({ address, own }) {
+	const mail = useAsk(can("session list") ? "session list" : null, {}, { every: 15 }), page = useAsk(can("login list") ? "login list" : null);
+	const [dialog, open] = useDialog();
+	const mine = (r) => r.user === address;
+	const end = (verb, args, words, ask) => open((close) => html`<${Confirm} title=${words} button="End" act=${() => change(verb, args)} done="Ended" onClose=${close} onDone=${ask.reload}>
+		<p>Whoever uses it must sign in again${verb.startsWith("login") ? "" : "; a mail program does so by itself while the password is right"}.</p><//>`);
+	return html`${mail.data && html`<${Card} title="Mail programs connected" pad=${false} tools=${can("session kick") && mail.data.some(mine) && html`<button type="button" class="mini" onClick=${() => end("session kick", { user: address }, "End all connections?", mail)}>End all</button>`}>
+			<${Table} label="Mail programs connected" rows=${mail.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="empty">No mail program is connected now.</p>`} columns=${[
+				{ key: "service", label: "Service", lead: true, cell: (r) => html`<span class="main">${r.service}</span>` }, { key: "peer", label: "From" }, { key: "tls", label: "TLS" }, { key: "seconds", label: "For", kind: "age" }]}
+				actions=${can("session kick") && ((r) => html`<button type="button" class="mini" onClick=${() => end("session kick", { id: r.id }, `End the ${r.service} connection from ${r.peer}?`, mail)}>End</button>`)} /><//>`}
+		${page.data && html`<${Card} title=${own ? "Signed in to this page" : "Signed in to the page"} pad=${false} tools=${can("login end") && page.data.filter(mine).length > 1 && html`<button type="button" class="mini" onClick=${() => end("login end", { user: address }, "End all logins?", page)}>End all</button>`}>
+			<${Table} label="Logins of the page" rows=${page.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="empty">Nobody is signed in.</p>`} columns=${[
+				{ key: "agent", label: "Browser", cls: "wide", lead: true }, { key: "peer", label: "From" }, { key: "since", label: "Since", kind: "time" }, { key: "last", label: "Last used", kind: "ago" }]}
+				actions=${can("login end") && ((r) => html`<button type="button" class="mini" onClick=${() => end("login end", { id: r.id }, "End this login?", page)}>End</button>`)} /><//>`}${dialog}`;
+}
+
+export const passwordDialog = (open, address) => open((close) => html`<${VerbDialog} verb="user password" title=${`New password for ${address}`} fixed=${{ address }} button="Set the password" done="The new password counts now" onClose=${close}
+	text="Mail programs with the old one are asked for the new one at their next login." fields=${{ password: { needed: true } }} />`);
+
+export const forwardDialog = (open, address, initial, reload) => open((close) => html`<${VerbDialog} verb="user forward" title="Forwarding" fixed=${{ address }} button="Save" done=${(a) => (a.target?.length ? "Mail is forwarded now" : "Nothing is forwarded now")} onClose=${close} onDone=${reload}
+	initial=${{ keep: true, ...initial }} fields=${{ target: { label: "Forward to", hint: "One address a line; empty: forward nothing." } }} />`);
+
+function inviteDialog(open, address) {
+	open((close) => html`<${Confirm} title=${`Hand-out link for ${address}`} button="Make a link" danger=${false} act=${() => change("user invite", { address })} onClose=${close}
+		onDone=${(r) => setTimeout(() => open((shut) => html`<${Dialog} title="Hand this link out" onClose=${shut}><p>Whoever opens it sets the password of ${address}. It works once${r.expires ? html`, until <${Time} at=${r.expires} />` : ""}. It is not shown again.</p>
+			<div class="secret"><${Code} text=${r.link} what="Link" /></div><//>`))}>
+		<p>The link lets its reader choose the password of this account, once. Send it on a way that others do not read.</p><//>`);
+}
+
+function Aliases({ address }) {
+	const ask = useAsk("alias list", can("alias list", "match") ? { match: address } : {});
+	return html`<${Card} title="Aliases that lead here" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Aliases that lead here" page=${10} rows=${rows.filter((r) => f.list(r.targets).includes(address))}
+		empty=${html`<p class="empty">No alias. Make one under <a href="#/aliases">Aliases</a>.</p>`} columns=${[{ key: "address", label: "Alias", lead: true }, { key: "targets", label: "All its targets", kind: "list" }]} />`}<//><//>`;
+}
+
+export default function Person({ id }) {
+	const ask = useAsk("user show", { address: id }), [dialog, open] = useDialog(), u = ask.data;
+	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${ask.reload}
+		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active) }} fields=${{ name: { placeholder: "" } }} />`);
+	const suspend = () => open((close) => f.yes(u.active) ? html`<${Confirm} title=${`Suspend ${id}?`} button="Suspend" act=${async () => {
+			await change("user change", { address: id, active: false });
+			if (can("session kick"))
+				await change("session kick", { user: id }).catch(() => {});
+		}} done="Suspended" onClose=${close} onDone=${ask.reload}><p>Nobody can log in with this account any more, and its connections end. Mail for it is still received and kept.</p><//>`
+		: html`<${Confirm} title=${`Let ${id} in again?`} button="Let in" danger=${false} act=${() => change("user change", { address: id, active: true })} done="Active again" onClose=${close} onDone=${ask.reload}><p>The old password counts again.</p><//>`);
+	const remove = () => open((close) => html`<${Confirm} title=${`Remove ${id}?`} button="Remove" act=${() => change("user remove", { address: id })} done=${`${id} is gone`} onClose=${close} onDone=${() => go("people")}><p>The account is removed; new mail for it is refused. Its mail stays on the disk.</p><//>`);
+	return html`<${Head} title=${u?.name || id} text=${u?.name ? id : ""} crumbs=${can("user list") && html`<a href=${link("people")}>People</a>`}>
+			${u && html`${can("user change") && html`<button type="button" onClick=${edit}>Change</button>`}${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, id)}>Password</button>`}
+			${can("user invite") && html`<button type="button" onClick=${() => inviteDialog(open, id)}>Hand-out link</button>`}
+			${can("user forward") && html`<button type="button" onClick=${() => forwardDialog(open, id, forwardOf(u), ask.reload)}>Forward</button>`}
+			${can("user change") && html`<button type="button" onClick=${suspend}>${f.yes(u.active) ? "Suspend" : "Let in again"}</button>`}
+			${can("user remove") && html`<button type="button" class="danger" onClick=${remove}>Remove</button>`}`}<//>
+		<${Problem} error=${ask.error} again=${ask.reload} />
+		${u && html`<div class="stack"><div class="grid even">
+			<${Card} title="Account"><${Facts} rows=${[["Address", id], ["State", html`<${Badge} word=${f.yes(u.active) ? "active" : "suspended"} mood=${f.yes(u.active) ? "ok" : "warn"} />`],
+				["Roles", u.roles ? html`<${Roles} roles=${u.roles} />` : html`<span class="soft">none</span>`], ["Forwards to", forwardWords(u)],
+				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
+			${can("mailbox status") && html`<${Usage} address=${id} />`}</div>
+			${can("alias list") && html`<${Aliases} address=${id} />`}
+			<${Sessions} address=${id} />
+			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
+}
+
+export const forwardOf = (u) => ({ target: f.list(u.forward).join("\n"), keep: u.keep === undefined ? true : f.yes(u.keep) });
+export const forwardWords = (u) => u.forward === undefined ? null : f.list(u.forward).length ? `${f.list(u.forward).join(", ")}${f.yes(u.keep) ? ", and keeps a copy" : ""}` : html`<span class="soft">nowhere</span>`;
