@@ -10,6 +10,8 @@
  */
 #include "auth/auth.h"
 
+#include <sysexits.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -244,4 +246,24 @@ int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadl
 		}
 	}
 	return 0;
+}
+
+int auth_mailbox(int link, struct str address, struct arena *a, struct auth_target *out, int *key_out,
+	const char **why_out, deadline d)
+{
+	struct auth_rcpt rcpt;
+
+	*why_out = "authd does not answer; try again";
+	if (auth_rcpt(link, address, a, &rcpt, d) < 0 || rcpt.result == AUTH_TEMP)
+		return EX_TEMPFAIL;
+	*why_out = arena_fmt(a, "there is no account %.*s", STRF(address));
+	if (rcpt.ntargets != 1 || rcpt.noutside != 0)
+		return EX_NOUSER;
+	*out = rcpt.target[0];
+	*why_out = arena_fmt(a, "%.*s: the mailbox cannot be opened; see the log of authd", STRF(address));
+	*key_out = -1;
+	if (auth_keys(link, &out->account, 1, key_out, d) < 0 || *key_out < 0)
+		return EX_TEMPFAIL;
+	*why_out = NULL;
+	return EX_OK;
 }

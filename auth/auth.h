@@ -8,7 +8,7 @@
  *   smtpd              redeem rcpt sender link
  *   imapd pop3d        redeem link
  *   lmtpd              rcpt keys link
- *   mailboxd           rcpt keys link
+ *   mailboxd importd   rcpt keys link
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
@@ -91,6 +91,11 @@ int auth_sender(int link, struct str user, struct str address, enum auth_result 
 /* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);
+
+/* For a verb about one mailbox: the account behind the address, and its key. A sysexits code;
+ * why_out (arena) is for people. */
+int auth_mailbox(int link, struct str address, struct arena *a, struct auth_target *out, int *key_out,
+	const char **why_out, deadline d);
 
 /* --- a room of sessions: imapd, pop3d (room.c) ------------------------------- */
 

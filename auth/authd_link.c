@@ -302,10 +302,10 @@ static const struct {
 	bool (*ask)(struct client *c, struct ipc_msg *m, uint64_t id);
 } table[] = {
 	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
-	{ "rcpt", " smtpd lmtpd mailboxd ", ask_rcpt },
+	{ "rcpt", " smtpd lmtpd mailboxd importd ", ask_rcpt },
 	{ "sender", " smtpd ", ask_sender },
-	{ "keys", " lmtpd mailboxd ", ask_keys },
-	{ "link", " smtpd imapd pop3d lmtpd mailboxd ", ask_link },
+	{ "keys", " lmtpd mailboxd importd ", ask_keys },
+	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd ", ask_link },
 };
 
 static bool allowed(const char *programs, const char *name)

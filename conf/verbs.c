@@ -198,6 +198,8 @@ enum verb_kind verb_kind(struct str name)
 		{ "failed", KIND_NUMBER }, { "since", KIND_SINCE },
 		{ "days", KIND_NUMBER }, { "time", KIND_SINCE }, { "not_after", KIND_SINCE }, { "not_before", KIND_SINCE },
 		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
+		{ "job", KIND_NUMBER }, { "taken", KIND_NUMBER }, { "total", KIND_NUMBER }, { "added", KIND_NUMBER },
+		{ "changed", KIND_NUMBER }, { "removed", KIND_NUMBER },
 	};
 	size_t i;
 

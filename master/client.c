@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "master/source.h"
 
 #define WAIT_MS 60000
 #define WAIT_MAILBOX_MS 1800000 /* a rebuild of a large mailbox says nothing until it is done */
@@ -101,7 +102,7 @@ static bool has_facts(const struct ipc_msg *m)
 	return false;
 }
 
-static void collect(int fd, int64_t wait_ms, struct answer *out)
+static void collect(int fd, int64_t wait_ms, const struct source *files, struct answer *out)
 {
 	uint64_t expected = 1;
 	struct ipc_msg m;
@@ -115,6 +116,12 @@ static void collect(int fd, int64_t wait_ms, struct answer *out)
 			answer_fail(out, EX_TEMPFAIL, "the answer broke off: %s", err_text(r));
 			return;
 		}
+		if (source_asked(files, fd, &m)) {
+			ipc_done(&m);
+			continue;
+		}
+		if (ipc_is(&m, "progress"))
+			source_progress(&m);
 		if (ipc_is(&m, "expect"))
 			ipc_get_u64(&m, "n", 1000, &expected);
 		done = ipc_get_bool(&m, "done");
@@ -135,15 +142,25 @@ static void collect(int fd, int64_t wait_ms, struct answer *out)
 void client_ask(const char *state, const struct verb *v, const struct ipc_msg *question,
 	struct answer *out)
 {
-	int fd = connect_control(state, out), r;
+	bool large = v->owner == OWNER_MAILBOXD || v->owner == OWNER_IMPORTD;
+	struct source files;
+	int fd, r;
 
-	if (fd < 0)
+	if (source_open(question, &files, out) < 0)
 		return;
+	fd = connect_control(state, out);
+	if (fd < 0) {
+		source_close(&files);
+		return;
+	}
 	r = ipc_send(fd, question);
 	if (r < 0)
 		answer_fail(out, r == E_LIMIT ? EX_DATAERR : EX_TEMPFAIL, "control socket: %s", err_text(r));
 	else
-		collect(fd, v->owner == OWNER_MAILBOXD ? WAIT_MAILBOX_MS : WAIT_MS, out);
+		collect(fd, large ? WAIT_MAILBOX_MS : WAIT_MS, &files, out);
+	source_progress(NULL);
+	source_close(&files);
+	out->quiet = files.quiet;
 	if (v->shape == SHAPE_SOME && !out->n && !out->code)
 		answer_fail(out, EX_NOUSER, "nothing matches");
 	close(fd);

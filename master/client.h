@@ -13,6 +13,7 @@ struct answer {
 	size_t n, cap;
 	int code; /* sysexits */
 	char error[8192]; /* "" if none */
+	bool quiet; /* standard output is taken: nothing but failures is said */
 	char note[200]; /* of a good answer: what else there is to know; "" if nothing */
 };
 void answer_done(struct answer *a);

@@ -246,7 +246,7 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 
 static const enum program_id owner_program[] = {
 	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
-	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued,
+	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued, [OWNER_IMPORTD] = PROGRAM_importd,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)

@@ -202,27 +202,6 @@ static int (*verb_of(const struct ipc_msg *m))(struct work *w)
 
 /* --- the child --------------------------------------------------------------------- */
 
-/* The one account behind the address, and its key. A sysexits code; why is for people. */
-static int find_mailbox(struct work *w, int authd, int *key_out, const char **why)
-{
-	struct str address = ipc_get(w->m, "address");
-	deadline d = deadline_in(AUTHD_WAIT_MS);
-	struct auth_rcpt rcpt;
-
-	*why = "authd does not answer; try again";
-	if (auth_rcpt(authd, address, &w->a, &rcpt, d) < 0 || rcpt.result == AUTH_TEMP)
-		return EX_TEMPFAIL;
-	*why = arena_fmt(&w->a, "there is no account %.*s", STRF(address));
-	if (rcpt.ntargets != 1 || rcpt.noutside != 0)
-		return EX_NOUSER;
-	w->account = rcpt.target[0];
-	*why = arena_fmt(&w->a, "%.*s: the mailbox cannot be opened; see the log of authd", STRF(address));
-	*key_out = -1;
-	if (auth_keys(authd, &w->account.account, 1, key_out, d) < 0 || *key_out < 0)
-		return EX_TEMPFAIL;
-	return 0;
-}
-
 static int open_mailbox(struct work *w, int key)
 {
 	struct store_options opt = { .key = key, .host = conf_hostname(w->conf),
@@ -254,7 +233,8 @@ static void child(struct zygote_child *c)
 
 	alarm((unsigned)(c->conf->mail_verb_timeout / 1000));
 	arena_init(&w.a);
-	code = find_mailbox(&w, c->peer, &key, &why);
+	code = auth_mailbox(c->peer, ipc_get(m, "address"), &w.a, &w.account, &key, &why,
+		deadline_in(AUTHD_WAIT_MS));
 	close(c->peer);
 	if (code) {
 		answer_end(w.reply, code, why);

@@ -326,7 +326,9 @@ int output(const struct verb *v, const struct answer *a, bool as_json)
 	struct str rest = str_of(a->error), line;
 	size_t i;
 
-	if (as_json) {
+	if (a->quiet) {
+		/* it is all there already */
+	} else if (as_json) {
 		json(v, a);
 	} else if (a->n > 0 && (v->shape == SHAPE_ROWS || v->shape == SHAPE_SOME)) {
 		human_table(a);

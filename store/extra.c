@@ -182,6 +182,13 @@ void extra_keywords(struct buf *lines, uint32_t uid, uint64_t keywords)
 	buf_puts(lines, any ? "\n" : "-\n");
 }
 
+void extra_uidl(struct buf *lines, uint32_t uid, struct str uidl)
+{
+	buf_fmt(lines, "uidl %u ", uid);
+	percent_encode(uidl, lines);
+	buf_c(lines, '\n');
+}
+
 int extra_append(struct store *s, const char *dir, const struct folderfile *f, struct str lines)
 {
 	char path[STORE_PATH_SIZE], head[80], have[80] = "", last = '\n';
@@ -240,11 +247,8 @@ int extra_compact(struct store *s, const char *dir, const struct folderfile *f,
 			extra_savedate(&b, e->uid, e->savedate);
 		if (e->has_keywords)
 			extra_keywords(&b, e->uid, e->keywords);
-		if (e->uidl.n) {
-			buf_fmt(&b, "uidl %u ", e->uid);
-			percent_encode(e->uidl, &b);
-			buf_c(&b, '\n');
-		}
+		if (e->uidl.n)
+			extra_uidl(&b, e->uid, e->uidl);
 	}
 	err = b.err ? b.err : file_replace(s->dir, path, buf_view(&b), 0600);
 	buf_done(&b);

@@ -29,6 +29,7 @@ const struct extra_entry *extra_find(const struct extra *x, uint32_t uid);
 /* Lines for extra_append. */
 void extra_savedate(struct buf *lines, uint32_t uid, int64_t savedate);
 void extra_keywords(struct buf *lines, uint32_t uid, uint64_t keywords);
+void extra_uidl(struct buf *lines, uint32_t uid, struct str uidl);
 /* Appends and syncs. Under the exclusive lock. Nothing to add is 0. */
 int extra_append(struct store *s, const char *dir, const struct folderfile *f, struct str lines);
 /* Rewrites the file with the entries of uids for which keep() is true. */

@@ -10,6 +10,8 @@
  * 3. A keyword's number is never given to another name.
  * 4. A dry run (index.h) raises nothing: what it finds changed has the last MODSEQ
  *    that was given, so that the run that writes it down gives it a higher one.
+ * 5. While mansio-folder says `importing`, the UIDs it names go to the import alone
+ *    (import.c): nobody else's message gets one that the old server gave.
  */
 #include "store/folder.h"
 
@@ -52,6 +54,33 @@ int mailbox_uidvalidity(struct store *s, uint32_t n, uint32_t *out)
 	if (!err)
 		*out = (uint32_t)next;
 out:
+	buf_done(&b);
+	return err;
+}
+
+int mailbox_uidvalidity_seen(struct store *s, uint32_t seen)
+{
+	struct buf b;
+	struct str rest;
+	uint64_t last = 0;
+	int err;
+
+	buf_init(&b, 4096);
+	err = file_load(s->dir, MAILBOX_PATH, &b);
+	rest = buf_view(&b);
+	while (!err && rest.p && rest.n) {
+		struct str line = str_cut(&rest, '\n');
+
+		if (str_starts(line, "uidvalidity ") && str_u64(str_from(line, 12), UINT32_MAX, &last) < 0)
+			last = 0;
+	}
+	if (err == -ENOENT || err == E_LIMIT)
+		err = 0;
+	if (!err && last < seen) {
+		buf_reset(&b);
+		buf_fmt(&b, "mansio-mailbox 1\nuidvalidity %u\n", seen);
+		err = file_replace(s->dir, MAILBOX_PATH, buf_view(&b), 0600);
+	}
 	buf_done(&b);
 	return err;
 }
@@ -161,7 +190,7 @@ int folder_open(struct burst *b, const char *dir, struct folder *f)
 
 int folder_take_uids(struct burst *b, struct folder *f, uint32_t n, uint32_t *first_out)
 {
-	uint64_t end = (uint64_t)f->meta.uidnext + n;
+	uint64_t start = MAX(f->meta.uidnext, f->file.import_to), end = start + n;
 	uint32_t mark = f->file.uidnext;
 	int err;
 
@@ -176,7 +205,7 @@ int folder_take_uids(struct burst *b, struct folder *f, uint32_t n, uint32_t *fi
 			return err;
 		}
 	}
-	*first_out = f->meta.uidnext;
+	*first_out = (uint32_t)start;
 	f->meta.uidnext = (uint32_t)end;
 	return 0;
 }

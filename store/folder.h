@@ -64,5 +64,7 @@ int usage_quota(struct burst *b, uint64_t bytes, uint64_t messages);
 /* mansio-mailbox: never the same UIDVALIDITY twice in one mailbox; n of them, rising
  * from *out. Exclusive lock. */
 int mailbox_uidvalidity(struct store *s, uint32_t n, uint32_t *out);
+/* A folder has this one, given by another server: later ones are higher. */
+int mailbox_uidvalidity_seen(struct store *s, uint32_t seen);
 
 #endif

@@ -68,6 +68,20 @@ static int parse_keyword(struct str v, struct folderfile *f)
 	return 0;
 }
 
+/* from " " to */
+static int parse_importing(struct str v, struct folderfile *f)
+{
+	struct str from = str_cut(&v, ' ');
+	uint64_t lo, hi;
+
+	if (str_u64(from, UINT32_MAX - 1, &lo) < 0 || str_u64(v, UINT32_MAX - 1, &hi) < 0 || !lo || hi < lo ||
+	    f->import_to)
+		return E_DAMAGED;
+	f->import_from = (uint32_t)lo;
+	f->import_to = (uint32_t)hi;
+	return 0;
+}
+
 /* 0 taken, 1 unknown word, E_DAMAGED. */
 static int parse_line(struct str line, struct folderfile *f, unsigned *have)
 {
@@ -97,6 +111,8 @@ static int parse_line(struct str line, struct folderfile *f, unsigned *have)
 		return 0;
 	} else if (str_eqc(word, "keyword")) {
 		return parse_keyword(v, f);
+	} else if (str_eqc(word, "importing")) {
+		return parse_importing(v, f);
 	} else {
 		return 1;
 	}
@@ -146,6 +162,8 @@ void folderfile_print(const struct folderfile *f, struct buf *out)
 		(unsigned long long)f->id, f->uidvalidity, f->uidnext, (unsigned long long)f->modseq);
 	if (f->special.n)
 		buf_fmt(out, "special %.*s\n", STRF(f->special));
+	if (f->import_to)
+		buf_fmt(out, "importing %u %u\n", f->import_from, f->import_to);
 	for (i = 0; i < f->nkeywords; i++)
 		if (f->keyword[i].n)
 			buf_fmt(out, "keyword %u %.*s\n", i, STRF(f->keyword[i]));

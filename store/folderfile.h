@@ -22,6 +22,9 @@ struct folderfile {
 	struct str special; /* "\\Sent" or empty */
 	struct str keyword[STORE_KEYWORDS_MAX]; /* number -> name, empty: free */
 	unsigned nkeywords; /* highest number in use + 1 */
+	/* While an import runs or was broken off: UIDs from import_from up to import_to belong
+	 * to it alone, whoever else needs one gets a higher one. 0: none does. */
+	uint32_t import_from, import_to;
 	struct str rest; /* unknown lines */
 };
 

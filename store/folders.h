@@ -29,6 +29,9 @@ bool folders_exists(struct store *s, const char *dir);
 int folders_make(struct store *s, struct str name, struct str special);
 /* First opening: the standard folders. Exclusive lock. */
 int folders_standard(struct store *s);
+/* Gives a folder its special use, and takes it from an empty one that has it; where one with
+ * messages has it, nothing changes. */
+int folders_special(struct store *s, const char *dir, struct str special);
 /* Goes on with a rename that a crash stopped. Exclusive lock. */
 int folders_resume_rename(struct store *s);
 

@@ -289,6 +289,71 @@ int store_create(struct store *s, struct str name, struct str special)
 	return err;
 }
 
+/* --- special use (RFC 6154) -------------------------------------------------------- */
+
+static bool has_mail(struct store *s, const char *dir)
+{
+	static const char *const sub[] = { "cur", "new" };
+	char path[STORE_DIR_SIZE + 8];
+	struct dirent *e;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(sub) && !any; i++) {
+		DIR *d;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, sub[i]);
+		fd = file_open_dir(s->dir, path);
+		d = fd >= 0 ? fdopendir(fd) : NULL;
+		if (!d) {
+			fd_close(&fd);
+			continue;
+		}
+		while (!any && (e = readdir(d)))
+			any = e->d_name[0] != '.';
+		closedir(d);
+	}
+	return any;
+}
+
+static int special_locked(struct store *s, const char *dir, struct str special, struct arena *a)
+{
+	struct folderfile ff;
+	struct str *other;
+	size_t n, i;
+	int err = folders_dirs(s, a, &other, &n);
+
+	for (i = 0; !err && i < n; i++) {
+		if (folderfile_load(s->dir, other[i].p, a, &ff) != 0 || !str_ieq(ff.special, special))
+			continue;
+		if (strcmp(other[i].p, dir) == 0 || has_mail(s, other[i].p))
+			return 0;
+		ff.special = STR("");
+		err = folderfile_save(s->dir, other[i].p, &ff);
+	}
+	if (!err)
+		err = folderfile_load(s->dir, dir, a, &ff);
+	if (err || ff.special.n)
+		return err == E_NOTFOUND || err == E_DAMAGED ? 0 : err;
+	ff.special = special;
+	return folderfile_save(s->dir, dir, &ff);
+}
+
+int folders_special(struct store *s, const char *dir, struct str special)
+{
+	struct arena a;
+	int err = store_lock(s, true);
+
+	if (err)
+		return err;
+	arena_init(&a);
+	err = special_locked(s, dir, special, &a);
+	arena_done(&a);
+	store_unlock(s);
+	return err;
+}
+
 /* --- deleting ---------------------------------------------------------------------- */
 
 /* Empties and removes a directory, two levels deep (cur, new, tmp). */

@@ -237,6 +237,67 @@ int store_save_write(struct store_save *w, const void *p, size_t n);
 int store_save_commit(struct store_save *w, uint32_t *uidvalidity_out, uint32_t *uid_out);
 void store_save_abort(struct store_save *w);
 
+/* --- importing: messages that another server had (import.c) -------------------- */
+
+struct store_import;
+struct store_import_options {
+	struct str folder; /* made if it is not there */
+	struct str source; /* names what comes from where: for the memory of earlier runs */
+	struct str special; /* "\\Sent": if no other folder with messages has it; or empty */
+	uint32_t uidvalidity, uidnext; /* of the source; 0: there is nothing to keep */
+	bool dry; /* only looks */
+};
+/* What came in an earlier run. */
+struct store_imported {
+	uint32_t uid; /* here; the message may be gone */
+	uint32_t flags; /* as the source had them then */
+	struct str keywords; /* the same, a space between two; good until store_import_end */
+};
+struct store_import_message {
+	struct str id; /* [A-Za-z0-9]{1,40}, the same whenever this message comes */
+	uint32_t uid; /* at the source; 0: none */
+	uint32_t flags;
+	const struct str *keyword;
+	size_t nkeywords; /* what is no keyword, or one too many, is left out */
+	int64_t internaldate;
+	struct str uidl; /* POP3, or empty */
+	int fd; /* from store_import_file, written; taken */
+	uint64_t size, wire; /* of the file; with CRLF */
+	uint32_t uid_out; /* here */
+};
+enum store_import_uids {
+	STORE_UIDS_NONE, /* the source has none */
+	STORE_UIDS_KEPT,
+	STORE_UIDS_TAKEN, /* there were messages in the folder already */
+	STORE_UIDS_OTHER, /* imported before from a folder with another UIDVALIDITY */
+};
+/* The folder gets the source's UIDVALIDITY if it is empty; what is imported then gets the
+ * UIDs it had. Until store_import_end says that all is there, no other message gets a UID
+ * below the source's UIDNEXT. */
+int store_import_begin(struct store *s, const struct store_import_options *opt, struct store_import **out,
+	enum store_import_uids *uids_out);
+/* true: this message came in an earlier run (or in this one). */
+bool store_import_find(struct store_import *im, struct str id, struct store_imported *out);
+/* Those of earlier runs that were not asked for by store_import_find: n of them. */
+struct store_import_missing {
+	struct str id;
+	uint32_t uid;
+};
+void store_import_missing(struct store_import *im, struct arena *a, struct store_import_missing **out, size_t *n_out);
+/* An anonymous file for content, to be written from its start. */
+int store_import_file(struct store *s);
+#define STORE_IMPORT_BATCH 400
+/* In the order in which they shall get UIDs; at most STORE_IMPORT_BATCH. Durable when it
+ * returns. All descriptors are taken. */
+int store_import_add(struct store_import *im, struct store_import_message *m, size_t n);
+/* Changes what the next run hears of a message that is here. */
+int store_import_note(struct store_import *im, struct str id, uint32_t flags, struct str keywords);
+int store_import_forget(struct store_import *im, struct str id);
+/* Messages that have another UID than at the source, though UIDs are kept. */
+uint64_t store_import_moved(const struct store_import *im);
+/* complete: all that the source has is here. Frees im in any case. */
+int store_import_end(struct store_import *im, bool complete);
+
 /* --- waiting --------------------------------------------------------------- */
 
 /* Readable when another process changed a folder, from this call on; -1 without opt.notify. */
