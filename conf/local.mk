@@ -59,9 +59,13 @@ endif
 dist_pkgdata_DATA = conf/mansio.conf
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/mansio"
+	$(MKDIR_P) "$(DESTDIR)$(man1dir)" && ln -sf sendmail.1 "$(DESTDIR)$(man1dir)/mailq.1" && \
+		ln -sf sendmail.1 "$(DESTDIR)$(man1dir)/newaliases.1"
 	test -e "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" || \
 		$(INSTALL_DATA) $(srcdir)/conf/mansio.conf "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf"
 uninstall-local:
+	rm -f "$(DESTDIR)$(bindir)/mailq" "$(DESTDIR)$(bindir)/newaliases" "$(DESTDIR)$(prefix)/lib/sendmail" \
+		"$(DESTDIR)$(man1dir)/mailq.1" "$(DESTDIR)$(man1dir)/newaliases.1"
 	cmp -s $(srcdir)/conf/mansio.conf "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" && \
 		rm -f "$(DESTDIR)$(sysconfdir)/mansio/mansio.conf" || true
 	rmdir "$(DESTDIR)$(sysconfdir)/mansio" 2>/dev/null || true

@@ -99,7 +99,7 @@ static void trace_limit(const struct conn *c, enum limits_verdict v)
 void conn_admit(struct conn *c)
 {
 	const struct conf *conf = c->front->conf;
-	enum limits_verdict v = limits_address(&c->front->limits, &c->peer,
+	enum limits_verdict v = c->service->local ? LIMITS_OK : limits_address(&c->front->limits, &c->peer,
 		(size_t)conf->limit_connections_per_address, (size_t)conf->limit_connections_per_network);
 
 	trace_connect(c);
@@ -115,7 +115,7 @@ void conn_admit(struct conn *c)
 		conn_close(c, conn_bye_reason[why]);
 		return;
 	}
-	c->in_address = true;
+	c->in_address = !c->service->local;
 	if (c->service->tls_first) {
 		conn_start_handshake(c);
 	} else if (strcmp(c->service->name, "smtp") == 0 && conf->limit_greeting_delay > 0) {

@@ -261,7 +261,7 @@ bool conn_error(struct conn *c)
 
 bool conn_can_starttls(const struct conn *c)
 {
-	return !c->tls && c->front->tls;
+	return !c->tls && c->front->tls && !c->service->local;
 }
 
 bool conn_may_login(const struct conn *c)

@@ -25,6 +25,7 @@ struct service {
 	const char *room; /* the program behind the door */
 	bool tls_first; /* TLS from the first byte */
 	bool submission; /* SMTP for our people: AUTH is offered and needed */
+	bool local; /* a unix socket: the room asks the kernel who it is */
 };
 const struct service *service_find(struct str name);
 

@@ -19,13 +19,14 @@
 #define KEPT_FREE 64 /* descriptors that only open sessions may take */
 
 static const struct service services[] = {
-	{ "smtp", &smtp_dialogue, "smtp", "smtpd", false, false },
-	{ "submission", &smtp_dialogue, "smtp", "smtpd", false, true },
-	{ "submissions", &smtp_dialogue, "smtp", "smtpd", true, true },
-	{ "imap", &imap_dialogue, "imap", "imapd", false, false },
-	{ "imaps", &imap_dialogue, "imap", "imapd", true, false },
-	{ "pop3", &pop3_dialogue, "pop3", "pop3d", false, false },
-	{ "pop3s", &pop3_dialogue, "pop3", "pop3d", true, false },
+	{ "smtp", &smtp_dialogue, "smtp", "smtpd", false, false, false },
+	{ "submission", &smtp_dialogue, "smtp", "smtpd", false, true, false },
+	{ "submissions", &smtp_dialogue, "smtp", "smtpd", true, true, false },
+	{ "submit", &smtp_dialogue, "smtp", "smtpd", false, false, true },
+	{ "imap", &imap_dialogue, "imap", "imapd", false, false, false },
+	{ "imaps", &imap_dialogue, "imap", "imapd", true, false, false },
+	{ "pop3", &pop3_dialogue, "pop3", "pop3d", false, false, false },
+	{ "pop3s", &pop3_dialogue, "pop3", "pop3d", true, false, false },
 };
 
 const struct service *service_find(struct str name)

@@ -133,7 +133,7 @@ bool places_take(struct conn *c)
 {
 	enum limits_verdict v;
 
-	if (c->service->dialogue != &smtp_dialogue || c->ticket || c->in_smtp)
+	if (c->service->dialogue != &smtp_dialogue || c->ticket || c->service->local || c->in_smtp)
 		return true;
 	v = enter(c);
 	if (v == LIMITS_OK) {

@@ -62,7 +62,7 @@ static void cmd_starttls(struct conn *c, const struct smtp_line *l)
 		conn_say(c, "503 5.5.1 TLS is active already");
 	} else if (c->ticket) {
 		conn_say(c, "503 5.5.1 Too late: already authenticated");
-	} else if (!c->front->tls) {
+	} else if (!conn_can_starttls(c)) {
 		conn_say(c, "454 4.7.0 TLS is not available");
 	} else if (conn_starttls(c)) {
 		conn_say(c, "220 2.0.0 Ready to start TLS");

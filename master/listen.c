@@ -81,20 +81,21 @@ static int open_row(struct master *m, const struct conf_key *k, size_t count)
 	return code;
 }
 
-/* The unix socket run/lmtp. For root and group _mail: LMTP asks for no password. */
-static int open_lmtp(struct master *m)
+/* A unix socket in run/. lmtp: for root and group _mail, LMTP asks for no password; submit: for
+ * everybody, the kernel says who it is. */
+static int open_unix(struct master *m, const char *name, mode_t mode, gid_t group)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "lmtp" };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct listener *l = &m->listener[m->nlisteners++];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	*l = (struct listener){ .service = "lmtp", .fd = mem_alloc(1, sizeof(int)), .nfds = 1 };
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", name);
+	*l = (struct listener){ .service = name, .fd = mem_alloc(1, sizeof(int)), .nfds = 1 };
 	l->fd[0] = fd;
-	if (fd < 0 || file_unlink(m->dir_run, "lmtp") < 0 || fchdir(m->dir_run) < 0 ||
-	    bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod("lmtp", 0660) < 0 ||
-	    (m->root && lchown("lmtp", 0, m->ids[PROGRAM_lmtpd].gid) < 0) || listen(fd, BACKLOG) < 0 ||
-	    chdir("/") < 0) {
-		fprintf(stderr, "mansio: run/lmtp: %s\n", err_text(-errno));
+	if (fd < 0 || file_unlink(m->dir_run, name) < 0 || fchdir(m->dir_run) < 0 ||
+	    bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(name, mode) < 0 ||
+	    (m->root && lchown(name, 0, group) < 0) || listen(fd, BACKLOG) < 0 || chdir("/") < 0) {
+		fprintf(stderr, "mansio: run/%s: %s\n", name, err_text(-errno));
 		return EX_CANTCREAT;
 	}
 	return 0;
@@ -108,9 +109,11 @@ static bool tls_only(const char *service)
 
 int listen_open(struct master *m)
 {
-	int code = open_lmtp(m), r;
+	int code = open_unix(m, "lmtp", 0660, m->ids[PROGRAM_lmtpd].gid), r;
 	size_t i;
 
+	if (!code)
+		code = open_unix(m, "submit", 0666, 0);
 	if (code)
 		return code;
 	for (i = 0; i < conf_nkeys; i++) {

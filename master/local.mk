@@ -3,7 +3,8 @@ bin_mansio_SOURCES = master/mansio.c master/master.h master/programs.def master/
 	master/links.c master/spawn.c master/settings.c master/state.c master/listen.c master/port.c \
 	master/control.c master/verbs_config.c master/history.c master/source.c master/source.h master/client.c master/client.h master/output.c master/ask.c $(COMMAND)
 COMMAND = master/cmdline.c master/cmdline.h master/help.c master/completion.c
-bin_mansio_SOURCES += master/notify.c
+bin_mansio_SOURCES += master/notify.c $(WHERE)
+WHERE = master/where.c master/where.h
 bin_mansio_LDADD = $(TRACE_LIBS) $(TLS_LIBS) $(NET_LIBS)
 
 # Sample and manual pages are made by the program they describe.
@@ -51,3 +52,15 @@ check_PROGRAMS += tests/unit/master/cmdline_test
 tests_unit_master_cmdline_test_SOURCES = tests/unit/master/cmdline_test.c $(COMMAND)
 tests_unit_master_cmdline_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 endif
+
+# What other programs expect of a mail server
+sbin_PROGRAMS = sbin/sendmail
+sbin_sendmail_SOURCES = master/sendmail.c master/sendmail.h master/sendmail_message.c master/sendmail_talk.c \
+	master/mailq.c master/newaliases.c master/client.c master/client.h $(WHERE)
+sbin_sendmail_LDADD = $(CONF_LIBS) $(MAIL_LIBS)
+dist_man_MANS += master/sendmail.1
+install-exec-local:
+	$(MKDIR_P) "$(DESTDIR)$(bindir)" "$(DESTDIR)$(prefix)/lib"
+	ln -sf ../sbin/sendmail "$(DESTDIR)$(bindir)/mailq"
+	ln -sf ../sbin/sendmail "$(DESTDIR)$(bindir)/newaliases"
+	ln -sf ../sbin/sendmail "$(DESTDIR)$(prefix)/lib/sendmail"

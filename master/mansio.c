@@ -11,102 +11,12 @@
 
 #include "base/file.h"
 #include "master/master.h"
-
-#define CONFIG_DEFAULT SYSCONFDIR "/mansio/mansio.conf"
+#include "master/where.h"
 
 struct options {
-	const char *config; /* NULL: not given */
-	const char *state;
+	struct where where;
 	bool json, help;
 };
-
-/* --- names of files ------------------------------------------------------------ */
-
-/* master and client change their folder: what was given relative is made absolute. */
-static const char *absolute(struct arena *a, const char *path)
-{
-	char here[4096];
-
-	if (!path || path[0] == '/' || !getcwd(here, sizeof(here)))
-		return path;
-	return arena_fmt(a, "%s/%s", here, path);
-}
-
-static const char *config_path(const struct options *o)
-{
-	return o->config ? o->config : CONFIG_DEFAULT;
-}
-
-/* The settings as the file has them; a missing default file means defaults. */
-static int load_conf(const struct options *o, struct conf **out, struct buf *errors)
-{
-	const char *path = config_path(o);
-	struct buf text;
-	int r;
-	FILE *f = fopen(path, "re");
-
-	if (!f && errno == ENOENT && !o->config) {
-		*out = conf_defaults();
-		return 0;
-	}
-	if (!f) {
-		r = -errno;
-		buf_fmt(errors, "%s: %s\n", path, err_text(r));
-		return r;
-	}
-	buf_init(&text, 1 << 20);
-	r = file_read_all(fileno(f), &text);
-	fclose(f);
-	if (r < 0)
-		buf_fmt(errors, "%s: %s\n", path, err_text(r));
-	else
-		r = conf_parse(buf_view(&text), path, errors, out);
-	buf_done(&text);
-	return r;
-}
-
-/* [server] state of a file that may be wrong elsewhere: a running suite must be
- * found to tell it so. */
-static struct str state_in(struct str text)
-{
-	struct str rest = text, line, name, found = STR_NONE;
-	bool server = false;
-
-	while (rest.p) {
-		line = str_trim(str_cut(&rest, '\n'));
-		if (line.n && line.p[0] == '[')
-			server = str_eqc(line, "[server]");
-		name = str_trim(str_cut(&line, '='));
-		if (server && line.p && str_eqc(name, "state"))
-			found = str_trim(line);
-	}
-	return found;
-}
-
-/* --state, $MANSIO_STATE, the settings, the default: in this order. */
-static const char *state_folder(struct arena *a, const struct options *o)
-{
-	const char *env = getenv("MANSIO_STATE"), *path = config_path(o), *slash = strrchr(path, '/');
-	FILE *f = !o->state && (!env || !env[0] || o->config) ? fopen(path, "re") : NULL;
-	const char *state = "/var/lib/mansio";
-	struct str found = STR_NONE;
-	struct buf text;
-
-	if (o->state)
-		return o->state;
-	if (env && env[0] && !o->config)
-		return env;
-	buf_init(&text, 1 << 20);
-	if (f && file_read_all(fileno(f), &text) == 0)
-		found = state_in(buf_view(&text));
-	if (found.n)
-		state = found.p[0] == '/' || !slash ? arena_cstr(a, found) :
-			arena_fmt(a, "%.*s/%.*s", (int)(slash - path), path, STRF(found));
-	buf_done(&text);
-	if (f)
-		fclose(f);
-	return state;
-}
 
 /* --- verbs of the command itself --------------------------------------------------- */
 
@@ -118,12 +28,12 @@ static void print_buf(struct buf *b)
 
 static void config_check(const struct options *o, struct answer *out)
 {
-	const char *path = config_path(o);
+	const char *path = where_config(&o->where);
 	struct settings *s;
 	struct buf errors;
 
 	buf_init(&errors, sizeof(out->error) - 1);
-	if (settings_load(path, o->state, &s, &errors) < 0) {
+	if (settings_load(path, o->where.state, &s, &errors) < 0) {
 		errors.err = 0;
 		answer_fail(out, EX_CONFIG, "%s", buf_cstr(&errors));
 	} else {
@@ -204,7 +114,7 @@ static void config_show(const struct options *o, const struct ipc_msg *m, struct
 	struct buf text;
 
 	buf_init(&text, sizeof(out->error) - 1);
-	if (load_conf(o, &c, &text) < 0) {
+	if (where_conf(&o->where, &c, &text) < 0) {
 		text.err = 0;
 		answer_fail(out, EX_CONFIG, "%s", buf_cstr(&text));
 		buf_done(&text);
@@ -323,10 +233,10 @@ static void take_options(int *argc, char **argv, struct options *o)
 		if (more && n == 1 && strcmp(w, "--version") == 0)
 			w = (char *)(uintptr_t) "version";
 		if (more && strncmp(w, "--state", 7) == 0 && (w[7] == '=' || !w[7])) {
-			to = &o->state;
+			to = &o->where.state;
 			value = w[7] ? w + 8 : NULL;
 		} else if (more && strncmp(w, "--config", 8) == 0 && (w[8] == '=' || !w[8])) {
-			to = &o->config;
+			to = &o->where.config;
 			value = w[8] ? w + 9 : NULL;
 		}
 		if (!to) {
@@ -389,7 +299,7 @@ static int run_verb(struct arena *a, const struct options *o, const struct ipc_m
 	uint64_t fd = 0;
 	bool has = ipc_get_u64(m, "ready_fd", 1 << 20, &fd) == 0;
 
-	return run(absolute(a, config_path(o)), absolute(a, o->state), has ? (int)fd : -1);
+	return run(where_absolute(a, where_config(&o->where)), where_absolute(a, o->where.state), has ? (int)fd : -1);
 }
 
 int main(int argc, char **argv)
@@ -421,7 +331,7 @@ int main(int argc, char **argv)
 		if (secret)
 			add_secret(&m, secret, &answer);
 		if (answer.code == 0)
-			client_ask(absolute(&a, state_folder(&a, &o)), v, &m, &answer);
+			client_ask(where_absolute(&a, where_state(&a, &o.where)), v, &m, &answer);
 	}
 	/* pages of text are their own output */
 	if (v->owner == OWNER_HERE && v->shape == SHAPE_NONE && answer.code == 0 && !(o.json && v->noun[0] &&

@@ -134,7 +134,7 @@ struct master {
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
 	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, control, signals, ready_fd, lock;
-	struct listener listener[LISTEN_MAX + 1];
+	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;
 	size_t nprocs, procs_cap;

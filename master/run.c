@@ -350,5 +350,6 @@ int run(const char *config, const char *state, int ready_fd)
 	control_stopped(&m);
 	file_unlink(m.dir_run, "control");
 	file_unlink(m.dir_run, "lmtp");
+	file_unlink(m.dir_run, "submit");
 	return m.exit_code;
 }

@@ -8,7 +8,7 @@
  *     STATE/spool/      _queue 0700 queued messages, a file each
  *     STATE/queue/      _queue 0700 queued's database
  *     STATE/settings/   root 0700   settings changed by command: history.c
- *     STATE/run/        root 0711   control (0600), lmtp (0660), lock
+ *     STATE/run/        root 0711   control (0600), lmtp (0660), submit (0666), lock
  *
  * One master per state folder: it holds an flock on run/lock, in which its
  * process id stands. A part that belongs to somebody else is an error that

@@ -125,7 +125,9 @@ static void add_received(struct session *s, struct buf *out)
 		.time = clock_unix(),
 	};
 
-	if (s->h.peer.family)
+	if (s->local) /* the number of the user, as everybody's sendmail writes it */
+		r.peer = s->who.user;
+	else if (s->h.peer.family)
 		r.peer = str_of(addr_literal(&s->h.peer, peer));
 	received_print(&r, out);
 }

@@ -4,7 +4,8 @@
  * sends with addresses of the account only (RFC 6409 6.1); a stranger on port
  * 25 may say what he wants, he gets no further than our own mailboxes.
  *
- * The null sender is everybody's: read receipts are sent with it (RFC 8098 3).
+ * The null sender is everybody's: read receipts are sent with it (RFC 8098 3). So is
+ * every address for programs on this host (local.c).
  */
 #include "smtp/receive/session.h"
 
@@ -18,7 +19,7 @@ int policy_sender(struct session *s, const struct smtp_path_command *c, struct d
 	struct buf b;
 	int link = room->authd, r;
 
-	if (!s->authenticated || c->null_path)
+	if (!s->authenticated || s->local || c->null_path)
 		return 0;
 	buf_init(&b, 1024);
 	address_print(&c->addr, &b);

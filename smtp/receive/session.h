@@ -103,6 +103,7 @@ struct session {
 	struct handover h; /* deep copy */
 	struct auth_identity who;
 	bool authenticated, submission;
+	bool local; /* over run/submit, authenticated by the kernel: who.user is "uid N" */
 	/* A transaction that slept at the door: its id, replies that the client has already,
 	 * whether a recipient was refused. */
 	struct str again;
@@ -128,6 +129,8 @@ void session_init(struct session *s, struct room *room, const struct handover *h
 	int lease);
 /* Redeems the ticket. False: a reply was written, the session is to end. */
 bool session_identify(struct session *s);
+/* local.c: the same for a session over run/submit. */
+bool local_identify(struct session *s);
 /* Talks until the session ends or goes back; what it was is in s->end. */
 void session_run(struct session *s);
 /* The message "handback" for front (descriptor "client" is added, stays ours). */

@@ -347,6 +347,15 @@ static void submission_adds_what_is_missing(void **state)
 	assert_null(strstr(mail, "Message-ID"));
 }
 
+/* The door says "submit", but this socket was accepted from nowhere: a pair has no name. */
+static void the_word_of_the_door_lets_no_local_user_in(void **state)
+{
+	(void)state;
+	dialogue("submit", NULL, ENVELOPE "QUIT\r\n");
+	assert_string_equal(codes, "421");
+	assert_int_equal(ended, SESSION_CLOSE);
+}
+
 static void relay_is_refused(void **state)
 {
 	(void)state;
@@ -759,6 +768,7 @@ int main(void)
 		TEST(one_message),
 		TEST(text_without_header_gets_an_empty_line),
 		TEST(submission_adds_what_is_missing),
+		TEST(the_word_of_the_door_lets_no_local_user_in),
 		TEST(relay_is_refused),
 		TEST(postmaster_needs_no_domain),
 		TEST(senders_of_others_are_refused),
