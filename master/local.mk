@@ -1,9 +1,10 @@
 bin_PROGRAMS += bin/mansio
 bin_mansio_SOURCES = master/mansio.c master/master.h master/programs.def master/run.c master/procs.c \
 	master/links.c master/spawn.c master/settings.c master/state.c master/listen.c master/port.c \
-	master/control.c master/verbs_config.c master/history.c master/source.c master/source.h master/client.c master/client.h master/output.c master/ask.c $(COMMAND)
+	master/control.c master/verbs_config.c master/history.c $(ASK) master/output.c master/ask.c $(COMMAND)
 COMMAND = master/cmdline.c master/cmdline.h master/help.c master/completion.c
 bin_mansio_SOURCES += master/notify.c $(WHERE)
+ASK = master/source.c master/source.h master/client.c master/client.h
 WHERE = master/where.c master/where.h
 bin_mansio_LDADD = $(TRACE_LIBS) $(TLS_LIBS) $(NET_LIBS)
 
@@ -56,7 +57,7 @@ endif
 # What other programs expect of a mail server
 sbin_PROGRAMS = sbin/sendmail
 sbin_sendmail_SOURCES = master/sendmail.c master/sendmail.h master/sendmail_message.c master/sendmail_talk.c \
-	master/mailq.c master/newaliases.c master/client.c master/client.h $(WHERE)
+	master/mailq.c master/newaliases.c $(ASK) $(WHERE)
 sbin_sendmail_LDADD = $(CONF_LIBS) $(MAIL_LIBS)
 dist_man_MANS += master/sendmail.1
 install-exec-local:
