@@ -8,6 +8,7 @@
  *   fronts --sasl--> exchange.c --+                     +--> worker 0: lookups
  *   rooms --> authd_link.c --> lookup.c --> pool.c -----+--> workers: SASL, verbs
  *   master --control--> control.c +
+ *   webadmind --ask--> gate.c ----+--> master, for verbs of others
  *
  * Rights: the mail root (keys are opened beneath it), and nothing else; the
  * database belongs to the workers.
@@ -55,13 +56,21 @@ static struct slowdown_limits slowdown_limits(const struct conf *c)
 		.memory_ms = c->auth_failure_memory, .entries = (size_t)c->auth_failures };
 }
 
+static struct logins_limits logins_limits(const struct conf *c)
+{
+	return (struct logins_limits){ .max = (size_t)c->web_logins, .per_user = (size_t)c->web_logins_per_user,
+		.idle_ms = c->web_login_idle, .age_ms = c->web_login_age };
+}
+
 static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
 {
 	struct slowdown_limits l = slowdown_limits(p->conf);
+	struct logins_limits w = logins_limits(p->conf);
 	bool clear_before = old->auth_allow_clear;
 
 	trace_least(p->conf->log_level);
 	slowdown_set(authd.slowdown, &l);
+	logins_set(authd.logins, &w);
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
@@ -93,6 +102,7 @@ static void sweep(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	tickets_sweep(authd.tickets, clock_mono_ms());
 	renewals_sweep(authd.renewals, clock_mono_ms());
+	logins_sweep(authd.logins, clock_mono_ms());
 	program_status(&authd.program, authd.exchanges, NULL);
 }
 
@@ -123,11 +133,13 @@ static void lock_in(int mail)
 static void state_init(struct program *p, int parent, int mail)
 {
 	struct slowdown_limits l = slowdown_limits(p->conf);
+	struct logins_limits w = logins_limits(p->conf);
 
 	authd.tickets = tickets_new((size_t)p->conf->auth_tickets);
 	authd.renewals = renewals_new((size_t)p->conf->auth_tickets);
 	authd.cache = cache_new((size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
 	authd.slowdown = slowdown_new(&l);
+	authd.logins = logins_new(&w);
 	keys_init(&authd.keys, mail);
 	lock_in(mail);
 	clients_init(authd.base, &client_events);

@@ -6,10 +6,12 @@
 #define MANSIO_AUTH_AUTHD_H
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "auth/cache.h"
 #include "auth/client.h"
 #include "auth/key.h"
+#include "auth/logins.h"
 #include "auth/pool.h"
 #include "auth/slowdown.h"
 #include "auth/renewal.h"
@@ -23,6 +25,7 @@ struct authd {
 	struct tickets *tickets;
 	struct renewals *renewals;
 	struct slowdown *slowdown;
+	struct logins *logins; /* of the admin page */
 	struct keys keys;
 	bool scram; /* offered now */
 	bool offered; /* the fronts know what is offered: we are ready */
@@ -44,11 +47,18 @@ void directory_changed(void);
 /* exchange.c: SASL exchanges of the fronts. false: the front breaks the rules. */
 bool exchange_message(struct client *c, struct ipc_msg *m);
 void exchange_drop_all(struct client *c);
+/* A login with a password at the gate: the same workers, slow-down and lock-out. fn is
+ * called once: result ok (user: the account's name), fail, limit, unavailable. */
+typedef void exchange_fn(void *arg, const char *result, struct str user);
+void exchange_login(const struct addr *peer, struct str user, struct str password, exchange_fn *fn,
+	void *arg);
 /* Tells every front, or one, what to advertise. */
 void offer_send(struct client *c);
 void offer_refresh(void);
 
 /* control.c: verbs of the mansio command. */
 void control_message(struct program *p, struct ipc_msg *m);
+/* Runs the verb that m names; takes reply (-1: nobody listens). */
+void control_run(const struct ipc_msg *m, int reply);
 
 #endif

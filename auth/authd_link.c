@@ -11,6 +11,7 @@
 #include "auth/auth.h"
 #include "auth/authd.h"
 #include "auth/frame.h"
+#include "auth/gate.h"
 #include "base/clock.h"
 #include "trace/trace.h"
 
@@ -323,6 +324,8 @@ bool link_message(struct client *c, struct ipc_msg *m)
 
 	if (strcmp(c->name, "front") == 0)
 		return exchange_message(c, m);
+	if (strcmp(c->name, "webadmind") == 0 && gate_message(c, m))
+		return true;
 	for (i = 0; i < ARRAY_LEN(table); i++)
 		if (ipc_is(m, table[i].verb))
 			break;

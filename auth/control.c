@@ -5,7 +5,7 @@
  */
 #include <sysexits.h>
 
-#include "auth/authd.h"
+#include "auth/gate.h"
 #include "auth/resolve.h"
 #include "base/file.h"
 
@@ -29,6 +29,8 @@ static void refuse(int reply, int code, const char *error)
 {
 	struct ipc_msg m;
 
+	if (reply < 0)
+		return;
 	ipc_init(&m, "result");
 	ipc_set_u64(&m, "done", 1);
 	ipc_set_u64(&m, "code", (uint64_t)code);
@@ -40,8 +42,10 @@ static void refuse(int reply, int code, const char *error)
 
 static void log_out(const struct waiting *w)
 {
-	if (w->logged_out)
-		renewal_forget_user(authd.renewals, str_of(w->logged_out));
+	if (!w->logged_out)
+		return;
+	renewal_forget_user(authd.renewals, str_of(w->logged_out));
+	logins_end_user(authd.logins, str_of(w->logged_out));
 }
 
 static void done(struct pool_job *job, struct ipc_msg *answer)
@@ -90,7 +94,7 @@ static char *logs_out(const struct ipc_msg *m)
 	struct arena a;
 
 	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") &&
-		!(str_eqc(verb, "user change") && ipc_get(m, "active").p))
+		!(str_eqc(verb, "user change") && (ipc_get(m, "active").p || ipc_get(m, "roles").p)))
 		return NULL;
 	arena_init(&a);
 	if (address_read(ipc_get(m, "address"), &a, &local, &domain) == 0)
@@ -102,11 +106,18 @@ static char *logs_out(const struct ipc_msg *m)
 void control_message(struct program *p, struct ipc_msg *m)
 {
 	int reply = ipc_take_fd(m, "reply");
+
+	(void)p;
+	if (reply >= 0)
+		control_run(m, reply);
+}
+
+void control_run(const struct ipc_msg *m, int reply)
+{
 	struct waiting *w;
 	size_t i;
 
-	(void)p;
-	if (reply < 0)
+	if (gate_own_verb(m, reply))
 		return;
 	if (nqueue >= VERBS_MAX) {
 		refuse(reply, EX_TEMPFAIL, "too many commands at once: try again");
@@ -120,7 +131,8 @@ void control_message(struct program *p, struct ipc_msg *m)
 	for (i = 0; i < m->nfields; i++)
 		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),
 			m->field[i].value);
-	ipc_add_fd(&w->job->m, "reply", reply);
+	if (reply >= 0)
+		ipc_add_fd(&w->job->m, "reply", reply);
 	STAILQ_INSERT_TAIL(&queue, w, link);
 	nqueue++;
 	next();

@@ -30,7 +30,21 @@ struct directory_account {
 	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
 	bool active; /* no: no logins; still receives */
 	struct str roles; /* comma separated */
+	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
+	bool forward_keep; /* and into its mailbox, too */
 	bool domain_active;
+};
+
+/* A secret of which the digest is kept (auth/secret.h). */
+struct directory_token { /* of a program that uses the API */
+	struct str id, label, digest, roles;
+	uint64_t created, expires, last; /* Unix time; expires 0: never, last 0: not used */
+};
+
+struct directory_invite { /* a hand-out link: its holder sets the password, once */
+	struct str id, digest;
+	uint64_t account, expires;
+	struct str local, domain; /* of the account */
 };
 
 struct directory_alias {
@@ -74,6 +88,16 @@ struct directory_ops {
 		bool (*fn)(const struct directory_account *v, void *arg), void *arg);
 	int (*aliases)(struct directory *d, struct str domain,
 		bool (*fn)(const struct directory_alias *v, void *arg), void *arg);
+
+	/* Tokens and invitations; NULL in a back end that has none. */
+	int (*token)(struct directory *d, struct str id, struct arena *a, struct directory_token *out);
+	int (*token_add)(struct directory *d, const struct directory_token *v);
+	int (*token_remove)(struct directory *d, struct str id);
+	int (*token_used)(struct directory *d, struct str id, uint64_t when);
+	int (*tokens)(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg);
+	int (*invite)(struct directory *d, struct str id, struct arena *a, struct directory_invite *out);
+	int (*invite_put)(struct directory *d, const struct directory_invite *v); /* the one before is void */
+	int (*invite_remove)(struct directory *d, uint64_t account);
 };
 
 struct directory {

@@ -47,11 +47,28 @@ static const char *const schema[] = {
 	" name TEXT NOT NULL PRIMARY KEY,"
 	" value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO setting VALUES('secret', randomblob(32));",
+	/* 2: forwards of accounts, tokens of the API, invitations */
+	"ALTER TABLE account ADD COLUMN forward TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE account ADD COLUMN forward_keep INTEGER NOT NULL DEFAULT 1;"
+	"CREATE TABLE token("
+	" id TEXT NOT NULL PRIMARY KEY,"
+	" label TEXT NOT NULL,"
+	" digest TEXT NOT NULL,"
+	" roles TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL,"
+	" last INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE invite("
+	" account INTEGER NOT NULL PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE,"
+	" id TEXT NOT NULL UNIQUE,"
+	" digest TEXT NOT NULL,"
+	" expires INTEGER NOT NULL) STRICT;",
 };
 
 #define ACCOUNT_COLUMNS                                                                  \
 	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
-	" a.active, a.roles, d.active FROM account a JOIN domain d ON d.name = a.domain "
+	" a.active, a.roles, d.active, a.forward, a.forward_keep"                          \
+	" FROM account a JOIN domain d ON d.name = a.domain "
 #define DOMAIN_COLUMNS                                                                   \
 	"name, active, catchall,"                                                            \
 	" (SELECT count(*) FROM account WHERE domain = d.name),"                             \
@@ -62,7 +79,9 @@ enum statement {
 	Q_DOMAIN_ADD, Q_DOMAIN_CHANGE, Q_DOMAIN_REMOVE,
 	Q_ACCOUNT_ADD, Q_ACCOUNT_CHANGE, Q_ACCOUNT_REMOVE,
 	Q_ALIAS_ADD, Q_ALIAS_CHANGE, Q_ALIAS_REMOVE,
-	Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES, Q_MAX
+	Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES,
+	Q_TOKEN, Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS,
+	Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE, Q_MAX
 };
 
 static const char *const sql[Q_MAX] = {
@@ -71,16 +90,18 @@ static const char *const sql[Q_MAX] = {
 	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = ?1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = ?1"
 		" ORDER BY instr(',' || a.roles || ',', ',admin,') = 0, a.id LIMIT 1",
-	[Q_SCRAM] = "SELECT count(*), coalesce(sum(scram = ''), 0) FROM account WHERE active",
+	[Q_SCRAM] = "SELECT count(*), coalesce(sum(scram = ''), 0) FROM account"
+		" WHERE active AND hash <> ''", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
 	[Q_CREDENTIALS] = "UPDATE account SET hash = ?2, scram = ?3 WHERE id = ?1",
 	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, created) VALUES(?1, ?2, ?3, ?4)",
 	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = ?2, catchall = ?3 WHERE name = ?1",
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = ?1",
 	[Q_ACCOUNT_ADD] = "INSERT INTO account(local, domain, name, hash, scram, quota_bytes,"
-		" quota_messages, active, roles, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		" quota_messages, active, roles, forward, forward_keep, created)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = ?3, hash = ?4, scram = ?5, quota_bytes = ?6,"
-		" quota_messages = ?7, active = ?8, roles = ?9 WHERE domain = ?2 AND local = ?1",
+		" quota_messages = ?7, active = ?8, roles = ?9, forward = ?10, forward_keep = ?11 WHERE domain = ?2 AND local = ?1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = ?2 AND local = ?1",
 	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES(?1, ?2, ?3, ?4)",
 	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = ?3 WHERE address = ?1 AND domain = ?2",
@@ -90,6 +111,16 @@ static const char *const sql[Q_MAX] = {
 		" ORDER BY a.domain, a.local",
 	[Q_ALIASES] = "SELECT address, targets FROM alias WHERE ?1 = '' OR domain = ?1"
 		" ORDER BY domain, address",
+	[Q_TOKEN] = "SELECT id, label, digest, roles, created, expires, last FROM token WHERE id = ?1",
+	[Q_TOKEN_ADD] = "INSERT INTO token(id, label, digest, roles, created, expires, last)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0)",
+	[Q_TOKEN_REMOVE] = "DELETE FROM token WHERE id = ?1",
+	[Q_TOKEN_USED] = "UPDATE token SET last = ?2 WHERE id = ?1",
+	[Q_TOKENS] = "SELECT id, label, digest, roles, created, expires, last FROM token ORDER BY created, id",
+	[Q_INVITE] = "SELECT i.id, i.digest, i.account, i.expires, a.local, a.domain"
+		" FROM invite i JOIN account a ON a.id = i.account WHERE i.id = ?1",
+	[Q_INVITE_PUT] = "INSERT OR REPLACE INTO invite(account, id, digest, expires) VALUES(?1, ?2, ?3, ?4)",
+	[Q_INVITE_REMOVE] = "DELETE FROM invite WHERE account = ?1",
 };
 
 struct sqlite_directory {
@@ -137,6 +168,8 @@ static void account_row(sqlite3_stmt *s, struct arena *a, struct directory_accou
 	out->active = db_u64(s, 8) != 0;
 	out->roles = db_str(s, 9, a);
 	out->domain_active = db_u64(s, 10) != 0;
+	out->forward = db_str(s, 11, a);
+	out->forward_keep = db_u64(s, 12) != 0;
 }
 
 static void alias_row(sqlite3_stmt *s, struct arena *a, struct directory_alias *out)
@@ -307,8 +340,10 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	db_bind_u64(s, 7, v->quota_messages);
 	db_bind_u64(s, 8, v->active);
 	db_bind_str(s, 9, v->roles);
+	db_bind_str(s, 10, v->forward.p ? v->forward : STR(""));
+	db_bind_u64(s, 11, v->forward_keep || v->forward.n == 0);
 	if (is_new)
-		db_bind_u64(s, 10, (uint64_t)clock_unix());
+		db_bind_u64(s, 12, (uint64_t)clock_unix());
 	return change(d, s);
 }
 
@@ -428,6 +463,135 @@ static int list_aliases(struct directory *d, struct str domain,
 	return MIN(r, 0);
 }
 
+/* --- tokens, invitations --- */
+
+static void token_row(sqlite3_stmt *s, struct arena *a, struct directory_token *out)
+{
+	out->id = db_str(s, 0, a);
+	out->label = db_str(s, 1, a);
+	out->digest = db_str(s, 2, a);
+	out->roles = db_str(s, 3, a);
+	out->created = db_u64(s, 4);
+	out->expires = db_u64(s, 5);
+	out->last = db_u64(s, 6);
+}
+
+static int get_token(struct directory *d, struct str id, struct arena *a, struct directory_token *out)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_TOKEN, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, id);
+	r = one(s);
+	if (r == 0) {
+		token_row(s, a, out);
+		db_reset(s);
+	}
+	return r;
+}
+
+static int add_token(struct directory *d, const struct directory_token *v)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_TOKEN_ADD, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, v->id);
+	db_bind_str(s, 2, v->label);
+	db_bind_str(s, 3, v->digest);
+	db_bind_str(s, 4, v->roles);
+	db_bind_u64(s, 5, v->created);
+	db_bind_u64(s, 6, v->expires);
+	return change(d, s);
+}
+
+static int remove_token(struct directory *d, struct str id)
+{
+	return remove_row(d, Q_TOKEN_REMOVE, id, STR_NONE);
+}
+
+static int use_token(struct directory *d, struct str id, uint64_t when)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_TOKEN_USED, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, id);
+	db_bind_u64(s, 2, when);
+	return change(d, s);
+}
+
+static int list_tokens(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg)
+{
+	struct directory_token v;
+	struct arena a;
+	sqlite3_stmt *s;
+	bool more = true;
+	int r = query(d, Q_TOKENS, &s);
+
+	if (r < 0)
+		return r;
+	arena_init(&a);
+	while (more && (r = db_step(s)) == 1) {
+		token_row(s, &a, &v);
+		more = fn(&v, arg);
+		arena_reset(&a);
+	}
+	db_reset(s);
+	arena_done(&a);
+	return MIN(r, 0);
+}
+
+static int get_invite(struct directory *d, struct str id, struct arena *a, struct directory_invite *out)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_INVITE, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, id);
+	r = one(s);
+	if (r == 0) {
+		out->id = db_str(s, 0, a);
+		out->digest = db_str(s, 1, a);
+		out->account = db_u64(s, 2);
+		out->expires = db_u64(s, 3);
+		out->local = db_str(s, 4, a);
+		out->domain = db_str(s, 5, a);
+		db_reset(s);
+	}
+	return r;
+}
+
+static int put_invite(struct directory *d, const struct directory_invite *v)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_INVITE_PUT, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_u64(s, 1, v->account);
+	db_bind_str(s, 2, v->id);
+	db_bind_str(s, 3, v->digest);
+	db_bind_u64(s, 4, v->expires);
+	return change(d, s);
+}
+
+static int remove_invite(struct directory *d, uint64_t account)
+{
+	sqlite3_stmt *s;
+	int r = query(d, Q_INVITE_REMOVE, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_u64(s, 1, account);
+	return change(d, s);
+}
+
 static void sqlite_close(struct directory *d)
 {
 	struct sqlite_directory *o = own(d);
@@ -457,6 +621,14 @@ static const struct directory_ops ops = {
 	.domains = list_domains,
 	.accounts = list_accounts,
 	.aliases = list_aliases,
+	.token = get_token,
+	.token_add = add_token,
+	.token_remove = remove_token,
+	.token_used = use_token,
+	.tokens = list_tokens,
+	.invite = get_invite,
+	.invite_put = put_invite,
+	.invite_remove = remove_invite,
 };
 
 int directory_sqlite_open(struct directory **out)

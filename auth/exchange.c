@@ -40,7 +40,13 @@ struct exchange {
 	struct ipc_msg late; /* LATE: the answer, without the ticket */
 	bool good; /* LATE: it is an "ok" */
 	struct str user;
+	/* a login at the gate instead of at a front: the outcome goes here, no ticket is made */
+	exchange_fn *fn;
+	void *arg;
 };
+
+/* Whose exchanges those of the gate are. */
+static struct client gate = { .name = "gate", .fd = -1, .holds = 1 };
 
 static const char mechs_scram[] = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
 static const char mechs_scram_clear[] = "SCRAM-SHA-256 PLAIN LOGIN";
@@ -180,10 +186,26 @@ static void answer_last(struct exchange *x, struct ipc_msg *m)
 	client_release(c);
 }
 
+/* The outcome for the gate; the exchange is gone when it hears of it. */
+static void tell_gate(struct exchange *x, const char *result)
+{
+	exchange_fn *fn = x->fn;
+	void *arg = x->arg;
+	char user[1024];
+
+	snprintf(user, sizeof(user), "%.*s", STRF(x->user));
+	exchange_free(x);
+	fn(arg, result, str_of(user));
+}
+
 static void answer_simple(struct exchange *x, const char *result, const char *text)
 {
 	struct ipc_msg m;
 
+	if (x->fn) {
+		tell_gate(x, result);
+		return;
+	}
 	answer_begin(x, &m, result);
 	ipc_setc(&m, "text", text);
 	answer_last(x, &m);
@@ -217,6 +239,10 @@ static void answer_late(struct exchange *x)
 	int64_t life = str_starts(x->start.service, "submission") ?
 		authd.program.conf->auth_renew_time : authd.program.conf->auth_ticket_time;
 
+	if (x->fn) {
+		tell_gate(x, x->good ? "ok" : "fail");
+		return;
+	}
 	x->late = (struct ipc_msg){ 0 };
 	if (x->good) {
 		ticket_issue(authd.tickets, x->user, x->start.service, clock_mono_ms(), life, ticket);
@@ -286,7 +312,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 	result = answer ? ipc_get(answer, "result") : STR("unavailable");
 	if (answer && ipc_get(answer, "user").n > 0)
 		x->user = arena_str(&x->a, ipc_get(answer, "user"));
-	if (str_eqc(result, "continue")) {
+	if (str_eqc(result, "continue") && x->fn) {
+		abort_in_worker(x);
+		answer_simple(x, "unavailable", NULL);
+	} else if (str_eqc(result, "continue")) {
 		x->state = WAIT;
 		arm(x, authd.program.conf->auth_exchange_time);
 		answer_begin(x, &m, "continue");
@@ -379,6 +408,47 @@ static bool start(struct client *c, struct ipc_msg *m)
 	ipc_set_bool(&job->m, "scram", authd.scram);
 	run(x, job);
 	return true;
+}
+
+void exchange_login(const struct addr *peer, struct str user, struct str password, exchange_fn *fn,
+	void *arg)
+{
+	static uint64_t id;
+	struct sasl_start s = { .id = ++id, .service = STR("web"), .mech = STR("PLAIN"), .peer = *peer,
+		.session = STR(""), .tls = true, .tls_bits = 128 };
+	struct exchange *x;
+	struct pool_job *job;
+	struct buf initial;
+
+	if (id == 1)
+		table_init(&gate.exchanges);
+	x = exchange_new(&gate, &s);
+	x->fn = fn;
+	x->arg = arg;
+	x->user = arena_str(&x->a, str_sub(user, 0, 512));
+	/* RFC 4616: a NUL in either would make it another name and password */
+	if (gate.questions > (size_t)authd.program.conf->auth_exchanges) {
+		answer_simple(x, "unavailable", NULL);
+		return;
+	}
+	if (str_find(user, '\0') >= 0 || str_find(password, '\0') >= 0 || user.n == 0 ||
+		user.n + password.n + 2 > authd.program.conf->limit_auth_line) {
+		log_result(x, "login-failed", STR("malformed"), 0);
+		answer_simple(x, "fail", NULL);
+		return;
+	}
+	buf_init(&initial, authd.program.conf->limit_auth_line);
+	buf_c(&initial, '\0');
+	buf_str(&initial, user);
+	buf_c(&initial, '\0');
+	buf_str(&initial, password);
+	s.id = x->serial;
+	s.initial = buf_view(&initial);
+	job = pool_job_new("sasl-start", step_done, x);
+	sasl_start_print(&s, &job->m);
+	ipc_set_bool(&job->m, "scram", authd.scram);
+	buf_wipe(&initial);
+	run(x, job);
 }
 
 static bool step(struct client *c, struct ipc_msg *m)

@@ -33,7 +33,7 @@ bool service_has_key(struct str s)
 bool service_known(struct str s)
 {
 	return service_has_key(s) || str_eqc(s, "smtp") || str_eqc(s, "submission") ||
-	       str_eqc(s, "submissions");
+	       str_eqc(s, "submissions") || str_eqc(s, "web");
 }
 
 /* An address field; absent leaves family 0. */

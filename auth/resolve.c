@@ -8,6 +8,9 @@
  * An alias may name any address, also one that is not ours ("outside"). Each
  * alias is expanded once and at most RESOLVE_DEPTH deep, each mailbox counts
  * once, so loops and diamonds end; a target that leads nowhere is left out.
+ * An account with a forward is like an alias of its targets, with its own mailbox
+ * beside them if it keeps a copy; a forward that leads nowhere (a loop) leaves the
+ * mail in the mailbox.
  */
 #include "auth/resolve.h"
 
@@ -19,8 +22,16 @@ struct walk {
 	struct arena *a;
 	struct table seen; /* account and alias names, outside addresses */
 	struct auth_rcpt *out;
-	bool own_only; /* neither catch-all nor keeper: whose address is it? */
+	bool own_only; /* neither catch-all nor keeper nor forwards: whose address is it? */
+	resolve_fn *fn; /* hears of each step; NULL: nobody does */
+	void *arg;
 };
+
+static void note(struct walk *w, unsigned depth, const char *kind, struct str address, const char *words)
+{
+	if (w->fn)
+		w->fn(w->arg, depth, kind, address, words);
+}
 
 struct str address_name(struct str local, struct str domain, struct arena *a)
 {
@@ -114,8 +125,11 @@ static int try_alias(struct walk *w, struct str local, struct str domain, unsign
 
 	if (r < 0)
 		return r == E_NOTFOUND ? 0 : r;
-	if (depth >= RESOLVE_DEPTH || !first_time(w, 'a', name))
+	if (depth >= RESOLVE_DEPTH || !first_time(w, 'a', name)) {
+		note(w, depth, "loop", name, "this alias was followed already");
 		return 1;
+	}
+	note(w, depth, "alias", name, "is an alias: its mail goes to its targets");
 	for (rest = al.targets; rest.p;) {
 		struct str target = str_cut(&rest, '\n');
 
@@ -128,15 +142,58 @@ static int try_alias(struct walk *w, struct str local, struct str domain, unsign
 	return 1;
 }
 
+/* The targets of an account's forward. 1 some of them count, 0 none does, negative. */
+static int follow(struct walk *w, const struct directory_account *acc, unsigned depth)
+{
+	size_t before = w->out->ntargets + w->out->noutside;
+	struct str rest = acc->forward, target;
+	int r = 0;
+
+	while (rest.n > 0 && r >= 0) {
+		target = str_cut(&rest, '\n');
+		if (target.n > 0)
+			r = expand(w, target, depth + 1);
+	}
+	return r < 0 ? r : w->out->ntargets + w->out->noutside > before;
+}
+
+static int forward(struct walk *w, const struct directory_account *acc, struct str detail, unsigned depth)
+{
+	struct str name = address_name(acc->local, acc->domain, w->a);
+	int r = 0;
+
+	if (depth >= RESOLVE_DEPTH || !first_time(w, 'f', name)) {
+		note(w, depth, "loop", name, "this forward was followed already");
+		return 0;
+	}
+	note(w, depth, "forward", name, acc->forward_keep ? "keeps its mail, and forwards copies" :
+		"forwards its mail");
+	if (acc->forward_keep)
+		r = add_account(w, acc, detail);
+	if (r == 0)
+		r = follow(w, acc, depth);
+	if (r != 0 || acc->forward_keep)
+		return MIN(r, 0);
+	note(w, depth, "mailbox", name, "its forward leads nowhere: the mail stays in its mailbox");
+	return add_account(w, acc, detail);
+}
+
 /* 1 there is such an account, 0 none, negative. */
-static int try_account(struct walk *w, struct str local, struct str domain, struct str detail)
+static int try_account(struct walk *w, struct str local, struct str domain, struct str detail,
+	unsigned depth)
 {
 	struct directory_account acc;
 	int r = w->r->d->ops->account(w->r->d, local, domain, w->a, &acc);
 
 	if (r < 0)
 		return r == E_NOTFOUND ? 0 : r;
-	r = add_account(w, &acc, detail);
+	if (acc.forward.n > 0 && !w->own_only) {
+		r = forward(w, &acc, detail, depth);
+	} else {
+		note(w, depth, "mailbox", address_name(acc.local, acc.domain, w->a), detail.n ?
+			"goes into this mailbox, by the name before the detail" : "goes into this mailbox");
+		r = add_account(w, &acc, detail);
+	}
 	return r < 0 ? r : 1;
 }
 
@@ -150,13 +207,17 @@ static int try_rest(struct walk *w, const struct directory_domain *dom, struct s
 	if (w->own_only)
 		return 0;
 	if (dom->catchall.n > 0 && depth < RESOLVE_DEPTH &&
-	    first_time(w, 'c', dom->name))
+	    first_time(w, 'c', dom->name)) {
+		note(w, depth, "catchall", dom->catchall, "nobody has this address: the domain's catch-all gets it");
 		return expand(w, dom->catchall, depth + 1);
+	}
 	if (!str_eqc(local, "postmaster") && !str_eqc(local, "abuse"))
 		return 0;
 	r = w->r->d->ops->keeper(w->r->d, dom->name, w->a, &acc);
 	if (r < 0)
 		return r == E_NOTFOUND ? 0 : r;
+	note(w, depth, "keeper", address_name(acc.local, acc.domain, w->a),
+		"nobody has this address: the first administrator of the domain gets it");
 	return add_account(w, &acc, STR(""));
 }
 
@@ -166,17 +227,19 @@ static int try_local(struct walk *w, const struct directory_domain *dom, struct 
 	struct str given, unsigned depth)
 {
 	ssize_t at = detail_at(w->r, local), given_at = detail_at(w->r, given);
-	int r = try_account(w, local, dom->name, STR(""));
+	int r = try_account(w, local, dom->name, STR(""), depth);
 
 	if (r == 0 && at > 0 && given_at > 0)
 		r = try_account(w, str_sub(local, 0, (size_t)at), dom->name,
-			str_from(given, (size_t)given_at + 1));
+			str_from(given, (size_t)given_at + 1), depth);
 	if (r == 0)
 		r = try_alias(w, local, dom->name, depth);
 	if (r == 0 && at > 0)
 		r = try_alias(w, str_sub(local, 0, (size_t)at), dom->name, depth);
 	if (r == 0)
 		r = try_rest(w, dom, local, depth);
+	if (r == 0 && w->out->ntargets + w->out->noutside == 0)
+		note(w, depth, "nobody", address_name(local, dom->name, w->a), "nobody has this address: it is refused");
 	return MIN(r, 0);
 }
 
@@ -203,23 +266,32 @@ static int expand(struct walk *w, struct str text, unsigned depth)
 	}
 	if (depth == 0)
 		w->out->result = AUTH_NODOMAIN;
-	else if (r == E_NOTFOUND)
+	if (r == 0) {
+		note(w, depth, "inactive", domain, "this domain is switched off");
+	} else if (depth == 0) {
+		note(w, depth, "outside", address_name(local, domain, w->a), "this domain is not served here");
+	} else {
+		note(w, depth, "outside", address_name(local, domain, w->a), "goes to another server");
 		return add_outside(w, address_name(local, domain, w->a));
+	}
 	return 0;
 }
 
-static int walk(const struct resolver *r, struct str address, bool own_only, struct arena *a,
+/* w: own_only, fn and arg, from the caller. */
+static int walk(struct walk *w, const struct resolver *r, struct str address, struct arena *a,
 	struct auth_rcpt *out)
 {
 	struct auth_rcpt v = { .result = AUTH_UNKNOWN };
-	struct walk w = { .r = r, .a = a, .out = &v, .own_only = own_only };
 	int e;
 
+	w->r = r;
+	w->a = a;
+	w->out = &v;
 	v.target = arena_array(a, AUTH_TARGETS_MAX, sizeof(*v.target));
 	v.outside = arena_array(a, AUTH_TARGETS_MAX, sizeof(*v.outside));
-	table_init(&w.seen);
-	e = expand(&w, address, 0);
-	table_done(&w.seen);
+	table_init(&w->seen);
+	e = expand(w, address, 0);
+	table_done(&w->seen);
 	if (e < 0)
 		return e;
 	if (v.ntargets + v.noutside > 0)
@@ -231,13 +303,24 @@ static int walk(const struct resolver *r, struct str address, bool own_only, str
 int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,
 	struct auth_rcpt *out)
 {
-	return walk(r, address, false, a, out);
+	struct walk w = { .own_only = false };
+
+	return walk(&w, r, address, a, out);
+}
+
+int resolve_explain(const struct resolver *r, struct str address, struct arena *a, resolve_fn *fn,
+	void *arg, struct auth_rcpt *out)
+{
+	struct walk w = { .fn = fn, .arg = arg };
+
+	return walk(&w, r, address, a, out);
 }
 
 int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
 	enum auth_result *out)
 {
 	struct directory_account acc;
+	struct walk w = { .own_only = true };
 	struct auth_rcpt who;
 	struct str name;
 	size_t i;
@@ -249,7 +332,7 @@ int resolve_sender(const struct resolver *r, struct str user, struct str address
 		*out = e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_INACTIVE;
 		return 0;
 	}
-	e = walk(r, address, true, a, &who);
+	e = walk(&w, r, address, a, &who);
 	if (e < 0)
 		return e;
 	*out = AUTH_DENIED;

@@ -30,6 +30,10 @@ uint64_t resolve_quota(const struct resolver *r, const struct directory_account 
 /* As auth_rcpt: 0 and the result in out, or negative (back end down). */
 int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,
 	struct auth_rcpt *out);
+/* The same, told step by step: fn(depth, kind, address, words) for each thing on the way. */
+typedef void resolve_fn(void *arg, unsigned depth, const char *kind, struct str address, const char *words);
+int resolve_explain(const struct resolver *r, struct str address, struct arena *a, resolve_fn *fn,
+	void *arg, struct auth_rcpt *out);
 int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
 	enum auth_result *out);
 

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "conf/conf.h"
 #include "conf/program.h"
 #include "mail/address.h"
 
@@ -28,11 +29,19 @@ static const struct {
 	{ "user change", verb_user_change },
 	{ "user remove", verb_user_remove },
 	{ "user password", verb_user_password },
+	{ "user forward", verb_user_forward },
+	{ "user invite", verb_user_invite },
+	{ "invite redeem", verb_invite_redeem },
 	{ "alias add", verb_alias_add },
 	{ "alias list", verb_alias_list },
 	{ "alias show", verb_alias_show },
 	{ "alias change", verb_alias_change },
 	{ "alias remove", verb_alias_remove },
+	{ "alias who", verb_alias_who },
+	{ "token add", verb_token_add },
+	{ "token list", verb_token_list },
+	{ "token remove", verb_token_remove },
+	{ "token used", verb_token_used },
 };
 
 int verb_fail(struct verb *v, int code, const char *fmt, ...)
@@ -150,6 +159,76 @@ int verb_size(struct verb *v, const char *name, uint64_t *io)
 	return 0;
 }
 
+/* --- lists in parts -------------------------------------------------------------- */
+
+#define PAGE_ROWS 10000 /* if no limit is said; 0: all */
+
+bool verb_in_scope(const struct verb *v, struct str address, struct str domain)
+{
+	struct str scope;
+	size_t i;
+
+	for (i = 0; (scope = ipc_get_nth(v->m, "scope", i)).p; i++)
+		if (str_eq(scope, domain) || str_eq(scope, address))
+			return true;
+	return i == 0;
+}
+
+static struct str lower(struct arena *a, struct str s)
+{
+	char *p = arena_cstr(a, s);
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		p[i] = ascii_lower(p[i]);
+	return str_make(p, s.n);
+}
+
+int verb_page(struct verb *v, bool by_local, struct verb_page *out)
+{
+	struct str after = ipc_get(v->m, "after"), local, domain;
+
+	*out = (struct verb_page){ .v = v, .limit = PAGE_ROWS, .begun = after.n == 0 };
+	out->match = lower(&v->a, ipc_get(v->m, "match"));
+	if (after.n > 0) {
+		if (address_read(after, &v->a, &local, &domain) < 0)
+			return verb_fail(v, EX_DATAERR, "after is an address");
+		out->after_key = by_local ? local : address_name(local, domain, &v->a);
+		out->after_domain = domain;
+	}
+	if (ipc_get(v->m, "limit").p && ipc_get_u64(v->m, "limit", INT64_MAX, &out->limit) < 0)
+		return verb_fail(v, EX_DATAERR, "limit is a number");
+	return 0;
+}
+
+bool verb_page_full(const struct verb_page *p)
+{
+	return p->limit > 0 && p->n >= p->limit;
+}
+
+/* What comes behind `after` begins with the first row that is larger, also if that one is gone. */
+static bool is_after(const struct verb_page *p, struct str key, struct str domain)
+{
+	int c = str_cmp(domain, p->after_domain);
+
+	return c > 0 || (c == 0 && str_cmp(key, p->after_key) > 0);
+}
+
+bool verb_page_shows(struct verb_page *p, struct str key, struct str address, struct str domain,
+	struct str more)
+{
+	if (!p->begun && !is_after(p, key, domain))
+		return false;
+	p->begun = true;
+	if (!verb_in_scope(p->v, address, domain))
+		return false;
+	if (p->match.n > 0 && str_search(lower(&p->v->a, address), p->match) < 0 &&
+		str_search(lower(&p->v->a, more), p->match) < 0)
+		return false;
+	p->n++;
+	return true;
+}
+
 static void answer(struct verb *v)
 {
 	struct ipc_msg m;
@@ -162,10 +241,11 @@ static void answer(struct verb *v)
 	verb_row(v, &m);
 }
 
-bool verb_run(struct directory *d, unsigned cost, unsigned iterations, const struct ipc_msg *m,
-	int reply)
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply)
 {
-	struct verb v = { .m = m, .d = d, .cost = cost, .iterations = iterations, .reply = reply };
+	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf,
+		.cost = (unsigned)conf->auth_yescrypt_cost, .iterations = (unsigned)conf->auth_scram_iterations,
+		.reply = reply };
 	struct str name = ipc_get(m, "verb");
 	size_t i;
 

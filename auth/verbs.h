@@ -17,6 +17,8 @@
 struct verb {
 	const struct ipc_msg *m; /* arguments */
 	struct directory *d;
+	const struct resolver *resolver;
+	const struct conf *conf;
 	unsigned cost, iterations; /* of new passwords */
 	int reply; /* -1: nobody listens; does not block */
 	int64_t waited_ms; /* for the reader of the answer */
@@ -27,8 +29,8 @@ struct verb {
 };
 
 /* Runs the verb that m names and sends the answer. true: something changed. */
-bool verb_run(struct directory *d, unsigned cost, unsigned iterations, const struct ipc_msg *m,
-	int reply);
+struct conf;
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply);
 
 /* Ends the verb with a code and one sentence. Returns -1. */
 int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);
@@ -42,6 +44,27 @@ int verb_address(struct verb *v, struct str *local_out, struct str *domain_out);
 int verb_bool(struct verb *v, const char *name, bool *io); /* yes no; absent: unchanged */
 int verb_size(struct verb *v, const char *name, uint64_t *io); /* 500M; 0 or none: none */
 
+/* Rows of a list as scope, match, after and limit want them. */
+struct verb_page {
+	struct verb *v;
+	struct str match; /* in lower case */
+	struct str after_key, after_domain;
+	bool begun;
+	uint64_t limit, n;
+};
+/* 0, or -1 after verb_fail. by_local: the list is in order of domain and local part, else of
+ * domain and address. */
+int verb_page(struct verb *v, bool by_local, struct verb_page *out);
+/* Is this row shown? key: what it is ordered by; more: look at this too, for `match`. */
+bool verb_page_shows(struct verb_page *p, struct str key, struct str address, struct str domain,
+	struct str more);
+bool verb_page_full(const struct verb_page *p);
+bool verb_in_scope(const struct verb *v, struct str address, struct str domain);
+int verb_targets(struct verb *v, bool needed, struct str *out); /* target= (repeated), an address a line */
+int verb_user(struct verb *v, struct directory_account *out); /* address= is this account */
+int verb_password(struct verb *v, struct directory_account *acc); /* password= into acc */
+void verb_user_put(struct verb *v, const struct directory_account *acc, bool is_new);
+
 void verb_domain_add(struct verb *v);
 void verb_domain_list(struct verb *v);
 void verb_domain_show(struct verb *v);
@@ -53,10 +76,18 @@ void verb_user_show(struct verb *v);
 void verb_user_change(struct verb *v);
 void verb_user_remove(struct verb *v);
 void verb_user_password(struct verb *v);
+void verb_user_forward(struct verb *v);
+void verb_user_invite(struct verb *v);
+void verb_invite_redeem(struct verb *v); /* the gate's alone */
 void verb_alias_add(struct verb *v);
 void verb_alias_list(struct verb *v);
 void verb_alias_show(struct verb *v);
 void verb_alias_change(struct verb *v);
 void verb_alias_remove(struct verb *v);
+void verb_alias_who(struct verb *v);
+void verb_token_add(struct verb *v);
+void verb_token_list(struct verb *v);
+void verb_token_remove(struct verb *v);
+void verb_token_used(struct verb *v); /* the gate's alone */
 
 #endif

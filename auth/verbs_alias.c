@@ -31,7 +31,7 @@ static bool row(const struct directory_alias *al, void *arg)
 }
 
 /* target= (repeated) as one normal address a line. */
-static int targets(struct verb *v, struct str *out)
+int verb_targets(struct verb *v, bool needed, struct str *out)
 {
 	struct str given, local, domain;
 	struct buf b;
@@ -47,7 +47,7 @@ static int targets(struct verb *v, struct str *out)
 		buf_str(&b, address_name(local, domain, &v->a));
 		buf_c(&b, '\n');
 	}
-	if (r == 0 && i == 0)
+	if (r == 0 && i == 0 && needed)
 		r = verb_fail(v, EX_USAGE, "a target is needed");
 	if (r == 0 && (b.err || i > AUTH_TARGETS_MAX))
 		r = verb_fail(v, EX_DATAERR, "too many targets: at most %d", AUTH_TARGETS_MAX);
@@ -80,7 +80,7 @@ void verb_alias_add(struct verb *v)
 	struct str local, domain;
 	int r;
 
-	if (verb_address(v, &local, &domain) < 0 || targets(v, &al.targets) < 0)
+	if (verb_address(v, &local, &domain) < 0 || verb_targets(v, true, &al.targets) < 0)
 		return;
 	al.address = address_name(local, domain, &v->a);
 	r = v->d->ops->account(v->d, local, domain, &v->a, &acc);
@@ -111,14 +111,47 @@ void verb_alias_show(struct verb *v)
 		row(&al, v);
 }
 
+struct alias_list {
+	struct verb_page page;
+	struct str target; /* only aliases with this one; none: all */
+};
+
+static bool has_target(const struct directory_alias *al, struct str target)
+{
+	struct str rest = al->targets;
+
+	while (rest.n > 0)
+		if (str_eq(str_cut(&rest, '\n'), target))
+			return true;
+	return target.n == 0;
+}
+
+static bool list_row(const struct directory_alias *al, void *arg)
+{
+	struct alias_list *l = arg;
+	struct str domain = str_from(al->address, (size_t)(str_rfind(al->address, '@') + 1));
+
+	if (has_target(al, l->target) && verb_page_shows(&l->page, al->address, al->address, domain, al->targets))
+		row(al, l->page.v);
+	return !verb_page_full(&l->page);
+}
+
 void verb_alias_list(struct verb *v)
 {
-	struct str domain = STR("");
+	struct str domain = STR(""), target = ipc_get(v->m, "target"), local, target_domain;
+	struct alias_list l;
 	int r;
 
-	if (ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0)
+	if ((ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0) || verb_page(v, false, &l.page) < 0)
 		return;
-	r = v->d->ops->aliases ? v->d->ops->aliases(v->d, domain, row, v) : E_UNSUPPORTED;
+	l.target = STR_NONE;
+	if (target.n > 0 && address_read(target, &v->a, &local, &target_domain) < 0) {
+		verb_fail(v, EX_DATAERR, "target: '%.*s' is not an address", STRF(target));
+		return;
+	}
+	if (target.n > 0)
+		l.target = address_name(local, target_domain, &v->a);
+	r = v->d->ops->aliases ? v->d->ops->aliases(v->d, domain, list_row, &l) : E_UNSUPPORTED;
 	if (r < 0)
 		verb_error(v, r, "alias", STR(""));
 }
@@ -128,7 +161,7 @@ void verb_alias_change(struct verb *v)
 	struct directory_alias al;
 	struct str domain;
 
-	if (find(v, &al, &domain) == 0 && targets(v, &al.targets) == 0)
+	if (find(v, &al, &domain) == 0 && verb_targets(v, true, &al.targets) == 0)
 		put(v, &al, domain, false);
 }
 

@@ -87,9 +87,14 @@ void verb_domain_show(struct verb *v)
 		row(&dom, v);
 }
 
+static bool list_row(const struct directory_domain *dom, void *arg)
+{
+	return verb_in_scope(arg, STR(""), dom->name) ? row(dom, arg) : true;
+}
+
 void verb_domain_list(struct verb *v)
 {
-	int r = v->d->ops->domains ? v->d->ops->domains(v->d, row, v) : E_UNSUPPORTED;
+	int r = v->d->ops->domains ? v->d->ops->domains(v->d, list_row, v) : E_UNSUPPORTED;
 
 	if (r < 0)
 		verb_error(v, r, "domain", STR(""));

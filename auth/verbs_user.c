@@ -8,12 +8,28 @@
 #include <sysexits.h>
 
 #include "auth/password.h"
+#include "auth/roles.h"
 #include "auth/verbs.h"
 #include "base/rand.h"
 
 #define NAME_MAX_BYTES 200
 
-static const char *const known_roles[] = { "admin" };
+/* "kept, copies to ...", for people */
+static struct str forward_text(const struct directory_account *acc, struct arena *a)
+{
+	struct str rest = acc->forward, target, out;
+	struct buf b;
+
+	buf_init(&b, IPC_MAX);
+	while (rest.n > 0) {
+		target = str_cut(&rest, '\n');
+		if (target.n > 0)
+			buf_fmt(&b, "%s%.*s", b.n ? ", " : acc->forward_keep ? "copy to " : "", STRF(target));
+	}
+	out = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return out;
+}
 
 static bool row(const struct directory_account *acc, void *arg)
 {
@@ -28,28 +44,19 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_set_u64(&m, "quota_messages", acc->quota_messages);
 	ipc_set(&m, "roles", acc->roles);
 	ipc_setc(&m, "scram", acc->scram.n ? "yes" : "no");
+	ipc_setc(&m, "password", acc->hash.n ? "yes" : "no");
+	ipc_set(&m, "forward", forward_text(acc, &v->a));
 	verb_row(v, &m);
 	return true;
 }
 
-/* roles=admin,...: each known, or none. */
+/* roles=: admin, admin@DOMAIN; none: a person. */
 static int roles(struct verb *v, struct str *io)
 {
-	struct str given = ipc_get(v->m, "roles"), rest = given, role;
-	size_t i;
+	struct str given = ipc_get(v->m, "roles"), bad;
 
-	if (!given.p)
-		return 0;
-	while (rest.n > 0) {
-		role = str_trim(str_cut(&rest, ','));
-		for (i = 0; i < ARRAY_LEN(known_roles); i++)
-			if (str_eqc(role, known_roles[i]))
-				break;
-		if (i == ARRAY_LEN(known_roles))
-			return verb_fail(v, EX_DATAERR, "there is no role '%.*s'; known: admin",
-				STRF(role));
-	}
-	*io = given.n ? STR("admin") : STR("");
+	if (given.p && rights_roles_parse(given, false, &v->a, io, &bad) < 0)
+		return verb_fail(v, EX_DATAERR, "there is no role '%.*s'; known: admin, admin@DOMAIN", STRF(bad));
 	return 0;
 }
 
@@ -71,7 +78,7 @@ static int arguments(struct verb *v, struct directory_account *acc)
 }
 
 /* password=: hash and keys into acc. */
-static int password(struct verb *v, struct directory_account *acc)
+int verb_password(struct verb *v, struct directory_account *acc)
 {
 	struct str given = ipc_get(v->m, "password");
 	unsigned char salt[SCRAM_SALT];
@@ -96,7 +103,7 @@ static int password(struct verb *v, struct directory_account *acc)
 	return r < 0 ? verb_fail(v, EX_TEMPFAIL, "hashing failed: %s", err_text(r)) : 0;
 }
 
-static void put(struct verb *v, const struct directory_account *acc, bool is_new)
+void verb_user_put(struct verb *v, const struct directory_account *acc, bool is_new)
 {
 	struct directory_domain dom;
 	int r;
@@ -129,11 +136,13 @@ void verb_user_add(struct verb *v)
 		verb_error(v, r < 0 ? r : E_EXISTS, "alias", name);
 		return;
 	}
-	if (password(v, &acc) == 0)
-		put(v, &acc, true);
+	/* without a password nobody logs in, until an invitation is redeemed */
+	acc.hash = acc.scram = STR("");
+	if (!ipc_get(v->m, "password").p || verb_password(v, &acc) == 0)
+		verb_user_put(v, &acc, true);
 }
 
-static int find(struct verb *v, struct directory_account *out)
+int verb_user(struct verb *v, struct directory_account *out)
 {
 	struct str local, domain;
 	int r;
@@ -148,18 +157,29 @@ void verb_user_show(struct verb *v)
 {
 	struct directory_account acc;
 
-	if (find(v, &acc) == 0)
+	if (verb_user(v, &acc) == 0)
 		row(&acc, v);
+}
+
+static bool list_row(const struct directory_account *acc, void *arg)
+{
+	struct verb_page *p = arg;
+	struct str address = address_name(acc->local, acc->domain, &p->v->a);
+
+	if (verb_page_shows(p, acc->local, address, acc->domain, acc->name))
+		row(acc, p->v);
+	return !verb_page_full(p);
 }
 
 void verb_user_list(struct verb *v)
 {
 	struct str domain = STR("");
+	struct verb_page page;
 	int r;
 
-	if (ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0)
+	if ((ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0) || verb_page(v, true, &page) < 0)
 		return;
-	r = v->d->ops->accounts ? v->d->ops->accounts(v->d, domain, row, v) : E_UNSUPPORTED;
+	r = v->d->ops->accounts ? v->d->ops->accounts(v->d, domain, list_row, &page) : E_UNSUPPORTED;
 	if (r < 0)
 		verb_error(v, r, "user", STR(""));
 }
@@ -168,16 +188,16 @@ void verb_user_change(struct verb *v)
 {
 	struct directory_account acc;
 
-	if (find(v, &acc) == 0 && arguments(v, &acc) == 0)
-		put(v, &acc, false);
+	if (verb_user(v, &acc) == 0 && arguments(v, &acc) == 0)
+		verb_user_put(v, &acc, false);
 }
 
 void verb_user_password(struct verb *v)
 {
 	struct directory_account acc;
 
-	if (find(v, &acc) == 0 && password(v, &acc) == 0)
-		put(v, &acc, false);
+	if (verb_user(v, &acc) == 0 && verb_password(v, &acc) == 0)
+		verb_user_put(v, &acc, false);
 }
 
 void verb_user_remove(struct verb *v)
@@ -185,7 +205,7 @@ void verb_user_remove(struct verb *v)
 	struct directory_account acc;
 	int r;
 
-	if (find(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0)
 		return;
 	r = v->d->ops->account_remove ? v->d->ops->account_remove(v->d, acc.local, acc.domain) :
 					E_UNSUPPORTED;

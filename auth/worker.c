@@ -132,6 +132,23 @@ static void answer_sender(struct worker *w, const struct ipc_msg *q, struct aren
 	ipc_setc(out, "result", result_word(result));
 }
 
+static void answer_token(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	struct directory_token t;
+	int r = d->ops->token ? d->ops->token(d, ipc_get(q, "address"), a, &t) : E_NOTFOUND;
+
+	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	if (r < 0)
+		return;
+	ipc_set(out, "label", t.label);
+	ipc_set(out, "digest", t.digest);
+	ipc_set(out, "roles", t.roles);
+	ipc_set_u64(out, "expires", t.expires);
+	ipc_set_u64(out, "last", t.last);
+}
+
 static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -234,7 +251,7 @@ static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *
 		_exit(EX_TEMPFAIL);
 	if (reply >= 0)
 		fd_nonblock(reply, true);
-	changed = verb_run(w->service.resolver.d, w->service.cost, w->service.iterations, q, reply);
+	changed = verb_run(&w->service.resolver, w->conf, q, reply);
 	fd_close(&reply);
 	ipc_setc(out, "result", "ok");
 	ipc_set_bool(out, "changed", changed);
@@ -248,6 +265,7 @@ static const struct {
 	{ "account", answer_account },
 	{ "rcpt", answer_rcpt },
 	{ "sender", answer_sender },
+	{ "token", answer_token },
 	{ "offer", answer_offer },
 	{ "settings", answer_settings },
 };

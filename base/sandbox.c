@@ -85,6 +85,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_SENDER] = "sender",
 		[SANDBOX_RESOLVER] = "resolver",
 		[SANDBOX_CHECK] = "check",
+		[SANDBOX_WEBADMIND] = "webadmind",
 	};
 
 	BUG_ON((unsigned)p >= ARRAY_LEN(names));

@@ -34,6 +34,7 @@ enum sandbox_profile {
 	SANDBOX_SENDER, /* new sockets to the network, no files, no fork */
 	SANDBOX_RESOLVER, /* UDP to the network, TCP to the ports of sandbox_connect_ports; no files, no fork */
 	SANDBOX_CHECK, /* TCP to the ports of sandbox_connect_ports, no files; fork */
+	SANDBOX_WEBADMIND, /* sockets that it holds, no files, no new sockets but pairs */
 	SANDBOX_NPROFILES
 };
 

@@ -21,6 +21,7 @@ static const struct {
 	{ "delivery", "From LMTP into mailboxes." },
 	{ "imap", "IMAP sessions." },
 	{ "pop3", "POP3 sessions." },
+	{ "web", "The admin page and its API." },
 	{ "log", "The log: one line for each event." },
 };
 

@@ -122,6 +122,11 @@ void program_status(struct program *p, uint64_t sessions, const char *note)
 		tell(p, "status");
 }
 
+int program_control(struct program *p, struct ipc_msg *m)
+{
+	return ipc_try_send(p->control, m);
+}
+
 static void reload(struct program *p, struct ipc_msg *m)
 {
 	struct conf *old = p->conf, *next;

@@ -15,6 +15,7 @@
  * program -> master:
  *   ready                      (once: sandboxed and serving)
  *   status  sessions=N key=... (after a change, at most once a second)
+ *   control verb=... arguments + fd "reply" (authd alone)
  *
  * Who may link to whom is master's table (master/programs.def); names in
  * "client" are therefore true, and what a peer may ask follows from its name.
@@ -58,6 +59,10 @@ void program_start(struct program *p, const char *name, const struct program_ops
  * A forked child must not call either (close p->control there). */
 void program_ready(struct program *p);
 void program_status(struct program *p, uint64_t sessions, const char *note);
+/* Asks master to route a verb as if a command had asked: m (verb "control") with
+ * verb=, its arguments and the descriptor `reply`. authd alone may (its gate has
+ * looked at who asks). 0 or negative. */
+int program_control(struct program *p, struct ipc_msg *m);
 /* One message from control: call when it is readable. master gone: exits 0. */
 void program_dispatch(struct program *p);
 /* Answer of a control verb: fields already in m (verb "result"), last one has

@@ -200,6 +200,7 @@ enum verb_kind verb_kind(struct str name)
 		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
 		{ "job", KIND_NUMBER }, { "taken", KIND_NUMBER }, { "total", KIND_NUMBER }, { "added", KIND_NUMBER },
 		{ "changed", KIND_NUMBER }, { "removed", KIND_NUMBER },
+		{ "step", KIND_NUMBER }, { "expires", KIND_SINCE }, { "last", KIND_SINCE },
 	};
 	size_t i;
 

@@ -62,7 +62,7 @@ struct dialogue {
 	/* Text of a goodbye, without CRLF; also used before a conn exists. */
 	const char *bye[BYE_NREASONS];
 };
-extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue;
+extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue, https_dialogue;
 
 /* The room's side of a session; exists from hand-over to its end. */
 struct room_side {

@@ -27,6 +27,7 @@ static const struct service services[] = {
 	{ "imaps", &imap_dialogue, "imap", "imapd", true, false, false },
 	{ "pop3", &pop3_dialogue, "pop3", "pop3d", false, false, false },
 	{ "pop3s", &pop3_dialogue, "pop3", "pop3d", true, false, false },
+	{ "https", &https_dialogue, "http", "webadmind", true, false, false },
 };
 
 const struct service *service_find(struct str name)

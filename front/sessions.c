@@ -105,8 +105,21 @@ static void list_event(evutil_socket_t fd, short what, void *arg)
 	listing_free(l);
 }
 
+/* Does this session concern one of the repeated field `scope`? None: every one does. */
+static bool in_scope(const struct conn *c, const struct ipc_msg *m)
+{
+	struct str user = str_of(c->user), scope;
+	size_t i;
+
+	for (i = 0; (scope = ipc_get_nth(m, "scope", i)).p; i++)
+		if (user.n > 0 && (str_ieq(scope, user) ||
+			(str_rfind(user, '@') >= 0 && str_ieq(scope, str_from(user, (size_t)str_rfind(user, '@') + 1)))))
+			return true;
+	return i == 0;
+}
+
 /* Takes fd. */
-static void list(struct front *f, int fd)
+static void list(struct front *f, const struct ipc_msg *m, int fd)
 {
 	struct timeval wait = { LIST_WAIT, 0 };
 	struct listing *l = mem_alloc(1, sizeof *l);
@@ -116,7 +129,8 @@ static void list(struct front *f, int fd)
 	l->fd = fd;
 	l->id = mem_alloc(f->nconns ? f->nconns : 1, sizeof *l->id);
 	for (c = f->conns; c && l->n < f->nconns; c = c->next)
-		memcpy(l->id[l->n++], c->id, sizeof c->id);
+		if (in_scope(c, m))
+			memcpy(l->id[l->n++], c->id, sizeof c->id);
 	event_assign(&l->ev, f->base, fd, EV_WRITE | EV_PERSIST, list_event, l);
 	event_add(&l->ev, &wait);
 }
@@ -137,7 +151,7 @@ static void kick(struct front *f, struct ipc_msg *m, int fd)
 
 	for (c = f->conns; c; c = next) {
 		next = c->next;
-		if (!matches(c, id, user, peer))
+		if (!matches(c, id, user, peer) || !in_scope(c, m))
 			continue;
 		trace_event(TRACE_INFO, "kick", c->id, "by the administrator");
 		send_row(fd, c);
@@ -155,7 +169,7 @@ void sessions_control(struct front *f, struct ipc_msg *m)
 	if (fd < 0)
 		return;
 	if (str_eqc(verb, "session list")) {
-		list(f, fd);
+		list(f, m, fd);
 	} else if (str_eqc(verb, "session kick")) {
 		kick(f, m, fd);
 	} else {

@@ -284,6 +284,32 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 	}
 }
 
+/* Asked from outside, and let pass by authd's gate. What is for this host alone is not
+ * passed, whatever the gate thinks of it. */
+void control_ask(struct master *m, struct ipc_msg *in)
+{
+	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
+	struct conn late = { CONN_NEW, ipc_take_fd(in, "reply"), DEADLINE_NEVER }, *c = &late;
+	size_t i;
+
+	if (late.fd < 0)
+		return;
+	for (i = 0; i < CONNS_MAX && m->conn[i].state != CONN_FREE; i++)
+		;
+	if (i < CONNS_MAX) {
+		c = &m->conn[i];
+		*c = late;
+		c->at = deadline_in(CONN_MS);
+	}
+	fcntl(c->fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (!v || v->who == WHO_HOST)
+		answer(c, EX_NOPERM, "this verb is for the command on this host alone");
+	else if (i == CONNS_MAX)
+		answer(c, EX_TEMPFAIL, "too many commands at once: try again");
+	else
+		serve(m, c, in);
+}
+
 void control_readable(struct master *m, int fd)
 {
 	struct ipc_msg in;

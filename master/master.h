@@ -209,6 +209,7 @@ void control_accept(struct master *m);
 void control_tick(struct master *m);
 deadline control_next(const struct master *m);
 void control_readable(struct master *m, int fd);
+void control_ask(struct master *m, struct ipc_msg *in); /* a verb that authd's gate lets pass */
 size_t control_poll(const struct master *m, int *fd_out, size_t cap);
 void control_stopped(struct master *m); /* answers those who wait for the stop */
 

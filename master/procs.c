@@ -431,6 +431,8 @@ void proc_readable(struct master *m, struct proc *p)
 		ready(m, p);
 	else if (ipc_is(&msg, "renew"))
 		renew(m, p);
+	else if (ipc_is(&msg, "control") && p->id == PROGRAM_authd)
+		control_ask(m, &msg);
 	else if (ipc_is(&msg, "status")) {
 		note = ipc_get(&msg, "note");
 		ipc_get_u64(&msg, "sessions", 1000000000, &p->sessions);

@@ -22,3 +22,15 @@ check_PROGRAMS += tests/unit/webadmin/pages_test
 tests_unit_webadmin_pages_test_SOURCES = tests/unit/webadmin/pages_test.c
 tests_unit_webadmin_pages_test_LDADD = webadmin/libpages.a $(CMOCKA_LIBS)
 endif
+
+# What is pure (grammars) is a library, for tests and fuzz targets
+noinst_LIBRARIES += webadmin/libweb.a
+webadmin_libweb_a_SOURCES = webadmin/head.c webadmin/head.h webadmin/json.c webadmin/json.h \
+	webadmin/cookie.c webadmin/cookie.h
+WEB_LIBS = webadmin/libweb.a $(TRACE_LIBS) $(JANSSON_LIBS)
+pkglibexec_PROGRAMS += libexec/webadmind
+libexec_webadmind_SOURCES = webadmin/webadmind.c webadmin/web.h webadmin/door.c webadmin/http.c \
+	webadmin/headers.c webadmin/headers.h webadmin/paths.c webadmin/files.c webadmin/ask.c webadmin/ask.h \
+	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c
+libexec_webadmind_LDADD = $(WEB_LIBS) webadmin/libpages.a $(EVENT_LIBS) $(MICROHTTPD_LIBS)
+

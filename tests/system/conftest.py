@@ -25,7 +25,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MANSIO_BUILD", TOP / "build"))
 MANSIO = BUILD / "bin" / "mansio"
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "https")
 DOMAIN = "example.org"
 ROOT = os.getuid() == 0
 

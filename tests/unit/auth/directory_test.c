@@ -4,6 +4,7 @@
  */
 #include "auth/resolve.h"
 #include "auth/verbs.h"
+#include "conf/conf.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,6 +23,8 @@ static struct ipc_msg last_row;
 static size_t rows;
 static bool changed;
 
+static struct conf *conf;
+
 static int verb(const char *name, ...)
 {
 	struct ipc_msg m, answer;
@@ -39,7 +42,12 @@ static int verb(const char *name, ...)
 		ipc_setc(&m, key, value);
 	}
 	va_end(ap);
-	changed = verb_run(d, 1, 4096, &m, pair[1]);
+	if (!conf) {
+		conf = conf_defaults();
+		conf->auth_yescrypt_cost = 1;
+		conf->auth_scram_iterations = 4096;
+	}
+	changed = verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, &m, pair[1]);
 	ipc_done(&m);
 	close(pair[1]);
 	ipc_done(&last_row);
@@ -237,7 +245,9 @@ static void verbs_refuse_with_the_right_code(void **state)
 	assert_int_equal(verb("user add", "address", "anna@example.org", "password", "x", NULL), 73);
 	assert_int_equal(verb("user add", "address", "info@example.org", "password", "x", NULL), 73);
 	assert_int_equal(verb("user add", "address", "new@no.example", "password", "x", NULL), 67);
-	assert_int_equal(verb("user add", "address", "new@example.org", NULL), 64);
+	/* without a password: for an invitation */
+	assert_int_equal(verb("user add", "address", "new@example.org", NULL), 0);
+	assert_int_equal(verb("user remove", "address", "new@example.org", NULL), 0);
 	assert_int_equal(verb("user add", "address", "new@example.org", "password", "", NULL), 64);
 	assert_int_equal(verb("user add", "address", "../x", "password", "x", NULL), 65);
 	assert_int_equal(verb("user add", "address", "n@example.org", "password", "x", "roles", "root", NULL), 65);

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * gate.c: see gate.h. A question goes through these functions in order, each of
+ * which refuses it or hands it on; some wait for the directory or for a password:
+ *
+ *   gate_message -> known (login, token) -> identified -> verb_begin -> target_seen
+ *               -> old_password -> pass
+ *
+ * Invariant: `reply` is answered and closed exactly once on each way.
+ */
+#include "auth/gate.h"
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/resolve.h"
+#include "auth/rights.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "trace/trace.h"
+
+#define PREFIX "a."
+#define TOKEN_USED_S 60 /* the last use of a token is written down no more often */
+
+struct question {
+	struct ipc_msg m; /* all that was said */
+	int reply;
+	struct addr peer;
+	char op[12];
+	char login[SECRET_ID + 1]; /* of its cookie */
+	const struct verb *verb;
+	struct identity id;
+	struct str name;
+	struct rights rights;
+	bool touched;
+};
+
+/* --- ends ------------------------------------------------------------------------- */
+
+static void question_free(struct question *q)
+{
+	fd_close(&q->reply);
+	arena_wipe(&q->m.arena);
+	ipc_done(&q->m);
+	free(q);
+}
+
+void gate_answer(int reply, int code, const char *error, const char *flag)
+{
+	struct ipc_msg m;
+
+	if (reply < 0)
+		return;
+	ipc_init(&m, "result");
+	ipc_set_bool(&m, "done", true);
+	ipc_set_u64(&m, "code", (uint64_t)code);
+	ipc_setc(&m, "error", error);
+	if (flag)
+		ipc_set_bool(&m, flag, true);
+	fd_nonblock(reply, true);
+	(void)ipc_try_send(reply, &m); /* who does not read gets nothing */
+	ipc_done(&m);
+	close(reply);
+}
+
+void gate_end(struct client *out)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set_bool(&m, "done", true);
+	ipc_set_u64(&m, "code", EX_OK);
+	client_send(out, &m);
+	client_release(out);
+}
+
+static void add_text(struct buf *b, struct str name, struct str value)
+{
+	buf_fmt(b, "%s%.*s=%.*s", b->n ? " " : "", STRF(name), STRF(str_sub(value, 0, 100)));
+}
+
+/* The arguments for the log: never a secret. */
+static void audit_args(const struct question *q, char *out, size_t size)
+{
+	struct verb_arg arg[VERB_ARGS];
+	size_t n = q->verb ? verb_args(q->verb, arg) : 0, i, k;
+	struct buf b;
+
+	buf_init(&b, 64 * 1024);
+	for (i = 0; i < q->m.nfields; i++) {
+		struct str name = q->m.field[i].name;
+
+		if (!str_starts(name, PREFIX))
+			continue;
+		name = str_from(name, strlen(PREFIX));
+		for (k = 0; k < n && !str_eq(arg[k].name, name); k++)
+			;
+		if (k < n && arg[k].type != ARG_SECRET)
+			add_text(&b, name, q->m.field[i].value);
+	}
+	snprintf(out, size, "%s", buf_cstr(&b));
+	buf_done(&b);
+}
+
+static void audit_of(const struct question *q, struct audit *a)
+{
+	char text[ADDR_TEXT];
+
+	snprintf(a->who, sizeof(a->who), "%.*s", STRF(q->id.who));
+	if (q->verb)
+		verb_full_name(q->verb, a->verb, sizeof(a->verb));
+	else
+		snprintf(a->verb, sizeof(a->verb), "%s", q->op);
+	audit_args(q, a->args, sizeof(a->args));
+	snprintf(a->peer, sizeof(a->peer), "%s", addr_text(&q->peer, text));
+}
+
+/* The end of a question: a refusal of somebody known is written down. */
+static void refuse(struct question *q, int code, const char *error, const char *flag)
+{
+	struct audit a;
+
+	if (code == EX_NOPERM && q->id.who.n > 0) {
+		audit_of(q, &a);
+		audit_event(&a, code);
+	}
+	gate_answer(q->reply, code, error, flag);
+	q->reply = -1;
+	question_free(q);
+}
+
+static void nobody(struct question *q)
+{
+	refuse(q, EX_NOPERM, "log in first", "unknown");
+}
+
+/* --- who you are --------------------------------------------------------------------- */
+
+static void add_identity(struct ipc_msg *m, const struct identity *id, struct str name)
+{
+	size_t i;
+
+	ipc_set(m, "address", id->user);
+	ipc_set(m, "name", name);
+	if (id->admin)
+		ipc_setc(m, "role", "admin");
+	if (id->metrics)
+		ipc_setc(m, "role", "metrics");
+	for (i = 0; i < id->ndomains; i++) {
+		ipc_set(m, "role", str_of(arena_fmt(&m->arena, "admin@%.*s", STRF(id->domain[i]))));
+		ipc_set(m, "domain", id->domain[i]);
+	}
+}
+
+/* m: begun by the caller with what else there is to say. */
+static void answer_identity(struct question *q, struct ipc_msg *m)
+{
+	add_identity(m, &q->id, q->name);
+	ipc_set_bool(m, "done", true);
+	ipc_set_u64(m, "code", EX_OK);
+	fd_nonblock(q->reply, true);
+	(void)ipc_try_send(q->reply, m);
+	arena_wipe(&m->arena);
+	ipc_done(m);
+	question_free(q);
+}
+
+static void answer_me(struct question *q)
+{
+	struct login *k = q->login[0] ? login_by_id(authd.logins, str_of(q->login)) : NULL;
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_setc(&m, "csrf", k ? k->csrf : "");
+	answer_identity(q, &m);
+}
+
+static void answer_verbs(struct question *q)
+{
+	static const char *const shape[] = { [SHAPE_NONE] = "none", [SHAPE_ONE] = "one", [SHAPE_ROWS] = "rows",
+		[SHAPE_SOME] = "some", [SHAPE_TEXT] = "text" };
+	struct client *out = client_new("reply", 0, q->reply);
+	struct ipc_msg m;
+	size_t i;
+
+	q->reply = -1;
+	client_hold(out);
+	for (i = 0; i < nverbs; i++) {
+		const struct verb *v = &verbs[i];
+
+		if (!rights_any(&q->id, v))
+			continue;
+		ipc_init(&m, "result");
+		ipc_setc(&m, "noun", v->noun);
+		ipc_setc(&m, "verb", v->name);
+		ipc_setc(&m, "effect", v->effect == EFFECT_READ ? "read" : "change");
+		ipc_setc(&m, "shape", shape[v->shape]);
+		ipc_setc(&m, "args", v->args);
+		ipc_setc(&m, "text", v->text);
+		client_send(out, &m);
+	}
+	gate_end(out);
+	question_free(q);
+}
+
+/* --- a verb goes to its owner ------------------------------------------------------------ */
+
+static void verb_message(const struct question *q, struct ipc_msg *m)
+{
+	char name[80];
+	size_t i;
+
+	ipc_init(m, "control");
+	verb_full_name(q->verb, name, sizeof(name));
+	ipc_setc(m, "verb", name);
+	for (i = 0; i < q->m.nfields; i++) {
+		const struct ipc_field *f = &q->m.field[i];
+
+		if (!str_starts(f->name, PREFIX))
+			continue;
+		snprintf(name, sizeof(name), "%.*s", STRF(str_from(f->name, strlen(PREFIX))));
+		/* a mailbox by the name of its account: no alias leads to another one */
+		if (strcmp(name, "address") == 0 && q->rights.address.n > 0 && q->verb->owner == OWNER_MAILBOXD)
+			ipc_set(m, name, q->rights.address);
+		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0)
+			ipc_set(m, name, f->value);
+	}
+	for (i = 0; i < q->rights.nscope; i++)
+		ipc_set(m, "scope", q->rights.scope[i]);
+}
+
+static void pass(struct question *q)
+{
+	struct audit a;
+	struct ipc_msg m;
+	int reply = q->reply;
+
+	q->reply = -1;
+	if (q->verb->effect == EFFECT_CHANGE) {
+		audit_of(q, &a);
+		if (audit_relay(&a, reply, &reply) < 0) {
+			question_free(q);
+			return;
+		}
+	}
+	verb_message(q, &m);
+	if (q->verb->owner == OWNER_AUTHD)
+		control_run(&m, reply);
+	else {
+		ipc_add_fd(&m, "reply", reply);
+		if (program_control(&authd.program, &m) < 0)
+			gate_answer(reply, EX_TEMPFAIL, "the suite is busy: try again", NULL);
+		else
+			close(reply);
+	}
+	arena_wipe(&m.arena);
+	ipc_done(&m);
+	question_free(q);
+}
+
+/* The old password was good, or not. */
+static void old_known(void *arg, const char *result, struct str user)
+{
+	struct question *q = arg;
+
+	if (strcmp(result, "ok") == 0 && str_eq(user, q->id.user))
+		pass(q);
+	else if (strcmp(result, "limit") == 0)
+		refuse(q, EX_NOPERM, "too many wrong passwords: try again later", "limit");
+	else if (strcmp(result, "fail") == 0 || strcmp(result, "ok") == 0)
+		refuse(q, EX_NOPERM, "the old password is not right", NULL);
+	else
+		refuse(q, EX_TEMPFAIL, "passwords cannot be checked now: try again", NULL);
+}
+
+/* Who changes his own password proves that he is not somebody at an open page. */
+static void old_password(struct question *q)
+{
+	struct str old = ipc_get(&q->m, PREFIX "old");
+	char name[64];
+
+	verb_full_name(q->verb, name, sizeof(name));
+	if (strcmp(name, "user password") != 0 || !q->rights.own)
+		pass(q);
+	else if (old.n == 0)
+		refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
+	else
+		exchange_login(&q->peer, q->id.user, old, old_known, q);
+}
+
+/* The account that `address` names: no domain administrator touches a global one, nor
+ * anybody a mailbox by way of an alias. */
+static void target_seen(void *arg, const struct ipc_msg *account)
+{
+	struct question *q = arg;
+	struct str result = account ? ipc_get(account, "result") : STR("temp");
+	bool there = str_eqc(result, "ok") || str_eqc(result, "inactive");
+
+	if (str_eqc(result, "temp"))
+		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+	else if (there && !q->rights.own && q->verb->effect == EFFECT_CHANGE &&
+		rights_is_admin(ipc_get(account, "roles")))
+		refuse(q, EX_NOPERM, "only a global administrator may do this to a global administrator", NULL);
+	else if (!there && q->verb->owner == OWNER_MAILBOXD)
+		refuse(q, EX_NOUSER, "there is no such user", NULL);
+	else
+		old_password(q);
+}
+
+static void verb_begin(struct question *q)
+{
+	struct buf why;
+	int r;
+
+	buf_init(&why, 256);
+	r = rights_check(&q->id, q->verb, &q->m, PREFIX, &q->m.arena, &q->rights, &why);
+	if (r < 0)
+		refuse(q, EX_NOPERM, buf_cstr(&why), NULL);
+	else if (q->id.admin || q->rights.address.n == 0)
+		old_password(q);
+	else
+		lookup("account", STR(""), q->rights.address, target_seen, q);
+	buf_done(&why);
+}
+
+/* --- the question has somebody who asks it ------------------------------------------------- */
+
+static bool csrf_needed(const struct question *q)
+{
+	return q->login[0] && (strcmp(q->op, "logout") == 0 || (q->verb && q->verb->effect == EFFECT_CHANGE));
+}
+
+static void identified(struct question *q)
+{
+	struct login *k = q->login[0] ? login_by_id(authd.logins, str_of(q->login)) : NULL;
+
+	if (csrf_needed(q) && (!k || !login_csrf_good(k, ipc_get(&q->m, "csrf")))) {
+		refuse(q, EX_NOPERM, "the page is not that of this login: load it again", NULL);
+	} else if (strcmp(q->op, "logout") == 0) {
+		if (k)
+			login_end(authd.logins, k);
+		gate_answer(q->reply, EX_OK, NULL, NULL);
+		q->reply = -1;
+		question_free(q);
+	} else if (strcmp(q->op, "verbs") == 0) {
+		answer_verbs(q);
+	} else if (q->verb) {
+		verb_begin(q);
+	} else {
+		answer_me(q);
+	}
+}
+
+/* The account behind a login, as it is now. */
+static void account_seen(void *arg, const struct ipc_msg *account)
+{
+	struct question *q = arg;
+	struct login *k = login_by_id(authd.logins, str_of(q->login));
+	struct str result = account ? ipc_get(account, "result") : STR("temp");
+	uint64_t number = 0;
+
+	if (str_eqc(result, "temp")) {
+		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		return;
+	}
+	ipc_get_u64(account, "account", UINT64_MAX, &number);
+	if (!k || !str_eqc(result, "ok") || number != k->account) {
+		if (k)
+			login_end(authd.logins, k);
+		nobody(q);
+		return;
+	}
+	q->id.user = q->id.who = arena_str(&q->m.arena, ipc_get(account, "user"));
+	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
+	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
+	q->id.metrics = false; /* a token's alone */
+	identified(q);
+}
+
+static void by_cookie(struct question *q)
+{
+	struct login *k = login_find(authd.logins, ipc_get(&q->m, "cookie"), clock_mono_ms(), clock_unix(),
+		strcmp(q->op, "check") != 0);
+
+	if (!k) {
+		nobody(q);
+		return;
+	}
+	memcpy(q->login, k->id, sizeof(q->login));
+	lookup("account", STR(""), str_of(k->user), account_seen, q);
+}
+
+/* When it was used last, now and then. */
+static void token_used(struct str id)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", "token used");
+	ipc_set(&m, "id", id);
+	control_run(&m, -1);
+	ipc_done(&m);
+}
+
+static void token_seen(void *arg, const struct ipc_msg *token)
+{
+	struct question *q = arg;
+	struct str id, secret;
+	uint64_t expires = 0, last = 0, now = (uint64_t)clock_unix();
+
+	if (!token) {
+		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		return;
+	}
+	ipc_get_u64(token, "expires", INT64_MAX, &expires);
+	ipc_get_u64(token, "last", INT64_MAX, &last);
+	if (!str_eqc(ipc_get(token, "result"), "ok") ||
+		!secret_split(ipc_get(&q->m, "token"), &id, &secret) ||
+		!secret_good(secret, ipc_get(token, "digest")) || (expires && expires <= now)) {
+		nobody(q);
+		return;
+	}
+	if (last + TOKEN_USED_S <= now && strcmp(q->op, "check") != 0)
+		token_used(id);
+	q->id.user = STR("");
+	q->id.who = str_of(arena_fmt(&q->m.arena, "token:%.*s", STRF(ipc_get(token, "label"))));
+	q->name = arena_str(&q->m.arena, ipc_get(token, "label"));
+	rights_roles(arena_str(&q->m.arena, ipc_get(token, "roles")), &q->id);
+	identified(q);
+}
+
+static void by_token(struct question *q)
+{
+	struct str id, secret;
+
+	if (secret_split(ipc_get(&q->m, "token"), &id, &secret))
+		lookup("token", STR(""), id, token_seen, q);
+	else
+		nobody(q);
+}
+
+/* --- login, invitation ------------------------------------------------------------------------ */
+
+static void login_account(void *arg, const struct ipc_msg *account)
+{
+	struct question *q = arg;
+	struct login *old = login_find(authd.logins, ipc_get(&q->m, "cookie"), clock_mono_ms(), clock_unix(), false);
+	char cookie[SECRET_TEXT + 1], peer[ADDR_TEXT];
+	struct ipc_msg m;
+	struct login *k;
+	uint64_t number = 0;
+
+	if (!account || !str_eqc(ipc_get(account, "result"), "ok")) {
+		refuse(q, account ? EX_NOPERM : EX_TEMPFAIL, "this login is not possible now", account ? "unknown" : NULL);
+		return;
+	}
+	ipc_get_u64(account, "account", UINT64_MAX, &number);
+	q->id.user = q->id.who = arena_str(&q->m.arena, ipc_get(account, "user"));
+	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
+	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
+	q->id.metrics = false;
+	if (old) /* the browser has a new one now */
+		login_end(authd.logins, old);
+	k = login_make(authd.logins, q->id.user, number, str_of(addr_text(&q->peer, peer)),
+		ipc_get(&q->m, "agent"), clock_mono_ms(), clock_unix(), cookie);
+	ipc_init(&m, "result");
+	ipc_setc(&m, "cookie", cookie);
+	ipc_setc(&m, "csrf", k->csrf);
+	explicit_bzero(cookie, sizeof(cookie));
+	answer_identity(q, &m);
+}
+
+static void login_known(void *arg, const char *result, struct str user)
+{
+	struct question *q = arg;
+
+	if (strcmp(result, "ok") == 0)
+		lookup("account", STR(""), user, login_account, q);
+	else if (strcmp(result, "limit") == 0)
+		refuse(q, EX_NOPERM, "too many failed logins: try again later", "limit");
+	else if (strcmp(result, "fail") == 0)
+		refuse(q, EX_NOPERM, "address or password is not right", "unknown");
+	else
+		refuse(q, EX_TEMPFAIL, "logins are not possible now: try again", NULL);
+}
+
+static void invite(struct question *q)
+{
+	struct ipc_msg m;
+	struct audit a = { .who = "invitation", .verb = "user password" };
+	char text[ADDR_TEXT];
+	int reply = q->reply;
+
+	q->reply = -1;
+	snprintf(a.peer, sizeof(a.peer), "%s", addr_text(&q->peer, text));
+	if (audit_relay(&a, reply, &reply) == 0) {
+		ipc_init(&m, "control");
+		ipc_setc(&m, "verb", "invite redeem");
+		ipc_set(&m, "invite", ipc_get(&q->m, "invite"));
+		ipc_set(&m, "password", ipc_get(&q->m, "password"));
+		control_run(&m, reply);
+		arena_wipe(&m.arena);
+		ipc_done(&m);
+	}
+	question_free(q);
+}
+
+/* --- a message of webadmind --------------------------------------------------------------------- */
+
+static struct question *question_new(const struct ipc_msg *m, int reply)
+{
+	struct question *q = mem_alloc(1, sizeof(*q));
+	size_t i;
+
+	ipc_init(&q->m, "ask");
+	for (i = 0; i < m->nfields; i++)
+		ipc_set(&q->m, arena_cstr(&q->m.arena, m->field[i].name), m->field[i].value);
+	q->reply = reply;
+	snprintf(q->op, sizeof(q->op), "%.*s", STRF(ipc_get(m, "op")));
+	if (addr_parse(ipc_get(m, "peer"), &q->peer) < 0)
+		q->peer = (struct addr){ 0 };
+	q->name = STR("");
+	return q;
+}
+
+bool gate_message(struct client *c, struct ipc_msg *m)
+{
+	static const char ops[] = " login logout me check verbs invite verb ";
+	int reply = ipc_take_fd(m, "reply");
+	struct question *q;
+	char word[16];
+
+	(void)c;
+	snprintf(word, sizeof(word), " %.*s ", STRF(str_sub(ipc_get(m, "op"), 0, 12)));
+	if (reply < 0 || !ipc_is(m, "ask") || !strstr(ops, word)) {
+		fd_close(&reply);
+		return false;
+	}
+	q = question_new(m, reply);
+	if (strcmp(q->op, "verb") == 0) {
+		q->verb = verb_named(arena_cstr(&q->m.arena, ipc_get(&q->m, "verb")));
+		if (!q->verb) {
+			refuse(q, EX_USAGE, "there is no such verb", NULL);
+			return true;
+		}
+	}
+	if (strcmp(q->op, "login") == 0)
+		exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), login_known, q);
+	else if (strcmp(q->op, "invite") == 0)
+		invite(q);
+	else if (ipc_get(&q->m, "token").p)
+		by_token(q);
+	else if (ipc_get(&q->m, "cookie").p)
+		by_cookie(q);
+	else
+		nobody(q);
+	return true;
+}

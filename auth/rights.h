@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * rights.h: who may ask for which verb from outside: the one place where the column
+ * `who` of conf/verbs.def is applied. Pure rules.
+ *
+ * Roles, comma separated in an account or a token:
+ *   admin              global administrator
+ *   admin@example.org  administrator of that domain
+ *   metrics            may read `stats metrics` (tokens)
+ * An account without roles is a person and may look after himself.
+ */
+#ifndef MANSIO_AUTH_RIGHTS_H
+#define MANSIO_AUTH_RIGHTS_H
+
+#include "auth/roles.h"
+#include "conf/verbs.h"
+
+#define RIGHTS_DOMAINS 64
+
+struct identity {
+	struct str user; /* name of the account; empty: a token */
+	struct str who; /* for the audit log: the account, or token:LABEL */
+	bool admin, metrics;
+	struct str domain[RIGHTS_DOMAINS]; /* administrator of these */
+	size_t ndomains;
+};
+
+/* Reads roles into id; what is not known gives nothing. */
+void rights_roles(struct str roles, struct identity *id);
+/* May this identity use the verb at all, with some arguments? For lists and pages. */
+bool rights_any(const struct identity *id, const struct verb *v);
+
+struct rights {
+	struct str scope[RIGHTS_DOMAINS + 1]; /* domains, addresses; none: everything */
+	size_t nscope;
+	bool own; /* `address` names the asker himself */
+	/* `address` in normal form; given by somebody who is no global administrator: the
+	 * gate looks at that account before it passes the verb on. */
+	struct str address;
+};
+
+/* args: the verb's arguments as fields prefix+NAME. 0 and out; E_DENIED with a
+ * sentence in why. */
+int rights_check(const struct identity *id, const struct verb *v, const struct ipc_msg *args,
+	const char *prefix, struct arena *a, struct rights *out, struct buf *why);
+
+#endif

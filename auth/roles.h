@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * roles.h: what may stand in the roles of an account or a token (rights.h says what
+ * they are good for).
+ */
+#ifndef MANSIO_AUTH_ROLES_H
+#define MANSIO_AUTH_ROLES_H
+
+#include "base/arena.h"
+
+/* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics. The list in normal
+ * form; E_SYNTAX with the bad one in *bad_out. */
+int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out);
+bool rights_is_admin(struct str roles); /* holds the global role */
+
+#endif
