@@ -195,6 +195,8 @@ void program_dispatch(struct program *p)
 		reload(p, &m);
 	else if (ipc_is(&m, "status"))
 		tell(p, "status");
+	else if (ipc_is(&m, "numbers") && p->ops && p->ops->numbers)
+		p->ops->numbers(p, &m);
 	else if (ipc_is(&m, "control")) {
 		if (p->ops && p->ops->control)
 			p->ops->control(p, &m);

@@ -11,6 +11,7 @@
  *   control verb=..., arguments + fd "reply": a verb of the mansio command for us;
  *           answer with verb "result" messages on that descriptor (docs/PROCESSES.md)
  *   status  asks for the current numbers (answered by program_dispatch itself)
+ *   numbers (to traced alone) what the processes use, every few seconds (master/numbers.c)
  *   stop    finish what is in hand within the grace time, then exit 0
  * program -> master:
  *   ready                      (once: sandboxed and serving)
@@ -37,6 +38,7 @@ struct program_ops {
 	void (*client)(struct program *p, const char *name, int instance, int fd);
 	void (*reload)(struct program *p, struct ipc_msg *m, const struct conf *old);
 	void (*control)(struct program *p, struct ipc_msg *m);
+	void (*numbers)(struct program *p, struct ipc_msg *m);
 	void (*stop)(struct program *p); /* default: exit(0) */
 };
 

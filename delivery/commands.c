@@ -145,7 +145,7 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 		struct trace t;
 
 		event_begin(s, &t, TRACE_INFO, "mail");
-		trace_str(&t, "from", s->tx.sender);
+		trace_str(&t, "from", str_sub(s->tx.sender, 0, TRACE_TEXT));
 		trace_str(&t, "helo", s->helo);
 		trace_end(&t);
 	}
@@ -227,6 +227,13 @@ static void recipient(struct session *s, const struct smtp_path_command *c)
 		return;
 	}
 	s->state = SESSION_RCPT;
+	if (!s->inside) { /* smtpd has told it already */
+		struct trace t;
+
+		event_begin(s, &t, TRACE_INFO, "rcpt");
+		trace_str(&t, "to", str_sub(r.address, 0, TRACE_TEXT));
+		trace_end(&t);
+	}
 	reply(s, 250, "2.1.5", "Recipient ok");
 }
 

@@ -22,12 +22,14 @@
 
 #include "base/file.h"
 #include "delivery/forward.h"
+#include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/received.h"
 #include "store/store.h"
 
 #define AUTHD_WAIT_MS 10000
 #define DELIVERED_TO_MAX 1000
+#define SUBJECT_MAX 1000 /* bytes of it that are looked at */
 
 /* What the header says to us. */
 struct facts {
@@ -36,6 +38,7 @@ struct facts {
 	struct str *delivered_to;
 	size_t ndelivered_to;
 	size_t received;
+	struct str subject, message_id; /* as they stand there */
 };
 
 /* One copy that was tried. */
@@ -64,6 +67,10 @@ static void read_header(struct session *s, struct facts *f)
 		f->received += str_ieqc(field.name, "Received");
 		f->ndelivered_to += str_ieqc(field.name, "Delivered-To");
 		paths += str_ieqc(field.name, "Return-Path");
+		if (!f->subject.p && str_ieqc(field.name, "Subject"))
+			f->subject = field.body;
+		if (!f->message_id.p && str_ieqc(field.name, "Message-ID"))
+			f->message_id = field.body;
 	}
 	f->ndelivered_to = MIN(f->ndelivered_to, (size_t)DELIVERED_TO_MAX);
 	f->delivered_to = arena_array(&s->tx.a, f->ndelivered_to + 1, sizeof(struct str));
@@ -168,12 +175,33 @@ static void trace_delivered(struct session *s, const struct account *acc, struct
 	struct trace t;
 
 	event_begin(s, &t, TRACE_INFO, "delivered");
-	trace_str(&t, "to", to);
+	trace_str(&t, "to", str_sub(to, 0, TRACE_TEXT));
 	trace_str(&t, "account", acc->name);
 	trace_str(&t, "folder", folder);
 	trace_u64(&t, "uid", uid);
 	if (again)
 		trace_s(&t, "again", "1");
+	trace_end(&t);
+}
+
+/* What smtpd tells of its messages (`accepted`) is told here of those that others brought. */
+static void trace_message(struct session *s, const struct facts *f)
+{
+	struct buf text;
+	struct trace t;
+
+	event_begin(s, &t, TRACE_INFO, "message");
+	trace_str(&t, "from", str_sub(s->tx.sender, 0, TRACE_TEXT));
+	trace_u64(&t, "rcpts", s->tx.nrcpt);
+	trace_u64(&t, "size", s->tx.body.n);
+	if (f->message_id.p)
+		trace_str(&t, "mid", str_sub(str_trim(f->message_id), 0, TRACE_TEXT));
+	if (f->subject.p && s->conf->trace_subjects) {
+		buf_init(&text, TRACE_TEXT);
+		encoded_words_decode(header_unfold(str_sub(f->subject, 0, SUBJECT_MAX), &s->tx.a), &text);
+		trace_str(&t, "subject", buf_view(&text));
+		buf_done(&text);
+	}
 	trace_end(&t);
 }
 
@@ -385,6 +413,8 @@ static void deliver_all(struct session *s)
 		refuse_all(s, &why);
 		return;
 	}
+	if (!s->inside)
+		trace_message(s, &f);
 	done = arena_array(&s->tx.a, s->tx.ntargets, sizeof *done);
 	for (i = 0; i < s->tx.nrcpt; i++) {
 		deliver_to(s, &f, &s->tx.rcpt[i], done, &ndone, &why);

@@ -136,8 +136,8 @@ static void trace_forwarded(struct session *s, const struct recipient *rcpt, con
 		struct trace t;
 
 		event_begin(s, &t, TRACE_INFO, "forwarded");
-		trace_str(&t, "to", rcpt->address);
-		trace_str(&t, "target", e->rcpt[i].address);
+		trace_str(&t, "to", str_sub(rcpt->address, 0, TRACE_TEXT));
+		trace_str(&t, "target", str_sub(e->rcpt[i].address, 0, TRACE_TEXT));
 		trace_str(&t, "as", e->id);
 		if (again)
 			trace_s(&t, "again", "1");

@@ -165,3 +165,27 @@ void client_ask(const char *state, const struct verb *v, const struct ipc_msg *q
 		answer_fail(out, EX_NOUSER, "nothing matches");
 	close(fd);
 }
+
+void client_follow(const char *state, const struct ipc_msg *question, client_row *each, bool json,
+	struct answer *out)
+{
+	int fd = connect_control(state, out), r = fd < 0 ? 0 : ipc_send(fd, question);
+	bool first = true, good = false, done = false;
+	struct ipc_msg m;
+
+	while (fd >= 0 && r == 0 && !done) {
+		r = ipc_recv_until(fd, &m, DEADLINE_NEVER);
+		done = r < 0 || ipc_get_bool(&m, "done");
+		if (r == 0 && done)
+			take_end(&m, out, &good);
+		else if (r == 0 && ipc_is(&m, "result")) {
+			done = !each(&m, first, json); /* a pipe that nobody reads is an end, too */
+			first = false;
+		}
+		ipc_done(&m);
+	}
+	if (r < 0)
+		answer_fail(out, EX_TEMPFAIL, "the stream broke off: %s", err_text(r));
+	if (fd >= 0)
+		close(fd);
+}

@@ -26,6 +26,15 @@ void answer_fail(struct answer *a, int code, const char *fmt, ...) PRINTF(3, 4);
 void client_ask(const char *state, const struct verb *v, const struct ipc_msg *question,
 	struct answer *out);
 
+/* The same for a verb of shape STREAM: each row as it comes, until the stream ends or `each` says
+ * false: nobody reads. */
+typedef bool client_row(const struct ipc_msg *row, bool first, bool json);
+void client_follow(const char *state, const struct ipc_msg *question, client_row *each, bool json,
+	struct answer *out);
+
+/* output.c: one row of a stream, the names of its columns above the first. */
+bool output_row(const struct ipc_msg *row, bool first, bool json);
+
 /* output.c: to standard output, the error to standard error. Returns the code. */
 int output(const struct verb *v, const struct answer *a, bool json);
 

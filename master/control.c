@@ -247,7 +247,32 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 static const enum program_id owner_program[] = {
 	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
 	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued, [OWNER_IMPORTD] = PROGRAM_importd,
+	[OWNER_TRACED] = PROGRAM_traced,
 };
+
+/* Whoever holds the socket is root or our own user; secrets stay out. */
+static void audit(const struct conn *c, const struct ipc_msg *in, const struct verb *v)
+{
+	struct ucred who = { 0 };
+	char name[64];
+	socklen_t len = sizeof(who);
+	struct verb_arg arg[VERB_ARGS];
+	struct buf args;
+	char user[40];
+	size_t i, k, n = verb_args(v, arg);
+
+	(void)getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	snprintf(user, sizeof(user), who.uid ? "uid %u" : "root", (unsigned)who.uid);
+	verb_full_name(v, name, sizeof(name));
+	buf_init(&args, 2048);
+	for (i = 0; i < in->nfields; i++)
+		for (k = 0; k < n; k++)
+			if (arg[k].type != ARG_SECRET && str_eq(arg[k].name, in->field[i].name))
+				buf_fmt(&args, "%s%.*s=%.*s", args.n ? " " : "", STRF(arg[k].name),
+					STRF(in->field[i].value));
+	trace_audit(str_of(user), STR("command"), name, buf_view(&args), -1);
+	buf_done(&args);
+}
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 {
@@ -259,10 +284,10 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		answer(c, EX_USAGE, "unknown verb");
 		return;
 	}
-	if (v->owner != OWNER_MASTER && v->owner != OWNER_HERE)
-		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
+	if (v->effect == EFFECT_CHANGE)
+		audit(c, in, v);
 	else
-		trace_event(TRACE_INFO, "control", NULL, "%s", name);
+		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
 	if (v->owner == OWNER_HERE) {
 		answer(c, EX_USAGE, "this verb is not for a running suite");
 		return;

@@ -330,7 +330,9 @@ int main(int argc, char **argv)
 	} else {
 		if (secret)
 			add_secret(&m, secret, &answer);
-		if (answer.code == 0)
+		if (answer.code == 0 && v->shape == SHAPE_STREAM)
+			client_follow(where_absolute(&a, where_state(&a, &o.where)), &m, output_row, o.json, &answer);
+		else if (answer.code == 0)
 			client_ask(where_absolute(&a, where_state(&a, &o.where)), v, &m, &answer);
 	}
 	/* pages of text are their own output */

@@ -133,7 +133,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;
@@ -148,6 +148,7 @@ struct master {
 	bool stopping;
 	deadline stop_at; /* the end of the grace time */
 	int64_t stop_began;
+	deadline numbers_at; /* the next message of numbers.c; 0: at once */
 	enum program_phase phase; /* told to stop up to this one */
 	int exit_code;
 };
@@ -217,6 +218,8 @@ void control_stopped(struct master *m); /* answers those who wait for the stop *
 void notify_open(struct master *m);
 void notify_say(const struct master *m, const char *fmt, ...) PRINTF(2, 3);
 void notify_tick(struct master *m);
+/* numbers.c: what the processes use, for traced */
+void numbers_tick(struct master *m);
 
 /* run.c */
 int run_reload(struct master *m, struct buf *errors, struct buf *restart_out);

@@ -12,9 +12,10 @@
 #include "conf/value.h"
 #include "trace/trace.h"
 
-static bool hidden(struct str name)
+/* The last message's own fields; in other rows they are columns. */
+static bool hidden(const struct ipc_msg *row, struct str name)
 {
-	return str_eqc(name, "done") || str_eqc(name, "code") || str_eqc(name, "error");
+	return ipc_get_bool(row, "done") && (str_eqc(name, "done") || str_eqc(name, "code") || str_eqc(name, "error"));
 }
 
 /* --- for people ------------------------------------------------------------ */
@@ -95,7 +96,7 @@ static void human_fields(const struct ipc_msg *row)
 	size_t i;
 
 	for (i = 0; i < row->nfields; i++) {
-		if (hidden(row->field[i].name))
+		if (hidden(row, row->field[i].name))
 			continue;
 		buf_init(&value, 1 << 16);
 		cell(row->field[i].name, row->field[i].value, &value);
@@ -165,7 +166,7 @@ static void human_table(const struct answer *a)
 	struct buf b, line;
 
 	for (i = 0; i < first->nfields && ncol < COLUMNS_MAX; i++)
-		if (!hidden(first->field[i].name))
+		if (!hidden(first, first->field[i].name))
 			col[ncol++] = i;
 	for (i = 0; i < ncol; i++) {
 		struct str name = first->field[col[i]].name;
@@ -264,7 +265,7 @@ static void json_row(const struct ipc_msg *row)
 
 	putchar('{');
 	for (i = 0; i < row->nfields; i++) {
-		if (hidden(row->field[i].name))
+		if (hidden(row, row->field[i].name))
 			continue;
 		if (!json_repeated(row, i, comma))
 			json_field(&row->field[i], comma);
@@ -306,6 +307,43 @@ static void json(const struct verb *v, const struct answer *a)
 		json_row(&a->row[i]);
 	}
 	puts("]");
+}
+
+/* A stream's columns cannot know how wide they will be: as their names, and what is usual. */
+static int stream_width(struct str name)
+{
+	if (str_eqc(name, "time"))
+		return 19;
+	return str_eqc(name, "text") || str_eqc(name, "words") ? 0 : MAX(width(name), 7);
+}
+
+bool output_row(const struct ipc_msg *row, bool first, bool as_json)
+{
+	struct buf line, b;
+	size_t i;
+
+	if (as_json) {
+		json_row(row);
+		putchar('\n');
+		return fflush(stdout) == 0;
+	}
+	buf_init(&line, 1 << 20);
+	buf_init(&b, 1 << 16);
+	for (i = 0; first && i < row->nfields; i++)
+		add_cell(&line, row->field[i].name, stream_width(row->field[i].name),
+			verb_kind(row->field[i].name) != KIND_TEXT);
+	if (first)
+		print_line(&line);
+	for (i = 0; i < row->nfields; i++) {
+		buf_reset(&b);
+		cell(row->field[i].name, row->field[i].value, &b);
+		add_cell(&line, buf_view(&b), stream_width(row->field[i].name),
+			verb_kind(row->field[i].name) != KIND_TEXT);
+	}
+	print_line(&line);
+	buf_done(&line);
+	buf_done(&b);
+	return fflush(stdout) == 0;
 }
 
 /* Text of our own making, line by line; what is in a line may still be a stranger's. */

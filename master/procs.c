@@ -190,6 +190,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	if (start && programs[p->id].kind == KIND_ZYGOTE)
 		ipc_add_fd(&msg, "mail", m->dir_mail); /* for its sandbox: it cannot open it */
 	if (start && p->id == PROGRAM_traced) {
+		ipc_add_fd(&msg, "dir", m->dir_trace);
 		own[n] = -1;
 		add_log_fd(m, &msg, &own[n++]);
 	}

@@ -206,6 +206,8 @@ static int wait_ms(const struct master *m)
 		d = c;
 	if (m->alive_at != DEADLINE_NEVER && (d == DEADLINE_NEVER || m->alive_at < d))
 		d = m->alive_at;
+	if (m->numbers_at != DEADLINE_NEVER && !m->stopping && (d == DEADLINE_NEVER || m->numbers_at < d))
+		d = m->numbers_at;
 	if (m->stopping) {
 		p = phase_end(m);
 		if (d == DEADLINE_NEVER || p < d)
@@ -257,6 +259,7 @@ static void turn(struct master *m)
 	procs_tick(m);
 	control_tick(m);
 	notify_tick(m);
+	numbers_tick(m);
 }
 
 /* --- start --------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 void trace_line_print(struct buf *out, int64_t unix_us, const char *program, pid_t pid,
 	enum trace_level level, struct str text)
 {
-	static const char *const word[] = { "", "", "WARN ", "ERROR " };
+	static const char *const word[] = { "", "", "WARN ", "ERROR ", "" };
 	time_t sec = (time_t)(unix_us / 1000000);
 	struct tm tm;
 
@@ -24,7 +24,7 @@ int trace_line_parse(struct str packet, enum trace_level *level_out, struct str 
 {
 	struct str text;
 
-	if (packet.n < 3 || packet.n > TRACE_LINE_MAX || packet.p[0] < '0' || packet.p[0] > '3' ||
+	if (packet.n < 3 || packet.n > TRACE_LINE_MAX || packet.p[0] < '0' || packet.p[0] > '4' ||
 	    packet.p[1] != ' ')
 		return E_PEER;
 	text = str_from(packet, 2);

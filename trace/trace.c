@@ -37,7 +37,7 @@ void trace_open(int link, const char *program)
 
 void trace_least(int64_t level)
 {
-	trace.least = level;
+	trace.least = MIN(level, (int64_t)TRACE_INFO);
 }
 
 int trace_link(void)
@@ -200,6 +200,31 @@ void trace_end(struct trace *t)
 	else
 		trace.dropped++;
 	buf_done(&t->line);
+}
+
+void trace_audit(struct str who, struct str from, const char *verb, struct str args, int code)
+{
+	struct trace t;
+
+	trace_begin(&t, TRACE_INFO, "audit");
+	trace_str(&t, "who", who);
+	trace_str(&t, "from", from);
+	trace_s(&t, "verb", verb);
+	trace_str(&t, "args", args);
+	if (code >= 0)
+		trace_u64(&t, "code", (uint64_t)code);
+	trace_end(&t);
+}
+
+void trace_fact(const char *event, const char *key, uint64_t value)
+{
+	struct trace t;
+
+	if (trace.link < 0)
+		return; /* nobody counts */
+	trace_begin(&t, TRACE_FACT, event);
+	trace_u64(&t, key, value);
+	trace_end(&t);
 }
 
 void trace_event(enum trace_level level, const char *event, const char *session, const char *fmt, ...)

@@ -14,15 +14,18 @@
 
 #include "base/buf.h"
 
-enum trace_level { TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR };
+enum trace_level { TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR, TRACE_FACT };
 
 /* link: socket to traced or -1 (then standard error). Called by program_start's
  * caller with the peer "traced"; again when master sends a new one. */
 void trace_open(int link, const char *program);
 int trace_link(void);
-/* The setting log.level: what is less important is not even sent (traced, which is told
- * by master, would not write it). Until it is called everything is. */
+/* The setting log.level: what is less important is not even sent, but for TRACE_INFO: that
+ * traced keeps for `mansio trace` whatever the log shows. Until it is called everything is. */
 void trace_least(int64_t level);
+
+/* Bytes of a field that a stranger wrote (addresses, subjects): the rest is cut. */
+#define TRACE_TEXT 200
 
 /* Building and sending one event. Not copied: values are rendered at once. */
 struct trace {
@@ -35,6 +38,12 @@ void trace_str(struct trace *t, const char *key, struct str value);
 void trace_s(struct trace *t, const char *key, const char *value);
 void trace_u64(struct trace *t, const char *key, uint64_t v);
 void trace_end(struct trace *t);
+
+/* What an administrator did (`mansio audit list`): who, from where (an address, "command"), the
+ * verb, its arguments without secrets, and what came of it (sysexits; negative: not known). */
+void trace_audit(struct str who, struct str from, const char *verb, struct str args, int code);
+/* A number for the statistics, no line of the log: trace_fact("queue", "messages", 12). */
+void trace_fact(const char *event, const char *key, uint64_t value);
 
 /* Short forms: session id may be NULL or "". */
 void trace_event(enum trace_level level, const char *event, const char *session, const char *fmt, ...)

@@ -333,7 +333,7 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 	trace_begin(&t, level, event);
 	trace_str(&t, "s", j->row.session);
 	trace_str(&t, "m", j->row.id);
-	trace_str(&t, "to", r->address);
+	trace_str(&t, "to", str_sub(r->address, 0, TRACE_TEXT));
 	trace_s(&t, "via", j->local ? "lmtp" : "smtp");
 	trace_u64(&t, "attempt", x->attempts);
 	if (r->code) {
@@ -344,6 +344,8 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 		trace_str(&t, "remote", r->remote);
 	if (x->reply.n)
 		trace_str(&t, "reply", x->reply);
+	if (x->state == RCPT_DONE || x->state == RCPT_FAILED)
+		trace_u64(&t, "age", (uint64_t)MAX(now - j->row.time, (int64_t)0));
 	if (x->state == RCPT_WAITING)
 		trace_u64(&t, "wait", (uint64_t)MAX(x->next - now, (int64_t)0));
 	if (x->state == RCPT_FAILED)

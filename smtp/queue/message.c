@@ -233,7 +233,7 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 	trace_begin(&t, TRACE_INFO, "queued");
 	trace_str(&t, "s", e->session);
 	trace_str(&t, "m", e->id);
-	trace_str(&t, "from", e->sender);
+	trace_str(&t, "from", str_sub(e->sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", n);
 	trace_u64(&t, "size", e->size);
 	if (q->conf->send_hold_all)

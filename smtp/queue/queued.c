@@ -22,6 +22,7 @@
 #include "trace/trace.h"
 
 #define OPEN_AGAIN_MS 1000
+#define DEPTH_MS 1000
 #define STOP_QUIET_MS 50 /* nothing on any link for this long: the others are gone */
 
 static struct {
@@ -29,16 +30,20 @@ static struct {
 	struct queue q;
 	struct links links;
 	int spool, dir;
+	uint64_t depth_told;
+	deadline depth_next;
 	bool stopping;
 } g;
 
 static void on_peer(struct program *p, const char *name, int fd)
 {
 	trace_least(p->conf->log_level);
-	if (strcmp(name, "traced") == 0)
+	if (strcmp(name, "traced") == 0) {
 		trace_open(fd, p->name);
-	else
+		g.depth_told = UINT64_MAX; /* a new one knows nothing */
+	} else {
 		close(fd);
+	}
 }
 
 static void on_client(struct program *p, const char *name, int instance, int fd)
@@ -108,10 +113,22 @@ static void tell_status(void)
 	program_status(&g.p, g.q.njobs, note);
 }
 
+/* The statistics learn how many messages wait, at most once a second. */
+static void tell_depth(void)
+{
+	if (g.depth_told == g.q.messages || !deadline_passed(g.depth_next))
+		return;
+	trace_fact("queue", "messages", g.q.messages);
+	g.depth_told = g.q.messages;
+	g.depth_next = deadline_in(DEPTH_MS);
+}
+
 static int wait_ms(bool open)
 {
 	int64_t ms = open ? queue_wait(&g.q) : OPEN_AGAIN_MS;
 
+	if (open && g.depth_told != g.q.messages)
+		ms = MIN(ms, (int64_t)DEPTH_MS);
 	return (int)MIN(ms, (int64_t)(g.stopping ? STOP_QUIET_MS : INT32_MAX));
 }
 
@@ -144,6 +161,7 @@ static void loop(bool open)
 			told = g.q.messages + g.q.njobs;
 			tell_status();
 		}
+		tell_depth();
 		if (g.stopping && !any && !g.q.more)
 			break;
 	}

@@ -142,7 +142,7 @@ static void say(const struct message_row *row, const struct report *r, enum repo
 	trace_str(&t, "s", row->session);
 	trace_str(&t, "m", row->id);
 	trace_s(&t, "kind", kind_name[kind]);
-	trace_str(&t, "to", row->sender);
+	trace_str(&t, "to", str_sub(row->sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", r->nrcpt);
 	trace_str(&t, "as", r->id);
 	trace_end(&t);

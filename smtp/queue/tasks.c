@@ -154,7 +154,7 @@ static void say(const struct message_row *row, const struct rcpt_row *x, const c
 	trace_begin(&t, TRACE_INFO, event);
 	trace_str(&t, "s", row->session);
 	trace_str(&t, "m", row->id);
-	trace_str(&t, "to", x->address);
+	trace_str(&t, "to", str_sub(x->address, 0, TRACE_TEXT));
 	trace_s(&t, "by", "admin");
 	trace_end(&t);
 }

@@ -118,6 +118,21 @@ static int params(struct session *s, const struct smtp_path_command *c, struct m
 	return 0;
 }
 
+/* The sender as we write it, in the command's memory; the null sender is empty. */
+static struct str printed(struct session *s, const struct smtp_path_command *c)
+{
+	struct str out = STR("");
+	struct buf b;
+
+	if (c->null_path)
+		return out;
+	buf_init(&b, 1024);
+	address_print(&c->addr, &b);
+	out = arena_str(&s->cmd, buf_view(&b));
+	buf_done(&b);
+	return out;
+}
+
 static bool may_begin(struct session *s)
 {
 	if (s->submission && !s->authenticated) {
@@ -135,7 +150,7 @@ static bool may_begin(struct session *s)
 static void begin(struct session *s, const struct smtp_path_command *c, const struct mail_params *p)
 {
 	struct tx *tx = &s->tx;
-	struct buf sender;
+	char peer[ADDR_TEXT];
 	struct trace t;
 
 	tx_begin(s);
@@ -144,17 +159,17 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->smtputf8 = p->smtputf8;
 	tx->ret = p->ret;
 	tx->envid = arena_str(&tx->a, p->envid);
-	if (!c->null_path) {
-		buf_init(&sender, 1024);
-		address_print(&c->addr, &sender);
-		tx->sender = arena_str(&tx->a, buf_view(&sender));
-		buf_done(&sender);
-	}
+	if (!c->null_path)
+		tx->sender = arena_str(&tx->a, printed(s, c));
 	s->messages++;
 	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "mail");
-	trace_str(&t, "from", tx->sender);
-	trace_str(&t, "helo", s->h.helo);
+	trace_str(&t, "from", str_sub(tx->sender, 0, TRACE_TEXT));
+	trace_str(&t, "helo", str_sub(s->h.helo, 0, TRACE_TEXT));
+	if (s->h.peer.family)
+		trace_s(&t, "peer", addr_text(&s->h.peer, peer));
+	trace_str(&t, "tls", s->h.tls_version.n ? s->h.tls_version : STR("none"));
+	trace_str(&t, "service", s->h.service);
 	if (s->authenticated)
 		trace_str(&t, "user", s->who.user);
 	if (p->size)
@@ -185,7 +200,10 @@ void cmd_mail(struct session *s, struct str args)
 	} else if (c.addr.utf8 && !p.smtputf8) {
 		reply_error(s, 553, "5.6.7", "An address with non-ASCII characters needs SMTPUTF8");
 	} else if (policy_sender(s, &c, &why)) {
+		s->about = "from";
+		s->about_whom = printed(s, &c);
 		reply_dsn(s, &why);
+		s->about = NULL;
 	} else {
 		begin(s, &c, &p);
 	}

@@ -25,7 +25,7 @@ static void remember(struct session *s, const struct recipient *r)
 	session_move(s, SESSION_RCPT);
 	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "rcpt");
-	trace_str(&t, "to", r->address);
+	trace_str(&t, "to", str_sub(r->address, 0, TRACE_TEXT));
 	if (r->route != ROUTE_STRAIGHT)
 		trace_s(&t, "route", r->route == ROUTE_OUTSIDE ? "outside" : "queue");
 	trace_end(&t);
@@ -118,10 +118,13 @@ static void recipient(struct session *s, const struct smtp_path_command *c, stru
 		return;
 	}
 	s->tx.refused++;
+	s->about = "to";
+	s->about_whom = r->address;
 	if (dsn_temporary(&why))
 		reply_dsn(s, &why);
 	else /* who only guesses addresses runs into limit.errors */
 		reply_error(s, why.code, why.status, "%s", why.text);
+	s->about = NULL;
 }
 
 /* False: a reply was written. */

@@ -39,7 +39,8 @@ void content_fault(struct session *s, struct dsn *why)
 /* What the header says to us; one walk, nothing kept. */
 struct facts {
 	size_t size, received;
-	bool date, message_id;
+	bool date;
+	struct str subject, message_id; /* as they stand there */
 };
 
 static struct facts read_header(struct str message)
@@ -51,7 +52,10 @@ static struct facts read_header(struct str message)
 	while (header_walk(&w, &field)) {
 		f.received += str_ieqc(field.name, "Received");
 		f.date |= str_ieqc(field.name, "Date");
-		f.message_id |= str_ieqc(field.name, "Message-ID");
+		if (!f.message_id.p && str_ieqc(field.name, "Message-ID"))
+			f.message_id = field.body;
+		if (!f.subject.p && str_ieqc(field.name, "Subject"))
+			f.subject = field.body;
 	}
 	f.size = w.at;
 	return f;
@@ -94,6 +98,8 @@ int content_check(struct session *s, struct dsn *why)
 	}
 	if (begins_with_header(message))
 		f = read_header(message);
+	s->tx.subject = f.subject;
+	s->tx.message_id = f.message_id;
 	if (f.size > conf->smtp_header_size) {
 		dsn_set(why, 552, "5.3.4", "Message header too large: the limit is %llu bytes",
 			(unsigned long long)conf->smtp_header_size);
@@ -147,7 +153,7 @@ void content_head(struct session *s, struct buf *out)
 			date_print(clock_unix(), 0, out);
 			buf_puts(out, "\r\n");
 		}
-		if (!f.message_id)
+		if (!f.message_id.p)
 			buf_fmt(out, "Message-ID: <%s.%lld@%s>\r\n", s->tx.id, (long long)clock_unix(),
 				s->room->hostname);
 	}

@@ -56,6 +56,8 @@ static void write_reply(struct session *s, const struct dsn *d)
 	event_begin(s, &t, TRACE_INFO, "refused");
 	trace_u64(&t, "code", (uint64_t)d->code);
 	trace_s(&t, "status", d->status);
+	if (s->about)
+		trace_str(&t, s->about, str_sub(s->about_whom, 0, TRACE_TEXT));
 	trace_s(&t, "reply", d->text);
 	if (d->log[0])
 		trace_s(&t, "why", d->log);

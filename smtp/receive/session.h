@@ -81,6 +81,8 @@ struct tx {
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap, refused;
 	struct buf body; /* the message as it came */
+	struct str subject, message_id; /* of its header, as they stand there (content_check) */
+	int64_t began; /* the message was whole: monotonic µs */
 	struct smtp_data reader;
 	struct park park;
 	bool accepted; /* the MAIL or RCPT that was just run */
@@ -111,6 +113,8 @@ struct session {
 	bool refused_before;
 	bool skipping; /* bytes come that are thrown away: not the time to sleep */
 	bool silent; /* as it was told */
+	const char *about; /* "to", "from": whom a refusal is about, for its event; else NULL */
+	struct str about_whom;
 	deadline turn; /* from then on it goes back to front between two messages */
 	struct stream io;
 	enum session_state state;

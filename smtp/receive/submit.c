@@ -17,14 +17,37 @@
  */
 #include "smtp/receive/session.h"
 
-static void trace_accepted(struct session *s)
+#include "base/clock.h"
+#include "mail/charset.h"
+#include "mail/header.h"
+
+#define SUBJECT_MAX 1000 /* bytes of it that are looked at */
+
+static void trace_subject(struct session *s, struct trace *t)
+{
+	struct buf text;
+
+	buf_init(&text, TRACE_TEXT);
+	encoded_words_decode(header_unfold(str_sub(s->tx.subject, 0, SUBJECT_MAX), &s->tx.a), &text);
+	trace_str(t, "subject", buf_view(&text));
+	buf_done(&text);
+}
+
+/* way: "straight" (every mailbox has it) or "queue". */
+static void trace_accepted(struct session *s, const char *way)
 {
 	struct trace t;
 
 	event_begin(s, &t, TRACE_INFO, "accepted");
-	trace_str(&t, "from", s->tx.sender);
+	trace_str(&t, "from", str_sub(s->tx.sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", s->tx.nrcpt);
 	trace_u64(&t, "size", s->tx.body.n);
+	trace_s(&t, "way", way);
+	trace_u64(&t, "ms", (uint64_t)MAX(clock_mono_us() - s->tx.began, (int64_t)0) / 1000);
+	if (s->tx.message_id.p)
+		trace_str(&t, "mid", str_sub(str_trim(s->tx.message_id), 0, TRACE_TEXT));
+	if (s->tx.subject.p && s->room->conf->trace_subjects)
+		trace_subject(s, &t);
 	trace_end(&t);
 }
 
@@ -33,7 +56,7 @@ static void trace_undelivered(struct session *s, const struct recipient *r)
 	struct trace t;
 
 	event_begin(s, &t, TRACE_INFO, "undelivered");
-	trace_str(&t, "to", r->address);
+	trace_str(&t, "to", str_sub(r->address, 0, TRACE_TEXT));
 	if (r->code) {
 		trace_u64(&t, "code", (uint64_t)r->code);
 		trace_str(&t, "status", r->status);
@@ -105,9 +128,11 @@ static void straight(struct session *s, struct sum *sum)
 	buf_done(&head);
 }
 
-static void find_place(struct session *s, struct dsn *why)
+/* True: it went into the queue. */
+static bool find_place(struct session *s, struct dsn *why)
 {
 	struct sum sum = { .open = s->tx.nrcpt };
+	bool queued = false;
 
 	if (all_straight(s)) {
 		sum.open = 0;
@@ -116,24 +141,28 @@ static void find_place(struct session *s, struct dsn *why)
 	/* where no mailbox has room, the queue is no place for more either */
 	if (sum.refused == s->tx.nrcpt || sum.full == s->tx.nrcpt) {
 		*why = sum.first;
-		return;
+		return false;
 	}
 	if (sum.open || (sum.refused && policy_report(s))) {
 		lmtp_close(&s->tx.lmtp);
 		if (queue_put(s, why))
-			return;
+			return true;
+		queued = true;
 	}
 	dsn_set(why, 250, "2.0.0", "Accepted as %s", s->tx.id);
+	return queued;
 }
 
 void submit(struct session *s)
 {
 	struct dsn why = { 0 };
+	bool queued = false;
 
+	s->tx.began = clock_mono_us();
 	if (!content_check(s, &why))
-		find_place(s, &why);
+		queued = find_place(s, &why);
 	if (why.code == 250)
-		trace_accepted(s);
+		trace_accepted(s, queued ? "queue" : "straight");
 	reply_dsn(s, &why);
 	tx_reset(s);
 }

@@ -165,7 +165,7 @@ static void what_cannot_be_sent_is_counted_and_told(void **state)
 
 static void packets_of_a_bad_peer_are_refused(void **state)
 {
-	static const char *const wrong[] = { "", "1", "1 ", "4 x", "x y", "1x y", "1  x", "1 a\nb", "1 a\x1b", "1 \xff" };
+	static const char *const wrong[] = { "", "1", "1 ", "5 x", "x y", "1x y", "1  x", "1 a\nb", "1 a\x1b", "1 \xff" };
 	enum trace_level level;
 	struct str text;
 	char big[TRACE_LINE_MAX + 1];
