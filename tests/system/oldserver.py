@@ -131,7 +131,7 @@ service anvil {{
         return c
 
 
-COURIER = ("courier-imap", "courier-pop", "courier-authlib", "libgamin0")
+COURIER = ("courier-imap", "courier-pop", "courier-base", "courier-authlib", "libcourier-unicode4", "libgamin0")
 
 
 def courier_root():
@@ -206,10 +206,8 @@ class Courier:
                "LD_LIBRARY_PATH": f"{lib}:{lib}/x86_64-linux-gnu:{lib}/courier-authlib"}
         for d in sorted(lib.glob("*-linux-gnu*")):
             env["LD_LIBRARY_PATH"] += f":{d}:{d}/courier-authlib"
-        program = self.root / "usr/lib/courier" / ("imapd" if kind == "imap" else "courierpop3d")
-        if not program.exists():
-            program = self.root / "usr/bin" / ("imapd" if kind == "imap" else "courierpop3d")
-        subprocess.run([program, str(self.mail)], stdin=sock, stdout=sock, cwd=self.home, env=env, timeout=120,
+        program = self.root / ("usr/bin/imapd" if kind == "imap" else "usr/lib/courier/courier/courierpop3d")
+        subprocess.run([program, "Maildir"], stdin=sock, stdout=sock, cwd=self.home, env=env, timeout=120,
                        stderr=open(self.home / "courier.err", "ab"))
 
     def stop(self):

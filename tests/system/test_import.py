@@ -90,25 +90,38 @@ def used(server, prefix="", sep="."):
     c.logout()
 
 
-def test_dovecot_moves_in_and_no_client_notices(suite, anna, dovecot, tmp_path):
-    old = dovecot()
-    used(old)
+@pytest.fixture(params=["dovecot", "dovecot-fs", "courier"])
+def old(request, tmp_path):
+    """(server, prefix of its folders, separator)"""
+    if request.param == "courier":
+        server, prefix, sep = Courier(tmp_path / "old").start(), "INBOX.", "."
+    else:
+        fs = request.param == "dovecot-fs"
+        server, prefix, sep = Dovecot(tmp_path / "old", "fs" if fs else "maildir++").start(), "", "/" if fs else "."
+    yield server, prefix, sep
+    server.close()
+
+
+def test_the_clients_of_the_old_server_notice_nothing(suite, anna, old, tmp_path):
+    server, prefix, sep = old
+    used(server, prefix, sep)
     sync, pop = Mbsync(tmp_path / "mbsync"), Fetchmail(tmp_path / "fetchmail")
-    sync.config(old.ports["imap"], "anna", old.password)
+    sync.config(server.ports["imap"], anna.address, server.password, prefix=prefix)
     sync.sync()
-    assert pop.fetch(old.ports["pop3"], anna.address, old.password) == 10
-    c = old.imap()
-    names = folders(c)
-    before = {name: picture(c, name.replace("/", ".")) for name in names}
-    uidl = old.pop3().uidl()[1]
+    assert pop.fetch(server.ports["pop3"], anna.address, server.password) == 10
+    c = server.imap()
+    names = folders(c, prefix.replace(".", "/"))
+    assert names == {"INBOX", "Sent", "Lists", "Kunden/M&APw-ller"}
+    before = {name: picture(c, name if name == "INBOX" else prefix + name.replace("/", sep)) for name in names}
+    uidl = server.pop3().uidl()[1]
     c.logout()
-    old.stop()
+    server.stop()
     have = sync.messages()
 
-    dry = rows(suite.cli("--json", "import", "maildir", old.mail, anna.address, "--dry-run"))
+    dry = rows(suite.cli("--json", "import", "maildir", server.mail, anna.address, "--dry-run"))
     assert dry["INBOX"]["uids"] == "kept" and dry["INBOX"]["added"] == 10, dry
     assert suite.imap(anna).select("INBOX")[1] == [b"0"]
-    done = rows(suite.cli("--json", "import", "maildir", old.mail, anna.address))
+    done = rows(suite.cli("--json", "import", "maildir", server.mail, anna.address))
     assert {n: r["uids"] for n, r in done.items()} == {n.replace("&APw-", "ü"): "kept" for n in names}, done
 
     with suite.imap(anna) as c:
