@@ -37,9 +37,9 @@ static const struct {
 	int (*run)(struct job *j);
 } jobs[] = {
 	{ "import maildir", import_maildir },
-
-
-
+	{ "import mbox", import_mbox },
+	{ "export maildir", export_maildir },
+	{ "export mbox", export_mbox },
 };
 
 static int (*job_of(const struct ipc_msg *m))(struct job *j)

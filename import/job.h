@@ -54,6 +54,8 @@ int job_fail(struct job *j, int err, const char *fmt, ...) PRINTF(3, 4);
 int remote_open(struct job *j, const struct str *path, size_t n, bool folders, int *fd_out);
 /* A new file (E_EXISTS), to be written; a folder; all that was written is on disk. */
 int remote_create(struct job *j, const struct str *path, size_t n, int *fd_out);
+/* The times of what was created. */
+int remote_touch(struct job *j, const struct str *path, const int64_t *date, size_t n);
 int remote_mkdir(struct job *j, struct str path);
 int remote_sync(struct job *j);
 /* A whole file. E_NOTFOUND: not there; E_LIMIT, E_SYNTAX (no file). */

@@ -19,7 +19,7 @@ struct run {
 	const struct source_folder *f;
 	struct source_list list;
 	struct apply apply;
-	const char *uidl_format;
+	const char *uidl_format, *words;
 	enum store_import_uids uids;
 	uint64_t vanished, refused, too_large;
 	size_t wait[JOB_FILES]; /* messages to be opened, by index */
@@ -242,8 +242,9 @@ static int run_folder(struct run *r)
 	struct store_import_options opt = { .folder = r->f->name, .source = STR("maildir"), .dry = j->dry,
 		.special = special_of(j, r->f->name), .uidvalidity = r->list.uidvalidity, .uidnext = r->list.uidnext };
 	uint64_t moved;
+	uint32_t lowest;
 	size_t i;
-	int err = store_import_begin(j->store, &opt, &r->apply.im, &r->uids);
+	int err = store_import_begin(j->store, &opt, &r->apply.im, &r->uids), late;
 
 	if (err == E_SYNTAX || err == E_LIMIT) {
 		job_say(j, r->f->name, "left out: %s", err == E_SYNTAX ? "no folder can be called so here" : err_text(err));
@@ -252,14 +253,20 @@ static int run_folder(struct run *r)
 	}
 	if (err)
 		return err;
-	for (i = 0; !err && i < r->list.n; i++) {
-		err = one_message(r, i);
-		j->done++;
+	/* whose UID cannot be kept waits until all others are in */
+	lowest = r->uids == STORE_UIDS_KEPT ? store_import_lowest(r->apply.im) : 0;
+	for (late = 0; !err && late < 2; late++) {
+		for (i = 0; !err && i < r->list.n; i++) {
+			if ((r->list.m[i].uid < lowest) != late)
+				continue;
+			err = one_message(r, i);
+			j->done++;
+			if (!err)
+				err = job_progress(j, r->words);
+		}
 		if (!err)
-			err = job_progress(j, arena_cstr(&j->a, r->f->name));
+			err = open_waiting(r);
 	}
-	if (!err)
-		err = open_waiting(r);
 	if (!err && !j->dry)
 		err = apply_flush(&r->apply);
 	if (!err)
@@ -267,8 +274,8 @@ static int run_folder(struct run *r)
 	moved = store_import_moved(r->apply.im);
 	if (!err)
 		tell_folder(r, moved);
-	i = (size_t)store_import_end(r->apply.im, !err && !r->vanished && !r->refused && !r->too_large);
-	return err ? err : (int)i;
+	late = store_import_end(r->apply.im, !err && !r->vanished && !r->refused && !r->too_large);
+	return err ? err : late;
 }
 
 static int one_folder(struct job *j, const struct source *s, const struct source_folder *f, const char *uidl)
@@ -282,6 +289,7 @@ static int one_folder(struct job *j, const struct source *s, const struct source
 	r->s = s;
 	r->f = f;
 	r->uidl_format = uidl;
+	r->words = arena_cstr(&a, f->name);
 	apply_init(&r->apply, j, NULL, f->name);
 	err = source_list(j, s, f, &a, &r->list);
 	j->total += r->list.n;

@@ -5,6 +5,7 @@
  *   open    path ... kind=file|folder      opened   descriptors "0" ..., or e0=ERRNO ...
  *   create  path ...                       opened   the same
  *   mkdir   path                           opened   e0
+ *   touch   path ... date=UNIX ...         opened   e0 ...
  *   sync                                   opened   e0
  */
 #include "import/job.h"
@@ -90,6 +91,18 @@ static int ask_plain(struct job *j, struct ipc_msg *q)
 	err = ipc_get_u64(&answer, "e0", 4096, &e) == 0 && e ? -(int)e : 0;
 	ipc_done(&answer);
 	return err;
+}
+
+int remote_touch(struct job *j, const struct str *path, const int64_t *date, size_t n)
+{
+	struct ipc_msg q;
+	size_t i;
+
+	ipc_init(&q, "touch");
+	add_paths(&q, path, n);
+	for (i = 0; i < n; i++)
+		ipc_set_u64(&q, "date", (uint64_t)MAX(date[i], 0));
+	return ask_plain(j, &q);
 }
 
 int remote_mkdir(struct job *j, struct str path)

@@ -38,6 +38,7 @@ struct store_import {
 	uint64_t id; /* of the folder */
 	uint64_t old_id; /* that the folder had before, 0: none */
 	enum store_import_uids uids;
+	uint32_t lowest; /* that could be kept at the beginning */
 	uint32_t last; /* highest UID of a message that is here */
 	uint64_t moved;
 	struct import_state state;
@@ -117,13 +118,32 @@ static int raise_floor(struct store_import *im, struct burst *b, struct folder *
 	return folderfile_save(b->s->dir, im->dir, &f->file);
 }
 
+/* Is the folder's identity the source's by an earlier run? The same UIDVALIDITY may also be
+ * chance: both servers take the time for it. */
+static bool is_ours(const struct store_import *im, const struct folder *f)
+{
+	return f->file.uidvalidity == im->opt.uidvalidity && (!im->state.fresh || f->file.import_to);
+}
+
 static enum store_import_uids judge(const struct store_import *im, const struct folder *f)
 {
 	if (!im->opt.uidvalidity)
 		return STORE_UIDS_NONE;
-	if (f->file.uidvalidity == im->opt.uidvalidity || !f->meta.count)
+	if (is_ours(im, f))
 		return STORE_UIDS_KEPT;
-	return im->state.n ? STORE_UIDS_OTHER : STORE_UIDS_TAKEN;
+	if (!f->meta.count && (f->file.uidvalidity != im->opt.uidvalidity || f->meta.uidnext == 1))
+		return STORE_UIDS_KEPT;
+	return im->state.fresh ? STORE_UIDS_TAKEN : STORE_UIDS_OTHER;
+}
+
+/* The first UID that the next message may get. */
+static uint32_t lowest(const struct store_import *im, const struct folder *f)
+{
+	uint32_t from = f->file.import_from, to = f->file.import_to;
+
+	if (to && f->meta.uidnext <= to)
+		return MAX(from, im->last + 1);
+	return MAX(f->meta.uidnext, to);
 }
 
 static int begin_burst(struct burst *b, void *arg)
@@ -133,6 +153,7 @@ static int begin_burst(struct burst *b, void *arg)
 	int err = folder_open(b, im->dir, f);
 
 	if (err == E_NOTFOUND && im->opt.dry) {
+		im->lowest = 1;
 		im->uids = im->opt.uidvalidity ? STORE_UIDS_KEPT : STORE_UIDS_NONE;
 		return 0;
 	}
@@ -144,7 +165,7 @@ static int begin_burst(struct burst *b, void *arg)
 		return err;
 	im->uids = judge(im, f);
 	if (!im->opt.dry && im->uids == STORE_UIDS_KEPT) {
-		if (f->file.uidvalidity != im->opt.uidvalidity) {
+		if (!is_ours(im, f)) {
 			err = take_identity(im, b, f);
 			import_state_reset(&im->state, f->file.id);
 		} else {
@@ -153,7 +174,10 @@ static int begin_burst(struct burst *b, void *arg)
 	}
 	im->id = f->file.id;
 	im->last = 0;
-	return err ? err : learn(im, b, f);
+	if (!err)
+		err = learn(im, b, f);
+	im->lowest = lowest(im, f);
+	return err;
 }
 
 static void import_free(struct store_import *im)
@@ -194,6 +218,12 @@ int store_import_begin(struct store *s, const struct store_import_options *opt, 
 		pack_remove(s, im->old_id);
 		notify_send(s, im->old_id);
 	}
+	if (!opt->dry)
+		err = import_state_head(s, &im->state);
+	if (err) {
+		import_free(im);
+		return err;
+	}
 	*uids_out = im->uids;
 	*out = im;
 	return 0;
@@ -225,6 +255,11 @@ void store_import_missing(struct store_import *im, struct arena *a, struct store
 	*n_out = n;
 }
 
+uint32_t store_import_lowest(const struct store_import *im)
+{
+	return im->lowest;
+}
+
 uint64_t store_import_moved(const struct store_import *im)
 {
 	return im->moved;
@@ -254,15 +289,10 @@ int store_import_file(struct store *s)
 /* UIDs of those that have no file yet. lo, hi: the range; lo 0: nothing to do. */
 static int assign(struct store_import *im, struct folder *f, uint32_t *lo, uint32_t *hi)
 {
-	uint32_t from = f->file.import_from, to = f->file.import_to;
-	uint64_t next = f->meta.uidnext;
+	uint64_t next = lowest(im, f);
 	size_t i;
 
 	*lo = *hi = 0;
-	if (to && f->meta.uidnext <= to)
-		next = MAX(from, im->last + 1);
-	else if (to)
-		next = MAX(next, (uint64_t)to);
 	for (i = 0; i < im->n; i++) {
 		struct store_import_message *m = &im->m[i];
 		uint64_t uid = next;
@@ -275,7 +305,7 @@ static int assign(struct store_import *im, struct folder *f, uint32_t *lo, uint3
 		if (im->uids == STORE_UIDS_KEPT && m->uid >= next)
 			uid = m->uid;
 		else if (im->uids == STORE_UIDS_KEPT)
-			uid = MAX(next, (uint64_t)MAX(to, im->opt.uidnext));
+			uid = MAX(next, (uint64_t)MAX(f->file.import_to, im->opt.uidnext));
 		if (uid >= NAME_UID_MAX)
 			return E_LIMIT;
 		m->uid_out = (uint32_t)uid;

@@ -190,26 +190,35 @@ int import_state_forget(struct store *s, struct import_state *st, struct str id)
 	return st->lines.err ? st->lines.err : st->lines.n < LINES_FLUSH ? 0 : import_state_flush(s, st);
 }
 
+int import_state_head(struct store *s, struct import_state *st)
+{
+	int err;
+
+	if (!st->fresh)
+		return 0;
+	err = file_mkdir(s->dir, STATE_DIR, 0700);
+	if (!err)
+		err = file_fsync_dir(s->dir, ".");
+	else if (err == E_EXISTS)
+		err = 0;
+	if (!err)
+		err = file_replace(s->dir, st->path, buf_view(&st->head), 0600);
+	if (!err)
+		st->fresh = false;
+	return err;
+}
+
 int import_state_flush(struct store *s, struct import_state *st)
 {
 	struct stat sb;
 	char last = '\n';
-	int fd, err = 0;
+	int fd, err;
 
 	if (!st->lines.n)
 		return st->lines.err;
-	if (st->fresh) {
-		err = file_mkdir(s->dir, STATE_DIR, 0700);
-		if (!err)
-			err = file_fsync_dir(s->dir, ".");
-		else if (err == E_EXISTS)
-			err = 0;
-		if (!err)
-			err = file_replace(s->dir, st->path, buf_view(&st->head), 0600);
-		if (err)
-			return err;
-		st->fresh = false;
-	}
+	err = import_state_head(s, st);
+	if (err)
+		return err;
 	fd = file_open(s->dir, st->path, O_RDWR | O_APPEND, 0);
 	if (fd < 0)
 		return fd;

@@ -46,6 +46,8 @@ int import_state_add(struct import_state *st, struct str id, uint32_t uid, uint3
 int import_state_write(struct store *s, struct import_state *st, struct str id, uint32_t uid, uint32_t flags,
 	struct str keywords);
 int import_state_forget(struct store *s, struct import_state *st, struct str id);
+/* The file is there: the source is known from now on. */
+int import_state_head(struct store *s, struct import_state *st);
 int import_state_flush(struct store *s, struct import_state *st);
 
 #endif

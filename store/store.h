@@ -293,6 +293,8 @@ int store_import_add(struct store_import *im, struct store_import_message *m, si
 /* Changes what the next run hears of a message that is here. */
 int store_import_note(struct store_import *im, struct str id, uint32_t flags, struct str keywords);
 int store_import_forget(struct store_import *im, struct str id);
+/* The lowest UID of the source that can be kept: those messages are to be added first. */
+uint32_t store_import_lowest(const struct store_import *im);
 /* Messages that have another UID than at the source, though UIDs are kept. */
 uint64_t store_import_moved(const struct store_import *im);
 /* complete: all that the source has is here. Frees im in any case. */

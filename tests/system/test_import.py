@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Moving in: a live Dovecot and a live Courier, with clients that were used with them."""
 import calendar
+import contextlib
 import imaplib
 import json
 import re
@@ -50,6 +51,13 @@ def folders(c, prefix=""):
         if rb"\Noselect" not in m[1] and rb"\NonExistent" not in m[1]:
             out.add(name.removeprefix(prefix) if name != "INBOX" else name)
     return out
+
+
+def uidls(p):
+    """{unique id: subject}; in which order they come is each server's own."""
+    with contextlib.closing(p):
+        return {row.split()[1]: [h for h in p.top(int(row.split()[0]), 0)[1] if h.startswith(b"Subject:")]
+                for row in p.uidl()[1]}
 
 
 def rows(p):
@@ -113,7 +121,7 @@ def test_the_clients_of_the_old_server_notice_nothing(suite, anna, old, tmp_path
     names = folders(c, prefix.replace(".", "/"))
     assert names == {"INBOX", "Sent", "Lists", "Kunden/M&APw-ller"}
     before = {name: picture(c, name if name == "INBOX" else prefix + name.replace("/", sep)) for name in names}
-    uidl = server.pop3().uidl()[1]
+    uidl = uidls(server.pop3())
     c.logout()
     server.stop()
     have = sync.messages()
@@ -131,10 +139,86 @@ def test_the_clients_of_the_old_server_notice_nothing(suite, anna, old, tmp_path
         assert {"Kunden/M&APw-ller", "Lists"} <= subscribed
         c.select("INBOX", readonly=True)
         assert c.fetch("3", "(BODY.PEEK[])")[1][0][1] == message("INBOX 3")
-    assert suite.pop3(anna).uidl()[1] == uidl
+    assert uidls(suite.pop3(anna)) == uidl
     sync.config(suite.ports["imaps"], anna.address, anna.password, tls=suite.cert)
     for counts in sync.sync():
         assert counts == ("0", "0", "0"), sync.said
     now = sync.messages()
     assert {n: now[n] for n in have} == have
     assert pop.fetch(suite.ports["pop3s"], anna.address, anna.password, tls=suite.cert) == 0, pop.said
+
+
+def test_a_second_run_takes_what_is_new_and_leaves_what_was_done_here(suite, anna, dovecot):
+    old = dovecot()
+    used(old)
+    run = lambda *more: rows(suite.cli("--json", "import", "maildir", old.mail, anna.address, *more))
+    run()
+    # people work here already: a message read, one removed, one flagged, one moved, one delivered
+    with suite.imap(anna) as c:
+        c.select("INBOX")
+        c.uid("STORE", "9", "+FLAGS", r"(\Seen)")
+        c.uid("STORE", "10", "+FLAGS", r"(\Deleted)")
+        c.expunge()
+        assert c.uid("MOVE", "11", "Archive")[0] == "OK"
+        c.uid("STORE", "1", "+FLAGS", r"(\Flagged)")
+    suite.deliver(anna.address, "delivered here")
+    # and on the old server, which still lives
+    c = old.imap()
+    fill(c, "INBOX", 2, first=20)
+    c.select("INBOX")
+    c.uid("STORE", "8", "+FLAGS", r"(\Seen $Work)")
+    c.uid("STORE", "6", "-FLAGS", r"(\Flagged)")
+    c.uid("STORE", "7,3", "+FLAGS", r"(\Deleted)")
+    c.expunge()
+    c.create("Fresh")
+    fill(c, "Fresh", 3)
+    c.logout()
+    dry = run("--dry-run")
+    assert (dry["INBOX"]["added"], dry["INBOX"]["changed"], dry["INBOX"]["removed"]) == (2, 2, 2), dry
+    done = run()
+    assert (done["INBOX"]["added"], done["INBOX"]["changed"], done["INBOX"]["removed"]) == (2, 2, 2), done
+    assert done["Fresh"]["added"] == 3
+    with suite.imap(anna) as c:
+        inbox = picture(c, "INBOX")[1]
+        assert set(inbox) == {1, 4, 6, 8, 9, 12, 13, 14, 15}  # 13: delivered here; so the new ones are 14 and 15
+        assert inbox[1][0] == {r"\Seen", r"\Flagged"} and inbox[9][0] == {r"\Seen"}
+        assert inbox[8][0] == {r"\Seen", "$Work"} and inbox[6][0] == {r"\Answered", "$Work", "NonJunk"}
+        assert len(picture(c, "Archive")[1]) == 1 and len(picture(c, "Fresh")[1]) == 3
+    again = run()
+    assert all(r["added"] == r["changed"] == r["removed"] == 0 for r in again.values()), again
+    jobs = json.loads(suite.cli("--json", "import", "list").stdout)
+    mine = [j for j in jobs if j["address"] == anna.address]
+    assert [j["state"] for j in mine] == ["done"] * 4 and mine[-1]["what"] == "import maildir"
+
+
+def test_new_mail_of_the_old_server_keeps_its_uids_as_long_as_none_came_here(suite, anna, dovecot, tmp_path):
+    old = dovecot()
+    used(old)
+    sync = Mbsync(tmp_path / "mbsync")
+    suite.cli("import", "maildir", old.mail, anna.address)
+    c = old.imap()
+    fill(c, "INBOX", 3, first=20)
+    before = picture(c, "INBOX")
+    c.logout()
+    sync.config(old.ports["imap"], anna.address, old.password)
+    sync.sync()
+    have = sync.messages()
+    assert rows(suite.cli("--json", "import", "maildir", old.mail, anna.address))["INBOX"]["added"] == 3
+    with suite.imap(anna) as c:
+        assert picture(c, "INBOX") == before
+    sync.config(suite.ports["imaps"], anna.address, anna.password, tls=suite.cert)
+    for counts in sync.sync():
+        assert counts == ("0", "0", "0"), sync.said
+    now = sync.messages()
+    assert {n: now[n] for n in have} == have
+
+
+def test_a_folder_with_mail_of_its_own_gets_new_uids_and_it_is_said(suite, anna, dovecot):
+    old = dovecot()
+    used(old)
+    suite.deliver(anna.address, "was here first")
+    done = rows(suite.cli("--json", "import", "maildir", old.mail, anna.address))
+    assert done["INBOX"]["uids"] == "new" and "has messages already" in done["INBOX"]["words"]
+    assert done["Sent"]["uids"] == "kept"
+    with suite.imap(anna) as c:
+        assert len(picture(c, "INBOX")[1]) == 11
