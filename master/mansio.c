@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "master/master.h"
-#include "master/where.h"
+#include "master/setup.h"
 
 struct options {
 	struct where where;
@@ -294,6 +294,14 @@ static void add_secret(struct ipc_msg *m, const char *name, struct answer *out)
 	buf_wipe(&secret);
 }
 
+static int setup_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
+{
+	struct str answers = ipc_get(m, "answers");
+
+	return setup(&o->where, answers.p ? arena_cstr(a, answers) : NULL, str_eqc(ipc_get(m, "yes"), "yes"),
+		str_eqc(ipc_get(m, "run"), "yes"));
+}
+
 static int run_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
 {
 	uint64_t fd = 0;
@@ -325,6 +333,8 @@ int main(int argc, char **argv)
 		answer_fail(&answer, EX_USAGE, "%s", buf_cstr(&why));
 	} else if (v->owner == OWNER_HERE && strcmp(v->name, "run") == 0) {
 		return run_verb(&a, &o, &m);
+	} else if (v->owner == OWNER_HERE && strcmp(v->name, "setup") == 0) {
+		return setup_verb(&a, &o, &m);
 	} else if (v->owner == OWNER_HERE) {
 		local_verb(v, &o, &m, &answer);
 	} else {
