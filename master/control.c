@@ -248,6 +248,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
 	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued, [OWNER_IMPORTD] = PROGRAM_importd,
 	[OWNER_TRACED] = PROGRAM_traced,
+	[OWNER_CHECKD] = PROGRAM_checkd,
 };
 
 /* Whoever holds the socket is root or our own user; secrets stay out. */

@@ -310,6 +310,18 @@ static int run_verb(struct arena *a, const struct options *o, const struct ipc_m
 	return run(where_absolute(a, where_config(&o->where)), where_absolute(a, o->where.state), has ? (int)fd : -1);
 }
 
+/* Without a suite that runs, the checks are done all the same: before it is set up, above all. */
+static void ask_suite(struct arena *a, const struct options *o, const struct verb *v, struct ipc_msg *m, struct answer *out)
+{
+	const char *config = where_absolute(a, where_config(&o->where)), *state = where_absolute(a, where_state(a, &o->where));
+
+	if (out->code)
+		return;
+	client_ask(state, v, m, out);
+	if (v->owner == OWNER_CHECKD && out->code == EX_UNAVAILABLE)
+		alone_ask(config, state, m, out);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -342,8 +354,8 @@ int main(int argc, char **argv)
 			add_secret(&m, secret, &answer);
 		if (answer.code == 0 && v->shape == SHAPE_STREAM)
 			client_follow(where_absolute(&a, where_state(&a, &o.where)), &m, output_row, o.json, &answer);
-		else if (answer.code == 0)
-			client_ask(where_absolute(&a, where_state(&a, &o.where)), v, &m, &answer);
+		else
+			ask_suite(&a, &o, v, &m, &answer);
 	}
 	/* pages of text are their own output */
 	if (v->owner == OWNER_HERE && v->shape == SHAPE_NONE && answer.code == 0 && !(o.json && v->noun[0] &&
