@@ -33,6 +33,9 @@ good.example. 60 TXT "something else"
 _dmarc.good.example. 60 TXT "v=DMARC1; p=none; rua=mailto:postmaster@good.example"
 _submissions._tcp.good.example. 60 SRV 0 1 465 mail.good.example.
 _imaps._tcp.good.example. 60 SRV 0 1 993 mail.good.example.
+autoconfig.good.example. 60 CNAME mail.good.example.
+autodiscover.good.example. 60 CNAME mail.good.example.
+_autodiscover._tcp.good.example. 60 SRV 0 1 443 mail.good.example.
 nomx.example. 60 A 192.0.2.99
 elsewhere.example. 60 MX 10 other.example.
 both.example. 60 MX 10 mail.good.example.
@@ -136,6 +139,9 @@ def test_every_record_of_a_domain_is_listed(world):
     assert ("_imap._tcp.good.example", "SRV") not in said  # not served: not advertised
     assert said["_25._tcp.mail.good.example", "TLSA"]["value"] == world.tlsa()
     assert all(r["why"] for r in rows)
+    assert ("autoconfig.good.example", "CNAME") in said and ("autodiscover.good.example", "CNAME") in said
+    rows = world.cli("domain", "dns", "good.example", listen__https="")
+    assert not any("auto" in r["name"] for r in rows)
 
 
 def test_the_zone_text_is_one_that_a_name_server_takes(world):
@@ -225,7 +231,7 @@ def test_what_is_wrong_with_a_host_is_told(world):
     import socket
     with world.net:
         taken = socket.create_server(("127.0.0.1", 0))
-    rows = world.host("elsewhere.example", server__hostname="other.example", check__blocklists="hit.example, bl.example",
+    rows = world.host("good.example", server__hostname="other.example", check__blocklists="hit.example, bl.example",
                       check__least_disk="1024G", check__least_memory="1024G", listen__smtp=f"127.0.0.1:{taken.getsockname()[1]}")
     taken.close()
     assert rows["name"]["state"] == "FAIL" and "another host's name" in rows["name"]["words"]
@@ -233,7 +239,7 @@ def test_what_is_wrong_with_a_host_is_told(world):
     assert rows["port25"]["state"] == "FAIL" and "smarthost" in rows["port25"]["fix"]
     assert rows["ports"]["state"] == "FAIL" and f"process {os.getpid()}" in rows["ports"]["words"]
     assert rows["blocklists"]["state"] == "FAIL" and "hit.example" in rows["blocklists"]["words"]
-    assert rows["mx"]["state"] == "WARN" and "other.example" in rows["mx"]["words"]
+    assert rows["mx"]["state"] == "WARN" and "mail.good.example" in rows["mx"]["words"]
     assert rows["disk"]["state"] == rows["memory"]["state"] == "WARN"
     assert all(r["fix"] for r in rows.values() if r["state"] != "OK")
 
