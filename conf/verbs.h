@@ -59,6 +59,10 @@ bool verb_scoped(const struct verb *v);
  * E_SYNTAX with "NAME: sentence" in why. */
 int verb_value(const struct verb_arg *a, struct str value, struct ipc_msg *m, struct buf *why);
 
+/* The arguments of a verb in a message (fields prefix+NAME), as text for the audit log:
+ * never a secret, nor what is no argument of it. */
+void verb_audit(const struct verb *v, const struct ipc_msg *m, const char *prefix, struct buf *out);
+
 /* What a column of an answer is; all that is not known is text, also when it
  * looks like a number. SIZE in bytes, AGE in seconds, SINCE in Unix time. */
 enum verb_kind { KIND_TEXT, KIND_NUMBER, KIND_SIZE, KIND_AGE, KIND_SINCE };

@@ -31,6 +31,7 @@ struct conn {
 	enum conn_state state;
 	int fd;
 	deadline at;
+	uid_t uid; /* of the command's user */
 };
 
 int control_open(struct master *m)
@@ -52,7 +53,7 @@ int control_open(struct master *m)
 static void conn_close(struct conn *c)
 {
 	fd_close(&c->fd);
-	*c = (struct conn){ CONN_FREE, -1, DEADLINE_NEVER };
+	*c = (struct conn){ .state = CONN_FREE, .fd = -1, .at = DEADLINE_NEVER };
 }
 
 void control_accept(struct master *m)
@@ -73,7 +74,7 @@ void control_accept(struct master *m)
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS) };
+	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS), who.uid };
 }
 
 /* --- answers -------------------------------------------------------------------- */
@@ -310,12 +311,37 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 	}
 }
 
+/* What a command on this host changes is written down like what comes by the gate
+ * (auth/audit.c); the owner's code goes to the command alone. */
+static void audit(const struct conn *c, struct ipc_msg *in)
+{
+	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
+	char name[64], who[24] = "root";
+	struct trace t;
+	struct buf args;
+
+	if (!v || v->effect != EFFECT_CHANGE)
+		return;
+	if (c->uid != 0)
+		snprintf(who, sizeof(who), "uid:%u", (unsigned)c->uid);
+	verb_full_name(v, name, sizeof(name));
+	buf_init(&args, IPC_MAX);
+	verb_audit(v, in, "", &args);
+	trace_begin(&t, TRACE_INFO, "audit");
+	trace_s(&t, "who", who);
+	trace_s(&t, "verb", name);
+	trace_str(&t, "args", buf_view(&args));
+	trace_s(&t, "peer", "command");
+	trace_end(&t);
+	buf_done(&args);
+}
+
 /* Asked from outside, and let pass by authd's gate. What is for this host alone is not
  * passed, whatever the gate thinks of it. */
 void control_ask(struct master *m, struct ipc_msg *in)
 {
 	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
-	struct conn late = { CONN_NEW, ipc_take_fd(in, "reply"), DEADLINE_NEVER }, *c = &late;
+	struct conn late = { .state = CONN_NEW, .fd = ipc_take_fd(in, "reply") }, *c = &late;
 	size_t i;
 
 	if (late.fd < 0)
@@ -349,8 +375,10 @@ void control_readable(struct master *m, int fd)
 		return;
 	c = &m->conn[i];
 	r = ipc_recv(fd, &in);
-	if (r == 0 && c->state == CONN_NEW)
+	if (r == 0 && c->state == CONN_NEW) {
+		audit(c, &in);
 		serve(m, c, &in);
+	}
 	else if (r != -EAGAIN && r != -EINTR)
 		conn_close(c); /* gone, or garbage */
 	ipc_done(&in);
