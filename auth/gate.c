@@ -155,7 +155,7 @@ static void answer_me(struct question *q)
 static void answer_verbs(struct question *q)
 {
 	static const char *const shape[] = { [SHAPE_NONE] = "none", [SHAPE_ONE] = "one", [SHAPE_ROWS] = "rows",
-		[SHAPE_SOME] = "some", [SHAPE_TEXT] = "text" };
+		[SHAPE_SOME] = "some", [SHAPE_TEXT] = "text", [SHAPE_STREAM] = "stream" };
 	struct client *out = client_new("reply", 0, q->reply);
 	struct ipc_msg m;
 	size_t i;

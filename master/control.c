@@ -252,30 +252,6 @@ static const enum program_id owner_program[] = {
 	[OWNER_CHECKD] = PROGRAM_checkd,
 };
 
-/* Whoever holds the socket is root or our own user; secrets stay out. */
-static void audit(const struct conn *c, const struct ipc_msg *in, const struct verb *v)
-{
-	struct ucred who = { 0 };
-	char name[64];
-	socklen_t len = sizeof(who);
-	struct verb_arg arg[VERB_ARGS];
-	struct buf args;
-	char user[40];
-	size_t i, k, n = verb_args(v, arg);
-
-	(void)getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-	snprintf(user, sizeof(user), who.uid ? "uid %u" : "root", (unsigned)who.uid);
-	verb_full_name(v, name, sizeof(name));
-	buf_init(&args, 2048);
-	for (i = 0; i < in->nfields; i++)
-		for (k = 0; k < n; k++)
-			if (arg[k].type != ARG_SECRET && str_eq(arg[k].name, in->field[i].name))
-				buf_fmt(&args, "%s%.*s=%.*s", args.n ? " " : "", STRF(arg[k].name),
-					STRF(in->field[i].value));
-	trace_audit(str_of(user), STR("command"), name, buf_view(&args), -1);
-	buf_done(&args);
-}
-
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 {
 	struct arena *a = &in->arena;
@@ -286,10 +262,7 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		answer(c, EX_USAGE, "unknown verb");
 		return;
 	}
-	if (v->effect == EFFECT_CHANGE)
-		audit(c, in, v);
-	else
-		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
+	trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
 	if (v->owner == OWNER_HERE) {
 		answer(c, EX_USAGE, "this verb is not for a running suite");
 		return;
@@ -317,22 +290,16 @@ static void audit(const struct conn *c, struct ipc_msg *in)
 {
 	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
 	char name[64], who[24] = "root";
-	struct trace t;
 	struct buf args;
 
 	if (!v || v->effect != EFFECT_CHANGE)
 		return;
 	if (c->uid != 0)
-		snprintf(who, sizeof(who), "uid:%u", (unsigned)c->uid);
+		snprintf(who, sizeof(who), "uid %u", (unsigned)c->uid);
 	verb_full_name(v, name, sizeof(name));
 	buf_init(&args, IPC_MAX);
 	verb_audit(v, in, "", &args);
-	trace_begin(&t, TRACE_INFO, "audit");
-	trace_s(&t, "who", who);
-	trace_s(&t, "verb", name);
-	trace_str(&t, "args", buf_view(&args));
-	trace_s(&t, "peer", "command");
-	trace_end(&t);
+	trace_audit(str_of(who), STR("command"), name, buf_view(&args), -1);
 	buf_done(&args);
 }
 

@@ -100,7 +100,7 @@ def cases():
         name = f"{noun} {verb}".strip()
         for asker in ASKERS:
             for own in (True, False):
-                yield name, owner, who, effect, spec, asker, own
+                yield name, owner, shape, who, effect, spec, asker, own
 
 
 def test_the_table_is_read():
@@ -109,7 +109,7 @@ def test_the_table_is_read():
 
 def test_every_verb_by_every_asker(house, browsers):
     wrong, n = [], {"refused": 0, "passed": 0}
-    for name, owner, who, effect, spec, asker, own in cases():
+    for name, owner, shape, who, effect, spec, asker, own in cases():
         # one who does not exist: to be let pass is decided before, and nothing is destroyed
         target = "far.away@far.example" if not own else house.person.address if asker == "person" else "nobody.here@example.org"
         args, _, _ = arguments(spec, target)
@@ -117,7 +117,7 @@ def test_every_verb_by_every_asker(house, browsers):
         if want and (owner in SLOW or name == "login end" or name == "reload"):
             continue
         w = browsers[asker]
-        path = name.replace(" ", "/")
+        path = ("stream/" if shape == "STREAM" else "") + name.replace(" ", "/")
         if effect == "CHANGE":
             a = w.post(path, args)
         else:
