@@ -205,6 +205,59 @@ int auth_sender(int link, struct str user, struct str address, enum auth_result 
 	return r;
 }
 
+int auth_accounts(int link, struct str after, struct arena *a, struct str **out, size_t *n_out,
+	bool *more_out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	enum auth_result result;
+	struct str *name;
+	size_t n = 0, i;
+	int r;
+
+	ipc_init(&q, "accounts");
+	ipc_set(&q, "after", after);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, &result);
+	if (r == 0 && result != AUTH_OK)
+		r = E_TEMP;
+	if (r == 0) {
+		while (ipc_get_nth(&m, "account", n).p)
+			n++;
+		name = arena_array(a, n + 1, sizeof(*name));
+		for (i = 0; i < n; i++)
+			name[i] = arena_str(a, ipc_get_nth(&m, "account", i));
+		*out = name;
+		*n_out = n;
+		*more_out = ipc_get_bool(&m, "more");
+	}
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_directory_copy(int link, int *fd_out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	enum auth_result result;
+	int r, fd;
+
+	ipc_init(&q, "copy");
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, &result);
+	fd = r == 0 ? ipc_take_fd(&m, "database") : -1;
+	if (r == 0 && (result != AUTH_OK || fd < 0)) {
+		fd_close(&fd);
+		r = E_TEMP;
+	}
+	if (r == 0)
+		*fd_out = fd;
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
 /* One question for at most IPC_MAX_FDS keys: descriptor "key.I" answers account I. */
 static int keys_some(int link, const struct str *account, size_t n, int *key_out, deadline d)
 {
@@ -266,4 +319,44 @@ int auth_mailbox(int link, struct str address, struct arena *a, struct auth_targ
 		return EX_TEMPFAIL;
 	*why_out = NULL;
 	return EX_OK;
+}
+
+/* --- where a mailbox lies -------------------------------------------------------- */
+
+int auth_path_part(struct str part, struct buf *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	struct buf b;
+	size_t i;
+	int r;
+
+	buf_init(&b, AUTH_PART_MAX + 1);
+	for (i = 0; i < part.n; i++) {
+		unsigned char c = (unsigned char)part.p[i];
+
+		if (c <= 0x20 || c == 0x7f || c == '%' || c == '/' || (c == '.' && i == 0)) {
+			buf_c(&b, '%');
+			buf_c(&b, hex[c >> 4]);
+			buf_c(&b, hex[c & 15]);
+		} else {
+			buf_c(&b, (char)c);
+		}
+	}
+	r = part.n == 0 || b.err || b.n > AUTH_PART_MAX ? E_SYNTAX : 0;
+	if (r == 0)
+		buf_str(out, buf_view(&b));
+	buf_done(&b);
+	return r == 0 ? out->err : r;
+}
+
+int auth_mailbox_path(struct str address, struct buf *out)
+{
+	ssize_t at = str_rfind(address, '@');
+	int r = at < 1 ? E_SYNTAX : auth_path_part(str_from(address, (size_t)at + 1), out);
+
+	if (r == 0) {
+		buf_c(out, '/');
+		r = auth_path_part(str_sub(address, 0, (size_t)at), out);
+	}
+	return r;
 }

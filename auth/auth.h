@@ -9,6 +9,7 @@
  *   imapd pop3d        redeem link
  *   lmtpd              rcpt keys link
  *   mailboxd importd   rcpt keys link
+ *   backupd            rcpt keys link accounts copy
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
@@ -96,6 +97,18 @@ int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadl
  * why_out (arena) is for people. */
 int auth_mailbox(int link, struct str address, struct arena *a, struct auth_target *out, int *key_out,
 	const char **why_out, deadline d);
+/* For a backup. The accounts behind the address `after` in the order of their bytes, at most
+ * a page of them; *more_out: there are further ones. */
+int auth_accounts(int link, struct str after, struct arena *a, struct str **out, size_t *n_out,
+	bool *more_out, deadline d);
+/* A copy of the directory as it is now: a database file without a name, for reading. */
+int auth_directory_copy(int link, int *fd_out, deadline d);
+
+/* Where a mailbox lies beneath the mail root: a part of its address as a name, "DOMAIN/USER" of an
+ * address. E_SYNTAX. */
+#define AUTH_PART_MAX 255
+int auth_path_part(struct str part, struct buf *out);
+int auth_mailbox_path(struct str address, struct buf *out);
 
 /* --- a room of sessions: imapd, pop3d (room.c) ------------------------------- */
 

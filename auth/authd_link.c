@@ -295,6 +295,52 @@ static bool ask_link(struct client *c, struct ipc_msg *m, uint64_t id)
 	return true;
 }
 
+/* --- for a backup -------------------------------------------------------------------- */
+
+/* The worker's answer goes on with what it brings; it is not cached. */
+static void passed_on(struct pool_job *job, struct ipc_msg *found)
+{
+	struct question *q = job->arg;
+	struct ipc_msg m;
+	size_t i;
+	int fd;
+
+	if (!found || !str_eqc(ipc_get(found, "result"), "ok")) {
+		answer_result(q, "temp");
+		return;
+	}
+	ipc_init(&m, "answer");
+	for (i = 0; i < found->nfields; i++)
+		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
+	fd = ipc_take_fd(found, "database");
+	if (fd >= 0)
+		ipc_add_fd(&m, "database", fd);
+	answer(q, &m);
+}
+
+static bool ask_worker(struct client *c, uint64_t id, const char *verb, struct str address)
+{
+	struct pool_job *job = pool_job_new(verb, passed_on, question_new(c, id));
+
+	ipc_set(&job->m, "address", address);
+	if (!pool_add(authd.pool, STR("backup"), job)) {
+		passed_on(job, NULL);
+		pool_job_free(job);
+	}
+	return true;
+}
+
+static bool ask_accounts(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	return ask_worker(c, id, "accounts", ipc_get(m, "after"));
+}
+
+static bool ask_copy(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	(void)m;
+	return ask_worker(c, id, "copy", STR(""));
+}
+
 /* --- who may ask what ----------------------------------------------------------- */
 
 static const struct {
@@ -303,10 +349,12 @@ static const struct {
 	bool (*ask)(struct client *c, struct ipc_msg *m, uint64_t id);
 } table[] = {
 	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
-	{ "rcpt", " smtpd lmtpd mailboxd importd ", ask_rcpt },
+	{ "rcpt", " smtpd lmtpd mailboxd importd backupd ", ask_rcpt },
 	{ "sender", " smtpd ", ask_sender },
-	{ "keys", " lmtpd mailboxd importd ", ask_keys },
-	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd ", ask_link },
+	{ "keys", " lmtpd mailboxd importd backupd ", ask_keys },
+	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd backupd ", ask_link },
+	{ "accounts", " backupd ", ask_accounts },
+	{ "copy", " backupd ", ask_copy },
 };
 
 static bool allowed(const char *programs, const char *name)

@@ -81,6 +81,8 @@ struct directory_ops {
 	int (*alias_put)(struct directory *d, const struct directory_alias *v, struct str domain,
 		bool is_new);
 	int (*alias_remove)(struct directory *d, struct str address);
+	/* All of it at this moment, as a database file of this name in the current directory. */
+	int (*copy)(struct directory *d, const char *name);
 	/* Lists in order of names; domain empty: of all domains. fn returns false to stop. */
 	int (*domains)(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg),
 		void *arg);

@@ -417,6 +417,11 @@ static int list_domains(struct directory *d,
 	return MIN(r, 0);
 }
 
+static int copy_to(struct directory *d, const char *name)
+{
+	return db_copy(own(d)->db, name);
+}
+
 static int list_accounts(struct directory *d, struct str domain,
 	bool (*fn)(const struct directory_account *v, void *arg), void *arg)
 {
@@ -620,6 +625,7 @@ static const struct directory_ops ops = {
 	.alias_remove = remove_alias,
 	.domains = list_domains,
 	.accounts = list_accounts,
+	.copy = copy_to,
 	.aliases = list_aliases,
 	.token = get_token,
 	.token_add = add_token,

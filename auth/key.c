@@ -18,12 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "base/codec.h"
 #include "base/file.h"
 
 #define USER "_auth"
 #define GROUP "_mail"
-#define NAME_LIMIT 255
+#define NAME_LIMIT 255 /* AUTH_PART_MAX */
 
 static bool member(gid_t gid)
 {
@@ -53,28 +54,7 @@ void keys_init(struct keys *k, int mail)
 
 int key_name(struct str part, struct buf *out)
 {
-	static const char hex[] = "0123456789abcdef";
-	struct buf b;
-	size_t i;
-	int r;
-
-	buf_init(&b, NAME_LIMIT + 1);
-	for (i = 0; i < part.n; i++) {
-		unsigned char c = (unsigned char)part.p[i];
-
-		if (c <= 0x20 || c == 0x7f || c == '%' || c == '/' || (c == '.' && i == 0)) {
-			buf_c(&b, '%');
-			buf_c(&b, hex[c >> 4]);
-			buf_c(&b, hex[c & 15]);
-		} else {
-			buf_c(&b, (char)c);
-		}
-	}
-	r = part.n == 0 || b.err || b.n > NAME_LIMIT ? E_SYNTAX : 0;
-	if (r == 0)
-		buf_str(out, buf_view(&b));
-	buf_done(&b);
-	return r == 0 ? out->err : r;
+	return auth_path_part(part, out);
 }
 
 /* Brings a user's directory to its owner and mode. O_PATH cannot be changed by

@@ -8,6 +8,7 @@
  */
 #include "auth/worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 
 struct worker {
 	int link;
+	int close_after; /* a descriptor that goes out with an answer; -1: none */
 	struct conf *conf;
 	struct sasl_service service;
 	struct {
@@ -162,6 +164,76 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 	ipc_set_bool(out, "scram", r == 0 && complete);
 }
 
+/* --- for a backup ----------------------------------------------------------- */
+
+#define ACCOUNTS_PAGE 1000
+#define COPY_NAME "directory.copy"
+
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+struct all_names {
+	struct arena *a;
+	struct str *name;
+	size_t n, cap;
+};
+
+static bool add_name(const struct directory_account *v, void *arg)
+{
+	struct all_names *all = arg;
+
+	if (all->n == all->cap) {
+		all->cap = all->cap * 2 + 64;
+		all->name = mem_grow(all->name, all->cap, sizeof(*all->name));
+	}
+	all->name[all->n++] = address_name(v->local, v->domain, all->a);
+	return true;
+}
+
+/* The order of the pages is that of the bytes of the addresses, whatever the back end's is. */
+static void answer_accounts(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	struct all_names all = { .a = a };
+	struct str after = ipc_get(q, "address");
+	size_t i, n = 0;
+	int r = d->ops->accounts(d, STR(""), add_name, &all);
+
+	if (all.n)
+		qsort(all.name, all.n, sizeof(*all.name), by_text);
+	for (i = 0; r == 0 && i < all.n; i++) {
+		if (str_cmp(all.name[i], after) <= 0)
+			continue;
+		if (n++ == ACCOUNTS_PAGE) {
+			ipc_set_bool(out, "more", true);
+			break;
+		}
+		ipc_set(out, "account", all.name[i]);
+	}
+	free(all.name);
+	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+}
+
+/* The file loses its name at once: who has the descriptor is the last that knows it. */
+static void answer_copy(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	int r = d->ops->copy ? d->ops->copy(d, COPY_NAME) : E_UNSUPPORTED, fd = -1;
+
+	(void)q;
+	(void)a;
+	if (r == 0)
+		fd = file_open(AT_FDCWD, COPY_NAME, O_RDONLY, 0);
+	(void)file_unlink(AT_FDCWD, COPY_NAME);
+	if (fd >= 0) {
+		ipc_add_fd(out, "database", fd);
+		w->close_after = fd;
+	}
+	ipc_setc(out, "result", result_word(fd < 0 ? AUTH_TEMP : AUTH_OK));
+}
+
 static void answer_settings(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -267,6 +339,8 @@ static const struct {
 	{ "sender", answer_sender },
 	{ "token", answer_token },
 	{ "offer", answer_offer },
+	{ "accounts", answer_accounts },
+	{ "copy", answer_copy },
 	{ "settings", answer_settings },
 };
 
@@ -322,6 +396,7 @@ static int serve(struct worker *w, struct ipc_msg *q)
 		r = ipc_send(w->link, &out);
 	}
 	ipc_done(&out);
+	fd_close(&w->close_after);
 	return r;
 }
 
@@ -347,6 +422,7 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 
 	proc_title("authd worker");
 	w->link = link;
+	w->close_after = -1;
 	buf_init(&w->service.dummy, 1024);
 	r = directory_sqlite_open(&w->service.resolver.d);
 	if (r < 0) {

@@ -9,6 +9,8 @@
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
  *   "sender" user address  -> "answer" result
+ *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
+ *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=0|1
  *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed]
  *   "sasl-step" id data    -> "sasl" the same

@@ -6,6 +6,8 @@
  */
 #include "base/db.h"
 
+#include <fcntl.h>
+
 #include "base/file.h"
 
 static sqlite3_vfs vfs;
@@ -135,6 +137,39 @@ static int migrate_one(sqlite3 *db, const char *sql, int version)
 	if (r < 0)
 		db_exec(db, "ROLLBACK");
 	return r;
+}
+
+int db_copy(sqlite3 *db, const char *name)
+{
+	sqlite3_stmt *s;
+	int r = file_unlink(AT_FDCWD, name);
+
+	if (r == 0)
+		r = db_prepare(db, "VACUUM INTO ?1", &s);
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, str_of(name));
+	r = db_run(s);
+	sqlite3_finalize(s);
+	return r;
+}
+
+int db_copy_open(const char *name, sqlite3 **out)
+{
+	sqlite3 *db = NULL;
+	int r = vfs_register();
+
+	if (r == 0)
+		r = db_error(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			SQLITE_OPEN_NOMUTEX, vfs.zName));
+	if (r == 0)
+		r = db_exec(db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;");
+	if (r < 0) {
+		sqlite3_close(db);
+		return r;
+	}
+	*out = db;
+	return 0;
 }
 
 int db_migrate(sqlite3 *db, const char *const *steps, int n)

@@ -29,6 +29,12 @@ bool db_stuck(void);
  * in one transaction with its version mark. E_UNSUPPORTED: made by a newer program. */
 int db_migrate(sqlite3 *db, const char *const *steps, int n);
 int db_exec(sqlite3 *db, const char *sql);
+/* The database as it is at this moment, as a new file `name` beside it (another one of that name
+ * goes). Others read and write meanwhile. It is not synced: whoever keeps it does that. */
+int db_copy(sqlite3 *db, const char *name);
+/* An empty database for sqlite3_backup_init: nothing of it is synced or logged. Closed by
+ * sqlite3_close. */
+int db_copy_open(const char *name, sqlite3 **out);
 /* A statement for many uses; BUG if the text is wrong in itself. */
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out);
 

@@ -3,7 +3,7 @@ base_libbase_a_SOURCES = base/base.c base/base.h base/str.c base/str.h base/buf.
 	base/arena.c base/arena.h base/cur.c base/cur.h base/codec.c base/codec.h \
 	base/clock.c base/clock.h base/rand.c base/rand.h base/table.c base/table.h \
 	base/file.c base/file.h base/proc.c base/proc.h base/sandbox.c base/sandbox.h \
-	base/sandbox_filter.c base/sandbox_filter.h
+	base/sandbox_filter.c base/sandbox_filter.h base/sha256.c base/sha256.h
 BASE_LIBS = base/libbase.a $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA

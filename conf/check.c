@@ -170,6 +170,15 @@ static void check_dns(const struct conf *c, struct conf_report *r)
 	}
 }
 
+static void check_backup(const struct conf *c, struct conf_report *r)
+{
+	uint64_t n;
+
+	if (c->backup_at.n && (c->backup_at.n != 5 || c->backup_at.p[2] != ':' ||
+		str_u64(str_sub(c->backup_at, 0, 2), 23, &n) < 0 || str_u64(str_sub(c->backup_at, 3, 5), 59, &n) < 0))
+		conf_error(r, LINE(r, backup, at), "at: must be a time of day like 02:30");
+}
+
 static void check_queue(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -207,5 +216,6 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_send(c, r);
 	check_dns(c, r);
 	check_queue(c, r);
+	check_backup(c, r);
 	check_rest(c, r);
 }

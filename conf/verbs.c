@@ -180,27 +180,6 @@ int verb_value(const struct verb_arg *a, struct str value, struct ipc_msg *m, st
 	return 0;
 }
 
-#define AUDIT_VALUE 100 /* bytes of one value */
-
-void verb_audit(const struct verb *v, const struct ipc_msg *m, const char *prefix, struct buf *out)
-{
-	struct verb_arg arg[VERB_ARGS];
-	size_t n = verb_args(v, arg), i, k;
-
-	for (i = 0; i < m->nfields; i++) {
-		struct str name = m->field[i].name;
-
-		if (!str_starts(name, prefix))
-			continue;
-		name = str_from(name, strlen(prefix));
-		for (k = 0; k < n && !str_eq(arg[k].name, name); k++)
-			;
-		if (k < n && arg[k].type != ARG_SECRET)
-			buf_fmt(out, "%s%.*s=%.*s", out->n ? " " : "", STRF(name),
-				STRF(str_sub(m->field[i].value, 0, AUDIT_VALUE)));
-	}
-}
-
 /* --- columns of answers --- */
 
 enum verb_kind verb_kind(struct str name)
@@ -216,7 +195,9 @@ enum verb_kind verb_kind(struct str name)
 		{ "quota", KIND_SIZE }, { "usage", KIND_SIZE }, { "age", KIND_AGE },
 		{ "seconds", KIND_AGE }, { "next", KIND_AGE }, { "attempts", KIND_NUMBER },
 		{ "recipients", KIND_NUMBER }, { "waiting", KIND_NUMBER }, { "active", KIND_NUMBER }, { "held", KIND_NUMBER },
-		{ "failed", KIND_NUMBER }, { "since", KIND_SINCE },
+		{ "mailboxes", KIND_NUMBER }, { "bytes", KIND_SIZE }, { "new_bytes", KIND_SIZE },
+		{ "freed_bytes", KIND_SIZE }, { "read", KIND_NUMBER }, { "restored", KIND_NUMBER }, { "there", KIND_NUMBER },
+		{ "objects", KIND_NUMBER }, { "uid", KIND_NUMBER }, { "failed", KIND_NUMBER }, { "since", KIND_SINCE },
 		{ "days", KIND_NUMBER }, { "time", KIND_SINCE }, { "not_after", KIND_SINCE }, { "not_before", KIND_SINCE },
 		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
 		{ "job", KIND_NUMBER }, { "taken", KIND_NUMBER }, { "total", KIND_NUMBER }, { "added", KIND_NUMBER },

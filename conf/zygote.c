@@ -437,7 +437,7 @@ static void maybe_exit(struct zygote *z)
 		exit(0);
 }
 
-static int wait_ms(const struct zygote *z)
+static int wait_ms(struct zygote *z)
 {
 	size_t i;
 	int ms = -1, left;
@@ -455,7 +455,8 @@ static int wait_ms(const struct zygote *z)
 		left = deadline_left(z->status_at);
 		ms = ms < 0 || left < ms ? left : ms;
 	}
-	return ms;
+	left = z->ops->tick && !z->stopping ? z->ops->tick(z) : -1;
+	return left >= 0 && (ms < 0 || left < ms) ? left : ms;
 }
 
 static void serve_once(struct zygote *z)
@@ -529,13 +530,15 @@ int zygote_listen(struct zygote *z, const char *name, int fd)
  * library loads. */
 static int seal(struct zygote *z)
 {
-	struct sandbox_rule rule[SYSTEM_RULES + 1] = { { -1, SANDBOX_READ | SANDBOX_WRITE } };
+	struct sandbox_rule rule[SYSTEM_RULES + 2] = { { -1, SANDBOX_READ | SANDBOX_WRITE } };
 	int mail = ipc_take_fd(&z->program.start, "mail"), err;
-	size_t n = 1 + sandbox_system_rules(rule + 1, SYSTEM_RULES), from = mail < 0;
+	size_t n = 1 + sandbox_system_rules(rule + 1, SYSTEM_RULES), from = mail < 0, all = n;
 
 	rule[0].fd = mail;
+	if (z->opt.folder > 0)
+		rule[all++] = (struct sandbox_rule){ z->opt.folder, SANDBOX_READ | SANDBOX_WRITE };
 	sandbox_log_only(z->program.conf->server_sandbox == CONF_SANDBOX_LOG);
-	err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, n - from, NULL);
+	err = sandbox_enter(SANDBOX_ZYGOTE, rule + from, all - from, NULL);
 	while (n)
 		fd_close(&rule[--n].fd);
 	return err;

@@ -70,6 +70,9 @@ struct zygote_ops {
 	void (*failed)(struct zygote *z, struct zygote_job *j, int err);
 	/* Any link that is not authd's ("traced"); takes fd. */
 	void (*peer)(struct zygote *z, const char *name, int fd);
+	/* Optional: called whenever the loop goes round; returns in how many ms at the latest it
+	 * wants to be called again, -1: whenever. */
+	int (*tick)(struct zygote *z);
 	/* A child ended; status as of waitpid. Optional; for the log. */
 	void (*ended)(struct zygote *z, const char *label, int status);
 };
@@ -77,6 +80,7 @@ struct zygote_ops {
 struct zygote_options {
 	uint64_t max_children; /* jobs and children at once */
 	uint64_t renew_after; /* forks; 0: never */
+	int folder; /* > 0: one more folder that the children write in, beside the mail root */
 };
 
 struct zygote {

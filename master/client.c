@@ -17,6 +17,7 @@
 
 #define WAIT_MS 60000
 #define WAIT_MAILBOX_MS 1800000 /* a rebuild of a large mailbox says nothing until it is done */
+#define WAIT_BACKUP_MS (25 * 3600000) /* [backup] timeout ends it before */
 #define ROWS_MAX 1000000
 
 void answer_done(struct answer *a)
@@ -139,13 +140,6 @@ static void collect(int fd, int64_t wait_ms, const struct source *files, struct 
 	}
 }
 
-void client_collect(int fd, int64_t wait_ms, struct answer *out)
-{
-	static const struct source none = { .base = -1 };
-
-	collect(fd, wait_ms, &none, out);
-}
-
 void client_ask(const char *state, const struct verb *v, const struct ipc_msg *question,
 	struct answer *out)
 {
@@ -164,7 +158,7 @@ void client_ask(const char *state, const struct verb *v, const struct ipc_msg *q
 	if (r < 0)
 		answer_fail(out, r == E_LIMIT ? EX_DATAERR : EX_TEMPFAIL, "control socket: %s", err_text(r));
 	else
-		collect(fd, large ? WAIT_MAILBOX_MS : WAIT_MS, &files, out);
+		collect(fd, v->owner == OWNER_BACKUPD ? WAIT_BACKUP_MS : large ? WAIT_MAILBOX_MS : WAIT_MS, &files, out);
 	source_progress(NULL);
 	source_close(&files);
 	out->quiet = files.quiet;

@@ -31,7 +31,6 @@ struct conn {
 	enum conn_state state;
 	int fd;
 	deadline at;
-	uid_t uid; /* of the command's user */
 };
 
 int control_open(struct master *m)
@@ -53,7 +52,7 @@ int control_open(struct master *m)
 static void conn_close(struct conn *c)
 {
 	fd_close(&c->fd);
-	*c = (struct conn){ .state = CONN_FREE, .fd = -1, .at = DEADLINE_NEVER };
+	*c = (struct conn){ CONN_FREE, -1, DEADLINE_NEVER };
 }
 
 void control_accept(struct master *m)
@@ -74,7 +73,7 @@ void control_accept(struct master *m)
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS), who.uid };
+	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS) };
 }
 
 /* --- answers -------------------------------------------------------------------- */
@@ -218,13 +217,19 @@ static size_t owners(struct master *m, enum program_id id, struct proc **out, si
 static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum program_id id)
 {
 	struct proc *to[64];
-	size_t n = owners(m, id, to, ARRAY_LEN(to)), i;
+	size_t n = owners(m, id, to, ARRAY_LEN(to)), i, nfiles = 0;
+	int file[2 * CERTS_MAX + 1];
 	struct ipc_msg out;
 	char text[80];
 
 	if (n == 0) {
 		snprintf(text, sizeof(text), "%s is not ready; try again", programs[id].name);
 		answer(c, EX_TEMPFAIL, text);
+		return;
+	}
+	if (id == PROGRAM_backupd && backup_folder_moved(m)) {
+		procs_renew(m, id);
+		answer(c, EX_TEMPFAIL, "the folder for backups is another one now (a disk was mounted?): backupd takes it up; try again in a moment");
 		return;
 	}
 	ipc_init(&out, "expect"); /* so many answers with done=1 will come */
@@ -238,19 +243,58 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 		snprintf(name, sizeof(name), "%.*s", STRF(in->field[i].name));
 		ipc_set(&out, name, in->field[i].value);
 	}
-	ipc_add_fd(&out, "reply", c->fd);
+	if (c->fd >= 0)
+		ipc_add_fd(&out, "reply", c->fd);
+	if (id == PROGRAM_backupd && str_eqc(ipc_get(in, "verb"), "backup run"))
+		nfiles = backup_add_files(m, &out, file);
 	for (i = 0; i < n; i++)
 		proc_send(m, to[i], &out);
 	ipc_done(&out);
+	while (nfiles > 0)
+		close(file[--nfiles]);
 	conn_close(c);
+}
+
+void control_run(struct master *m, const char *verb)
+{
+	struct conn nobody = { CONN_NEW, -1, DEADLINE_NEVER };
+	struct ipc_msg in;
+
+	ipc_init(&in, "control");
+	ipc_setc(&in, "verb", verb);
+	pass_on(m, &nobody, &in, PROGRAM_backupd);
+	ipc_done(&in);
 }
 
 static const enum program_id owner_program[] = {
 	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
 	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued, [OWNER_IMPORTD] = PROGRAM_importd,
-	[OWNER_TRACED] = PROGRAM_traced,
-	[OWNER_CHECKD] = PROGRAM_checkd,
+	[OWNER_TRACED] = PROGRAM_traced, [OWNER_BACKUPD] = PROGRAM_backupd,
 };
+
+/* Whoever holds the socket is root or our own user; secrets stay out. */
+static void audit(const struct conn *c, const struct ipc_msg *in, const struct verb *v)
+{
+	struct ucred who = { 0 };
+	char name[64];
+	socklen_t len = sizeof(who);
+	struct verb_arg arg[VERB_ARGS];
+	struct buf args;
+	char user[40];
+	size_t i, k, n = verb_args(v, arg);
+
+	(void)getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	snprintf(user, sizeof(user), who.uid ? "uid %u" : "root", (unsigned)who.uid);
+	verb_full_name(v, name, sizeof(name));
+	buf_init(&args, 2048);
+	for (i = 0; i < in->nfields; i++)
+		for (k = 0; k < n; k++)
+			if (arg[k].type != ARG_SECRET && str_eq(arg[k].name, in->field[i].name))
+				buf_fmt(&args, "%s%.*s=%.*s", args.n ? " " : "", STRF(arg[k].name),
+					STRF(in->field[i].value));
+	trace_audit(str_of(user), STR("command"), name, buf_view(&args), -1);
+	buf_done(&args);
+}
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 {
@@ -262,7 +306,10 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		answer(c, EX_USAGE, "unknown verb");
 		return;
 	}
-	trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
+	if (v->effect == EFFECT_CHANGE)
+		audit(c, in, v);
+	else
+		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
 	if (v->owner == OWNER_HERE) {
 		answer(c, EX_USAGE, "this verb is not for a running suite");
 		return;
@@ -284,31 +331,12 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 	}
 }
 
-/* What a command on this host changes is written down like what comes by the gate
- * (auth/audit.c); the owner's code goes to the command alone. */
-static void audit(const struct conn *c, struct ipc_msg *in)
-{
-	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
-	char name[64], who[24] = "root";
-	struct buf args;
-
-	if (!v || v->effect != EFFECT_CHANGE)
-		return;
-	if (c->uid != 0)
-		snprintf(who, sizeof(who), "uid %u", (unsigned)c->uid);
-	verb_full_name(v, name, sizeof(name));
-	buf_init(&args, IPC_MAX);
-	verb_audit(v, in, "", &args);
-	trace_audit(str_of(who), STR("command"), name, buf_view(&args), -1);
-	buf_done(&args);
-}
-
 /* Asked from outside, and let pass by authd's gate. What is for this host alone is not
  * passed, whatever the gate thinks of it. */
 void control_ask(struct master *m, struct ipc_msg *in)
 {
 	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
-	struct conn late = { .state = CONN_NEW, .fd = ipc_take_fd(in, "reply") }, *c = &late;
+	struct conn late = { CONN_NEW, ipc_take_fd(in, "reply"), DEADLINE_NEVER }, *c = &late;
 	size_t i;
 
 	if (late.fd < 0)
@@ -342,10 +370,8 @@ void control_readable(struct master *m, int fd)
 		return;
 	c = &m->conn[i];
 	r = ipc_recv(fd, &in);
-	if (r == 0 && c->state == CONN_NEW) {
-		audit(c, &in);
+	if (r == 0 && c->state == CONN_NEW)
 		serve(m, c, &in);
-	}
 	else if (r != -EAGAIN && r != -EINTR)
 		conn_close(c); /* gone, or garbage */
 	ipc_done(&in);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * mailboxd.c: `mansio mailbox list|status|rebuild|check`: a zygote; each verb
+ * mailboxd.c: `mansio mailbox list|status|rebuild|check|restored`: a zygote; each verb
  * runs in a child of its own that holds the key of one mailbox.
  *
  *     control message --> job --fork--> child: quota and key from authd, store,
@@ -141,6 +141,14 @@ static int do_rebuild(struct work *w)
 	return r < 0 ? r : do_status(w);
 }
 
+/* The sessions that are open hear that their folder is another one. */
+static int do_restored(struct work *w)
+{
+	int r = store_restored(w->store);
+
+	return r < 0 ? r : do_list(w);
+}
+
 static int check_once(struct work *w, bool repair, bool tell, size_t *findings)
 {
 	struct buf report;
@@ -188,6 +196,7 @@ static const struct {
 	{ "mailbox status", do_status },
 	{ "mailbox rebuild", do_rebuild },
 	{ "mailbox check", do_check },
+	{ "mailbox restored", do_restored },
 };
 
 static int (*verb_of(const struct ipc_msg *m))(struct work *w)

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "master/master.h"
-#include "master/setup.h"
+#include "master/where.h"
 
 struct options {
 	struct where where;
@@ -294,14 +294,6 @@ static void add_secret(struct ipc_msg *m, const char *name, struct answer *out)
 	buf_wipe(&secret);
 }
 
-static int setup_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
-{
-	struct str answers = ipc_get(m, "answers");
-
-	return setup(&o->where, answers.p ? arena_cstr(a, answers) : NULL, str_eqc(ipc_get(m, "yes"), "yes"),
-		str_eqc(ipc_get(m, "run"), "yes"));
-}
-
 static int run_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
 {
 	uint64_t fd = 0;
@@ -310,16 +302,31 @@ static int run_verb(struct arena *a, const struct options *o, const struct ipc_m
 	return run(where_absolute(a, where_config(&o->where)), where_absolute(a, o->where.state), has ? (int)fd : -1);
 }
 
-/* Without a suite that runs, the checks are done all the same: before it is set up, above all. */
-static void ask_suite(struct arena *a, const struct options *o, const struct verb *v, struct ipc_msg *m, struct answer *out)
+/* A whole host out of its backup is the work of a program of its own: nothing runs that could be
+ * asked. It is beside us in a built tree or an installation, or where the build said. */
+static NORETURN void rescue(struct arena *a, const struct options *o, const struct ipc_msg *m)
 {
-	const char *config = where_absolute(a, where_config(&o->where)), *state = where_absolute(a, where_state(a, &o->where));
+	static const char *const names[] = { "backup", "from", "state", "config" };
+	char self[4096], *arg[ARRAY_LEN(names) + 2] = { (char *)(uintptr_t) "rescue" };
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t n = 1, i;
 
-	if (out->code)
-		return;
-	client_ask(state, v, m, out);
-	if (v->owner == OWNER_CHECKD && out->code == EX_UNAVAILABLE)
-		alone_ask(config, state, m, out);
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		struct str v = ipc_get(m, names[i]);
+
+		if (strcmp(names[i], "state") == 0 && !v.n && o->where.state)
+			v = str_of(o->where.state);
+		if (v.n)
+			arg[n++] = arena_fmt(a, "%s=%.*s", names[i], STRF(v));
+	}
+	self[MAX(len, 0)] = '\0';
+	if (strrchr(self, '/'))
+		*strrchr(self, '/') = '\0';
+	execv(arena_fmt(a, "%s/../libexec/mansio/rescue", self), arg);
+	execv(arena_fmt(a, "%s/../libexec/rescue", self), arg);
+	execv(PKGLIBEXECDIR "/rescue", arg);
+	fprintf(stderr, "mansio: %s/rescue: %s\n", PKGLIBEXECDIR, err_text(-errno));
+	exit(EX_UNAVAILABLE);
 }
 
 int main(int argc, char **argv)
@@ -345,8 +352,8 @@ int main(int argc, char **argv)
 		answer_fail(&answer, EX_USAGE, "%s", buf_cstr(&why));
 	} else if (v->owner == OWNER_HERE && strcmp(v->name, "run") == 0) {
 		return run_verb(&a, &o, &m);
-	} else if (v->owner == OWNER_HERE && strcmp(v->name, "setup") == 0) {
-		return setup_verb(&a, &o, &m);
+	} else if (v->owner == OWNER_BACKUPD && str_eqc(ipc_get(&m, "all"), "yes")) {
+		rescue(&a, &o, &m);
 	} else if (v->owner == OWNER_HERE) {
 		local_verb(v, &o, &m, &answer);
 	} else {
@@ -354,8 +361,8 @@ int main(int argc, char **argv)
 			add_secret(&m, secret, &answer);
 		if (answer.code == 0 && v->shape == SHAPE_STREAM)
 			client_follow(where_absolute(&a, where_state(&a, &o.where)), &m, output_row, o.json, &answer);
-		else
-			ask_suite(&a, &o, v, &m, &answer);
+		else if (answer.code == 0)
+			client_ask(where_absolute(&a, where_state(&a, &o.where)), v, &m, &answer);
 	}
 	/* pages of text are their own output */
 	if (v->owner == OWNER_HERE && v->shape == SHAPE_NONE && answer.code == 0 && !(o.json && v->noun[0] &&

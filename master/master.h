@@ -14,6 +14,7 @@
  *   settings.c  the settings file with its certificates
  *   state.c     the state folder; who its parts belong to
  *   listen.c    listening sockets (port.c names who has a taken one)
+ *   backup.c    the folder and the files for backupd
  *   control.c   the control socket
  *   verbs_config.c, history.c  settings by command and page
  *   notify.c    a word to the service manager
@@ -75,8 +76,10 @@ void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
 size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out);
-/* Adds cert.N alone (CERTS_MAX at most), which is what everybody may know. */
-size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* A sealed memory file: its descriptor, or negative. */
+int settings_memory(const char *name, const struct buf *content);
+/* A name of the file: relative ones start in the folder of the settings file. */
+char *settings_path(struct arena *a, const char *config, struct str name);
 /* Adds trust and password in the same way (two descriptors at most). */
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
 
@@ -131,6 +134,8 @@ struct master {
 	struct settings *set;
 	bool root;
 	int64_t cores;
+	dev_t backup_dev; /* of the folder that backupd has; 0: none */
+	ino_t backup_ino;
 	unsigned char ticket_seed[32]; /* of all fronts' TLS session tickets, since ticket_day */
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
@@ -165,6 +170,8 @@ void proc_readable(struct master *m, struct proc *p);
 void proc_send(struct master *m, struct proc *p, const struct ipc_msg *msg);
 void proc_stop(struct master *m, struct proc *p, const char *reason);
 void procs_reload(struct master *m);
+/* A new process in the place of each of this program; the old ones go on until it is ready. */
+void procs_renew(struct master *m, enum program_id id);
 size_t procs_alive(const struct master *m, enum program_phase phase);
 bool proc_running(const struct proc *p);
 void proc_log(enum trace_level level, const char *event, const struct proc *p, const char *why);
@@ -177,8 +184,6 @@ void links_in(struct master *m, struct proc *p); /* to those that ask p */
 pid_t spawn(struct master *m, enum program_id id, int *control_out);
 /* Finds and opens the binaries, looks the users up. A sentence on stderr. */
 int spawn_init(struct master *m);
-/* The same for a few programs, by the user nobody where the system's users are not made yet. */
-int spawn_init_some(struct master *m, const enum program_id *id, size_t n);
 
 /* state.c; 0, or a sysexits code and a sentence on standard error */
 int state_open(struct master *m);
@@ -208,11 +213,21 @@ int history_load(int dir, uint64_t id, struct arena *a, struct change *out);
 /* Writes it under the next number (c->id), and forgets the oldest beyond `keep`. */
 int history_add(int dir, struct change *c, size_t keep);
 
+/* backup.c */
+/* Adds the folder to the start of backupd, or folder_error; how many descriptors are to be closed. */
+size_t backup_add_folder(struct master *m, struct ipc_msg *msg, int *fd_out);
+/* Adds settings and certificates to a run (fd_out: 2 * CERTS_MAX + 1 at most). */
+size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out);
+/* Is the folder another one than backupd has (mounted, replaced)? */
+bool backup_folder_moved(struct master *m);
+
 /* control.c */
 int control_open(struct master *m);
 void control_accept(struct master *m);
 void control_tick(struct master *m);
 deadline control_next(const struct master *m);
+/* A verb that nobody waits for, of a process that master asked to be told (backupd's schedule). */
+void control_run(struct master *m, const char *verb);
 void control_readable(struct master *m, int fd);
 void control_ask(struct master *m, struct ipc_msg *in); /* a verb that authd's gate lets pass */
 size_t control_poll(const struct master *m, int *fd_out, size_t cap);

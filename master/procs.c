@@ -175,10 +175,6 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		add_tickets(m, &msg);
 		ipc_set_u64(&msg, "fronts", (uint64_t)m->cores);
 	}
-	if (p->id == PROGRAM_checkd) {
-		n = settings_add_chains(m->set, &msg, own);
-		ipc_add_fd(&msg, "state", m->dir_state);
-	}
 	if (p->id == PROGRAM_sender)
 		n = settings_add_smarthost(m->set, &msg, own);
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
@@ -191,6 +187,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		ipc_add_fd(&msg, "spool", m->dir_spool);
 		ipc_add_fd(&msg, "dir", m->dir_queue);
 	}
+	if (start && p->id == PROGRAM_backupd)
+		n = backup_add_folder(m, &msg, own);
 	if (start && programs[p->id].kind == KIND_ZYGOTE)
 		ipc_add_fd(&msg, "mail", m->dir_mail); /* for its sandbox: it cannot open it */
 	if (start && p->id == PROGRAM_traced) {
@@ -436,6 +434,8 @@ void proc_readable(struct master *m, struct proc *p)
 		ready(m, p);
 	else if (ipc_is(&msg, "renew"))
 		renew(m, p);
+	else if (ipc_is(&msg, "backup") && p->id == PROGRAM_backupd && p->state == PROC_READY)
+		control_run(m, "backup run");
 	else if (ipc_is(&msg, "control") && p->id == PROGRAM_authd)
 		control_ask(m, &msg);
 	else if (ipc_is(&msg, "status")) {
@@ -445,6 +445,15 @@ void proc_readable(struct master *m, struct proc *p)
 		p->asked = false;
 	}
 	ipc_done(&msg);
+}
+
+void procs_renew(struct master *m, enum program_id id)
+{
+	size_t i, n = m->nprocs;
+
+	for (i = 0; i < n; i++)
+		if (m->proc[i]->id == id && m->proc[i]->state == PROC_READY)
+			renew(m, m->proc[i]);
 }
 
 void procs_reload(struct master *m)

@@ -28,8 +28,7 @@
 #define TRY_MS 10000
 #define NOBODY 65534
 
-/* A name of the file: relative ones start in the folder of the settings file. */
-static char *beside(struct arena *a, const char *config, struct str name)
+char *settings_path(struct arena *a, const char *config, struct str name)
 {
 	struct str dir = str_of(config);
 	ssize_t slash = str_rfind(dir, '/');
@@ -53,7 +52,7 @@ static int read_file(const char *path, struct buf *out)
 static void load_pem(const char *config, struct conf *c, const char *key, struct str name,
 	struct buf *out, struct buf *errors)
 {
-	char *path = beside(&c->arena, config, name);
+	char *path = settings_path(&c->arena, config, name);
 	int r;
 
 	buf_init(out, FILE_MAX);
@@ -152,7 +151,7 @@ static void read_system_trust(struct buf *out)
 static void load_password(struct settings *s, const char *config, struct buf *errors)
 {
 	struct conf *c = s->conf;
-	char *path = beside(&c->arena, config, c->send_smarthost_password_file);
+	char *path = settings_path(&c->arena, config, c->send_smarthost_password_file);
 	int r = read_file(path, &s->password);
 
 	if (r < 0) {
@@ -180,7 +179,7 @@ static void load_smarthost(struct settings *s, const char *config, struct buf *e
 			read_system_trust(&s->trust);
 		return;
 	}
-	path = beside(&c->arena, config, c->send_smarthost_ca);
+	path = settings_path(&c->arena, config, c->send_smarthost_ca);
 	r = read_file(path, &s->trust);
 	if (r < 0)
 		buf_fmt(errors, "%s: [send] smarthost_ca: %s: %s\n", config, path, err_text(r));
@@ -196,7 +195,7 @@ static void fill_in(struct settings *s, const char *config, const char *state)
 	if (state)
 		c->server_state = arena_str(&c->arena, str_of(state));
 	else
-		c->server_state = str_of(beside(&c->arena, config, c->server_state));
+		c->server_state = str_of(settings_path(&c->arena, config, c->server_state));
 	if (c->server_hostname.n == 0)
 		c->server_hostname = arena_str(&c->arena, str_of(conf_hostname(c)));
 	buf_init(&s->text, TEXT_MAX);
@@ -261,7 +260,7 @@ void settings_free(struct settings *s)
 	free(s);
 }
 
-static int memory_file(const char *name, const struct buf *content)
+int settings_memory(const char *name, const struct buf *content)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -283,31 +282,15 @@ size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_o
 
 	for (i = 0; i < s->ncerts; i++) {
 		snprintf(name, sizeof(name), "cert.%zu", i);
-		fd = memory_file(name, &s->chain[i]);
+		fd = settings_memory(name, &s->chain[i]);
 		if (fd < 0)
 			break;
 		ipc_add_fd(m, name, fd_out[n++] = fd);
 		snprintf(name, sizeof(name), "key.%zu", i);
-		fd = memory_file(name, &s->key[i]);
+		fd = settings_memory(name, &s->key[i]);
 		if (fd < 0)
 			break;
 		ipc_add_fd(m, name, fd_out[n++] = fd);
-	}
-	return n;
-}
-
-size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out)
-{
-	char name[32];
-	size_t n;
-	int fd;
-
-	for (n = 0; n < s->ncerts; n++) {
-		fd = memory_file("cert", &s->chain[n]);
-		if (fd < 0)
-			break;
-		snprintf(name, sizeof(name), "cert.%zu", n);
-		ipc_add_fd(m, name, fd_out[n] = fd);
 	}
 	return n;
 }
@@ -320,7 +303,7 @@ size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *
 	int fd;
 
 	for (i = 0; i < ARRAY_LEN(file); i++) {
-		fd = file[i]->n ? memory_file(name[i], file[i]) : -1;
+		fd = file[i]->n ? settings_memory(name[i], file[i]) : -1;
 		if (fd >= 0)
 			ipc_add_fd(m, name[i], fd_out[n++] = fd);
 	}

@@ -27,7 +27,7 @@ endif
 noinst_LIBRARIES += smtp/libqueue.a
 smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c \
 	smtp/queue/pick.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
-	smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
+	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
 	smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued

@@ -117,24 +117,17 @@ static void merge(struct extra_entry *line, size_t n, struct arena *a, struct ex
 	}
 }
 
-int extra_load(struct store *s, const char *dir, const struct folderfile *f, struct arena *a,
-	struct extra *out)
+void extra_parse(struct str text, const struct folderfile *f, struct arena *a, struct extra *out)
 {
-	char path[STORE_PATH_SIZE], head[80];
 	struct extra_entry *line;
-	struct str rest;
-	struct buf b;
+	struct str rest = text;
+	char head[80];
 	size_t n = 0, i;
-	int err;
 
 	memset(out, 0, sizeof(*out));
-	extra_path(dir, path);
 	extra_head(f, head);
-	buf_init(&b, EXTRA_MAX);
-	err = file_load(s->dir, path, &b);
-	rest = buf_view(&b);
-	if (err || !str_starts(rest, head))
-		goto out;
+	if (!str_starts(rest, head))
+		return;
 	rest = str_from(rest, strlen(head));
 	for (i = 0; i < rest.n; i++)
 		n += rest.p[i] == '\n';
@@ -143,7 +136,21 @@ int extra_load(struct store *s, const char *dir, const struct folderfile *f, str
 		if (parse_line(str_cut(&rest, '\n'), a, &line[n]) == 0)
 			n++;
 	merge(line, n, a, out);
-out:
+}
+
+int extra_load(struct store *s, const char *dir, const struct folderfile *f, struct arena *a,
+	struct extra *out)
+{
+	char path[STORE_PATH_SIZE];
+	struct buf b;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	extra_path(dir, path);
+	buf_init(&b, EXTRA_MAX);
+	err = file_load(s->dir, path, &b);
+	if (!err)
+		extra_parse(buf_view(&b), f, a, out);
 	buf_done(&b);
 	return err == -ENOENT ? 0 : err;
 }

@@ -25,6 +25,8 @@ struct extra {
  * do not parse (a torn tail) are skipped. Strings live in the arena. */
 int extra_load(struct store *s, const char *dir, const struct folderfile *f, struct arena *a,
 	struct extra *out);
+/* The same from the file's text. */
+void extra_parse(struct str text, const struct folderfile *f, struct arena *a, struct extra *out);
 const struct extra_entry *extra_find(const struct extra *x, uint32_t uid);
 /* Lines for extra_append. */
 void extra_savedate(struct buf *lines, uint32_t uid, int64_t savedate);

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
 noinst_LIBRARIES += store/libstore.a
 store_libstore_a_SOURCES = store/store.c store/store.h store/internal.h \
-	store/burst.c store/cache.c store/cache.h store/care.c store/copy.c store/expunge.c store/extra.c store/extra.h \
+	store/backup.c store/burst.c store/cache.c store/cache.h store/care.c store/copy.c store/expunge.c store/extra.c store/extra.h \
 	store/flags.c store/folder.c store/folder.h store/folderfile.c store/folderfile.h \
 	store/folders.c store/folders.h store/folders_change.c store/freeze.c store/guard.c store/guard.h store/import.c store/import_state.c store/import_state.h store/index.c store/index.h store/lmdb.h \
 	store/message.c store/name.c store/name.h store/notify.c store/overlay.c store/overlay.h store/pack.c store/pack.h store/quota.c store/record.c store/record.h \
-	store/refresh.c store/save.c store/state.c store/state.h store/sync.c store/vanished.c store/view.c store/view.h
+	store/refresh.c store/restored.c store/restored.h store/save.c store/state.c store/state.h store/sync.c store/vanished.c store/view.c store/view.h
 STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA

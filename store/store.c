@@ -19,6 +19,7 @@
 #include "base/sandbox.h"
 #include "store/folders.h"
 #include "store/index.h"
+#include "store/restored.h"
 
 #define SYSTEM_RULES 16
 
@@ -168,7 +169,7 @@ static int settle(struct store *s)
 {
 	int err;
 
-	if (exists(s, FOLDERS_SUBSCRIPTIONS) && !exists(s, FOLDERS_RENAME))
+	if (exists(s, FOLDERS_SUBSCRIPTIONS) && !exists(s, FOLDERS_RENAME) && !exists(s, RESTORED_PLAN))
 		return 0;
 	err = store_lock(s, true);
 	if (err)
@@ -176,6 +177,8 @@ static int settle(struct store *s)
 	err = folders_resume_rename(s);
 	if (store_no_room(err) && exists(s, FOLDERS_SUBSCRIPTIONS))
 		err = 0; /* the next one finishes it; until then there is something to read */
+	if (!err)
+		err = restored_resume(s);
 	if (!err)
 		err = folders_standard(s);
 	store_unlock(s);

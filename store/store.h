@@ -326,6 +326,60 @@ int store_view_thaw(struct store *s, struct str text, struct store_view **out);
 #define STORE_LOOK 64
 void store_look(const struct store_view *v, char out[STORE_LOOK]);
 
+/* --- backup (backup.c, restored.c) -------------------------------------------- */
+
+/* What there is, as a backup must know it. Paths are beneath the key, and good until the
+ * function returns; a negative answer ends the listing and is its result. */
+struct store_listing {
+	/* A small file (identity, subscriptions, scripts), whole. */
+	int (*file)(void *arg, struct str path, struct str content);
+	/* The messages that follow lie beneath this directory: "Maildir/.A". */
+	int (*folder)(void *arg, struct str dir);
+	int (*message)(void *arg, struct str name); /* "cur/1795287054.…" */
+	int (*end)(void *arg); /* all was told, and the lock is still held; may be NULL */
+	void *arg;
+};
+/* Brings every folder up to date (messages of other programs get their UIDs), then tells
+ * all of it under one shared lock: one moment of the whole mailbox. The names stay in the
+ * caller's memory, the files are read later: they never change. */
+int store_list(struct store *s, const struct store_listing *l);
+/* A listed file for reading, -ENOENT: expunged, or under another name meanwhile. */
+int store_list_open(struct store *s, struct str dir, struct str name);
+struct store_file {
+	uint64_t inode, size;
+	int64_t mtime; /* ns */
+};
+/* What says that it is the same file as before. */
+int store_list_stat(struct store *s, struct str dir, struct str name, struct store_file *out);
+uint32_t store_list_uid(struct str name); /* the one in the name, or 0 */
+struct str store_list_base(struct str name); /* the part that no flag changes */
+
+/* A listed name read again, with the files of its folder at that time. */
+struct store_listed {
+	uint32_t uid; /* 0: none */
+	uint32_t flags;
+	uint64_t size; /* on disk */
+	int64_t internaldate; /* 0: unknown */
+	struct str base; /* its unique part, which no flag changes */
+	struct str keyword[STORE_KEYWORDS_MAX];
+	size_t nkeywords;
+};
+struct store_listed_folder;
+/* dir as listed; identity and extra: its files mansio-folder and mansio-extra, or empty.
+ * All strings must live as long as it. E_SYNTAX: no name leads to dir. */
+int store_listed_folder(struct str dir, struct str identity, struct str extra, struct arena *a,
+	struct store_listed_folder **out);
+struct str store_listed_name(const struct store_listed_folder *f); /* of the folder, UTF-8 */
+int store_listed_message(const struct store_listed_folder *f, struct str name, struct store_listed *out);
+
+/* For a folder that goes back to an older state on an empty machine: its mansio-folder with marks so
+ * much higher that no UID and no MODSEQ that was given meanwhile is given again. E_LIMIT:
+ * no room left for that: only a new UIDVALIDITY helps. */
+int store_leap(struct str identity, struct buf *out);
+/* Every folder gets a new UIDVALIDITY; UIDs, flags and keywords stay. For a mailbox whose
+ * past is not what clients remember: they forget all of it and fetch again. */
+int store_restored(struct store *s);
+
 /* --- care ------------------------------------------------------------------ */
 
 int store_rebuild(struct store *s); /* deletes the index, builds it anew */

@@ -13,6 +13,7 @@ users_sysusers() {
 	echo "# Mansio: a user for each kind of process"
 	users_list | while read -r u more; do
 		echo "u $u - \"Mansio mail suite\" /nonexistent /usr/sbin/nologin"
+		[ -z "$more" ] || echo "g $more - -"
 		[ -z "$more" ] || echo "m $u $more"
 	done
 }
@@ -22,6 +23,7 @@ make_users() {
 	local u more
 	while read -r u more; do
 		getent group $u >/dev/null || groupadd --system $u || return 1
+		[ -z "$more" ] || getent group "$more" >/dev/null || groupadd --system "$more" || return 1
 		getent passwd $u >/dev/null ||
 			useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin -g $u $u || return 1
 	done < <(users_list)

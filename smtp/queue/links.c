@@ -4,6 +4,7 @@
  *
  *   smtpd, lmtpd   file put link     (net/spool.h)
  *   sender         ready result      (docs/QUEUE.md)
+ *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
  * The name of a link is master's word; what is not in the table drops the link. A
  * question is answered at once (file, link) or at the end of the turn (put), and the
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "smtp/queue/copy.h"
 #include "trace/trace.h"
 
 #define LINK_READS 32 /* messages of one link a turn */
@@ -40,6 +42,7 @@ void links_add(struct links *l, const char *name, int fd)
 	snprintf(k->name, sizeof(k->name), "%s", name);
 	k->fd = fd;
 	k->sender = strcmp(name, "sender") == 0;
+	k->backup = strcmp(name, "backupd") == 0;
 	fd_nonblock(fd, true);
 	STAILQ_INSERT_TAIL(&l->list, k, next);
 	l->n++;
@@ -52,6 +55,7 @@ static void drop(struct links *l, struct link *k)
 	fd_close(&k->fd);
 	if (k->sender)
 		jobs_sender_gone(l->queue, k);
+	copy_end(l->queue, k);
 }
 
 void links_sweep(struct links *l)
@@ -167,25 +171,93 @@ static bool ask_result(struct links *l, struct link *k, struct ipc_msg *m, uint6
 	return jobs_result(l->queue, k, m);
 }
 
+/* --- a backup -------------------------------------------------------------------------- */
+
+#define COPY_FILES 60
+
+static void copy_ready(void *who, uint64_t question, int fd)
+{
+	struct ipc_msg a;
+
+	ipc_init(&a, "copy");
+	ipc_setc(&a, "result", fd < 0 ? "temp" : "ok");
+	if (fd >= 0)
+		ipc_add_fd(&a, "database", fd);
+	(void)send_answer(who, &a, question);
+}
+
+void links_copy(struct links *l)
+{
+	copy_slice(l->queue, copy_ready);
+}
+
+static bool ask_copy(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)m;
+	if (copy_start(l->queue, k, id) < 0)
+		copy_ready(k, id, -1);
+	return true;
+}
+
+static bool ask_files(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	char name[COPY_FILES][64], field[16];
+	int fd[COPY_FILES];
+	struct ipc_msg a;
+	size_t n = 0, i;
+	bool sent;
+	int r = copy_files(l->queue, k, COPY_FILES, name, fd, &n);
+
+	(void)m;
+	ipc_init(&a, "files");
+	ipc_setc(&a, "result", r < 0 ? "temp" : "ok");
+	ipc_set_bool(&a, "more", n == COPY_FILES);
+	for (i = 0; i < n; i++) {
+		snprintf(field, sizeof(field), "file.%zu", i);
+		ipc_setc(&a, "message", name[i]);
+		ipc_add_fd(&a, field, fd[i]);
+	}
+	sent = send_answer(k, &a, id);
+	while (n > 0)
+		close(fd[--n]);
+	return sent;
+}
+
+static bool ask_end(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct ipc_msg a;
+
+	(void)m;
+	copy_end(l->queue, k);
+	ipc_init(&a, "end");
+	return send_answer(k, &a, id);
+}
+
+enum who { WHO_ROOM, WHO_SENDER, WHO_BACKUP };
+
 static const struct {
 	const char *verb;
-	bool sender; /* else smtpd and lmtpd */
+	enum who who; /* smtpd and lmtpd are rooms */
 	bool (*ask)(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id);
 } table[] = {
-	{ "file", false, ask_file },
-	{ "put", false, ask_put },
-	{ "link", false, ask_link },
-	{ "ready", true, ask_ready },
-	{ "result", true, ask_result },
+	{ "file", WHO_ROOM, ask_file },
+	{ "put", WHO_ROOM, ask_put },
+	{ "link", WHO_ROOM, ask_link },
+	{ "ready", WHO_SENDER, ask_ready },
+	{ "result", WHO_SENDER, ask_result },
+	{ "copy", WHO_BACKUP, ask_copy },
+	{ "files", WHO_BACKUP, ask_files },
+	{ "end", WHO_BACKUP, ask_end },
 };
 
 static bool message(struct links *l, struct link *k, struct ipc_msg *m)
 {
+	enum who who = k->sender ? WHO_SENDER : k->backup ? WHO_BACKUP : WHO_ROOM;
 	uint64_t id = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(table); i++)
-		if (table[i].sender == k->sender && ipc_is(m, table[i].verb))
+		if (table[i].who == who && ipc_is(m, table[i].verb))
 			break;
 	if (i == ARRAY_LEN(table) || (!k->sender && ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)) {
 		trace_event(TRACE_WARN, "peer-dropped", NULL, "%s asked '%.*s'", k->name, STRF(m->verb));

@@ -13,7 +13,7 @@ struct link {
 	STAILQ_ENTRY(link) next;
 	char name[20];
 	int fd; /* -1: closed; freed at the end of the turn */
-	bool sender;
+	bool sender, backup;
 };
 
 STAILQ_HEAD(link_list, link);
@@ -30,6 +30,8 @@ void links_add(struct links *l, const char *name, int fd);
 struct pollfd *links_poll(struct links *l, size_t from, size_t *n_out);
 /* Reads what came, LINK_READS messages of each link at most. True: there was something. */
 bool links_read(struct links *l, size_t from);
+/* A slice of the copy for a backup. */
+void links_copy(struct links *l);
 /* Forgets links that were closed. */
 void links_sweep(struct links *l);
 

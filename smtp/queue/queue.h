@@ -163,6 +163,7 @@ struct queue {
 	LIST_HEAD(task_list, task) tasks;
 	size_t ntasks;
 	deadline reports_after; /* the last one could not be written */
+	struct queue_copy *copy; /* a backup looks at the queue (copy.h) */
 	bool more; /* there is work for another turn at once */
 	bool stopping;
 	int64_t wall, mono; /* of the last look at the clocks */

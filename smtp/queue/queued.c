@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "base/sandbox.h"
 #include "conf/program.h"
+#include "smtp/queue/copy.h"
 #include "smtp/queue/links.h"
 #include "trace/trace.h"
 
@@ -125,7 +126,7 @@ static void tell_depth(void)
 
 static int wait_ms(bool open)
 {
-	int64_t ms = open ? queue_wait(&g.q) : OPEN_AGAIN_MS;
+	int64_t ms = !open ? OPEN_AGAIN_MS : copy_busy(&g.q) ? 0 : queue_wait(&g.q);
 
 	if (open && g.depth_told != g.q.messages)
 		ms = MIN(ms, (int64_t)DEPTH_MS);
@@ -156,6 +157,7 @@ static void loop(bool open)
 		queue_turn(&g.q);
 		if (g.q.failed)
 			failed();
+		links_copy(&g.links);
 		links_sweep(&g.links);
 		if (told != g.q.messages + g.q.njobs) {
 			told = g.q.messages + g.q.njobs;

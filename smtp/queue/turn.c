@@ -11,6 +11,7 @@
  * row is gone from the disk before its file is.
  */
 #include "smtp/queue/tasks.h"
+#include "smtp/queue/copy.h"
 
 #include <unistd.h>
 
@@ -69,6 +70,7 @@ void queue_close(struct queue *q)
 	struct job *j;
 
 	tasks_stop(q);
+	copy_end(q, NULL);
 	while ((j = LIST_FIRST(&q->jobs)) != NULL)
 		job_free(q, j);
 	table_done(&q->dests);
@@ -106,6 +108,8 @@ static void unlink_names(struct queue *q, struct name_list *list)
 	int r;
 
 	STAILQ_FOREACH(n, list, link) {
+		if (list == &q->turn.unlink && copy_keeps(q, n->id))
+			continue;
 		r = file_unlink(q->spool, n->id);
 		if (r < 0) /* a file without a row: recover.c removes it */
 			trace_event(TRACE_WARN, "unlink-failed", NULL, "%s: %s", n->id, err_text(r));

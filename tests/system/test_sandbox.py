@@ -12,8 +12,7 @@ import pytest
 from conftest import MANSIO, ROOT, TOP, wait_for
 
 USERS = {"front": "_front", "authd": "_auth", "smtpd": "_smtp", "lmtpd": "_mail", "imapd": "_mail", "pop3d": "_mail",
-         "mailboxd": "_mail", "importd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web",
-         "checkd": "_check"}
+         "mailboxd": "_mail", "importd": "_mail", "backupd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web"}
 # name: number on x86_64 and arguments; the answer must be "killed" or a refusal
 FORBIDDEN = {
     "open": ("257", "-100", "=/etc/passwd", "0"),
@@ -78,6 +77,7 @@ def sealed(s, name):
 
 @pytest.mark.skipif(not ROOT, reason="separation needs root")
 def test_every_process_has_its_user_and_no_capabilities(houses):
+    import grp
     import pwd
     seen = set()
     for pid, name in houses.tree().items():
@@ -89,7 +89,8 @@ def test_every_process_has_its_user_and_no_capabilities(houses):
         assert st["CapEff"].strip("0") == "" and st["CapPrm"].strip("0") == "" and st["CapBnd"] is not None
         assert st["NoNewPrivs"] == "1"
         groups = set(st["Groups"].split())
-        want = {str(pwd.getpwnam("_mail").pw_gid)} if name == "authd" else set()
+        want = {"authd": "_mail", "backupd": "_backup"}.get(name)
+        want = {str(grp.getgrnam(want).gr_gid)} if want else set()
         assert groups - {str(pwd.getpwnam(USERS[name]).pw_gid)} <= want, (name, groups)
         seen.add(name)
     assert seen >= set(USERS)
@@ -107,9 +108,9 @@ def test_every_process_is_filtered_and_undumpable(houses):
 def test_descriptors_are_an_allow_list(houses):
     """C28: nothing but sockets, epoll and the like, /dev/null, and what the process was given."""
     allowed = {
-        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "webadmind": "-", "checkd": r".*/state",
-        "lmtpd": "-", "imapd": "-", "pop3d": "-", "mailboxd": "-", "importd": "-"}
-    for name in ("lmtpd", "imapd", "pop3d", "mailboxd", "importd"):  # O_PATH, for the read-only rules of the children
+        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "webadmind": "-",
+        "lmtpd": "-", "imapd": "-", "pop3d": "-", "mailboxd": "-", "importd": "-", "backupd": "-"}
+    for name in ("lmtpd", "imapd", "pop3d", "mailboxd", "importd", "backupd"):  # O_PATH, for the read-only rules of the children
         allowed[name] = r"/usr/lib.*/gconv|/usr/share/zoneinfo(/.*)?|/dev/urandom"
     common = r"socket:.*|anon_inode:.*|/dev/null|pipe:.*|/memfd:.*"
     for pid, name in houses.tree().items():
