@@ -29,15 +29,7 @@ struct relay {
 
 void audit_event(const struct audit *a, int code)
 {
-	struct trace t;
-
-	trace_begin(&t, code == EX_NOPERM ? TRACE_WARN : TRACE_INFO, "audit");
-	trace_s(&t, "who", a->who);
-	trace_s(&t, "verb", a->verb);
-	trace_s(&t, "args", a->args);
-	trace_u64(&t, "code", (uint64_t)code);
-	trace_s(&t, "peer", a->peer);
-	trace_end(&t);
+	trace_audit(str_of(a->who), str_of(a->peer), a->verb, str_of(a->args), code);
 }
 
 static void relay_end(struct relay *r)

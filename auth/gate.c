@@ -74,44 +74,21 @@ void gate_end(struct client *out)
 	client_release(out);
 }
 
-static void add_text(struct buf *b, struct str name, struct str value)
-{
-	buf_fmt(b, "%s%.*s=%.*s", b->n ? " " : "", STRF(name), STRF(str_sub(value, 0, 100)));
-}
-
-/* The arguments for the log: never a secret. */
-static void audit_args(const struct question *q, char *out, size_t size)
-{
-	struct verb_arg arg[VERB_ARGS];
-	size_t n = q->verb ? verb_args(q->verb, arg) : 0, i, k;
-	struct buf b;
-
-	buf_init(&b, 64 * 1024);
-	for (i = 0; i < q->m.nfields; i++) {
-		struct str name = q->m.field[i].name;
-
-		if (!str_starts(name, PREFIX))
-			continue;
-		name = str_from(name, strlen(PREFIX));
-		for (k = 0; k < n && !str_eq(arg[k].name, name); k++)
-			;
-		if (k < n && arg[k].type != ARG_SECRET)
-			add_text(&b, name, q->m.field[i].value);
-	}
-	snprintf(out, size, "%s", buf_cstr(&b));
-	buf_done(&b);
-}
-
 static void audit_of(const struct question *q, struct audit *a)
 {
 	char text[ADDR_TEXT];
+	struct buf args;
 
+	*a = (struct audit){ .args = "" };
 	snprintf(a->who, sizeof(a->who), "%.*s", STRF(q->id.who));
-	if (q->verb)
+	if (q->verb) {
+		buf_init(&args, IPC_MAX);
+		verb_audit(q->verb, &q->m, PREFIX, &args);
 		verb_full_name(q->verb, a->verb, sizeof(a->verb));
-	else
+		snprintf(a->args, sizeof(a->args), "%s", buf_cstr(&args));
+		buf_done(&args);
+	} else
 		snprintf(a->verb, sizeof(a->verb), "%s", q->op);
-	audit_args(q, a->args, sizeof(a->args));
 	snprintf(a->peer, sizeof(a->peer), "%s", addr_text(&q->peer, text));
 }
 
@@ -178,7 +155,7 @@ static void answer_me(struct question *q)
 static void answer_verbs(struct question *q)
 {
 	static const char *const shape[] = { [SHAPE_NONE] = "none", [SHAPE_ONE] = "one", [SHAPE_ROWS] = "rows",
-		[SHAPE_SOME] = "some", [SHAPE_TEXT] = "text" };
+		[SHAPE_SOME] = "some", [SHAPE_TEXT] = "text", [SHAPE_STREAM] = "stream" };
 	struct client *out = client_new("reply", 0, q->reply);
 	struct ipc_msg m;
 	size_t i;

@@ -180,6 +180,27 @@ int verb_value(const struct verb_arg *a, struct str value, struct ipc_msg *m, st
 	return 0;
 }
 
+#define AUDIT_VALUE 100 /* bytes of one value */
+
+void verb_audit(const struct verb *v, const struct ipc_msg *m, const char *prefix, struct buf *out)
+{
+	struct verb_arg arg[VERB_ARGS];
+	size_t n = verb_args(v, arg), i, k;
+
+	for (i = 0; i < m->nfields; i++) {
+		struct str name = m->field[i].name;
+
+		if (!str_starts(name, prefix))
+			continue;
+		name = str_from(name, strlen(prefix));
+		for (k = 0; k < n && !str_eq(arg[k].name, name); k++)
+			;
+		if (k < n && arg[k].type != ARG_SECRET)
+			buf_fmt(out, "%s%.*s=%.*s", out->n ? " " : "", STRF(name),
+				STRF(str_sub(m->field[i].value, 0, AUDIT_VALUE)));
+	}
+}
+
 /* --- columns of answers --- */
 
 enum verb_kind verb_kind(struct str name)

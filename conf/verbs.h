@@ -9,7 +9,7 @@
 #include "net/ipc.h"
 
 enum verb_owner { OWNER_HERE, OWNER_MASTER, OWNER_AUTHD, OWNER_MAILBOXD, OWNER_FRONT, OWNER_QUEUED, OWNER_IMPORTD,
-	OWNER_TRACED, OWNER_BACKUPD };
+	OWNER_CHECKD, OWNER_TRACED, OWNER_BACKUPD };
 enum verb_shape { SHAPE_NONE, SHAPE_ONE, SHAPE_ROWS, SHAPE_SOME, SHAPE_TEXT, SHAPE_STREAM };
 enum verb_who { WHO_HOST, WHO_ADMIN, WHO_DOMAIN, WHO_PERSON };
 enum verb_effect { EFFECT_READ, EFFECT_CHANGE };
@@ -58,6 +58,10 @@ bool verb_scoped(const struct verb *v);
 /* One value, checked by its type, as a field of m (sizes become bytes). 0, or
  * E_SYNTAX with "NAME: sentence" in why. */
 int verb_value(const struct verb_arg *a, struct str value, struct ipc_msg *m, struct buf *why);
+
+/* The arguments of a verb in a message (fields prefix+NAME), as text for the audit log:
+ * never a secret, nor what is no argument of it. */
+void verb_audit(const struct verb *v, const struct ipc_msg *m, const char *prefix, struct buf *out);
 
 /* What a column of an answer is; all that is not known is text, also when it
  * looks like a number. SIZE in bytes, AGE in seconds, SINCE in Unix time. */

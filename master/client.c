@@ -140,6 +140,13 @@ static void collect(int fd, int64_t wait_ms, const struct source *files, struct 
 	}
 }
 
+void client_collect(int fd, int64_t wait_ms, struct answer *out)
+{
+	static const struct source none = { .base = -1 };
+
+	collect(fd, wait_ms, &none, out);
+}
+
 void client_ask(const char *state, const struct verb *v, const struct ipc_msg *question,
 	struct answer *out)
 {

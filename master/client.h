@@ -35,6 +35,13 @@ void client_follow(const char *state, const struct ipc_msg *question, client_row
 /* output.c: one row of a stream, the names of its columns above the first. */
 bool output_row(const struct ipc_msg *row, bool first, bool json);
 
+/* One question's answer from a control socket or a `reply` link. */
+void client_collect(int fd, int64_t wait_ms, struct answer *out);
+
+/* alone.c: a verb of checkd without a running suite; the answer that there is none is replaced.
+ * config and state absolute. */
+void alone_ask(const char *config, const char *state, struct ipc_msg *question, struct answer *out);
+
 /* output.c: to standard output, the error to standard error. Returns the code. */
 int output(const struct verb *v, const struct answer *a, bool json);
 

@@ -31,6 +31,7 @@ struct conn {
 	enum conn_state state;
 	int fd;
 	deadline at;
+	uid_t uid; /* of the command's user */
 };
 
 int control_open(struct master *m)
@@ -52,7 +53,7 @@ int control_open(struct master *m)
 static void conn_close(struct conn *c)
 {
 	fd_close(&c->fd);
-	*c = (struct conn){ CONN_FREE, -1, DEADLINE_NEVER };
+	*c = (struct conn){ .state = CONN_FREE, .fd = -1, .at = DEADLINE_NEVER };
 }
 
 void control_accept(struct master *m)
@@ -73,7 +74,7 @@ void control_accept(struct master *m)
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS) };
+	m->conn[i] = (struct conn){ CONN_NEW, fd, deadline_in(CONN_MS), who.uid };
 }
 
 /* --- answers -------------------------------------------------------------------- */
@@ -269,32 +270,10 @@ void control_run(struct master *m, const char *verb)
 static const enum program_id owner_program[] = {
 	[OWNER_AUTHD] = PROGRAM_authd, [OWNER_MAILBOXD] = PROGRAM_mailboxd,
 	[OWNER_FRONT] = PROGRAM_front, [OWNER_QUEUED] = PROGRAM_queued, [OWNER_IMPORTD] = PROGRAM_importd,
-	[OWNER_TRACED] = PROGRAM_traced, [OWNER_BACKUPD] = PROGRAM_backupd,
+	[OWNER_TRACED] = PROGRAM_traced,
+	[OWNER_CHECKD] = PROGRAM_checkd,
+	[OWNER_BACKUPD] = PROGRAM_backupd,
 };
-
-/* Whoever holds the socket is root or our own user; secrets stay out. */
-static void audit(const struct conn *c, const struct ipc_msg *in, const struct verb *v)
-{
-	struct ucred who = { 0 };
-	char name[64];
-	socklen_t len = sizeof(who);
-	struct verb_arg arg[VERB_ARGS];
-	struct buf args;
-	char user[40];
-	size_t i, k, n = verb_args(v, arg);
-
-	(void)getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-	snprintf(user, sizeof(user), who.uid ? "uid %u" : "root", (unsigned)who.uid);
-	verb_full_name(v, name, sizeof(name));
-	buf_init(&args, 2048);
-	for (i = 0; i < in->nfields; i++)
-		for (k = 0; k < n; k++)
-			if (arg[k].type != ARG_SECRET && str_eq(arg[k].name, in->field[i].name))
-				buf_fmt(&args, "%s%.*s=%.*s", args.n ? " " : "", STRF(arg[k].name),
-					STRF(in->field[i].value));
-	trace_audit(str_of(user), STR("command"), name, buf_view(&args), -1);
-	buf_done(&args);
-}
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 {
@@ -306,10 +285,7 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 		answer(c, EX_USAGE, "unknown verb");
 		return;
 	}
-	if (v->effect == EFFECT_CHANGE)
-		audit(c, in, v);
-	else
-		trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
+	trace_event(TRACE_DEBUG, "control", NULL, "%s", name);
 	if (v->owner == OWNER_HERE) {
 		answer(c, EX_USAGE, "this verb is not for a running suite");
 		return;
@@ -331,12 +307,31 @@ static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
 	}
 }
 
+/* What a command on this host changes is written down like what comes by the gate
+ * (auth/audit.c); the owner's code goes to the command alone. */
+static void audit(const struct conn *c, struct ipc_msg *in)
+{
+	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
+	char name[64], who[24] = "root";
+	struct buf args;
+
+	if (!v || v->effect != EFFECT_CHANGE)
+		return;
+	if (c->uid != 0)
+		snprintf(who, sizeof(who), "uid %u", (unsigned)c->uid);
+	verb_full_name(v, name, sizeof(name));
+	buf_init(&args, IPC_MAX);
+	verb_audit(v, in, "", &args);
+	trace_audit(str_of(who), STR("command"), name, buf_view(&args), -1);
+	buf_done(&args);
+}
+
 /* Asked from outside, and let pass by authd's gate. What is for this host alone is not
  * passed, whatever the gate thinks of it. */
 void control_ask(struct master *m, struct ipc_msg *in)
 {
 	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
-	struct conn late = { CONN_NEW, ipc_take_fd(in, "reply"), DEADLINE_NEVER }, *c = &late;
+	struct conn late = { .state = CONN_NEW, .fd = ipc_take_fd(in, "reply") }, *c = &late;
 	size_t i;
 
 	if (late.fd < 0)
@@ -370,8 +365,10 @@ void control_readable(struct master *m, int fd)
 		return;
 	c = &m->conn[i];
 	r = ipc_recv(fd, &in);
-	if (r == 0 && c->state == CONN_NEW)
+	if (r == 0 && c->state == CONN_NEW) {
+		audit(c, &in);
 		serve(m, c, &in);
+	}
 	else if (r != -EAGAIN && r != -EINTR)
 		conn_close(c); /* gone, or garbage */
 	ipc_done(&in);

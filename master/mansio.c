@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "master/master.h"
-#include "master/where.h"
+#include "master/setup.h"
 
 struct options {
 	struct where where;
@@ -294,6 +294,14 @@ static void add_secret(struct ipc_msg *m, const char *name, struct answer *out)
 	buf_wipe(&secret);
 }
 
+static int setup_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
+{
+	struct str answers = ipc_get(m, "answers");
+
+	return setup(&o->where, answers.p ? arena_cstr(a, answers) : NULL, str_eqc(ipc_get(m, "yes"), "yes"),
+		str_eqc(ipc_get(m, "run"), "yes"));
+}
+
 static int run_verb(struct arena *a, const struct options *o, const struct ipc_msg *m)
 {
 	uint64_t fd = 0;
@@ -329,6 +337,18 @@ static NORETURN void rescue(struct arena *a, const struct options *o, const stru
 	exit(EX_UNAVAILABLE);
 }
 
+/* Without a suite that runs, the checks are done all the same: before it is set up, above all. */
+static void ask_suite(struct arena *a, const struct options *o, const struct verb *v, struct ipc_msg *m, struct answer *out)
+{
+	const char *config = where_absolute(a, where_config(&o->where)), *state = where_absolute(a, where_state(a, &o->where));
+
+	if (out->code)
+		return;
+	client_ask(state, v, m, out);
+	if (v->owner == OWNER_CHECKD && out->code == EX_UNAVAILABLE)
+		alone_ask(config, state, m, out);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -352,6 +372,8 @@ int main(int argc, char **argv)
 		answer_fail(&answer, EX_USAGE, "%s", buf_cstr(&why));
 	} else if (v->owner == OWNER_HERE && strcmp(v->name, "run") == 0) {
 		return run_verb(&a, &o, &m);
+	} else if (v->owner == OWNER_HERE && strcmp(v->name, "setup") == 0) {
+		return setup_verb(&a, &o, &m);
 	} else if (v->owner == OWNER_BACKUPD && str_eqc(ipc_get(&m, "all"), "yes")) {
 		rescue(&a, &o, &m);
 	} else if (v->owner == OWNER_HERE) {
@@ -361,8 +383,8 @@ int main(int argc, char **argv)
 			add_secret(&m, secret, &answer);
 		if (answer.code == 0 && v->shape == SHAPE_STREAM)
 			client_follow(where_absolute(&a, where_state(&a, &o.where)), &m, output_row, o.json, &answer);
-		else if (answer.code == 0)
-			client_ask(where_absolute(&a, where_state(&a, &o.where)), v, &m, &answer);
+		else
+			ask_suite(&a, &o, v, &m, &answer);
 	}
 	/* pages of text are their own output */
 	if (v->owner == OWNER_HERE && v->shape == SHAPE_NONE && answer.code == 0 && !(o.json && v->noun[0] &&

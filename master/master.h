@@ -76,6 +76,8 @@ void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
 size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* Adds cert.N alone (CERTS_MAX at most), which is what everybody may know. */
+size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* A sealed memory file: its descriptor, or negative. */
 int settings_memory(const char *name, const struct buf *content);
 /* A name of the file: relative ones start in the folder of the settings file. */
@@ -184,6 +186,8 @@ void links_in(struct master *m, struct proc *p); /* to those that ask p */
 pid_t spawn(struct master *m, enum program_id id, int *control_out);
 /* Finds and opens the binaries, looks the users up. A sentence on stderr. */
 int spawn_init(struct master *m);
+/* The same for a few programs, by the user nobody where the system's users are not made yet. */
+int spawn_init_some(struct master *m, const enum program_id *id, size_t n);
 
 /* state.c; 0, or a sysexits code and a sentence on standard error */
 int state_open(struct master *m);

@@ -175,6 +175,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		add_tickets(m, &msg);
 		ipc_set_u64(&msg, "fronts", (uint64_t)m->cores);
 	}
+	if (p->id == PROGRAM_checkd) {
+		n = settings_add_chains(m->set, &msg, own);
+		ipc_add_fd(&msg, "state", m->dir_state);
+	}
 	if (p->id == PROGRAM_sender)
 		n = settings_add_smarthost(m->set, &msg, own);
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))

@@ -295,6 +295,22 @@ size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_o
 	return n;
 }
 
+size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	char name[32];
+	size_t n;
+	int fd;
+
+	for (n = 0; n < s->ncerts; n++) {
+		fd = settings_memory("cert", &s->chain[n]);
+		if (fd < 0)
+			break;
+		snprintf(name, sizeof(name), "cert.%zu", n);
+		ipc_add_fd(m, name, fd_out[n] = fd);
+	}
+	return n;
+}
+
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
 	const struct buf *file[] = { &s->trust, &s->password };

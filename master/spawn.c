@@ -103,16 +103,49 @@ missing:
 	return E_NOTFOUND;
 }
 
-int spawn_init(struct master *m)
+static int own_folder(char self[4096])
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int i, code = 0;
+	ssize_t n = readlink("/proc/self/exe", self, 4095);
 
 	if (n <= 0)
 		return EX_OSERR;
 	self[n] = '\0';
 	*strrchr(self, '/') = '\0';
+	return 0;
+}
+
+int spawn_init_some(struct master *m, const enum program_id *id, size_t n)
+{
+	struct passwd *pw;
+	char self[4096];
+	size_t i;
+
+	if (own_folder(self))
+		return EX_OSERR;
+	for (i = 0; i < n; i++) {
+		m->ids[id[i]] = (struct ids){ geteuid(), getegid(), 0, false };
+		if (m->root) {
+			pw = getpwnam(programs[id[i]].user);
+			if (!pw)
+				pw = getpwnam("nobody");
+			if (!pw || pw->pw_uid == 0)
+				return EX_NOUSER;
+			m->ids[id[i]] = (struct ids){ pw->pw_uid, pw->pw_gid, 0, false };
+		}
+		m->libexec[id[i]] = open_binary(self, programs[id[i]].name);
+		if (m->libexec[id[i]] < 0)
+			return EX_UNAVAILABLE;
+	}
+	return 0;
+}
+
+int spawn_init(struct master *m)
+{
+	char self[4096];
+	int i, code = 0;
+
+	if (own_folder(self))
+		return EX_OSERR;
 	for (i = 0; i < NPROGRAMS; i++) {
 		m->ids[i] = (struct ids){ geteuid(), getegid(), 0, false };
 		if (m->root && find_ids(&programs[i], &m->ids[i]) < 0)

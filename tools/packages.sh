@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
 # Sourced by quickstart, runtests and tools/fresh: Debian packages from a list file.
 
-# The packages of list file $1 that are not installed, one a line.
+# The packages of list file $1 that are not installed, one a line. A line "npm unless npm" names a
+# package that is needed only where there is no such command (another package may bring it).
 packages_missing() {
-	local p
-	grep -v '^#' "$1" | while read -r p; do
+	local p word command
+	grep -v '^#' "$1" | while read -r p word command; do
 		[ -n "$p" ] || continue
+		[ "$word" != unless ] || ! command -v "$command" >/dev/null || continue
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || echo "$p"
 	done
 }

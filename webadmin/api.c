@@ -368,6 +368,10 @@ static void serve_verb(struct request *q, const struct verb *v, enum api_own how
 		request_fail(q, 405, EX_USAGE, "this only reads: GET it");
 		return;
 	}
+	if (v->shape == SHAPE_STREAM) {
+		request_fail(q, 400, EX_USAGE, "this goes on and on: ask for /api/v1/stream/%s/%s", v->noun, v->name);
+		return;
+	}
 	if (v->effect == EFFECT_CHANGE && !may_post(q))
 		return;
 	api_question(q, &m, "verb");

@@ -124,7 +124,7 @@ static void refuse_head(struct visit *v, int r, const struct head *h)
 	else if (r == E_UNSUPPORTED && h->n > 0)
 		refuse(v, "411 Length Required", "a body needs Content-Length");
 	else if (r == E_UNSUPPORTED)
-		refuse(v, "505 HTTP Version Not Supported", "HTTP/1.1 is spoken here");
+		refuse(v, "505 HTTP Version Not Supported", "another version of HTTP is spoken here: 1.1");
 	else
 		refuse(v, "400 Bad Request", "this is not a well-formed request");
 }

@@ -2,6 +2,9 @@
 """Name servers on loopback for tests: knot with signed zones, and scripted ones that lie or are silent; and resolverd alone,
 asked as its peers ask it (net/resolver.h)."""
 import contextlib
+import ctypes
+import itertools
+import os
 import pathlib
 import re
 import shutil
@@ -18,14 +21,48 @@ from conftest import BUILD, free_ports, wait_for
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "TLSA": 52}
 
 
+class Namespace:
+    """A network of its own, with loopback and further addresses on it. In `with`, this thread's new sockets are of it."""
+
+    serial = itertools.count(1)
+
+    def __init__(self, *addresses):
+        self.name = f"mansio-{os.getpid()}-{next(self.serial)}"
+        self.prefix = ["ip", "netns", "exec", self.name]
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        subprocess.run(["ip", "-n", self.name, "link", "set", "lo", "up"], check=True)
+        for a in addresses:
+            subprocess.run(["ip", "-n", self.name, "addr", "add", a, "dev", "lo"], check=True)
+
+    @staticmethod
+    def setns(where):
+        fd = os.open(where, os.O_RDONLY) if isinstance(where, str) else where
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000):
+                raise OSError(ctypes.get_errno(), "setns")
+        finally:
+            os.close(fd)
+
+    def __enter__(self):
+        self.outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self.setns(f"/run/netns/{self.name}")
+
+    def __exit__(self, *_):
+        self.setns(self.outside)
+
+    def stop(self):
+        subprocess.run(["ip", "netns", "del", self.name], check=True)
+
+
 class Knot:
     """zones: {"example.test": "text of the zone, without SOA and NS"}; those named in `signed` are signed."""
 
-    def __init__(self, zones, signed=(), address="127.0.0.1", port=None):
+    def __init__(self, zones, signed=(), address="127.0.0.1", port=None, net=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mansio-knot."))
         self.port = port or free_ports(1)[0]
         self.address = address
         self.zones, self.signed = zones, signed
+        self.prefix = net.prefix if net else []
         lines = [f"server:\n  listen: {address}@{self.port}\n  rundir: {self.folder}\n  udp-workers: 1\n  tcp-workers: 1\n"
                  "  background-workers: 1\n",
                  "log:\n  - target: stderr\n    any: warning\n", f"database:\n  storage: {self.folder}\n",
@@ -34,24 +71,24 @@ class Knot:
                  "    journal-content: all\n", "zone:\n"]
         for name, text in zones.items():
             self.write(name, text)
-            lines.append(f"  - domain: {name}\n    file: {name}.zone\n" +
+            lines.append(f"  - domain: {name}\n    file: {name.strip('.') or 'root'}.zone\n" +
                          ("    dnssec-signing: on\n    dnssec-policy: p\n" if name in signed else ""))
         (self.folder / "knot.conf").write_text("".join(lines))
-        self.process = subprocess.Popen(["knotd", "-c", self.folder / "knot.conf"], stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*self.prefix, "knotd", "-c", self.folder / "knot.conf"], stdout=subprocess.DEVNULL,
                                         stderr=open(self.folder / "log", "wb"))
         wait_for(self.answers, 20)
 
     def write(self, name, text):
         ns = "" if re.search(r"^@? .*\bNS\b", text, re.M) else f"@ 60 NS ns\nns 60 A {self.address}\n"
-        (self.folder / f"{name}.zone").write_text(
-            f"$ORIGIN {name}.\n@ 60 SOA ns hostmaster {int(time.time())} 3600 600 86400 60\n{ns}{text}\n")
+        (self.folder / f"{name.strip('.') or 'root'}.zone").write_text(
+            f"$ORIGIN {name.rstrip('.')}.\n@ 60 SOA ns hostmaster {int(time.time())} 3600 600 86400 60\n{ns}{text}\n")
 
     def change(self, name, text):
         self.write(name, text)
         subprocess.run(["knotc", "-c", self.folder / "knot.conf", "-b", "zone-reload", name], check=True, capture_output=True)
 
     def dig(self, name, type):
-        return subprocess.run(["kdig", f"@{self.address}", "-p", str(self.port), "+short", "+time=1", "+retry=0", name, type],
+        return subprocess.run([*self.prefix, "kdig", f"@{self.address}", "-p", str(self.port), "+short", "+time=1", "+retry=0", name, type],
                               capture_output=True, text=True).stdout
 
     def answers(self):
@@ -59,7 +96,7 @@ class Knot:
         return all(self.dig(z, "DNSKEY" if z in self.signed else "SOA") for z in self.zones)
 
     def anchors(self):
-        return "".join(f"{z}. IN DNSKEY {line}\n" for z in self.signed for line in self.dig(z, "DNSKEY").splitlines())
+        return "".join(f"{z.rstrip('.')}. IN DNSKEY {line}\n" for z in self.signed for line in self.dig(z, "DNSKEY").splitlines())
 
     def setting(self):
         return [f"{z}={self.address}:{self.port}" for z in self.zones]

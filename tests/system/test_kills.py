@@ -29,7 +29,7 @@ SOAK = bool(os.environ.get("MANSIO_SOAK"))
 MESSAGES, KILLS = (100000, 1000) if SOAK else (10000, 200)
 SEED = int(os.environ.get("MANSIO_CRASH_SEED", time.time_ns() // 1000000))
 SENDERS = 4
-SINGLE = ("front", "authd", "lmtpd", "imapd", "pop3d", "mailboxd", "importd", "backupd", "traced", "queued", "sender", "resolverd")
+SINGLE = ("front", "authd", "lmtpd", "imapd", "pop3d", "mailboxd", "importd", "backupd", "traced", "queued", "sender", "resolverd", "checkd")
 
 
 def text(mid):

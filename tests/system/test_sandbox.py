@@ -12,7 +12,8 @@ import pytest
 from conftest import MANSIO, ROOT, TOP, wait_for
 
 USERS = {"front": "_front", "authd": "_auth", "smtpd": "_smtp", "lmtpd": "_mail", "imapd": "_mail", "pop3d": "_mail",
-         "mailboxd": "_mail", "importd": "_mail", "backupd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web"}
+         "mailboxd": "_mail", "importd": "_mail", "backupd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web",
+         "checkd": "_check"}
 # name: number on x86_64 and arguments; the answer must be "killed" or a refusal
 FORBIDDEN = {
     "open": ("257", "-100", "=/etc/passwd", "0"),
@@ -108,7 +109,7 @@ def test_every_process_is_filtered_and_undumpable(houses):
 def test_descriptors_are_an_allow_list(houses):
     """C28: nothing but sockets, epoll and the like, /dev/null, and what the process was given."""
     allowed = {
-        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "webadmind": "-",
+        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "webadmind": "-", "checkd": r".*/state",
         "lmtpd": "-", "imapd": "-", "pop3d": "-", "mailboxd": "-", "importd": "-", "backupd": "-"}
     for name in ("lmtpd", "imapd", "pop3d", "mailboxd", "importd", "backupd"):  # O_PATH, for the read-only rules of the children
         allowed[name] = r"/usr/lib.*/gconv|/usr/share/zoneinfo(/.*)?|/dev/urandom"

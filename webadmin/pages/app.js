@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // app.js: where the page begins: login or screens. Which screens there are stands in screens.js;
 // each is loaded when it is first seen, and shown only if its verb may be used.
-import { html, render, useState, useEffect, useErrorBoundary } from "./lib/dom.js";
+import { html, render, useState, useEffect, useRef, useErrorBoundary } from "./lib/dom.js";
 import { useRoute, go } from "./lib/router.js";
 import { resume, session } from "./lib/session.js";
 import { onLost } from "./lib/api.js";
@@ -12,7 +12,7 @@ import { Login } from "./screens/login.js";
 import { Invite } from "./screens/invite.js";
 
 function Place({ route }) {
-	const [shown, set] = useState({ name: null, Screen: null }), [failed, forget] = useErrorBoundary((e) => console.error(e));
+	const been = useRef(false), [shown, set] = useState({ name: null, Screen: null }), [failed, forget] = useErrorBoundary((e) => console.error(e));
 	const screen = find(route.name);
 	useEffect(() => {
 		let gone = false;
@@ -23,11 +23,12 @@ function Place({ route }) {
 			gone = true;
 		};
 	}, [route.name]);
-	// a new place starts at its head, for eyes and for readers
+	// a new place starts at its head, for eyes and for readers; the first one where the page starts
 	useEffect(() => {
 		scrollTo(0, 0);
-		if (shown.Screen)
+		if (shown.Screen && been.current)
 			document.querySelector("main h1")?.focus({ preventScroll: true });
+		been.current = been.current || Boolean(shown.Screen);
 	}, [shown.name, route.id]);
 	if (!screen)
 		return html`<${Head} title="Not here" /><div class="card"><${Empty} title="There is no such screen for you"><p>It may need a role that this account does not have.</p><a class="button" href="#/">To the start</a><//></div>`;

@@ -49,7 +49,7 @@ export const Problem = ({ error, again }) => !error ? null
 	: html`<${Note} mood="bad">${error.message}${again && html` <button type="button" class="link" onClick=${again}>Try again</button>`}<//>`;
 
 export const Empty = ({ icon = "about", title, children }) =>
-	html`<div class="empty"><${Icon} name=${icon} /><h3>${title}</h3>${children}</div>`;
+	html`<div class="empty"><${Icon} name=${icon} /><p class="title">${title}</p>${children}</div>`;
 
 export const Wait = () => html`<div class="wait" role="status"><span class="visually-hidden">Loading</span><i></i><i></i><i></i><i></i></div>`;
 

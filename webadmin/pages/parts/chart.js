@@ -18,6 +18,16 @@ function library() {
 	return loading;
 }
 
+const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const days = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+// marks of the time axis in the user's own way
+function marks(u, all) {
+	const wide = u.scales.x.max - u.scales.x.min > 3 * 86400;
+	return all.map((t) => (wide ? days : hours).format(t * 1000));
+}
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function options(U, series, format, width, height) {
@@ -25,8 +35,8 @@ function options(U, series, format, width, height) {
 	const axis = { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
 	return { width, height, cursor: { points: { size: 6 }, drag: { x: false, y: false } }, padding: [8, 8, 0, 0],
 		scales: { y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-		axes: [{ ...axis, space: 72 }, { ...axis, size: 60, values: (u, all) => all.map((v) => format(v)) }],
-		series: [{ label: "Time" }, ...series.map((s) => ({ label: s.label, stroke: colour(s.colour), width: 1.75, points: { show: false },
+		axes: [{ ...axis, space: 72, size: 32, values: marks }, { ...axis, size: 60, values: (u, all) => all.map((v) => format(v)) }],
+		series: [{ label: "Time", value: (u, t) => (t ? whole.format(t * 1000) : "–") }, ...series.map((s) => ({ label: s.label, stroke: colour(s.colour), width: 1.75, points: { show: false },
 			fill: s.fill ? colour(s.colour) + "22" : undefined, value: (u, v) => (v === null || v === undefined ? "–" : format(v)) }))] };
 }
 

@@ -11,7 +11,12 @@ export function Dialog({ title, onClose, wide, children }) {
 	useEffect(() => {
 		const before = document.activeElement;
 		box.current.showModal();
-		return () => before?.isConnected && before.focus();
+		return () => {
+			// while it is open, nothing outside can take the focus
+			box.current?.close();
+			if (before?.isConnected)
+				before.focus();
+		};
 	}, []);
 	return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${(e) => { e.preventDefault(); onClose(); }}>
 		<header><h2 id=${id}>${title}</h2><button type="button" class="quiet square" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button></header>

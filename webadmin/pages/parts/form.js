@@ -57,7 +57,7 @@ export function fieldsOf(verb, fixed = {}, fields = {}) {
 const lines = (text) => String(text ?? "").split(/[\n,]+/).map((l) => l.trim()).filter(Boolean);
 
 // initial: values at first; only what differs from them is sent, if `changes` says so
-export function VerbForm({ verb, fixed = {}, fields, initial = {}, changes, button, done, onDone, onCancel, before }) {
+export function VerbForm({ verb, fixed = {}, fields, initial = {}, changes, button, done, onDone, onCancel, before, narrow }) {
 	const all = fieldsOf(verb, fixed, fields);
 	const first = Object.fromEntries(all.map((x) => [x.name, initial[x.name] ?? x.initial ?? (x.kind === "check" ? false : "")]));
 	const [values, setValues] = useState(first), [shown, setShown] = useState({});
@@ -83,7 +83,7 @@ export function VerbForm({ verb, fixed = {}, fields, initial = {}, changes, butt
 		}
 		setBusy(false);
 	};
-	return html`<form class="form" onSubmit=${submit}>
+	return html`<form class=${"form" + (narrow ? " narrow" : "")} onSubmit=${submit}>
 		${before}
 		${all.map((x, i) => html`<${Field} key=${x.name} autofocus=${i === 0} value=${values[x.name]} onInput=${(v) => set(x.name, v)}
 			field=${x.kind === "secret" ? { ...x, shown: shown[x.name], onInvent: x.invent && (() => { set(x.name, inventPassword()); setShown({ ...shown, [x.name]: true }); }) } : x} />`)}

@@ -12,6 +12,7 @@ export const LABELS = {
 	catchall: { label: "Catch-all", hint: "Who gets mail to unknown addresses of the domain; empty: nobody, such mail is refused." },
 	target: { label: "Goes to", hint: "One address a line." },
 	keep: { label: "Keep a copy in the mailbox" },
+	old: { label: "Password of today" },
 	link: { label: "Link" },
 	value: { label: "Value", quiet: true },
 	key: { label: "Setting" },

@@ -66,6 +66,7 @@ export function Shell({ groups, here, onLeave, children }) {
 		if (open)
 			side.current.querySelector("a")?.focus();
 	}, [open]);
+	useEffect(() => side.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [here]);
 	const all = groups.flatMap((g) => g.screens), quick = all.filter((s) => s.quick).slice(0, 4);
 	const current = (s) => (s.name === here || s.under?.includes(here) ? "page" : undefined);
 	const out = async () => {
@@ -77,7 +78,7 @@ export function Shell({ groups, here, onLeave, children }) {
 		<header class="topbar"><a class="brand" href="#/"><${Logo} />Mansio</a>
 			<button type="button" class="quiet square" ref=${menu} aria-expanded=${String(open)} aria-controls="side" aria-label="Menu" onClick=${() => setOpen(!open)}><${Icon} name="menu" /></button></header>
 		<button type="button" class="scrim" tabindex="-1" aria-label="Close the menu" onClick=${() => setOpen(false)}></button>
-		<div class="side" id="side" ref=${side}>
+		<aside class="side" id="side" ref=${side} aria-label="Menu">
 			<a class="brand" href="#/"><${Logo} />Mansio</a>
 			<nav aria-label="Screens">${groups.map((g) => html`<div key=${g.title}>
 				${g.title && html`<h2>${g.title}</h2>`}
@@ -87,7 +88,7 @@ export function Shell({ groups, here, onLeave, children }) {
 				<${Themes} />
 				<button type="button" class="quiet" onClick=${out}><${Icon} name="out" />Sign out</button>
 			</div>
-		</div>
+		</aside>
 		<main id="main" tabindex="-1">${children}</main>
 		<nav class="bottombar" aria-label="Main screens">
 			${quick.map((s) => html`<a key=${s.name} href=${link(s.name)} aria-current=${current(s)}><${Icon} name=${s.icon} />${s.title}</a>`)}

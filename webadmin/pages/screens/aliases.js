@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// aliases.js: addresses that lead to others, and the answer to "who gets mail for X?": it follows
-// the aliases from address to address and shows every step.
+// aliases.js: addresses that lead to others, and the answer to "who gets mail for X?", step by step.
 import { html, useState } from "../lib/dom.js";
 import { can } from "../lib/session.js";
 import { usePaged } from "../lib/paged.js";
@@ -9,33 +8,7 @@ import { link } from "../lib/router.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Search, Problem, Wait, Badge } from "../parts/all.js";
 
-// [{address, level, what, mood}] for everything behind an address; asks the server at each step
-async function follow(address, level = 0, seen = new Set()) {
-	const key = address.toLowerCase();
-	if (seen.has(key))
-		return [{ address, level, what: "seen above", mood: "" }];
-	seen.add(key);
-	const ask = (verb, args) => read(verb, args).catch((e) => {
-		if ([404, 400, 403].includes(e.status))
-			return null;
-		throw e;
-	});
-	const alias = await ask("alias show", { address });
-	if (alias) {
-		const out = [{ address, level, what: "alias", mood: "info" }];
-		for (const t of f.list(alias.targets))
-			out.push(...(level < 8 ? await follow(t, level + 1, seen) : []));
-		return out;
-	}
-	const user = await ask("user show", { address });
-	if (user)
-		return [{ address, level, what: f.yes(user.active) ? "mailbox" : "mailbox, suspended", mood: "ok", person: true },
-			...f.list(user.forward).map((t) => ({ address: t, level: level + 1, what: "forwarded", mood: "info" }))];
-	const name = address.split("@")[1] || "", domain = name && can("domain show") ? await ask("domain show", { domain: name }) : null;
-	if (domain?.catchall)
-		return [{ address, level, what: `catch-all of ${name}`, mood: "warn" }, ...await follow(domain.catchall, level + 1, seen)];
-	return [{ address, level, what: domain ? "unknown: refused" : "outside this server", mood: domain ? "bad" : "" }];
-}
+const MOOD = { mailbox: "ok", person: "ok", account: "ok", alias: "info", forward: "info", outside: "", unknown: "bad", refused: "bad", loop: "bad", catchall: "warn" };
 
 function Who() {
 	const [address, setAddress] = useState(""), [steps, setSteps] = useState(null), [error, setError] = useState(null), [busy, setBusy] = useState(false);
@@ -44,7 +17,7 @@ function Who() {
 		setBusy(true);
 		setError(null);
 		try {
-			setSteps(await follow(address.trim()));
+			setSteps(await read("alias who", { address: address.trim() }));
 		} catch (failed) {
 			setError(failed);
 		}
@@ -54,7 +27,7 @@ function Who() {
 		<form class="row" onSubmit=${ask}><input class="grow" name="who" required aria-label="Who gets mail for this address?" placeholder="info@example.org" value=${address} spellcheck=${false} autocomplete="off" onInput=${(e) => setAddress(e.target.value)} />
 			<button type="submit" disabled=${busy}>Ask</button></form>
 		<div aria-live="polite"><${Problem} error=${error} />
-			${steps && html`<ul class="tree">${steps.map((s, i) => html`<li key=${i} class=${"level-" + Math.min(s.level, 8)}>${s.person ? html`<a href=${link("person", s.address)}>${s.address}</a>` : s.address} <${Badge} word=${s.what} mood=${s.mood} plain=${true} /></li>`)}</ul>`}</div><//>`;
+			${steps && html`<ul class="tree">${steps.map((s, i) => html`<li key=${i} class=${"level-" + Math.min(Number(s.step) || 0, 8)}>${["mailbox", "account", "person"].includes(s.kind) ? html`<a href=${link("person", s.address)}>${s.address}</a>` : s.address} <${Badge} word=${s.kind} mood=${MOOD[s.kind] ?? ""} plain=${true} /> <span class="soft">${s.words}</span></li>`)}</ul>`}</div><//>`;
 }
 
 export function AliasTable({ domain }) {
@@ -65,7 +38,7 @@ export function AliasTable({ domain }) {
 	const remove = (r) => open((close) => html`<${Confirm} title=${`Remove ${r.address}?`} button="Remove" act=${() => change("alias remove", { address: r.address })} done=${`${r.address} is gone`} onClose=${close} onDone=${ask.reload}><p>Mail to it is refused from then on, unless the domain has a catch-all.</p><//>`);
 	const button = can("alias add") && html`<button type="button" class="primary" onClick=${add}><${Icon} name="plus" />New alias</button>`;
 	return html`<${Card} title=${domain ? "Aliases" : ""} label="Aliases" pad=${false} tools=${domain && button}>
-		<div class="filters"><${Search} label="Find an alias" hint="Alias or target" value=${text} onInput=${setText} />${!domain && html`<span class="fix">${button}</span>`}</div>
+		<div class="filters"><${Search} label="Find an alias" hint="Alias or target" value=${text} onInput=${setText} />${!domain && html`<span class="fix end">${button}</span>`}</div>
 		${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label="Aliases" rows=${ask.rows} more=${ask.more} rowKey=${(r) => r.address}
 			empty=${text ? html`<${Empty} icon="search" title="No alias found"><p>No alias or target has “${text}”.</p><//>` : html`<${Empty} icon="aliases" title="No alias yet"><p>An alias gives people further addresses, or one address to several people.</p>${button}<//>`}
@@ -76,5 +49,5 @@ export function AliasTable({ domain }) {
 
 export default function Aliases() {
 	return html`<${Head} title="Aliases" text="Addresses that lead to other addresses, here or elsewhere." />
-		<div class="stack">${can("alias show") && can("user show") && html`<${Who} />`}<${AliasTable} /></div>`;
+		<div class="stack">${can("alias who") && html`<${Who} />`}<${AliasTable} /></div>`;
 }

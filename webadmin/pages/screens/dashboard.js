@@ -49,9 +49,9 @@ function Tiles({ row, past }) {
 	const tiles = [["in", "In, last minute", () => f.count(rate("in"))], ["out", "Out, last minute", () => f.count(rate("out"))],
 		["rejected", "Rejected, last minute", () => f.count(rate("rejected"))], ["queue", "In the queue", () => f.count(row.queue)],
 		["sessions", "Connections", () => f.count(row.sessions)], ["cpu", "Processor", () => percent(row.cpu)],
-		["memory", "Memory", () => f.bytes(row.memory)], ["disk_used", "Disk used", () => `${f.bytes(row.disk_used)} of ${f.bytes(row.disk_total)}`]];
-	return html`<div class="tiles" aria-label="Now">${tiles.map(([key, label, text]) => html`<div class="tile" key=${key}>
-		<div class="label">${label}</div><div class=${"value" + (key === "disk_used" && known(key) ? " long" : "")}>${known(key) ? text() : "–"}</div></div>`)}</div>`;
+		["memory", "Memory of the suite", () => f.bytes(row.memory), () => (num(row.memory_total) ? `of ${f.bytes(row.memory_total)}` : "")], ["disk_used", "Disk used", () => percent((100 * row.disk_used) / row.disk_total), () => `${f.bytes(row.disk_used)} of ${f.bytes(row.disk_total)}`]];
+	return html`<div class="tiles" aria-label="Now">${tiles.map(([key, label, text, more]) => html`<div class="tile" key=${key}>
+		<div class="label">${label}</div><div class="value">${known(key) ? text() : "–"}</div>${more && known(key) && html`<div class="more">${more()}</div>`}</div>`)}</div>`;
 }
 
 function Charts({ range }) {
@@ -68,7 +68,7 @@ function Charts({ range }) {
 	const data = useMemo(() => CHARTS.map((c) => columns(c, rows)), [past.data, minute]);
 	const have = CHARTS.map((c, i) => [c, data[i]]).filter(([c]) => !rows.length || c.series.some(([k]) => k in rows[0]));
 	return html`<${Tiles} row=${fresh} past=${live} />
-		<p class="row small soft" role="status">${state === "live" ? html`<${Badge} word="live" />` : state === "broken" ? html`<${Badge} word="interrupted" mood="warn" /> The numbers come again by themselves.` : html`<${Badge} word="connecting" />`}</p>
+		${can("stats live") && html`<p class="row small soft" role="status">${state === "live" ? html`<${Badge} word="live" />` : state === "broken" ? html`<${Badge} word="interrupted" mood="warn" /> The numbers come again by themselves.` : html`<${Badge} word="connecting" />`}</p>`}
 		<${Problem} error=${past.error} again=${past.reload} />
 		${past.data === null && !past.error ? html`<${Wait} />` : !rows.length ? html`<div class="card"><${Empty} icon="dashboard" title="No history yet"><p>It fills while the suite runs; look again in a minute.</p><//></div>`
 		: html`<div class="grid even">${have.map(([c, d]) => html`<${Card} key=${c.title} title=${c.title} pad=${false}>

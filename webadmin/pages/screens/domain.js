@@ -7,8 +7,8 @@ import { useAsk } from "../lib/ask.js";
 import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Copy, Segments, Code, Problem } from "../parts/all.js";
-import { Sum, Fix, worstFirst } from "./checks.js";
+import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Copy, Segments, Code, Problem, Wait } from "../parts/all.js";
+import { Sum, worstFirst } from "./checks.js";
 import { PeopleTable } from "./people.js";
 import { AliasTable } from "./aliases.js";
 
@@ -19,7 +19,7 @@ function State({ domain }) {
 			{ key: "name", label: "Record", lead: true, cell: (r) => html`<span class="main">${r.type}</span> <span class="mono small">${r.name}</span>` }, { key: "state", label: "State", kind: "badge" },
 			{ key: "words", label: "What was found", cls: "wide", cell: (r) => html`<span>${r.words}</span>${r.found && html`<br /><span class="mono small soft">${r.found}</span>`}` },
 			{ key: "expected", label: "Should be", cls: "wide", cell: (r) => (r.expected ? html`<span class="code"><span class="mono small">${r.expected}</span><${Copy} text=${r.expected} what=${`${r.type} record`} /></span>` : "–") },
-			{ key: "fix", label: "What to do", cls: "wide", cell: (r) => html`<${Fix} text=${r.fix} />` }]} />`}<//><//>`;
+			{ key: "fix", label: "What to do", cls: "wide" }]} />`}<//><//>`;
 }
 
 function Records({ domain }) {
@@ -51,7 +51,7 @@ export default function Domain({ id }) {
 			${ask.data && can("domain change") && html`<button type="button" onClick=${() => edit(ask.data)}>Change</button>`}
 			${ask.data && can("domain remove") && html`<button type="button" class="danger" onClick=${remove}>Remove</button>`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
-		${ask.data && html`<div class="stack"><${Card} label="Overview"><${Facts} rows=${[["State", html`<${Badge} word=${f.yes(ask.data.active) ? "active" : "off"} mood=${f.yes(ask.data.active) ? "ok" : "warn"} />`],
+		${!ask.data ? !ask.error && html`<${Wait} />` : html`<div class="stack"><${Card} label="Overview"><${Facts} rows=${[["State", html`<${Badge} word=${f.yes(ask.data.active) ? "active" : "off"} mood=${f.yes(ask.data.active) ? "ok" : "warn"} />`],
 			["Catch-all", ask.data.catchall || html`<span class="soft">nobody: mail to unknown addresses is refused</span>`], ["People", f.count(ask.data.users)], ["Aliases", f.count(ask.data.aliases)]]} /><//>
 			<div><${Segments} label="Part" value=${tab} choices=${tabs} onPick=${setTab} /></div>
 			${tab === "dns" && html`<${State} domain=${id} />${can("domain dns") && html`<${Records} domain=${id} />`}`}

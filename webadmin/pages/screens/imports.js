@@ -26,6 +26,6 @@ export default function Imports({ query }) {
 	const [, title, text] = kinds.find(([k]) => k === kind) || kinds[0];
 	return html`<${Head} title="Import" text="Mail and accounts from the old server." />
 		<div class="stack"><div><${Segments} label="Where from" value=${kind} choices=${kinds.map(([k, t]) => [k, t])} onPick=${setKind} /></div>
-			<${Card} title=${title} text=${text}><${VerbForm} key=${kind} verb=${"import " + kind} button="Begin" onDone=${(a, said) => { setTurn(turn + 1); showAnswer(open, "Import", said); }} /><//>
+			<${Card} title=${title} text=${text}><${VerbForm} key=${kind} narrow=${true} fields=${{ password: { label: "Password at the old server", invent: false, autocomplete: "off" } }} verb=${"import " + kind} button="Begin" onDone=${(a, said) => { setTurn(turn + 1); showAnswer(open, "Import", said); }} /><//>
 			${can("import list") && html`<${Jobs} key=${turn} />`}</div>${dialog}`;
 }

@@ -17,7 +17,7 @@ export function PeopleTable({ domain }) {
 		onDone=${(a) => go("person", a.address)} initial=${{ active: true }} fields=${{ address: { placeholder: `name@${domain || "example.org"}` }, active: { skip: true }, quota_messages: { skip: true }, password: { invent: true } }} />`);
 	const button = can("user add") && html`<button type="button" class="primary" onClick=${add}><${Icon} name="plus" />New person</button>`;
 	return html`<${Card} title=${domain ? "People" : ""} label="People" pad=${false} tools=${domain && button}>
-		<div class="filters"><${Search} label="Find a person" hint="Name or address" value=${text} onInput=${setText} />${!domain && html`<span class="fix">${button}</span>`}</div>
+		<div class="filters"><${Search} label="Find a person" hint="Name or address" value=${text} onInput=${setText} />${!domain && html`<span class="fix end">${button}</span>`}</div>
 		${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label="People" rows=${ask.rows} more=${ask.more} rowKey=${(r) => r.address}
 			empty=${text ? html`<${Empty} icon="search" title="Nobody found"><p>No address or name has “${text}”.</p><//>` : html`<${Empty} icon="people" title="Nobody here yet"><p>Make the first account; it can get mail at once.</p>${button}<//>`}

@@ -2,12 +2,12 @@
 // person.js: one person as an administrator sees them: how full the mailbox is, which addresses
 // lead there, password, hand-out link, forwarding, sessions, suspension, roles.
 import { html } from "../lib/dom.js";
-import { can } from "../lib/session.js";
+import { can, session } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Code, Dialog, Time, say } from "../parts/all.js";
+import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Wait, Code, Dialog, Time, say } from "../parts/all.js";
 import { Roles } from "./people.js";
 
 export function Usage({ address }) {
@@ -32,17 +32,17 @@ export function Sessions({ address, own }) {
 	const end = (verb, args, words, ask) => open((close) => html`<${Confirm} title=${words} button="End" act=${() => change(verb, args)} done="Ended" onClose=${close} onDone=${ask.reload}>
 		<p>Whoever uses it must sign in again${verb.startsWith("login") ? "" : "; a mail program does so by itself while the password is right"}.</p><//>`);
 	return html`${mail.data && html`<${Card} title="Mail programs connected" pad=${false} tools=${can("session kick") && mail.data.some(mine) && html`<button type="button" class="mini" onClick=${() => end("session kick", { user: address }, "End all connections?", mail)}>End all</button>`}>
-			<${Table} label="Mail programs connected" rows=${mail.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="empty">No mail program is connected now.</p>`} columns=${[
+			<${Table} label="Mail programs connected" rows=${mail.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">No mail program is connected now.</p>`} columns=${[
 				{ key: "service", label: "Service", lead: true, cell: (r) => html`<span class="main">${r.service}</span>` }, { key: "peer", label: "From" }, { key: "tls", label: "TLS" }, { key: "seconds", label: "For", kind: "age" }]}
 				actions=${can("session kick") && ((r) => html`<button type="button" class="mini" onClick=${() => end("session kick", { id: r.id }, `End the ${r.service} connection from ${r.peer}?`, mail)}>End</button>`)} /><//>`}
 		${page.data && html`<${Card} title=${own ? "Signed in to this page" : "Signed in to the page"} pad=${false} tools=${can("login end") && page.data.filter(mine).length > 1 && html`<button type="button" class="mini" onClick=${() => end("login end", { user: address }, "End all logins?", page)}>End all</button>`}>
-			<${Table} label="Logins of the page" rows=${page.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="empty">Nobody is signed in.</p>`} columns=${[
+			<${Table} label="Logins of the page" rows=${page.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">Nobody is signed in.</p>`} columns=${[
 				{ key: "agent", label: "Browser", cls: "wide", lead: true }, { key: "peer", label: "From" }, { key: "since", label: "Since", kind: "time" }, { key: "last", label: "Last used", kind: "ago" }]}
 				actions=${can("login end") && ((r) => html`<button type="button" class="mini" onClick=${() => end("login end", { id: r.id }, "End this login?", page)}>End</button>`)} /><//>`}${dialog}`;
 }
 
 export const passwordDialog = (open, address) => open((close) => html`<${VerbDialog} verb="user password" title=${`New password for ${address}`} fixed=${{ address }} button="Set the password" done="The new password counts now" onClose=${close}
-	text="Mail programs with the old one are asked for the new one at their next login." fields=${{ password: { needed: true } }} />`);
+	text="Mail programs with the old one are asked for the new one at their next login." fields=${{ password: { label: "New password", needed: true }, old: address === session.me.address ? { label: "Password of today", needed: true, invent: false, autocomplete: "current-password" } : { skip: true } }} />`);
 
 export const forwardDialog = (open, address, initial, reload) => open((close) => html`<${VerbDialog} verb="user forward" title="Forwarding" fixed=${{ address }} button="Save" done=${(a) => (a.target?.length ? "Mail is forwarded now" : "Nothing is forwarded now")} onClose=${close} onDone=${reload}
 	initial=${{ keep: true, ...initial }} fields=${{ target: { label: "Forward to", hint: "One address a line; empty: forward nothing." } }} />`);
@@ -55,9 +55,9 @@ function inviteDialog(open, address) {
 }
 
 function Aliases({ address }) {
-	const ask = useAsk("alias list", can("alias list", "match") ? { match: address } : {});
+	const ask = useAsk("alias list", can("alias list", "target") ? { target: address } : {});
 	return html`<${Card} title="Aliases that lead here" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Aliases that lead here" page=${10} rows=${rows.filter((r) => f.list(r.targets).includes(address))}
-		empty=${html`<p class="empty">No alias. Make one under <a href="#/aliases">Aliases</a>.</p>`} columns=${[{ key: "address", label: "Alias", lead: true }, { key: "targets", label: "All its targets", kind: "list" }]} />`}<//><//>`;
+		empty=${html`<p class="none">No alias. Make one under <a href="#/aliases">Aliases</a>.</p>`} columns=${[{ key: "address", label: "Alias", lead: true }, { key: "targets", label: "All its targets", kind: "list" }]} />`}<//><//>`;
 }
 
 export default function Person({ id }) {
@@ -78,8 +78,9 @@ export default function Person({ id }) {
 			${can("user change") && html`<button type="button" onClick=${suspend}>${f.yes(u.active) ? "Suspend" : "Let in again"}</button>`}
 			${can("user remove") && html`<button type="button" class="danger" onClick=${remove}>Remove</button>`}`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
-		${u && html`<div class="stack"><div class="grid even">
+		${!u ? !ask.error && html`<${Wait} />` : html`<div class="stack"><div class="grid even">
 			<${Card} title="Account"><${Facts} rows=${[["Address", id], ["State", html`<${Badge} word=${f.yes(u.active) ? "active" : "suspended"} mood=${f.yes(u.active) ? "ok" : "warn"} />`],
+				u.password === "no" ? ["Password", html`<${Badge} word="none yet: nobody can log in" mood="warn" />`] : null,
 				["Roles", u.roles ? html`<${Roles} roles=${u.roles} />` : html`<span class="soft">none</span>`], ["Forwards to", forwardWords(u)],
 				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
 			${can("mailbox status") && html`<${Usage} address=${id} />`}</div>
@@ -88,5 +89,8 @@ export default function Person({ id }) {
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
 }
 
-export const forwardOf = (u) => ({ target: f.list(u.forward).join("\n"), keep: u.keep === undefined ? true : f.yes(u.keep) });
-export const forwardWords = (u) => u.forward === undefined ? null : f.list(u.forward).length ? `${f.list(u.forward).join(", ")}${f.yes(u.keep) ? ", and keeps a copy" : ""}` : html`<span class="soft">nowhere</span>`;
+// "copy to a@b, c@d": the mail stays here, too
+const keeps = (u) => String(u.forward).startsWith("copy to ");
+const targets = (u) => f.list(String(u.forward ?? "").replace(/^copy to /, ""));
+export const forwardOf = (u) => ({ target: targets(u).join("\n"), keep: !targets(u).length || keeps(u) });
+export const forwardWords = (u) => u.forward === undefined ? null : targets(u).length ? `${targets(u).join(", ")}${keeps(u) ? ", and a copy stays here" : ""}` : html`<span class="soft">nowhere</span>`;

@@ -14,7 +14,7 @@ const shown = (v) => (v === "" || v === undefined || v === null ? html`<span cla
 
 function Row({ r, onEdit, onUnset }) {
 	return html`<li class="setting"><div class="grow"><h3><code>${r.key}</code>${isSet(r) && html` <${Badge} word=${r.source} mood="info" plain=${true} />`}${restart(r) && html` <${Badge} word="needs a restart" plain=${true} mood="" />`}</h3><p class="soft small">${r.text}</p>
-			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html` <span class="soft">default:</span> ${shown(r.default)}` : html` <span class="soft">the default</span>`}</p></div>
+			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html`<span class="soft"> · default: </span>${shown(r.default)}` : html`<span class="soft"> · the default</span>`}</p></div>
 		<span class="row">${can("config set") && html`<button type="button" class="mini" aria-label=${`Change ${r.key}`} onClick=${() => onEdit(r)}>Change</button>`}
 			${can("config unset") && isSet(r) && html`<button type="button" class="mini" aria-label=${`Put ${r.key} back`} onClick=${() => onUnset(r)}><${Icon} name="undo" />Default</button>`}</span></li>`;
 }

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * records.c: what a domain publishes so that mail comes to this host, is believed by others, and
+ * programs find their settings. Only what this host really serves is in the list.
+ *
+ * MX: RFC 5321 5.1; SPF: RFC 7208; DMARC: RFC 7489; SRV: RFC 6186, 8314; TLSA: RFC 7672.
+ */
+#include "check/check.h"
+
+#include <strings.h>
+
+#define TTL "3600"
+#define UNKNOWN_ADDRESS "<the public address of this host>"
+
+bool addr_is_public(const struct addr *a)
+{
+	static const char *const others[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+		"172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8" };
+	struct addr_net net;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(others); i++)
+		if (addr_net_parse(str_of(others[i]), &net) == 0 && addr_net_has(&net, a))
+			return false;
+	return a->family != 0;
+}
+
+uint16_t listens_on(const struct conf *c, const char *service)
+{
+	struct str list, first;
+	struct addr a = { 0 };
+	struct buf b;
+
+	buf_init(&b, 65536);
+	if (conf_value(c, "listen", service, &b) == 0) {
+		list = buf_view(&b);
+		first = str_trim(str_cut(&list, ','));
+		if (!first.n || addr_parse_hostport(first, &a) < 0)
+			a.port = 0;
+	}
+	buf_done(&b);
+	return a.port;
+}
+
+static void add(struct wants *w, enum need need, const char *name, enum dns_type type, const char *value, const char *why)
+{
+	if (w->n < WANTS)
+		w->v[w->n++] = (struct want){ name, type, value, why, need };
+}
+
+static void add_addresses(const struct facts *f, struct arena *a, struct wants *w)
+{
+	char text[ADDR_TEXT];
+	bool any = false;
+	struct buf name;
+	size_t i;
+
+	for (i = 0; i < f->naddrs; i++) {
+		if (!addr_is_public(&f->addr[i]))
+			continue;
+		any = true;
+		addr_text(&f->addr[i], text);
+		add(w, NEED_MUST, f->host, f->addr[i].family == 4 ? DNS_A : DNS_AAAA, arena_str(a, str_of(text)).p,
+			"Where this host is.");
+		buf_init(&name, 256);
+		dns_reverse(&f->addr[i], &name);
+		add(w, NEED_MUST, arena_str(a, buf_view(&name)).p, DNS_PTR, arena_fmt(a, "%s.", f->host),
+			"The name of the address. Whoever gave you the address (your provider) sets it; others refuse mail without it.");
+		buf_done(&name);
+	}
+	if (!any)
+		add(w, NEED_MUST, f->host, DNS_A, UNKNOWN_ADDRESS,
+			"Where this host is. Its own addresses are private ones: the router in front of it has the public one.");
+}
+
+static const char *smarthost_name(const struct facts *f, struct arena *a)
+{
+	struct str host;
+	uint16_t port;
+	bool literal;
+
+	if (!f->conf->send_smarthost.n || addr_split_hostport(f->conf->send_smarthost, &host, &port, &literal) || literal)
+		return NULL;
+	return arena_cstr(a, host);
+}
+
+static void add_trust(const struct facts *f, struct arena *a, const char *domain, struct wants *w)
+{
+	const char *smarthost = smarthost_name(f, a);
+
+	if (smarthost)
+		add(w, NEED_MUST, domain, DNS_TXT, arena_fmt(a, "\"v=spf1 mx a:%s -all\"", smarthost),
+			"SPF: who may send mail as this domain. Mail leaves by a smarthost: if its operator names an include:, put that in place of a:.");
+	else
+		add(w, NEED_MUST, domain, DNS_TXT, "\"v=spf1 mx -all\"",
+			"SPF: who may send mail as this domain: the hosts that its MX names, and nobody else.");
+	if (strcasecmp(f->host, domain) != 0)
+		add(w, NEED_SHOULD, f->host, DNS_TXT, "\"v=spf1 a -all\"", "SPF for the name that this host says in its greeting; reports come from it.");
+	add(w, NEED_SHOULD, arena_fmt(a, "_dmarc.%s", domain), DNS_TXT,
+		arena_fmt(a, "\"v=DMARC1; p=none; rua=mailto:postmaster@%s\"", domain),
+		"DMARC: large providers want to see one; p=none changes nothing, and reports come to the postmaster.");
+}
+
+static void add_services(const struct facts *f, struct arena *a, const char *domain, struct wants *w)
+{
+	static const struct {
+		const char *setting, *service;
+		int priority;
+	} rows[] = { { "submissions", "_submissions", 0 }, { "submission", "_submission", 10 }, { "imaps", "_imaps", 0 },
+		{ "imap", "_imap", 10 }, { "pop3s", "_pop3s", 20 }, { "pop3", "_pop3", 30 } };
+	uint16_t port;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		port = listens_on(f->conf, rows[i].setting);
+		if (port)
+			add(w, NEED_SHOULD, arena_fmt(a, "%s._tcp.%s", rows[i].service, domain), DNS_SRV,
+				arena_fmt(a, "%d 1 %u %s.", rows[i].priority, port, f->host), "Mail programs find their settings by it (RFC 6186).");
+	}
+	port = listens_on(f->conf, "https");
+	if (!port)
+		return;
+	add(w, NEED_SHOULD, arena_fmt(a, "autoconfig.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+		"Thunderbird and others fetch their settings there.");
+	add(w, NEED_SHOULD, arena_fmt(a, "autodiscover.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+		"Outlook fetches its settings there.");
+	add(w, NEED_MAY, arena_fmt(a, "_autodiscover._tcp.%s", domain), DNS_SRV, arena_fmt(a, "0 1 %u %s.", port, f->host),
+		"Outlook, where autodiscover cannot be a name of its own.");
+}
+
+static void add_tlsa(const struct facts *f, struct arena *a, struct wants *w)
+{
+	char text[80];
+	bool names_host;
+	size_t i;
+
+	for (i = 0; i < f->ncerts; i++)
+		if (cert_tlsa(buf_view(&f->cert[i]), f->host, text, &names_host) == 0 && (names_host || i == 0))
+			add(w, NEED_MAY, arena_fmt(a, "_25._tcp.%s", f->host), DNS_TLSA, arena_str(a, str_of(text)).p,
+				"DANE: other servers then insist on this certificate's key. Only if the zone is signed (DNSSEC), and only if you change it before the key.");
+}
+
+void wants_make(const struct facts *f, struct arena *a, const char *domain, struct wants *out)
+{
+	out->n = 0;
+	add(out, NEED_MUST, domain, DNS_MX, arena_fmt(a, "10 %s.", f->host), "Where mail for the domain goes.");
+	add_addresses(f, a, out);
+	add_trust(f, a, domain, out);
+	add_services(f, a, domain, out);
+	add_tlsa(f, a, out);
+}
+
+/* --- for people --------------------------------------------------------------------- */
+
+static const char *need_name(enum need n)
+{
+	static const char *const names[] = { [NEED_MUST] = "must", [NEED_SHOULD] = "should", [NEED_MAY] = "may" };
+
+	return names[n];
+}
+
+static bool is_placeholder(const struct want *w)
+{
+	return w->value[0] == '<';
+}
+
+void wants_zone(const struct facts *f, const struct wants *w, const char *domain, struct buf *out)
+{
+	const char *said = "";
+	char name[300];
+	size_t i;
+
+	buf_fmt(out, "; Records for mail of %s on %s, to be put into the zones of these names.\n", domain, f->host);
+	for (i = 0; i < w->n; i++) {
+		const struct want *x = &w->v[i];
+
+		if (strcmp(said, x->why) != 0)
+			buf_fmt(out, "\n; (%s) %s\n", need_name(x->need), x->why);
+		said = x->why;
+		snprintf(name, sizeof name, "%s.", x->name);
+		/* what the owner of a zone cannot type as it is, or decides alone, stays a comment */
+		buf_fmt(out, "%s%-40s %s IN %-5s %s\n", x->need == NEED_MAY || is_placeholder(x) || x->type == DNS_PTR ? "; " : "",
+			name, TTL, dns_type_name(x->type), x->value);
+	}
+}
+
+int verb_domain_dns(struct check *k, const char *domain, bool zone)
+{
+	struct ipc_msg row;
+	struct buf text;
+	struct wants w;
+	size_t i;
+
+	wants_make(k->f, &k->a, domain, &w);
+	for (i = 0; i < w.n && !zone; i++) {
+		ipc_init(&row, "result");
+		ipc_setc(&row, "name", w.v[i].name);
+		ipc_setc(&row, "type", dns_type_name(w.v[i].type));
+		ipc_setc(&row, "value", w.v[i].value);
+		ipc_setc(&row, "why", w.v[i].why);
+		ipc_setc(&row, "need", need_name(w.v[i].need));
+		check_row(k, &row);
+	}
+	if (zone) {
+		buf_init(&text, 64 * 1024);
+		wants_zone(k->f, &w, domain, &text);
+		ipc_init(&row, "result");
+		ipc_set(&row, "text", buf_view(&text));
+		check_row(k, &row);
+		buf_done(&text);
+	}
+	return 0;
+}

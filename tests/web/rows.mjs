@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: ISC
+// rows.mjs: every screen with no row, one, and ten thousand; what a server refuses; what a role sees.
+import { open, check, same, quiet, visit, settled, end, BASE } from "./browser.mjs";
+import { pretend, SCREENS, verbRows } from "./made.mjs";
+
+async function begin(options) {
+	const page = await open();
+	const asked = await pretend(page, options);
+	await page.goto(BASE + "/");
+	await settled(page);
+	return [page, asked];
+}
+
+for (const n of [0, 1, 10000]) {
+	const [page] = await begin({ n });
+	for (const [place, verb] of SCREENS) {
+		const began = Date.now();
+		await visit(page, place);
+		const seen = await page.evaluate(() => ({ rows: document.querySelectorAll("main tbody tr, main .setting, main .story li, main .log p").length, empty: document.querySelectorAll("main .empty, main .none, main .story").length,
+			wrong: [...document.querySelectorAll("main .note.bad")].map((e) => e.textContent).join(), all: document.querySelectorAll("main *").length, text: document.querySelector("main").innerText.length }));
+		same(seen.wrong, "", `${place} with ${n} rows`);
+		check(seen.text > 60, `${place} with ${n} rows says something`);
+		if (n === 0 && verb && place !== "person/someone0%40example.org" && place !== "me")
+			check(seen.empty > 0, `${place} says what to do when it is empty`);
+		if (n > 0 && verb)
+			check(seen.rows > 0, `${place} shows its ${n} rows`);
+		if (n === 10000) {
+			check(Date.now() - began < 10000, `${place}: ten thousand rows within ten seconds`);
+			if (!/^(settings|story|log)/.test(place))
+				check(seen.all < 4000, `${place}: ${seen.all} elements for ten thousand rows`);
+		}
+		quiet(page, `${place} with ${n} rows`);
+	}
+	await page.context().close();
+}
+
+// the last of ten thousand can be reached and found
+{
+	const [page, asked] = await begin({ n: 10000 });
+	await visit(page, "sessions");
+	await page.click(".pager button:text-is('Last')");
+	check((await page.textContent(".pager")).includes("10,000"), "the pager tells how many");
+	same(await page.locator("main tbody tr").count(), 50, "rows of the last page");
+	await page.fill("main [data-search]", "someone9999@");
+	await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length === 1);
+	await visit(page, "people");
+	await page.fill("main [data-search]", "someone9876@");
+	await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length === 1);
+	check(asked.some((a) => a.verb === "user list" && a.args.match === "someone9876@"), "people are searched by the server");
+	check(asked.filter((a) => a.verb === "user list").every((a) => Number(a.args.limit) > 0 || a.args.match), "people are asked for a page at a time");
+	await page.fill("main [data-search]", "");
+	await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length === 50);
+	await page.click(".pager button:text-is('Last')");
+	await page.click(".pager button:text-is('Load more')");
+	await page.waitForFunction(() => document.querySelector(".pager").textContent.includes("1,000"));
+	quiet(page, "paging");
+	await page.context().close();
+}
+
+// the bulk action says how many, and sends the filter
+{
+	const [page, asked] = await begin({ n: 37 });
+	await visit(page, "queue");
+	await page.fill("main input[aria-label=Domain]", "example.org");
+	await page.waitForFunction(() => document.querySelector("main .filters .soft")?.textContent.includes("found"));
+	await page.click("main .filters button:text-is('Hold')");
+	check((await page.textContent("dialog")).includes("37 messages"), "the question says how many");
+	await page.click("dialog button.primary");
+	await page.waitForSelector("dialog", { state: "detached" });
+	same(JSON.stringify(asked.filter((a) => a.verb === "queue hold").map((a) => a.args)), '[{"domain":"example.org"}]', "what is sent");
+	await page.context().close();
+}
+
+// each failure shows the server's sentence
+{
+	const [page] = await begin({ n: 1, fail: "the moon is full" });
+	for (const [place] of SCREENS.filter(([p, v]) => v && p !== "me"))
+		await visit(page, place).then(() => page.waitForFunction(() => document.querySelector("main").textContent.includes("the moon is full")), (e) => check(false, `${place}: ${e.message}`));
+	await page.context().close();
+}
+
+// what is not allowed, or does not exist, is not shown
+{
+	const [page] = await begin({ role: "person", n: 2 });
+	same((await page.locator(".side nav a").allTextContents()).join(), "My account,My mail,About", "what a person sees");
+	await page.evaluate(() => { location.hash = "#/queue"; });
+	await page.waitForFunction(() => document.querySelector("main h1").textContent === "Not here");
+	await page.context().close();
+	for (const verb of ["queue list", "trace search", "log follow", "backup list", "cert list", "config list", "token list", "audit list"]) {
+		const [without] = await begin({ n: 1, without: [verb] }), [whole] = [verbRows("admin").length];
+		check(whole > 50, "the table of verbs");
+		const titles = { "queue list": "Queue", "trace search": "Trace", "log follow": "Live log", "backup list": "Backups", "cert list": "Certificates", "config list": "Settings", "token list": "Tokens", "audit list": "Audit log" };
+		check(!(await without.locator(".side nav a").allTextContents()).includes(titles[verb]), `${titles[verb]} is hidden without ${verb}`);
+		await without.context().close();
+	}
+}
+await end();
