@@ -7,7 +7,7 @@ const now = () => Math.floor(Date.now() / 1000);
 // what kind of value a column holds; all others are text
 const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held failed code done total days port";
 const SIZES = "size quota usage bytes new_bytes";
-const TIMES = "time since last expires not_after";
+const TIMES = "time since last expires not_after renew_at last_try next_try";
 const AGES = "age seconds next";
 const FIXED = { active: "yes", type: null };
 const kindOf = Object.fromEntries([[NUMBERS, "number"], [SIZES, "size"], [TIMES, "time"], [AGES, "age"]].flatMap(([names, kind]) => names.split(" ").map((n) => [n, kind])));
@@ -62,20 +62,22 @@ const VERBS = {
 	"changes list": ["admin", "read", "since", "time kind words"],
 	"host check": ["admin", "read", "", "check state words fix"],
 	"cert list": ["admin", "read", "", "service port name subject names issuer not_after days fingerprint source state words"],
+	"cert show": ["admin", "read", "", "state names directory challenge not_after renew_at last_try next_try words fix"],
 	"cert renew": ["admin", "change", "", ""],
-	"config list": ["admin", "read", "match? changed:flag", "key value source default type words when text"],
+	"config list": ["admin", "read", "match? changed:flag", "key value source default type limits words when editable text"],
 	"config set": ["admin", "change", "key! value!", ""],
 	"config unset": ["admin", "change", "key!", ""],
-	"config history": ["admin", "read", "", "id time who key old new"],
+	"config history": ["admin", "read", "", "id time who verb key from to"],
 	"config undo": ["admin", "change", "id!", ""],
-	"backup list": ["admin", "read", "", "id time kind messages bytes new_bytes state words"],
+	"backup list": ["admin", "read", "backup? address folder match limit:number", "id time kind mailboxes messages bytes new_bytes state words"],
 	"backup run": ["admin", "change", "", ""],
-	"backup verify": ["admin", "change", "id?", ""],
-	"backup restore": ["admin", "change", "id! address folder message", ""],
+	"backup verify": ["admin", "change", "backup? background:flag", "file finding"],
+	"backup restore": ["admin", "change", "backup? address folder message in_place:flag all:flag from state config", ""],
+	"backup remove": ["admin", "change", "backup+", ""],
 	"import list": ["domain", "read", "", "job state done total words"],
 	"import imap": ["domain", "change", "address! host! user password:secret dry_run:flag", ""],
 };
-const ONE = new Set(["domain show", "user show", "mailbox status", "queue show", "user invite", "token add"]);
+const ONE = new Set(["domain show", "user show", "mailbox status", "queue show", "user invite", "token add", "cert show"]);
 
 export const verbRows = (role = "admin", without = []) => Object.entries(VERBS)
 	.filter(([name, [who]]) => !without.includes(name) && (role === "admin" || who === "person" || (role === "domain" && who === "domain")))

@@ -5,11 +5,20 @@ import { can } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Answer, Empty, Icon, Table, Confirm, useDialog, Badge, Copy, Time } from "../parts/all.js";
+import { Facts, Note, Head, Card, Answer, Empty, Icon, Table, Confirm, useDialog, Badge, Copy, Time } from "../parts/all.js";
+
+// what the authority (ACME) said last, and what comes next
+function Authority() {
+	const ask = useAsk("cert show", {}, { every: 20 }), a = ask.data;
+	return !a ? null : html`<${Card} title="Certificates from an authority" tools=${html`<${Badge} word=${a.state} />`}><div class="stack tight">
+		${a.fix && html`<${Note} mood="warn">${a.words}<br />${a.fix}<//>`}
+		<${Facts} rows=${[["Names", a.names], !a.fix && a.words ? ["Now", a.words] : null, ["Good until", html`<${Time} at=${a.not_after} />`], ["Renewed at", html`<${Time} at=${a.renew_at} />`], ["Last try", html`<${Time} at=${a.last_try} />`], ["Next try", html`<${Time} at=${a.next_try} />`],
+			["Authority", a.directory], ["Proof", a.challenge]]} /></div><//>`;
+}
 
 export default function Certs() {
 	const ask = useAsk("cert list"), [dialog, open] = useDialog();
-	const renew = () => open((close) => html`<${Confirm} title="Renew the certificates now?" button="Renew" danger=${false} act=${() => change("cert renew", {})} done="The renewal has begun" onClose=${close} onDone=${ask.reload}>
+	const renew = () => open((close) => html`<${Confirm} title="Renew the certificates now?" button="Renew" danger=${false} act=${() => change("cert renew", {})} done=${(r) => r.words || "The renewal has begun"} onClose=${close} onDone=${ask.reload}>
 		<p>New certificates are asked for; no session ends when they are put in place. Certificate authorities allow this only a few times a week.</p><//>`);
 	const days = (r) => {
 		const d = f.toNumber(r.days);
@@ -17,8 +26,8 @@ export default function Certs() {
 	};
 	return html`<${Head} title="Certificates" text="What each port serves when it is asked.">
 			<button type="button" disabled=${ask.loading} onClick=${ask.reload}><${Icon} name="reload" />Ask again</button>${can("cert renew") && html`<button type="button" onClick=${renew}>Renew now</button>`}<//>
-		<${Card} label="Certificates" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Certificates" rows=${rows} empty=${html`<${Empty} icon="certs" title="No port serves TLS"><p>Give the suite a certificate under Settings, tls.</p><//>`}
+		<div class="stack">${can("cert show") && html`<${Authority} />`}<${Card} label="Certificates" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Certificates" rows=${rows} empty=${html`<${Empty} icon="certs" title="No port serves TLS"><p>Give the suite a certificate under Settings, tls.</p><//>`}
 			columns=${[{ key: "service", label: "Port", lead: true, cell: (r) => html`<span class="main">${r.service}</span> <span class="soft">${r.port}</span>` }, { key: "state", label: "State", kind: "badge" }, { key: "days", label: "Good for", cell: days, value: (r) => f.toNumber(r.days) },
 				{ key: "not_after", label: "Until", cell: (r) => html`<${Time} at=${r.not_after} />` }, { key: "names", label: "Names", kind: "list", cls: "wide" }, { key: "issuer", label: "Issuer" }, { key: "source", label: "Source" },
-				{ key: "fingerprint", label: "Fingerprint", cell: (r) => (r.fingerprint ? html`<span class="row nowrap"><code title=${r.fingerprint}>${String(r.fingerprint).slice(0, 11)}…</code><${Copy} text=${String(r.fingerprint)} what="Fingerprint" /></span>` : "–") }, { key: "words", label: "Note", cls: "wide" }]} />`}<//><//>${dialog}`;
+				{ key: "fingerprint", label: "Fingerprint", cell: (r) => (r.fingerprint ? html`<span class="row nowrap"><code title=${r.fingerprint}>${String(r.fingerprint).slice(0, 11)}…</code><${Copy} text=${String(r.fingerprint)} what="Fingerprint" /></span>` : "–") }, { key: "words", label: "Note", cls: "wide" }]} />`}<//><//></div>${dialog}`;
 }

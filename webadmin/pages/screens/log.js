@@ -10,7 +10,7 @@ import * as f from "../lib/format.js";
 import { Head, Card, Badge, Icon, Search, Problem, Copy } from "../parts/all.js";
 
 const MOST = 2000;
-const LEVELS = [["debug", "everything"], ["info", "info and worse"], ["notice", "notice and worse"], ["warning", "warnings and errors"], ["error", "errors"]];
+const LEVELS = [["debug", "everything"], ["info", "info and worse"], ["warn", "warnings and errors"], ["error", "errors"]];
 
 export default function Log() {
 	const [level, setLevel] = useState("info"), [program, setProgram] = useState(""), [text, setText] = useState("");

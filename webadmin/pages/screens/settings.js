@@ -13,10 +13,10 @@ const restart = (r) => /restart/i.test(r.when || "");
 const shown = (v) => (v === "" || v === undefined || v === null ? html`<span class="soft">empty</span>` : html`<code>${String(v)}</code>`);
 
 function Row({ r, onEdit, onUnset }) {
-	return html`<li class="setting"><div class="grow"><h3><code>${r.key}</code>${isSet(r) && html` <${Badge} word=${r.source} mood="info" plain=${true} />`}${restart(r) && html` <${Badge} word="needs a restart" plain=${true} mood="" />`}</h3><p class="soft small">${r.text}</p>
-			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html`<span class="soft"> · default: </span>${shown(r.default)}` : html`<span class="soft"> · the default</span>`}</p></div>
-		<span class="row">${can("config set") && html`<button type="button" class="mini" aria-label=${`Change ${r.key}`} onClick=${() => onEdit(r)}>Change</button>`}
-			${can("config unset") && isSet(r) && html`<button type="button" class="mini" aria-label=${`Put ${r.key} back`} onClick=${() => onUnset(r)}><${Icon} name="undo" />Default</button>`}</span></li>`;
+	return html`<li class="setting"><div class="grow"><h3><code>${r.key}</code>${isSet(r) && html` <${Badge} word=${/default/.test(r.source) ? r.source : "set"} mood="info" plain=${true} />`}${restart(r) && html` <${Badge} word="needs a restart" plain=${true} mood="" />`}</h3><p class="soft small">${r.text}</p>
+			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html`<span class="soft"> · default: </span>${shown(r.default)}${isSet(r) && r.source !== "set" && html`<span class="soft"> · from ${r.source}</span>`}` : html`<span class="soft"> · the default</span>`}</p></div>
+		<span class="row">${r.editable === "no" ? html`<span class="soft small">on the host only</span>` : can("config set") && html`<button type="button" class="mini" aria-label=${`Change ${r.key}`} onClick=${() => onEdit(r)}>Change</button>`}
+			${can("config unset") && isSet(r) && r.editable !== "no" && html`<button type="button" class="mini" aria-label=${`Put ${r.key} back`} onClick=${() => onUnset(r)}><${Icon} name="undo" />Default</button>`}</span></li>`;
 }
 
 function List({ changed, onChanged, onRestart }) {
@@ -28,7 +28,7 @@ function List({ changed, onChanged, onRestart }) {
 			onRestart();
 	};
 	const edit = (r) => open((close) => html`<${VerbDialog} verb="config set" title=${r.key} text=${r.text} fixed=${{ key: r.key }} initial=${{ value: String(r.value ?? "") }} button="Save" done=${`${r.key} is changed${restart(r) ? "; it counts after a restart" : ""}`} onClose=${close} onDone=${() => after(r)}
-		changes=${true} fields=${{ value: { hint: `Default: ${r.default === "" ? "empty" : r.default}`, ...(r.words || r.type === "bool" ? { choices: (r.words || "yes|no").split("|").map((w) => [w, w]) } : {}) } }} />`);
+		changes=${true} fields=${{ value: { hint: `Default: ${r.default === "" ? "empty" : r.default}.${r.limits ? ` From ${String(r.limits).replace("..", " to ")}.` : ""}`, ...(r.words || r.type === "bool" ? { choices: (r.words || "yes|no").split("|").map((w) => [w, w]) } : {}) } }} />`);
 	const unset = (r) => open((close) => html`<${Confirm} title=${`${r.key}: back to the default?`} button="Back to the default" danger=${false} act=${() => change("config unset", { key: r.key })} done=${`${r.key} is the default again`} onClose=${close} onDone=${() => after(r)}>
 		<${Facts} rows=${[["Now", shown(r.value)], ["Then", shown(r.default)]]} /><//>`);
 	const groups = useMemo(() => {
@@ -51,7 +51,7 @@ function History({ onChanged }) {
 	const undo = (r) => open((close) => html`<${Confirm} title="Undo this change?" button="Undo" danger=${false} act=${() => change("config undo", { id: r.id })} done="Undone" onClose=${close} onDone=${() => { ask.reload(); onChanged(); }}>
 		<${Facts} rows=${Object.entries(r).filter(([k]) => !["id", "time", "since"].includes(k)).map(([k, v]) => [k, shown(v)])} /><//>`);
 	return html`<${Card} title="History" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Changes of settings" rows=${rows} empty=${html`<${Empty} icon="undo" title="Nothing was changed yet"><p>Each change made here or with the command is listed, and can be undone.</p><//>`}
-		columns=${[{ key: "key", label: "Setting", lead: true, cell: (r) => html`<code class="main">${r.key}</code>` }, { key: "time", label: "When", kind: "time" }, { key: "who", label: "Who" }, { key: "old", label: "Was", cell: (r) => shown(r.old) }, { key: "new", label: "Became", cell: (r) => shown(r.new) }, { key: "words", label: "Change", cls: "wide" }]}
+		columns=${[{ key: "key", label: "Setting", lead: true, cell: (r) => html`<code class="main">${r.key}</code>` }, { key: "time", label: "When", kind: "time" }, { key: "who", label: "Who" }, { key: "verb", label: "By" }, { key: "from", label: "Was", cls: "wide", cell: (r) => shown(r.from) }, { key: "to", label: "Became", cls: "wide", cell: (r) => shown(r.to) }]}
 		actions=${can("config undo") && ((r) => html`<button type="button" class="mini" onClick=${() => undo(r)}><${Icon} name="undo" />Undo</button>`)} />`}<//><//>${dialog}`;
 }
 

@@ -10,7 +10,7 @@ import { Head, Card, Empty, Table, Search, Problem, Wait, Badge } from "../parts
 
 const LIMIT = 100;
 const SPANS = { "1h": ["Last hour", 3600], "1d": ["Last day", 86400], "7d": ["Last 7 days", 604800], "30d": ["Last 30 days", 2592000], all: ["All that is kept", 0] };
-const STATES = ["", "delivered", "queued", "deferred", "bounced", "rejected"];
+const STATES = ["", "delivered", "waiting", "failed", "held", "removed", "rejected"];
 
 // what was typed: an address, a Message-ID in <>, or words of the subject
 export function meaning(text) {
@@ -47,7 +47,7 @@ export default function Trace({ query }) {
 	const rows = [...(ask.data || []), ...older];
 	const more = can("trace search", "before") && rows.length >= LIMIT && !end ? async () => {
 		try {
-			const next = await read("trace search", { ...args, before: rows.at(-1).before ?? rows.at(-1).time });
+			const next = await read("trace search", { ...args, before: rows.at(-1).id });
 			const known = new Set(rows.map((r) => r.id + " " + r.recipient)), fresh = next.filter((r) => !known.has(r.id + " " + r.recipient));
 			setOlder((o) => [...o, ...fresh]);
 			setEnd(next.length < LIMIT || !fresh.length);
