@@ -39,7 +39,12 @@ def served(system_users):
     s = Suite(make_folder(), {"send.smarthost": "127.0.0.1:9"}).start()
     s.admin, s.person = s.account("anna"), s.account("ben")
     s.cli("user", "change", s.admin.address, "roles=admin", "name=Anna Albers")
+    with s.smtp(s.admin) as c:
+        for to in ("somewhere", "other"):
+            c.sendmail(s.admin.address, [f"{to}@elsewhere.example"], f"Subject: {to}\r\n\r\nhello\r\n")
+    reader = s.imap(s.admin)
     yield s
+    reader.shutdown()
     s.stop()
     check_log(s)
     shutil.rmtree(s.folder)
@@ -55,6 +60,10 @@ def walk(name, modules, served, **more):
     assert p.returncode == 0, p.stdout[-6000:] + p.stderr[-3000:]
     assert re.search(r"[1-9]\d* checks, 0 failed", p.stdout), p.stdout[-2000:]
     return p.stdout
+
+
+def test_pages_from_first_login_to_first_mail_and_an_action_each(modules, served):
+    walk("walk", modules, served)
 
 
 def test_pages_with_0_1_and_10000_rows(modules, served):

@@ -70,18 +70,14 @@ export async function login(page, [address, password] = ADMIN) {
 // goes to a screen and waits until it has loaded what it shows
 export async function visit(page, place) {
 	// by way of nowhere, so that the screen is made anew
-	await page.evaluate((p) => {
-		location.hash = "#/-";
-		return new Promise((r) => setTimeout(() => {
-			location.hash = "#/" + p;
-			r();
-		}, 0));
-	}, place);
+	await page.evaluate(() => { location.hash = "#/-"; });
+	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
+	await page.evaluate((p) => { location.hash = "#/" + p; }, place);
 	await settled(page);
 }
 
 export async function settled(page) {
-	await page.waitForFunction(() => document.querySelector("main h1") && !document.querySelector("main .wait") && document.querySelector("main h1").textContent !== "Not here");
+	await page.waitForFunction(() => document.querySelector("main h1") && !document.querySelector("main .wait") && document.querySelector("main h1")?.textContent !== "Not here");
 }
 
 export async function end() {

@@ -52,7 +52,7 @@ for (const n of [0, 1, 10000]) {
 	await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length === 50);
 	await page.click(".pager button:text-is('Last')");
 	await page.click(".pager button:text-is('Load more')");
-	await page.waitForFunction(() => document.querySelector(".pager").textContent.includes("1,000"));
+	await page.waitForFunction(() => document.querySelector(".pager")?.textContent.includes("1,000"));
 	quiet(page, "paging");
 	await page.context().close();
 }
@@ -75,7 +75,7 @@ for (const n of [0, 1, 10000]) {
 {
 	const [page] = await begin({ n: 1, fail: "the moon is full" });
 	for (const [place] of SCREENS.filter(([p, v]) => v && p !== "me"))
-		await visit(page, place).then(() => page.waitForFunction(() => document.querySelector("main").textContent.includes("the moon is full")), (e) => check(false, `${place}: ${e.message}`));
+		await visit(page, place).then(() => page.waitForFunction(() => document.querySelector("main")?.textContent.includes("the moon is full")), (e) => check(false, `${place}: ${e.message}`));
 	await page.context().close();
 }
 
@@ -84,7 +84,7 @@ for (const n of [0, 1, 10000]) {
 	const [page] = await begin({ role: "person", n: 2 });
 	same((await page.locator(".side nav a").allTextContents()).join(), "My account,My mail,About", "what a person sees");
 	await page.evaluate(() => { location.hash = "#/queue"; });
-	await page.waitForFunction(() => document.querySelector("main h1").textContent === "Not here");
+	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
 	await page.context().close();
 	for (const verb of ["queue list", "trace search", "log follow", "backup list", "cert list", "config list", "token list", "audit list"]) {
 		const [without] = await begin({ n: 1, without: [verb] }), [whole] = [verbRows("admin").length];

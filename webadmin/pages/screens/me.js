@@ -14,7 +14,7 @@ export default function Me() {
 	const me = session.me, ask = useAsk(can("user show") ? "user show" : null, { address: me.address }), [dialog, open] = useDialog(), u = ask.data || {};
 	const host = location.hostname;
 	return html`<${Head} title=${me.name || u.name || me.address} text=${me.name || u.name ? me.address : ""}>
-			${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, me.address)}>Change the password</button>`}
+			${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, me.address, () => ask.reload())}>Change the password</button>`}
 			${can("user forward") && ask.data && html`<button type="button" onClick=${() => forwardDialog(open, me.address, forwardOf(u), ask.reload)}>Forward</button>`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
 		<div class="stack"><div class="grid even">

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // person.js: one person as an administrator sees them: how full the mailbox is, which addresses
 // lead there, password, hand-out link, forwarding, sessions, suspension, roles.
-import { html } from "../lib/dom.js";
+import { html, useState } from "../lib/dom.js";
 import { can, session } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { link, go } from "../lib/router.js";
@@ -41,8 +41,8 @@ export function Sessions({ address, own }) {
 				actions=${can("login end") && ((r) => html`<button type="button" class="mini" onClick=${() => end("login end", { id: r.id }, "End this login?", page)}>End</button>`)} /><//>`}${dialog}`;
 }
 
-export const passwordDialog = (open, address) => open((close) => html`<${VerbDialog} verb="user password" title=${`New password for ${address}`} fixed=${{ address }} button="Set the password" done="The new password counts now" onClose=${close}
-	text="Mail programs with the old one are asked for the new one at their next login." fields=${{ password: { label: "New password", needed: true }, old: address === session.me.address ? { label: "Password of today", needed: true, invent: false, autocomplete: "current-password" } : { skip: true } }} />`);
+export const passwordDialog = (open, address, onDone) => open((close) => html`<${VerbDialog} verb="user password" title=${`New password for ${address}`} fixed=${{ address }} button="Set the password" done="The new password counts now" onClose=${close} onDone=${onDone}
+	text=${`Mail programs with the old one are asked for the new one at their next login.${address === session.me.address ? " On this page you sign in anew, too." : ""}`} fields=${{ password: { label: "New password", needed: true }, old: address === session.me.address ? { label: "Password of today", needed: true, invent: false, autocomplete: "current-password" } : { skip: true } }} />`);
 
 export const forwardDialog = (open, address, initial, reload) => open((close) => html`<${VerbDialog} verb="user forward" title="Forwarding" fixed=${{ address }} button="Save" done=${(a) => (a.target?.length ? "Mail is forwarded now" : "Nothing is forwarded now")} onClose=${close} onDone=${reload}
 	initial=${{ keep: true, ...initial }} fields=${{ target: { label: "Forward to", hint: "One address a line; empty: forward nothing." } }} />`);
@@ -61,8 +61,12 @@ function Aliases({ address }) {
 }
 
 export default function Person({ id }) {
-	const ask = useAsk("user show", { address: id }), [dialog, open] = useDialog(), u = ask.data;
-	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${ask.reload}
+	const ask = useAsk("user show", { address: id }), [dialog, open] = useDialog(), u = ask.data, [turn, setTurn] = useState(0);
+	const reload = () => {
+		setTurn((t) => t + 1);
+		return ask.reload();
+	};
+	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${reload}
 		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active) }} fields=${{ name: { placeholder: "" } }} />`);
 	const suspend = () => open((close) => f.yes(u.active) ? html`<${Confirm} title=${`Suspend ${id}?`} button="Suspend" act=${async () => {
 			await change("user change", { address: id, active: false });
@@ -83,7 +87,7 @@ export default function Person({ id }) {
 				u.password === "no" ? ["Password", html`<${Badge} word="none yet: nobody can log in" mood="warn" />`] : null,
 				["Roles", u.roles ? html`<${Roles} roles=${u.roles} />` : html`<span class="soft">none</span>`], ["Forwards to", forwardWords(u)],
 				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
-			${can("mailbox status") && html`<${Usage} address=${id} />`}</div>
+			${can("mailbox status") && html`<${Usage} key=${turn} address=${id} />`}</div>
 			${can("alias list") && html`<${Aliases} address=${id} />`}
 			<${Sessions} address=${id} />
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
