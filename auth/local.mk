@@ -23,7 +23,7 @@ libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
 	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
-	tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test
+	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
@@ -38,6 +38,8 @@ tests_unit_auth_password_test_SOURCES = tests/unit/auth/password_test.c
 tests_unit_auth_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_gs2_test_SOURCES = tests/unit/auth/gs2_test.c
 tests_unit_auth_gs2_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_gate_test_SOURCES = tests/unit/auth/gate_test.c
+tests_unit_auth_gate_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_key_test_SOURCES = tests/unit/auth/key_test.c
 tests_unit_auth_key_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_directory_test_SOURCES = tests/unit/auth/directory_test.c

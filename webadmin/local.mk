@@ -34,3 +34,19 @@ libexec_webadmind_SOURCES = webadmin/webadmind.c webadmin/web.h webadmin/door.c 
 	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c
 libexec_webadmind_LDADD = $(WEB_LIBS) webadmin/libpages.a $(EVENT_LIBS) $(MICROHTTPD_LIBS)
 
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webadmin/head_test tests/unit/webadmin/json_test
+tests_unit_webadmin_head_test_SOURCES = tests/unit/webadmin/head_test.c
+tests_unit_webadmin_head_test_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_webadmin_json_test_SOURCES = tests/unit/webadmin/json_test.c
+tests_unit_webadmin_json_test_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/web_head tests/fuzz/web_args
+tests_fuzz_web_head_SOURCES = tests/fuzz/web_head.c $(FUZZ_MAIN)
+tests_fuzz_web_head_LDADD = $(WEB_LIBS)
+tests_fuzz_web_head_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_web_args_SOURCES = tests/fuzz/web_args.c $(FUZZ_MAIN)
+tests_fuzz_web_args_LDADD = $(WEB_LIBS)
+tests_fuzz_web_args_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/web_head tests/fuzz/corpus/web_args

@@ -4,6 +4,7 @@
  */
 #include "auth/resolve.h"
 #include "auth/verbs.h"
+#include "base/clock.h"
 #include "conf/conf.h"
 
 #include <fcntl.h>
@@ -282,6 +283,90 @@ static void a_user_changes_and_goes(void **state)
 	assert_int_equal(verb("user show", "address", "tmp@example.org", NULL), 67);
 }
 
+static struct auth_rcpt where(const char *address)
+{
+	static struct arena a;
+	struct resolver r = { .d = d, .separator = '+' };
+	struct auth_rcpt out;
+
+	arena_done(&a);
+	arena_init(&a);
+	assert_int_equal(resolve_rcpt(&r, str_of(address), &a, &out), 0);
+	return out;
+}
+
+static void a_forward_leads_on_and_never_loses(void **state)
+{
+	struct auth_rcpt w;
+
+	(void)state;
+	assert_int_equal(verb("domain add", "domain", "f.example", NULL), 0);
+	assert_int_equal(verb("user add", "address", "x@f.example", "password", "p", NULL), 0);
+	assert_int_equal(verb("user add", "address", "y@f.example", "password", "p", NULL), 0);
+	assert_int_equal(verb("user forward", "address", "x@f.example", "target", "y@f.example", "target", "o@else.net", NULL), 0);
+	assert_true(changed);
+	w = where("x@f.example");
+	assert_int_equal(w.ntargets, 2);
+	assert_int_equal(w.noutside, 1);
+	assert_int_equal(verb("user forward", "address", "x@f.example", "target", "y@f.example", "keep", "no", NULL), 0);
+	w = where("x+detail@f.example");
+	assert_int_equal(w.ntargets, 1);
+	assert_true(str_eqc(w.target[0].account, "y@f.example"));
+	/* a circle: the mail stays in a mailbox of it, whichever way it came in */
+	assert_int_equal(verb("user forward", "address", "y@f.example", "target", "x@f.example", "keep", "no", NULL), 0);
+	assert_int_equal(where("x@f.example").ntargets, 1);
+	assert_int_equal(where("y@f.example").ntargets, 1);
+	/* to nobody */
+	assert_int_equal(verb("user forward", "address", "y@f.example", "target", "gone@f.example", "keep", "no", NULL), 0);
+	w = where("y@f.example");
+	assert_int_equal(w.ntargets, 1);
+	assert_true(str_eqc(w.target[0].account, "y@f.example"));
+	assert_int_equal(verb("user forward", "address", "x@f.example", "target", "X@f.example", NULL), 65);
+	assert_int_equal(verb("user forward", "address", "x@f.example", "target", "|cmd", NULL), 65);
+	assert_int_equal(verb("user forward", "address", "x@f.example", NULL), 0);
+	assert_int_equal(where("x@f.example").ntargets, 1);
+	assert_int_equal(verb("alias who", "address", "y@f.example", NULL), 0);
+	assert_int_equal(rows, 3); /* its forward, nobody there, so its mailbox */
+}
+
+static char handed_out[200];
+
+static void invite(const char *address)
+{
+	assert_int_equal(verb("user invite", "address", address, NULL), 0);
+	snprintf(handed_out, sizeof(handed_out), "%.*s", STRF(str_from(ipc_get(&last_row, "link"),
+		(size_t)(str_rfind(ipc_get(&last_row, "link"), '/') + 1))));
+}
+
+static void an_invitation_ends(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("user add", "address", "new@f.example", NULL), 0);
+	invite("new@f.example");
+	clock_set_unix(clock_unix() + 48 * 3600 + 1);
+	assert_int_equal(verb("invite redeem", "invite", handed_out, "password", "p", NULL), 67);
+	clock_set_unix(0);
+	assert_int_equal(verb("invite redeem", "invite", handed_out, "password", "", NULL), 64);
+	assert_int_equal(verb("invite redeem", "invite", handed_out, "password", "p", NULL), 0);
+	assert_true(str_eqc(ipc_get(&last_row, "address"), "new@f.example"));
+	assert_int_equal(verb("invite redeem", "invite", handed_out, "password", "p", NULL), 67);
+	invite("new@f.example");
+	assert_int_equal(verb("user remove", "address", "new@f.example", NULL), 0);
+	assert_int_equal(verb("user add", "address", "new@f.example", NULL), 0);
+	/* made for another account of that name */
+	assert_int_equal(verb("invite redeem", "invite", handed_out, "password", "p", NULL), 67);
+}
+
+static void who_is_only_invited_does_not_switch_scram_off(void **state)
+{
+	bool complete = false;
+
+	(void)state;
+	assert_int_equal(verb("user add", "address", "later@f.example", NULL), 0);
+	assert_int_equal(d->ops->scram_complete(d, &complete), 0);
+	assert_true(complete);
+}
+
 static void numbers_of_accounts_are_never_given_again(void **state)
 {
 	struct directory_account v;
@@ -340,6 +425,9 @@ int main(void)
 		cmocka_unit_test(a_deep_chain_is_cut),
 		cmocka_unit_test(verbs_refuse_with_the_right_code),
 		cmocka_unit_test(a_user_changes_and_goes),
+		cmocka_unit_test(a_forward_leads_on_and_never_loses),
+		cmocka_unit_test(an_invitation_ends),
+		cmocka_unit_test(who_is_only_invited_does_not_switch_scram_off),
 		cmocka_unit_test(numbers_of_accounts_are_never_given_again),
 		cmocka_unit_test(scram_is_complete_while_every_active_account_has_keys),
 		cmocka_unit_test(two_connections_see_one_directory_and_one_secret),
