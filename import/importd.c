@@ -7,6 +7,8 @@
  *                                       files at the other end by the command, on `reply`;
  *                                       progress to the parent, which `import list` asks
  *
+ * An import by IMAP needs the network, which this process and its children do not have: the dialer
+ * (dial.c), forked before anything is sealed, makes connections and has no mailbox.
  * The parent keeps the last jobs in memory; what an import has done stands in the mailbox.
  */
 #include "conf/zygote.h"
@@ -15,6 +17,8 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "base/file.h"
+#include "import/dial.h"
 #include "import/job.h"
 #include "trace/trace.h"
 
@@ -31,6 +35,7 @@ struct listed {
 };
 static struct listed listed[JOBS_KEPT];
 static uint64_t last_id;
+static int dialer = -1, resolver = -1; /* links; -1: not there */
 
 static const struct {
 	const char *verb;
@@ -38,6 +43,7 @@ static const struct {
 } jobs[] = {
 	{ "import maildir", import_maildir },
 	{ "import mbox", import_mbox },
+	{ "import imap", import_imap },
 	{ "export maildir", export_maildir },
 	{ "export mbox", export_mbox },
 };
@@ -209,6 +215,8 @@ static void child(struct zygote_child *c)
 	const char *why = NULL;
 	int key, code, r;
 
+	if (c->arg)
+		memcpy(j.dial, c->arg, sizeof(j.dial));
 	arena_init(&j.a);
 	ipc_get_u64(m, "job", UINT64_MAX, &j.id);
 	j.dry = str_eqc(ipc_get(m, "dry_run"), "yes");
@@ -258,13 +266,29 @@ static void heard(const struct ipc_msg *m)
 			l->state = states[i];
 }
 
+/* A first connection, and others for when it breaks. */
+static bool prepare_connections(const struct ipc_msg *m, int end[4])
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		end[i] = -1;
+	for (i = 0; i < 4; i++) {
+		int link = resolver >= 0 ? ipc_link_clone(resolver) : E_CLOSED;
+
+		if (link < 0 || dial_prepare(dialer, m, link, &end[i]) < 0)
+			break;
+	}
+	return i > 0;
+}
+
 static int on_request(struct zygote *z, const struct zygote_link *from, struct ipc_msg *m)
 {
 	struct zygote_job *job;
 	struct listed *l;
 	char label[ZYGOTE_LABEL];
-	int keep[KEEP_MAX];
-	size_t n;
+	int keep[KEEP_MAX], end[4] = { -1, -1, -1, -1 };
+	size_t n, i;
 
 	if (strcmp(from->name, "child") == 0) {
 		heard(m);
@@ -280,19 +304,27 @@ static int on_request(struct zygote *z, const struct zygote_link *from, struct i
 		refuse(m, EX_USAGE, "importd has no such verb, or its address is missing");
 		return 0;
 	}
+	if (str_eqc(ipc_get(m, "verb"), "import imap") && !prepare_connections(m, end)) {
+		refuse(m, EX_TEMPFAIL, "connections cannot be made now; try again");
+		return 0;
+	}
 	l = listed_new(m);
 	ipc_set_u64(m, "job", l->id);
 	snprintf(label, sizeof(label), "%llu %.*s %.*s", (unsigned long long)l->id, STRF(ipc_get(m, "verb")),
 		STRF(ipc_get(m, "address")));
 	job = zygote_job_new(z, from, m, label);
-	n = store_rule_fds(keep, KEEP_MAX - 1);
+	n = store_rule_fds(keep, KEEP_MAX - 5);
 	keep[n++] = trace_link();
+	for (i = 0; i < ARRAY_LEN(end); i++)
+		keep[n++] = end[i];
 	if (job) {
-		zygote_fork(z, job, ZYGOTE_PEER_LINK | ZYGOTE_PARENT_LINK, keep, n, child, NULL);
+		zygote_fork(z, job, ZYGOTE_PEER_LINK | ZYGOTE_PARENT_LINK, keep, n, child, end);
 	} else {
 		l->id = 0;
 		refuse(m, EX_TEMPFAIL, "too many imports run already ([import] jobs)");
 	}
+	for (i = 0; i < ARRAY_LEN(end); i++)
+		fd_close(&end[i]);
 	return 0;
 }
 
@@ -326,9 +358,19 @@ static void on_ended(struct zygote *z, const char *label, int status)
 	trace_child_ended(z, label, status);
 }
 
+static void on_peer(struct zygote *z, const char *name, int fd)
+{
+	if (strcmp(name, "resolverd") != 0) {
+		trace_peer(z, name, fd);
+		return;
+	}
+	fd_close(&resolver);
+	resolver = fd;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct zygote_ops ops = { .request = on_request, .failed = on_failed, .peer = trace_peer,
+	static const struct zygote_ops ops = { .request = on_request, .failed = on_failed, .peer = on_peer,
 		.ended = on_ended };
 	static struct zygote_options opt;
 	static struct zygote z;
@@ -336,6 +378,9 @@ int main(int argc, char **argv)
 	zygote_start(&z, "importd", &ops, argc, argv);
 	trace_open(-1, "importd");
 	opt.max_children = (uint64_t)z.program.conf->import_jobs;
+	dialer = dial_start(z.program.conf, ipc_take_fd(&z.program.start, "trust"));
+	if (dialer < 0)
+		return EX_OSERR;
 	zygote_init(&z, &opt);
 	store_prepare();
 	zygote_run(&z);

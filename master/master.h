@@ -63,6 +63,7 @@ struct settings {
 	struct buf chain[CERTS_MAX], key[CERTS_MAX];
 	size_t ncerts;
 	struct buf trust, password; /* of the smarthost, for sender; empty: none */
+	struct buf import_trust; /* who may vouch for servers that an import asks */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
@@ -82,6 +83,8 @@ size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_
 int settings_memory(const char *name, const struct buf *content);
 /* A name of the file: relative ones start in the folder of the settings file. */
 char *settings_path(struct arena *a, const char *config, struct str name);
+/* Adds `trust` for importd in the same way. */
+size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and password in the same way (two descriptors at most). */
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
 

@@ -181,6 +181,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	}
 	if (p->id == PROGRAM_sender)
 		n = settings_add_smarthost(m->set, &msg, own);
+	if (p->id == PROGRAM_importd)
+		n = settings_add_import(m->set, &msg, own);
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (start && p->id == PROGRAM_authd) {

@@ -187,6 +187,23 @@ static void load_smarthost(struct settings *s, const char *config, struct buf *e
 		buf_fmt(errors, "%s: [send] smarthost_ca: %s: no certificate in PEM form\n", config, path);
 }
 
+static void load_import(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+	char *path;
+	int r;
+
+	buf_init(&s->import_trust, TRUST_MAX);
+	if (c->import_ca.n == 0) {
+		read_system_trust(&s->import_trust);
+		return;
+	}
+	path = beside(&c->arena, config, c->import_ca);
+	r = read_file(path, &s->import_trust);
+	if (r < 0)
+		buf_fmt(errors, "%s: [import] ca: %s: %s\n", config, path, err_text(r));
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -214,6 +231,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		fill_in(s, path, state);
 		load_certs(s, path, errors);
 		load_smarthost(s, path, errors);
+		load_import(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -255,6 +273,7 @@ void settings_free(struct settings *s)
 	buf_done(&s->text);
 	buf_done(&s->file);
 	buf_done(&s->trust);
+	buf_done(&s->import_trust);
 	buf_wipe(&s->password);
 	conf_free(s->conf);
 	free(s);
@@ -324,4 +343,14 @@ size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *
 			ipc_add_fd(m, name[i], fd_out[n++] = fd);
 	}
 	return n;
+}
+
+size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	int fd = s->import_trust.n ? settings_memory("trust", &s->import_trust) : -1;
+
+	if (fd < 0)
+		return 0;
+	ipc_add_fd(m, "trust", fd_out[0] = fd);
+	return 1;
 }

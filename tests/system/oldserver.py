@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 
-from conftest import free_ports, wait_for
+from conftest import free_ports, make_certificate, wait_for
 
 USER, PASSWORD = "anna", "old pass"
 
@@ -26,9 +26,10 @@ class Dovecot:
     def __init__(self, folder, layout="maildir++", location="", extra=""):
         self.folder = pathlib.Path(folder)
         self.mail = self.folder / "Maildir"
-        self.ports = dict(zip(("imap", "pop3"), free_ports(2)))
+        self.ports = dict(zip(("imap", "pop3", "imaps"), free_ports(3)))
         self.run = pathlib.Path(tempfile.mkdtemp(prefix="dv."))  # a socket's path is short
         self.run.chmod(0o755)
+        self.cert, key = make_certificate(self.run, "localhost")
         root, me = os.getuid() == 0, getpass.getuser()
         uid = "nobody" if root else me
         self.mail.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -45,7 +46,9 @@ state_dir = {self.run}/base
 log_path = {self.run}/log
 protocols = imap pop3
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{self.cert}
+ssl_key = <{key}
 disable_plaintext_auth = no
 default_internal_user = {'dovecot' if root else me}
 default_login_user = {'dovenull' if root else me}
@@ -72,7 +75,8 @@ service imap-login {{
     port = {self.ports['imap']}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {self.ports['imaps']}
+    ssl = yes
   }}
 }}
 service pop3-login {{

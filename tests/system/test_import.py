@@ -222,3 +222,81 @@ def test_a_folder_with_mail_of_its_own_gets_new_uids_and_it_is_said(suite, anna,
     assert done["Sent"]["uids"] == "kept"
     with suite.imap(anna) as c:
         assert len(picture(c, "INBOX")[1]) == 11
+
+
+# --- over IMAP -------------------------------------------------------------------------
+
+@pytest.fixture
+def far(own_suite, dovecot):
+    """(a suite that trusts the other server's certificate and may connect to its ports, the server)"""
+    server = dovecot()
+    s = own_suite({"import.ca": str(server.cert), "import.ports": f"{server.ports['imaps']}, {server.ports['imap']}",
+                   "import.wait": "5s"})
+    return s, server
+
+
+def take(s, server, account, *more, check=True, security="tls", password=None):
+    port = server.ports["imaps" if security == "tls" else "imap"]
+    return s.cli("--json", "import", "imap", f"localhost:{port}", account.address, f"user={account.address}",
+                 f"security={security}", *more, input=(password or server.password) + "\n", check=check)
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_an_account_comes_over_imap_with_its_numbers(far, tmp_path, security):
+    s, server = far
+    anna = s.account()
+    used(server)
+    sync = Mbsync(tmp_path / "mbsync")
+    sync.config(server.ports["imap"], anna.address, server.password)
+    sync.sync()
+    c = server.imap()
+    before = {name: picture(c, name.replace("/", ".")) for name in folders(c)}
+    c.logout()
+    have = sync.messages()
+    dry = rows(take(s, server, anna, "--dry-run", security=security))
+    assert dry["INBOX"]["added"] == 10 and dry["INBOX"]["uids"] == "kept"
+    assert s.imap(anna).select("INBOX")[1] == [b"0"]
+    done = rows(take(s, server, anna, security=security))
+    assert {r["uids"] for r in done.values()} == {"kept"} and done["Kunden/Müller"]["added"] == 4, done
+    with s.imap(anna) as c:
+        for name, was in before.items():
+            assert picture(c, name) == was, name
+        assert any(b"M&APw-ller" in row for row in c.lsub()[1])
+        c.select("INBOX", readonly=True)
+        assert c.fetch("3", "(BODY.PEEK[])")[1][0][1] == message("INBOX 3")
+    sync.config(s.ports["imaps"], anna.address, anna.password, tls=s.cert)
+    for counts in sync.sync():
+        assert counts == ("0", "0", "0"), sync.said
+    now = sync.messages()
+    assert {n: now[n] for n in have} == have
+    # the old server lives on
+    c = server.imap()
+    fill(c, "INBOX", 2, first=30)
+    c.select("INBOX")
+    c.uid("STORE", "8", "+FLAGS", r"(\Seen $Later)")
+    c.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+    c.expunge()
+    want = picture(c, "INBOX")
+    c.logout()
+    done = rows(take(s, server, anna, security=security))
+    assert (done["INBOX"]["added"], done["INBOX"]["changed"], done["INBOX"]["removed"]) == (2, 1, 1), done
+    with s.imap(anna) as c:
+        assert picture(c, "INBOX") == want
+
+
+def test_refusals_of_the_other_server_are_explained(far):
+    s, server = far
+    anna = s.account()
+    p = take(s, server, anna, password="wrong", check=False)
+    assert p.returncode == 77 and "refuses the login" in p.stdout, p.stdout
+    s.settings["import.ca"] = str(s.cert)  # whom we trust is somebody else
+    s.write_config()
+    s.cli("reload")
+    p = take(s, server, anna, check=False)
+    assert p.returncode == 75 and "certificate" in p.stdout, p.stdout
+    s.settings["import.ports"] = "993"
+    s.write_config()
+    s.cli("reload")
+    p = take(s, server, anna, check=False)
+    assert p.returncode == 75 and "[import] ports" in p.stdout, p.stdout
+    assert [j["state"] for j in json.loads(s.cli("--json", "import", "list").stdout)][-1:] == ["failed"]
