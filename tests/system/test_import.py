@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from conftest import wait_for
 from oldserver import Courier, Dovecot, Fetchmail, Mbsync
 
 DAY = 1000000000
@@ -284,19 +285,25 @@ def test_an_account_comes_over_imap_with_its_numbers(far, tmp_path, security):
         assert picture(c, "INBOX") == want
 
 
+def change(s, key, value):
+    """A reload, and until another importd serves."""
+    pid = lambda: [r["pid"] for r in s.status() if r["process"] == "importd" and r["state"] == "ready"]
+    old = pid()
+    s.settings[key] = value
+    s.write_config()
+    s.cli("reload")
+    wait_for(lambda: pid() and not set(pid()) & set(old), 10, 0.05)
+
+
 def test_refusals_of_the_other_server_are_explained(far):
     s, server = far
     anna = s.account()
     p = take(s, server, anna, password="wrong", check=False)
     assert p.returncode == 77 and "refuses the login" in p.stdout, p.stdout
-    s.settings["import.ca"] = str(s.cert)  # whom we trust is somebody else
-    s.write_config()
-    s.cli("reload")
+    change(s, "import.ca", str(s.cert))  # whom we trust is somebody else
     p = take(s, server, anna, check=False)
     assert p.returncode == 75 and "certificate" in p.stdout, p.stdout
-    s.settings["import.ports"] = "993"
-    s.write_config()
-    s.cli("reload")
+    change(s, "import.ports", "993")
     p = take(s, server, anna, check=False)
     assert p.returncode == 75 and "[import] ports" in p.stdout, p.stdout
     assert [j["state"] for j in json.loads(s.cli("--json", "import", "list").stdout)][-1:] == ["failed"]
