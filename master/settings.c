@@ -198,7 +198,7 @@ static void load_import(struct settings *s, const char *config, struct buf *erro
 		read_system_trust(&s->import_trust);
 		return;
 	}
-	path = beside(&c->arena, config, c->import_ca);
+	path = settings_path(&c->arena, config, c->import_ca);
 	r = read_file(path, &s->import_trust);
 	if (r < 0)
 		buf_fmt(errors, "%s: [import] ca: %s: %s\n", config, path, err_text(r));
