@@ -41,6 +41,7 @@ struct visit {
 	uint64_t body_left;
 	int64_t requests;
 	bool http_eof;
+	bool clear; /* it came without TLS */
 };
 
 static struct visit *visits;
@@ -352,6 +353,13 @@ const struct addr *door_peer(int fd)
 	return v ? &v->peer : &none;
 }
 
+bool door_clear(int fd)
+{
+	const struct visit *v = visit_of(fd);
+
+	return !v || v->clear;
+}
+
 void door_drop(int fd)
 {
 	struct visit *v = visit_of(fd);
@@ -372,6 +380,7 @@ static struct visit *visit_new(const struct handover *h, int client, int lease, 
 	v->pair = pair;
 	v->http_fd = http_fd;
 	v->peer = h->peer;
+	v->clear = !str_eqc(h->service, "https") || h->tls_version.n == 0;
 	snprintf(v->id, sizeof(v->id), "%.*s", STRF(h->id));
 	buf_init(&v->in, web.conf->web_head + CHUNK * 2);
 	buf_init(&v->to_http, web.conf->web_head + CHUNK * 2);
@@ -407,7 +416,7 @@ static bool admit(struct ipc_msg *m, int link, int client, int lease)
 	struct visit *v;
 	int pair[2];
 
-	if (client < 0 || lease < 0 || handover_parse(m, &h) < 0 || !str_eqc(h.service, "https") ||
+	if (client < 0 || lease < 0 || handover_parse(m, &h) < 0 || !(str_eqc(h.service, "https") || str_eqc(h.service, "http")) ||
 	    h.command.n > CHUNK || web.stopping ||
 	    web.connections >= (size_t)web.conf->web_connections ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)

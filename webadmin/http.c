@@ -261,6 +261,21 @@ static const struct web_path *find(const struct request *q)
 	return NULL;
 }
 
+/* Without TLS nothing is served that matters: the same, with it. */
+static void to_https(struct request *q)
+{
+	struct addr a = { 0 };
+	const struct conf_list *l = &web.conf->listen_https;
+
+	if (!l->n || addr_parse_hostport(l->v[0], &a) < 0 || !a.port || str_find(q->host, ':') >= 0) {
+		request_fail(q, MHD_HTTP_NOT_FOUND, 67, "there is nothing of that name without TLS");
+		return;
+	}
+	request_set(q, "Location", a.port == 443 ? arena_fmt(&q->arena, "https://%.*s%s", STRF(q->host), q->uri.p) :
+		arena_fmt(&q->arena, "https://%.*s:%u%s", STRF(q->host), a.port, q->uri.p));
+	request_answer_static(q, MHD_HTTP_PERMANENT_REDIRECT, NULL, STR(""));
+}
+
 static void serve(struct request *q, const char *method)
 {
 	const struct web_path *p = find(q);
@@ -268,10 +283,12 @@ static void serve(struct request *q, const char *method)
 
 	q->post = strcmp(method, "POST") == 0;
 	q->host = host_of(request_header(q, "Host"));
-	if (!host_is_ours(q->host, &web, &why))
+	if (!(p && p->any_name) && !host_is_ours(q->host, &web, &why))
 		request_fail(q, MHD_HTTP_MISDIRECTED_REQUEST, 65, "%.*s", STRF(why));
 	else if (!q->path.p || !p)
 		request_fail(q, MHD_HTTP_NOT_FOUND, 67, "there is nothing of that name");
+	else if (door_clear(q->fd) && !p->clear)
+		to_https(q);
 	else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && (!q->post || !p->post)) {
 		request_set(q, "Allow", p->post ? "GET, HEAD, POST" : "GET, HEAD");
 		request_fail(q, MHD_HTTP_METHOD_NOT_ALLOWED, 64, "this method is not for this");

@@ -39,6 +39,7 @@ void door_stop(void); /* idle ones end now, the others after their answer */
 void door_answered(int fd);
 bool door_last(int fd); /* that was its last request: the answer says so */
 const struct addr *door_peer(int fd);
+bool door_clear(int fd); /* it came without TLS */
 void door_drop(int fd); /* ends it now */
 
 /* http.c: the one libmicrohttpd daemon, driven by our loop. */
@@ -52,6 +53,9 @@ struct web_path {
 	const char *path; /* one that ends with '/': all beneath it */
 	bool post; /* POST may come, beside GET (and HEAD) */
 	void (*serve)(struct request *q);
+	/* asked by any name that leads here: nothing in it is anybody's, so no page of a stranger's
+	 * domain learns a thing; and also without TLS (port 80) */
+	bool any_name, clear;
 };
 extern const struct web_path web_paths[]; /* the first that fits; NULL ends it (paths.c) */
 
@@ -97,6 +101,13 @@ void http_resume(void *mhd_connection);
 /* api.c */
 void api_serve(struct request *q);
 void api_metrics(struct request *q);
+
+/* autoconfig_serve.c */
+void autoconfig_serve_mozilla(struct request *q);
+void autoconfig_serve_outlook(struct request *q);
+void autoconfig_serve_json(struct request *q);
+void autoconfig_serve_apple(struct request *q);
+void autoconfig_serve_qr(struct request *q);
 
 /* files.c: the files of the page (pages.h). */
 void files_serve(struct request *q);

@@ -22,7 +22,8 @@ export default function Me() {
 				["Forwards to", forwardWords(u)], can("trace search") ? ["Mail", html`<a href=${link(me.roles.length ? "trace" : "mine", "", me.roles.length ? { address: me.address } : {})}>What became of it</a>`] : null]} /><//>
 			${can("mailbox status") && html`<${Usage} address=${me.address} />`}
 			<${Card} title="Your mail program"><${Facts} rows=${[["User", me.address], ["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS`],
-				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} /><//></div>
+				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} />
+				<p>An iPhone or iPad sets itself up when its camera sees this:</p><img class="qr" src=${`/apple.svg?address=${encodeURIComponent(me.address)}`} width="192" height="192" alt="QR code of the link for iPhone and iPad" /><//></div>
 			<${Sessions} address=${me.address} own=${true} />
 			${can("mailbox list") && html`<${Folders} address=${me.address} />`}</div>${dialog}`;
 }
