@@ -8,7 +8,11 @@
 #include "master/setup.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "net/addr.h"
 
 static void words(const char *begin, struct str text)
 {
@@ -80,9 +84,35 @@ static void certificate(struct setup *s)
 			"                 service of %s\n", settings_value(s, "acme.directory"));
 }
 
+/* The port of the first address of a service. */
+static struct str port_of(struct setup *s, const char *full)
+{
+	struct str list = str_of(settings_value(s, full)), first = str_cut(&list, ',');
+	ssize_t colon = str_rfind(first, ':');
+
+	return colon < 0 ? STR_NONE : str_trim(str_from(first, (size_t)colon + 1));
+}
+
+/* The address of this host that faces the Internet, as the kernel would choose it; nothing is sent. */
+static const char *own_address(char out[ADDR_TEXT])
+{
+	struct addr a = { .family = 4, .ip = { 192, 0, 2, 1 }, .port = 9 };
+	struct sockaddr_storage ss;
+	socklen_t n = addr_to_sockaddr(&a, &ss);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool good = fd >= 0 && connect(fd, (struct sockaddr *)&ss, n) == 0;
+
+	n = sizeof(ss);
+	good = good && getsockname(fd, (struct sockaddr *)&ss, &n) == 0 && addr_of_sockaddr((struct sockaddr *)&ss, n, &a) == 0;
+	if (fd >= 0)
+		close(fd);
+	return good ? addr_text(&a, out) : "THIS-HOST";
+}
+
 static void admin(struct setup *s)
 {
-	const char *listen = settings_value(s, "listen.https"), *port = strrchr(listen, ':');
+	struct str port = port_of(s, "listen.https");
+	char address[ADDR_TEXT];
 	char when[40] = "";
 	time_t t = (time_t)s->link_expires;
 	struct tm tm;
@@ -92,18 +122,19 @@ static void admin(struct setup *s)
 		if (t && localtime_r(&t, &tm))
 			strftime(when, sizeof(when), ", until %e %b %H:%M", &tm);
 		printf("  Page           %s\n                 (sets the password, once%s)\n", s->link, when);
-	} else if (port) {
+	} else if (port.n) {
 		printf("  Page           https://%.*s/\n", STRF(s->hostname));
 	}
 	certificate(s);
-	if (port) {
+	if (port.n) {
 		const char *path = s->link ? strstr(s->link, "/#/") : NULL;
 
 		printf("  Before %.*s leads to this host, from your own machine:\n"
-			"                 ssh -L 8443:localhost:%.*s root@THIS-HOST   and then https://localhost:8443%s\n",
-			STRF(s->hostname), (int)strspn(port + 1, "0123456789"), port + 1, path ? path : "/");
+			"                 ssh -L 8443:localhost:%.*s root@%s   and then https://localhost:8443%s\n",
+			STRF(s->hostname), STRF(port), own_address(address), path ? path : "/");
 	}
-	printf("  Mail programs  IMAP %.*s 993 SSL/TLS, SMTP %.*s 465 SSL/TLS, user name = address\n", STRF(s->hostname), STRF(s->hostname));
+	printf("  Mail programs  %.*s: IMAP %.*s, SMTP %.*s, both SSL/TLS; the user name is the address\n", STRF(s->hostname),
+		STRF(port_of(s, "listen.imaps")), STRF(port_of(s, "listen.submissions")));
 }
 
 static void import_line(const char *verb, const char *text)

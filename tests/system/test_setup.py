@@ -10,20 +10,49 @@ import time
 import pytest
 
 from conftest import BUILD, MANSIO, ROOT, TOP, free_ports, make_folder
+from nameservers import Scripted, wire_name, wire_record
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="setup is root's")
 PORTS = [name for name in re.findall(r"^KEY\(listen, (\w+),", (TOP / "conf" / "keys.def").read_text(), re.M) if name != "lmtp"]
 
 
+def own_address():
+    """The address of this host that faces the network; 127.0.0.1 where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return s.getsockname()[0]
+
+
+def answer(name, type, tcp):
+    """A small DNS: mail.here.example leads to this host, mail for moved.example elsewhere."""
+    if name == "mail.here.example" and type == 1:
+        return 0, [wire_record(name, "A", socket.inet_aton(own_address()))], 0
+    if name == "moved.example" and type == 15:
+        return 0, [wire_record(name, "MX", b"\0\x0a" + wire_name("other.example"))], 0
+    return (0, [], 0) if name.endswith(("here.example", "moved.example")) else (3, [], 0)
+
+
+@pytest.fixture(scope="module")
+def dns():
+    server = Scripted(answer)
+    yield server
+    server.stop()
+
+
 class Host:
     """A host with nothing on it: a settings file and a state folder that are not there yet."""
 
-    def __init__(self):
+    def __init__(self, dns):
         self.folder = make_folder()
         self.conf, self.state = self.folder / "etc" / "mansio" / "mansio.conf", self.folder / "state"
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.answers = {"address": "anna@example.org", "hostname": "mail.example.org", "elsewhere": "no", "auth.yescrypt_cost": "1",
                         "smtp.processes": "2", "server.processes": "1", "log.to": "stderr",
+                        "dns.servers": f"127.0.0.1:{dns.port}", "dns.trust_anchor": "none", "check.timeout": "5s",
+                        "check.port25_hosts": "", "check.blocklists": "",
                         **{f"listen.{n}": f"127.0.0.1:{p}" for n, p in self.ports.items()}}
 
     def argv(self, *args, answers=None):
@@ -43,8 +72,8 @@ class Host:
 
 
 @pytest.fixture
-def host():
-    h = Host()
+def host(dns):
+    h = Host(dns)
     yield h
     h.stop()
 
@@ -58,6 +87,8 @@ def test_from_nothing_to_the_first_mail_and_again(host):
     assert p.returncode == 0, p.stdout + p.stderr
     assert re.search(r"https://mail\.example\.org[:\d]*/#/invite/\S+", p.stdout) and "ssh -L 8443:localhost:" in p.stdout
     assert "order of a move" not in p.stdout
+    assert "\nexample.org. " in p.stdout and "IN MX    10 mail.example.org." in p.stdout and "v=spf1" in p.stdout
+    assert re.search(r"^FAIL +name .*\n +-> ", p.stdout, re.M), "each finding has its fix"
     assert host.conf.stat().st_mode & 0o7777 == 0o644 and (host.state / "setup").stat().st_mode & 0o7777 == 0o600
     assert re.search(r"^roles:\s+admin$", host.cli("user", "show", "anna@example.org").stdout, re.M)
     # this host's own mail reaches the administrator
@@ -69,7 +100,7 @@ def test_from_nothing_to_the_first_mail_and_again(host):
     before = host.conf.read_bytes(), host.cli("alias", "list").stdout, host.cli("user", "list").stdout
     again = host.setup("--yes", answers=without(host.answers, "address", "hostname", "elsewhere"))
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "keeps" not in again.stdout
+    assert " keeps server" not in again.stdout and " keeps smtp" not in again.stdout
     assert before == (host.conf.read_bytes(), host.cli("alias", "list").stdout, host.cli("user", "list").stdout)
 
 
@@ -116,8 +147,9 @@ def test_what_others_wrote_stays(host):
 
 
 def test_the_order_of_a_move(host):
-    host.answers["elsewhere"] = "yes"
-    p = host.setup()
+    """The MX tells that mail runs elsewhere: the guess is yes, and Enter takes it."""
+    p = host.setup(answers={**without(host.answers, "elsewhere"), "address": "anna@moved.example"}, input="\n")
+    assert "today? [yes]" in p.stdout and "WARN    mx" in p.stdout, p.stdout + p.stderr
     assert p.returncode == 0 and "mansio import maildir" in p.stdout
     assert p.stdout.index("mansio import maildir") < p.stdout.index("Change the MX record")
 
@@ -158,3 +190,11 @@ def test_without_systemd_it_says_how_to_start(host):
     hide = ["unshare", "--mount", "sh", "-c", 'test ! -d /run/systemd || mount -t tmpfs none /run/systemd; exec "$@"', "sh"]
     p = subprocess.run([*hide, *argv], capture_output=True, text=True)
     assert p.returncode == 75 and "mansio run" in p.stderr and host.conf.exists()
+
+
+def test_a_name_that_leads_here_gets_a_certificate_of_an_authority(host):
+    host.answers.update({"address": "anna@here.example", "hostname": "mail.here.example"})
+    p = host.setup()
+    assert p.returncode == 0 and re.search("^OK +name ", p.stdout, re.M), p.stdout + p.stderr
+    if "KEY(acme, enabled" in (TOP / "conf" / "keys.def").read_text():
+        assert "enabled = yes" in host.conf.read_text() and "terms of" in p.stdout
