@@ -202,7 +202,7 @@ int do_remove(struct job *j)
 	size_t i;
 	int err = job_repo(j, REPO_COLLECT);
 
-	for (i = 0; !err && (id = ipc_get_nth(j->m, "snapshot", i)).p; i++) {
+	for (i = 0; !err && (id = ipc_get_nth(j->m, "backup", i)).p; i++) {
 		char path[40];
 		struct str *all;
 		size_t n, k;

@@ -39,12 +39,28 @@ void object_head_print(const struct object_head *h, char out[OBJECT_HEAD + 1])
 	int n;
 
 	sha256_print(h->id.sha, sha);
-	n = snprintf(out, OBJECT_HEAD + 1, "mansio-object 1 %s %-7s %s %012llu %012llu ", sha, kinds[h->kind],
-		h->packed ? "gzip" : "none", (unsigned long long)h->size, (unsigned long long)h->stored);
+	n = snprintf(out, OBJECT_HEAD + 1, "mansio-object 1 %s %-7s %s %012llu %012llu %08x ", sha, kinds[h->kind],
+		h->packed ? "gzip" : "none", (unsigned long long)h->size, (unsigned long long)h->stored, h->crc);
 	/* every head has the same length */
 	for (; n < OBJECT_HEAD - 9; n++)
 		out[n] = ' ';
 	seal(out, (size_t)n, OBJECT_HEAD + 1);
+}
+
+static bool read_crc(struct str word, uint32_t *out)
+{
+	static const char digit[] = "0123456789abcdef";
+	const char *d;
+	size_t i;
+
+	*out = 0;
+	for (i = 0; i < word.n; i++) {
+		d = memchr(digit, word.p[i], 16);
+		if (!d)
+			return false;
+		*out = *out << 4 | (uint32_t)(d - digit);
+	}
+	return word.n == 8;
 }
 
 static bool read_kind(struct str word, enum object_kind *out)
@@ -82,6 +98,8 @@ int object_head_parse(struct str text, struct object_head *out)
 		return E_DAMAGED;
 	h.size = lines_u64(&l, OBJECT_MAX);
 	h.stored = lines_u64(&l, OBJECT_MAX);
+	if (!read_crc(lines_word(&l), &h.crc))
+		return E_DAMAGED;
 	err = lines_end(&l);
 	if (!err && !h.packed && h.size != h.stored)
 		err = E_DAMAGED;

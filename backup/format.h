@@ -23,13 +23,14 @@ struct object_id {
 enum object_kind { OBJECT_MESSAGE, OBJECT_FILE, OBJECT_LIST, OBJECT_MAILBOX, OBJECT_QUEUE, OBJECT_FILES, OBJECT_KINDS };
 const char *object_kind_name(enum object_kind k);
 
-/* "mansio-object 1 SHA KIND METHOD SIZE STORED CRC\n", always OBJECT_HEAD bytes; then the
+/* "mansio-object 1 SHA KIND METHOD SIZE STORED CRC HEADCRC\n", always OBJECT_HEAD bytes; then the
  * stored bytes, then a line feed. */
 struct object_head {
 	struct object_id id;
 	enum object_kind kind;
 	bool packed; /* gzip, else as it is */
 	uint64_t size, stored; /* content, bytes in the pack */
+	uint32_t crc; /* CRC-32C of the stored bytes: gzip has some that change nothing */
 };
 #define OBJECT_HEAD 140
 #define OBJECT_MAX ((uint64_t)999999999999)

@@ -9,7 +9,7 @@
  * A message file never changes, so what the snapshot before had under the same
  * name, with the same inode, time and size, is not read again. Listing again when a
  * file is gone makes the snapshot one moment of the mailbox: a message that was
- * moved to another folder meanwhile is in exactly one of them.
+ * moved to another folder meanwhile is not missing.
  *
  * Memory: the names of one mailbox, about 200 bytes a message, and one list of before.
  */

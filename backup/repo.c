@@ -410,10 +410,18 @@ static int make_dir(struct repo *r, const char *name)
 	return err == E_EXISTS ? 0 : err;
 }
 
+static int save_marker(struct repo *r)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), MARKER " %d\nid %s\n", FORMAT_VERSION, r->id);
+
+	snprintf(text + n, sizeof(text) - (size_t)n, "sum %08x\n", crc32c(0, text, (size_t)n));
+	return file_replace(r->dir, MARKER, str_of(text), 0640);
+}
+
 static int make(struct repo *r)
 {
 	int empty = is_empty(r->dir), err;
-	char text[64];
 
 	if (empty < 0)
 		return empty;
@@ -423,23 +431,48 @@ static int make(struct repo *r)
 	if (!err)
 		err = make_dir(r, "snapshots");
 	rand_id(r->id, 16);
-	snprintf(text, sizeof(text), MARKER " %d\nid %s\n", FORMAT_VERSION, r->id);
-	return err ? err : file_replace(r->dir, MARKER, str_of(text), 0640);
+	return err ? err : save_marker(r);
 }
 
 static int parse_marker(struct repo *r, struct str text)
 {
-	struct str line = str_cut(&text, '\n'), id = str_cut(&text, '\n');
+	struct str all = text, line = str_cut(&text, '\n'), id = str_cut(&text, '\n'), sum = str_cut(&text, '\n');
+	char want[16];
 	uint64_t v;
 
-	if (!str_starts(line, MARKER " ") || str_u64(str_from(line, strlen(MARKER) + 1), UINT32_MAX, &v) < 0 ||
-		!str_starts(id, "id ") || id.n != 3 + 16)
-		return repo_fail(r, E_DAMAGED, "%s is damaged", MARKER);
+	snprintf(want, sizeof(want), "sum %08x", crc32c(0, all.p, line.n + id.n + 2 <= all.n ? line.n + id.n + 2 : 0));
+	if (!str_eqc(sum, want) || text.n || !str_starts(line, MARKER " ") || !str_starts(id, "id ") || id.n != 3 + 16 ||
+		str_u64(str_from(line, strlen(MARKER) + 1), UINT32_MAX, &v) < 0)
+		return E_DAMAGED;
 	if (v != FORMAT_VERSION)
 		return repo_fail(r, E_UNSUPPORTED, "%s says format %llu; this program knows %d", MARKER,
 			(unsigned long long)v, FORMAT_VERSION);
 	snprintf(r->id, sizeof(r->id), "%.*s", STRF(str_from(id, 3)));
 	return 0;
+}
+
+/* Each pack says whose it is. */
+static int id_of_packs(struct repo *r)
+{
+	int dir = file_open_dir(r->dir, "packs"), fd, err = E_DAMAGED;
+	DIR *d = dir < 0 ? NULL : fdopendir(dir);
+	char head[REPO_PACK_HEAD];
+	struct dirent *e;
+
+	while (d && err && (e = readdir(d))) {
+		fd = str_ends(str_of(e->d_name), ".pack") ? file_open(dirfd(d), e->d_name, O_RDONLY, 0) : -1;
+		if (fd < 0)
+			continue;
+		err = file_pread_all(fd, head, sizeof(head), 0);
+		if (!err && !str_starts(str_make(head, sizeof(head)), "mansio-pack 1 "))
+			err = E_DAMAGED;
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+	if (!err)
+		snprintf(r->id, sizeof(r->id), "%.16s", head + 14);
+	return err;
 }
 
 static int identify(struct repo *r)
@@ -451,11 +484,18 @@ static int identify(struct repo *r)
 	err = file_load(r->dir, MARKER, &b);
 	if (!err)
 		err = parse_marker(r, buf_view(&b));
-	else if (err == -ENOENT && r->write)
-		err = make(r);
-	else if (err == -ENOENT)
-		err = repo_fail(r, E_NOTFOUND, "there is no backup in the folder");
 	buf_done(&b);
+	if (err == -ENOENT && r->write)
+		return make(r);
+	if (err == -ENOENT)
+		return repo_fail(r, E_NOTFOUND, "there is no backup in the folder");
+	if (err == E_DAMAGED || err == E_LIMIT) {
+		r->marker_bad = true;
+		err = id_of_packs(r);
+		if (err)
+			return repo_fail(r, err, "%s is damaged", MARKER);
+		return r->write ? save_marker(r) : 0;
+	}
 	return err;
 }
 
@@ -464,10 +504,12 @@ static int take_lock(struct repo *r, const char *name, bool exclusive, int64_t w
 {
 	int fd = file_open(r->dir, name, O_RDWR | O_CREAT, 0640), err;
 
+	if (fd < 0 && r->write)
+		return fd;
 	if (fd < 0)
 		fd = file_open(r->dir, name, O_RDONLY, 0);
 	if (fd < 0)
-		return r->write ? fd : 0;
+		return 0;
 	err = file_lock(fd, exclusive, deadline_in(wait));
 	if (err) {
 		close(fd);
@@ -510,6 +552,8 @@ int repo_open(int dir, const struct repo_options *opt, struct repo *r)
 		bad_load(r);
 		err = repo_refresh(r);
 	}
+	if (err == -EACCES && r->write && !r->why[0])
+		repo_fail(r, err, "the folder may not be written: its group must be _backup, and have the right to (chgrp _backup, chmod 2770)");
 	if (err && !r->why[0])
 		repo_fail(r, err, "the folder: %s", err_text(err));
 	return err;

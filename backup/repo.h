@@ -43,6 +43,7 @@ struct repo {
 	bool write, compress, fresh;
 	uint64_t pack_size;
 	char id[17];
+	bool marker_bad; /* mansio-backup was damaged: the id is that of the packs */
 	struct repo_slot *slot;
 	size_t nslots, nobjects;
 	struct repo_pack *pack; /* by number */

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/rand.h"
+
 #define LEVEL 1 /* of nine: mail is text and base64; more costs much time and saves little */
 #define CHUNK ((size_t)64 << 10)
 
@@ -154,6 +156,7 @@ static int last_pack(struct repo *r)
 {
 	struct repo_pack *p;
 	struct stat index, pack;
+	bool whole = false;
 	int err;
 
 	if (!r->npacks)
@@ -166,12 +169,15 @@ static int last_pack(struct repo *r)
 		return err;
 	if (fstat(r->out_fd, &pack) != 0 || fstat(r->out_index, &index) != 0)
 		err = -errno;
-	else if ((uint64_t)index.st_size != p->index_read || (uint64_t)pack.st_size >= r->pack_size ||
-		!adopt_tail(r, p, (uint64_t)pack.st_size))
+	else if ((uint64_t)index.st_size != p->index_read)
 		err = E_NOTFOUND;
-	r->out_at = p->end;
-	if (!err)
-		err = repo_commit(r);
+	if (!err) {
+		whole = adopt_tail(r, p, (uint64_t)pack.st_size);
+		r->out_at = p->end;
+		err = repo_commit(r); /* the whole ones count, even if a torn one follows */
+	}
+	if (!err && (!whole || (uint64_t)pack.st_size >= r->pack_size))
+		err = E_NOTFOUND;
 	if (err)
 		close_pack(r);
 	return err;
@@ -254,6 +260,7 @@ static int append(struct repo *r, enum object_kind kind, struct str data, const 
 		stored = zip_memory(r, data);
 	h.packed = stored.p != data.p;
 	h.stored = stored.n;
+	h.crc = crc32c(0, stored.p, stored.n);
 	object_head_print(&h, head);
 	buf_add(&r->out, head, OBJECT_HEAD);
 	if (stored.n > REPO_BUFFER) {
@@ -332,13 +339,14 @@ static int hash_fd(int fd, struct object_id *out, uint64_t *size_out)
 }
 
 /* One piece of a large file into the pack; packed or not. */
-static int write_piece(struct repo *r, z_stream *z, const unsigned char *p, size_t n, bool last, uint64_t *stored)
+static int write_piece(struct repo *r, z_stream *z, const unsigned char *p, size_t n, bool last, struct object_head *h)
 {
 	unsigned char packed[CHUNK];
 	int err = 0, code = Z_OK;
 
 	if (!z) {
-		*stored += n;
+		h->stored += n;
+		h->crc = crc32c(h->crc, p, n);
 		return file_write_all(r->out_fd, p, n);
 	}
 	z->next_in = (unsigned char *)(uintptr_t)p;
@@ -347,7 +355,8 @@ static int write_piece(struct repo *r, z_stream *z, const unsigned char *p, size
 		z->next_out = packed;
 		z->avail_out = sizeof(packed);
 		code = deflate(z, last ? Z_FINISH : Z_NO_FLUSH);
-		*stored += sizeof(packed) - z->avail_out;
+		h->stored += sizeof(packed) - z->avail_out;
+		h->crc = crc32c(h->crc, packed, sizeof(packed) - z->avail_out);
 		err = file_write_all(r->out_fd, packed, sizeof(packed) - z->avail_out);
 	} while (!err && (z->avail_out == 0 || (last && code != Z_STREAM_END)));
 	return err;
@@ -371,7 +380,7 @@ static int stream_body(struct repo *r, int fd, struct object_head *h, struct obj
 		}
 		at += (uint64_t)n;
 		sha256_add(&s, chunk, (size_t)n);
-		err = write_piece(r, z, chunk, (size_t)n, at == h->size, &h->stored);
+		err = write_piece(r, z, chunk, (size_t)n, at == h->size, h);
 	}
 	sha256_end(&s, seen->sha);
 	free(chunk);
@@ -485,6 +494,7 @@ static int read_stored(int fd, const struct repo_object *o, struct unpack *u)
 	unsigned char *chunk = mem_alloc(1, CHUNK);
 	uint64_t at = 0;
 	z_stream z = { .avail_in = 0 };
+	uint32_t crc = 0;
 	bool ended = false;
 	int err = 0;
 
@@ -495,11 +505,14 @@ static int read_stored(int fd, const struct repo_object *o, struct unpack *u)
 
 		err = file_pread_all(fd, chunk, n, (off_t)(o->at + OBJECT_HEAD + at));
 		at += n;
+		crc = crc32c(crc, chunk, err ? 0 : n);
 		if (!err && o->head.packed && ended)
 			err = E_DAMAGED;
 		if (!err)
 			err = o->head.packed ? inflate_piece(&z, u, chunk, n, o->head.size, &ended) : give(u, chunk, n);
 	}
+	if (!err && crc != o->head.crc)
+		err = E_DAMAGED;
 	if (!err && (file_pread_all(fd, chunk, 1, (off_t)(o->at + OBJECT_HEAD + at)) < 0 || chunk[0] != '\n'))
 		err = E_DAMAGED;
 	if (o->head.packed)

@@ -46,14 +46,14 @@ static int open_folder(struct master *m, struct arena *a)
 	return fd;
 }
 
-size_t backup_add_folder(struct master *m, struct ipc_msg *msg, int *fd_out)
+size_t backup_add_folder(struct master *m, struct proc *p, struct ipc_msg *msg, int *fd_out)
 {
 	struct arena a;
 	struct stat st;
 	int fd;
 
-	m->backup_dev = 0;
-	m->backup_ino = 0;
+	p->folder_dev = 0;
+	p->folder_ino = 0;
 	if (!m->set->conf->backup_folder.n)
 		return 0;
 	arena_init(&a);
@@ -63,14 +63,14 @@ size_t backup_add_folder(struct master *m, struct ipc_msg *msg, int *fd_out)
 		ipc_setc(msg, "folder_error", err_text(fd < 0 ? fd : -errno));
 		return 0;
 	}
-	m->backup_dev = st.st_dev;
-	m->backup_ino = st.st_ino;
+	p->folder_dev = st.st_dev;
+	p->folder_ino = st.st_ino;
 	ipc_add_fd(msg, "folder", fd);
 	*fd_out = fd;
 	return 1;
 }
 
-bool backup_folder_moved(struct master *m)
+bool backup_folder_moved(struct master *m, const struct proc *p)
 {
 	dev_t dev = 0;
 	ino_t ino = 0;
@@ -89,7 +89,7 @@ bool backup_folder_moved(struct master *m)
 	}
 	if (fd >= 0)
 		close(fd);
-	return dev != m->backup_dev || ino != m->backup_ino;
+	return dev != p->folder_dev || ino != p->folder_ino;
 }
 
 static void add(struct ipc_msg *msg, size_t n, const char *path, unsigned mode, int fd)

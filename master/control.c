@@ -228,7 +228,7 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 		answer(c, EX_TEMPFAIL, text);
 		return;
 	}
-	if (id == PROGRAM_backupd && backup_folder_moved(m)) {
+	if (id == PROGRAM_backupd && backup_folder_moved(m, to[0])) {
 		procs_renew(m, id);
 		answer(c, EX_TEMPFAIL, "the folder for backups is another one now (a disk was mounted?): backupd takes it up; try again in a moment");
 		return;

@@ -112,6 +112,8 @@ struct proc {
 	unsigned generation; /* counts renewals of its place */
 	uint64_t sessions;
 	char note[128];
+	dev_t folder_dev; /* backupd: the folder that it was given; 0: none */
+	ino_t folder_ino;
 	struct proc *replaces; /* renewal: stopped when this one is ready */
 };
 
@@ -139,8 +141,6 @@ struct master {
 	struct settings *set;
 	bool root;
 	int64_t cores;
-	dev_t backup_dev; /* of the folder that backupd has; 0: none */
-	ino_t backup_ino;
 	unsigned char ticket_seed[32]; /* of all fronts' TLS session tickets, since ticket_day */
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
@@ -222,11 +222,11 @@ int history_add(int dir, struct change *c, size_t keep);
 
 /* backup.c */
 /* Adds the folder to the start of backupd, or folder_error; how many descriptors are to be closed. */
-size_t backup_add_folder(struct master *m, struct ipc_msg *msg, int *fd_out);
+size_t backup_add_folder(struct master *m, struct proc *p, struct ipc_msg *msg, int *fd_out);
 /* Adds settings and certificates to a run (fd_out: 2 * CERTS_MAX + 1 at most). */
 size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out);
 /* Is the folder another one than backupd has (mounted, replaced)? */
-bool backup_folder_moved(struct master *m);
+bool backup_folder_moved(struct master *m, const struct proc *p);
 
 /* control.c */
 int control_open(struct master *m);

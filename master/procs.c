@@ -194,7 +194,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		ipc_add_fd(&msg, "dir", m->dir_queue);
 	}
 	if (start && p->id == PROGRAM_backupd)
-		n = backup_add_folder(m, &msg, own);
+		n = backup_add_folder(m, p, &msg, own);
 	if (start && programs[p->id].kind == KIND_ZYGOTE)
 		ipc_add_fd(&msg, "mail", m->dir_mail); /* for its sandbox: it cannot open it */
 	if (start && p->id == PROGRAM_traced) {

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: ISC
 """Backups of a suite that runs, and what comes back out of them (docs/BACKUP.md)."""
+import contextlib
+import fcntl
+import hashlib
 import json
+import os
+import random
 import re
+import shutil
+import signal
 import subprocess
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from conftest import MANSIO, Suite, make_folder, wait_for
+from conftest import MANSIO, ROOT, Suite, make_folder, wait_for
+from oldserver import Fetchmail, Mbsync
 
 
 @pytest.fixture
@@ -77,3 +88,327 @@ def test_verify_of_a_good_backup_finds_nothing(host):
     host.deliver(a.address)
     ask(host, "run")
     assert ask(host, "verify")[0]["finding"] == "good"
+
+
+# --- the whole host ---------------------------------------------------------------
+
+def rescue(s, folder, *args, code=0):
+    """The state folder of `s` out of the backup, and a suite on it with ports of its own."""
+    new = Suite(make_folder(), {"auth.yescrypt_cost": "1"})
+    p = subprocess.run([MANSIO, "backup", "restore", "--all", f"from={folder}", f"state={new.folder}/again", *args],
+                       capture_output=True, text=True, timeout=60)
+    assert p.returncode == code, p.stdout + p.stderr
+    new.said = p.stdout + p.stderr
+    new.state = new.folder / "again"
+    new.settings["server.state"] = str(new.state)
+    new.write_config()
+    return new
+
+
+def numbers(s, account):
+    return {n: (r["uidvalidity"], r["messages"], r["special"], r["subscribed"]) for n, r in folders(s, account).items()}
+
+
+def test_a_whole_host_is_restored_and_clients_transfer_nothing(host, tmp_path):
+    """UIDs, flags, keywords, dates, UIDLs, passwords, aliases, settings, queue: on another machine, from the folder alone."""
+    a, b = host.account(password="anna's own"), host.account()
+    host.cli("alias", "add", "team@example.org", a.address, b.address)
+    for i in range(30):
+        host.deliver("team@example.org", f"message {i}")
+    with host.imap(a) as c:
+        c.create("Archive/2026")
+        c.subscribe("Archive/2026")
+        c.select("INBOX")
+        c.store("2:9", "+FLAGS", r"(\Seen $Forwarded Urgent)")
+        c.copy("3:20", "Archive/2026")
+        c.store("5,7", "+FLAGS", r"(\Deleted)")
+        c.expunge()
+    sync, pop = Mbsync(tmp_path / "mbsync"), Fetchmail(tmp_path / "fetchmail")
+    sync.config(host.ports["imaps"], a.address, a.password, tls=host.cert)
+    sync.sync()
+    assert pop.fetch(host.ports["pop3s"], b.address, b.password, tls=host.cert) == 30
+    host.settings["send.hold_all"] = "yes"
+    host.write_config()
+    host.cli("reload")
+    with host.smtp(a) as c:
+        c.sendmail(a.address, ["far@elsewhere.example"], "Subject: held\r\n\r\nx\r\n")
+    held = json.loads(host.cli("--json", "queue", "list").stdout)
+    assert len(held) == 1
+    ask(host, "run")
+    before, had = sync.messages(), (numbers(host, a), numbers(host, b))
+    host.deliver(a.address, "lives on after the backup")
+    host.stop()
+    new = rescue(host, host.backup)
+    try:
+        assert (new.state / "mansio.conf").read_text() == host.config.read_text()
+        new.settings["send.hold_all"] = "yes"
+        new.write_config()
+        new.start()
+        assert (numbers(new, a), numbers(new, b)) == had
+        again = json.loads(new.cli("--json", "queue", "list").stdout)
+        assert [(r["message"], r["state"], r["recipient"]) for r in again] == [
+            (r["message"], r["state"], r["recipient"]) for r in held]
+        sync.config(new.ports["imaps"], a.address, a.password, tls=new.cert)
+        sync.sync()
+        assert sync.messages() == before, sync.said
+        assert pop.fetch(new.ports["pop3s"], b.address, b.password, tls=new.cert) == 0, pop.said
+        # no UID is given twice: the old host had one after the backup
+        new.settings["send.hold_all"] = "no"
+        new.write_config()
+        new.cli("reload")
+        new.deliver("team@example.org", "new mail")
+        assert folders(new, a)["INBOX"]["uidnext"] > 1000000
+        sync.sync()
+        assert len(sync.messages()["INBOX"]) == len(before["INBOX"]) + 1
+    finally:
+        new.stop()
+        shutil.rmtree(new.folder)
+
+
+def test_mail_that_flows_during_a_run_is_missing_nowhere(host):
+    """Messages are moved, flagged and delivered all the time: each is in every backup (one that is just
+    being moved in both folders, as the store has it at that moment)."""
+    a = host.account()
+    stay = {host.deliver(a.address, f"stays {i}") for i in range(40)}
+    with host.imap(a) as c:
+        c.create("Other")
+    stop = threading.Event()
+    failed = []
+
+    def move():
+        try:
+            with host.imap(a) as c:
+                while not stop.is_set():
+                    for here, there in (("INBOX", "Other"), ("Other", "INBOX")):
+                        c.select(here)
+                        c._simple_command("MOVE", "1:30", there)
+                        c.select(there)
+                        c.store("1:10", "+FLAGS", r"(\Flagged)")
+                        c.store("1:10", "-FLAGS", r"(\Flagged)")
+        except Exception as e:  # noqa: BLE001
+            failed.append(e)
+
+    def deliver():
+        try:
+            while not stop.is_set():
+                host.deliver(a.address, "passes")
+        except Exception as e:  # noqa: BLE001
+            failed.append(e)
+
+    threads = [threading.Thread(target=f) for f in (move, deliver)]
+    for t in threads:
+        t.start()
+    try:
+        for _ in range(6):
+            done = ask(host, "run")
+            rows = [r for f in ("INBOX", "Other")
+                    for r in ask(host, "list", done["id"], f"address={a.address}", f"folder={f}", "limit=0")]
+            ids = [r["message_id"] for r in rows if r["message_id"] in stay]
+            assert set(ids) == stay
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert not failed
+    assert ask(host, "verify")[0]["finding"] == "good"
+
+
+# --- faults ---------------------------------------------------------------------------
+
+def test_every_flipped_bit_is_found_and_named(host):
+    """Anywhere in the folder; and what is not damaged can still be restored."""
+    a, b = host.account(), host.account()
+    for i in range(4):
+        host.deliver(a.address, f"message {i}")
+        host.deliver(b.address, f"message {i}")
+    ask(host, "run")
+    files = [p for p in host.backup.rglob("*") if p.is_file() and p.stat().st_size]
+    rng = random.Random(7)
+    for p in files:
+        good = p.read_bytes()
+        for at in sorted({0, len(good) - 1, *(rng.randrange(len(good)) for _ in range(10))}):
+            bad = bytearray(good)
+            bad[at] ^= 1 << rng.randrange(8)
+            p.write_bytes(bad)
+            said = ask(host, "verify", code=65)
+            assert str(p.relative_to(host.backup)) in said, (p, at, said)
+            (host.backup / "damaged").unlink(missing_ok=True)
+        p.write_bytes(good)
+    assert ask(host, "verify")[0]["finding"] == "good"
+    # one message is damaged: it is named, the others come back
+    pack = host.backup / "packs/000001.pack"
+    good = pack.read_bytes()
+    heads = [m for m in re.finditer(rb"mansio-object 1 (\w+) message", good)]
+    bad = bytearray(good)
+    bad[heads[3].start() + 150] ^= 4
+    pack.write_bytes(bad)
+    said = ask(host, "restore", "latest", code=65)
+    assert "packs/000001.pack" in said and str(heads[3].start()) in said
+    restored = [sum(r["messages"] for n, r in folders(host, x).items() if n.startswith("Restored/")) for x in (a, b)]
+    assert sorted(restored) == [3, 4]
+    new = rescue(host, host.backup, code=65)
+    assert "packs/000001.pack" in new.said and re.search(r"messages +7\n", new.said), new.said
+    shutil.rmtree(new.folder)
+    # verify says where; the next run stores it again, for the mailbox has it still
+    ask(host, "verify", code=65)
+    assert ask(host, "run")["read"] == 1 + 7  # and those that were just restored
+    new = rescue(host, host.backup)
+    assert re.search(r"messages +15\n", new.said), new.said
+    shutil.rmtree(new.folder)
+
+
+def test_a_manifest_of_another_format_is_refused_by_name(host):
+    host.account()
+    done = ask(host, "run")
+    p = host.backup / "snapshots" / done["id"]
+    text = p.read_text().replace("mansio-snapshot 1\n", "mansio-snapshot 2\n")
+    body = text[:text.rindex("sum ")]
+    p.write_text(body + "sum " + hashlib.sha256(body.encode()).hexdigest() + "\n")
+    said = ask(host, "restore", done["id"], code=65)
+    assert f"snapshots/{done['id']}" in said and "another version" in said
+
+
+def children(s):
+    """backupd's processes at work: all but the first."""
+    found = []
+    for pid in (pid for pid, n in s.tree().items() if n == "backupd"):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] != str(s.process.pid):
+                found.append(pid)
+    return found
+
+
+def test_killed_at_any_moment_it_goes_on_and_nothing_is_torn(host):
+    a = host.account()
+    for i in range(60):
+        host.deliver(a.address, f"message {i}", body="x" * 20000 + "\r\n")
+    rng = random.Random(11)
+    for i in range(15):
+        p = subprocess.Popen([MANSIO, "--state", host.state, "backup", "run"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        at = time.monotonic() + rng.random() * 0.08
+        while p.poll() is None and time.monotonic() < at:
+            pass
+        for pid in children(host):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        p.wait()
+        wait_for(lambda: not children(host))
+        assert all(r["state"] in ("complete", "unfinished") for r in ask(host, "list"))
+    done = ask(host, "run")
+    assert done["messages"] == 60
+    assert ask(host, "verify")[0]["finding"] == "good"
+    assert sum(r["state"] == "unfinished" for r in ask(host, "list")) == 0
+    stored = len(re.findall(rb"mansio-object 1 \w+ message", b"".join(p.read_bytes() for p in (host.backup / "packs").glob("*.pack"))))
+    assert stored <= 60 + 15  # each kill costs the message at hand at most
+
+
+def test_two_runs_are_never_at_once(host):
+    host.account()
+    ask(host, "run")
+    with open(host.backup / "lock", "r+") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        assert "another backup run" in ask(host, "run", code=75)
+    ask(host, "run")
+
+
+@pytest.mark.skipif(not ROOT, reason="mounts")
+def test_a_full_disk_one_that_is_read_only_and_one_that_is_gone(own_suite):
+    disk = make_folder()
+    s = own_suite({"backup.folder": str(disk), "backup.at": ""})
+    a = s.account()
+    for i in range(8):
+        s.deliver(a.address, f"message {i}", body=os.urandom(150000).hex() + "\r\n")
+    mounted = []
+    try:
+        # mounted behind our back: taken up at the next word
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=1777", "backup", disk], check=True)
+        mounted.append(disk)
+        assert "mounted" in ask(s, "run", code=75)
+        said = wait_for(lambda: (t := ask(s, "run", code=75)) and "mounted" not in t and t, timeout=10)
+        assert "packs/000001.pack" in said and "No space left" in said
+        assert all(r["state"] != "complete" for r in ask(s, "list"))
+        s.wait_log("backup-failed")
+        subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
+        done = ask(s, "run")
+        assert done["messages"] == 8
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        ask(s, "run", code=77)
+        assert ask(s, "verify")[0]["finding"] == "good"
+        assert ask(s, "restore", "latest", f"address={a.address}")["restored"] == 8
+        subprocess.run(["umount", "-l", disk], check=True)
+        mounted.clear()
+        ask(s, "run", code=75)
+        assert wait_for(lambda: s.cli("backup", "list", check=False).returncode == 0, timeout=10)
+        assert not ask(s, "list")
+    finally:
+        for d in mounted:
+            subprocess.run(["umount", "-l", d])
+
+
+# --- what stays, and when -------------------------------------------------------------------
+
+def test_removing_frees_space_and_harms_no_other(host):
+    a, b = host.account(), host.account()
+    for i in range(10):
+        host.deliver(a.address, f"big {i}", body=os.urandom(50000).hex() + "\r\n")
+    host.deliver(b.address, "small")
+    first = ask(host, "run")
+    with host.imap(a) as c:
+        c.select("INBOX")
+        c.store("1:9", "+FLAGS", r"(\Deleted)")
+        c.expunge()
+    second = ask(host, "run")
+
+    def size():
+        return sum(p.stat().st_size for p in (host.backup / "packs").glob("*.pack"))
+
+    large = size()
+    done = ask(host, "remove", first["id"])
+    assert done["freed_bytes"] > large / 2 and size() < large / 2
+    assert [r["id"] for r in ask(host, "list")] == [second["id"]]
+    assert ask(host, "verify")[0]["finding"] == "good"
+    assert ask(host, "restore", "latest")["restored"] == 2
+    ask(host, "remove", first["id"], code=67)
+
+
+def test_keeping_few_and_the_schedule_of_its_own(host):
+    """By the clock: a run soon after the folder is set, then each time so long after the last; across a restart too."""
+    host.account()
+    host.settings.update({"backup.every": "1s", "backup.keep_last": "2", "backup.keep_daily": "0",
+                          "backup.keep_weekly": "0", "backup.keep_monthly": "0"})
+    host.write_config()
+    host.cli("reload")
+    wait_for(lambda: len(re.findall(" backup-done ", host.log())) >= 3, timeout=20)
+    wait_for(lambda: "backup-removed" in host.log(), timeout=10)
+    host.stop()
+    at = len(host.log())
+    host.start()
+    host.wait_log("backup-done", since=at, timeout=20)
+    rows = [r for r in ask(host, "list") if r["state"] == "complete"]
+    assert 2 <= len(rows) <= 3 and all(r["kind"] == "schedule" for r in rows)
+
+
+def test_a_mailbox_restored_by_hand_gets_new_uidvalidities_and_keeps_the_rest(host):
+    a = host.account()
+    for i in range(5):
+        host.deliver(a.address, f"message {i}")
+
+    def told(c):
+        return [x.replace(rb"\Recent", b"").split() for x in c.fetch("1:*", "(UID FLAGS INTERNALDATE)")[1]]
+
+    with host.imap(a) as c:
+        c.select("INBOX")
+        c.store("2", "+FLAGS", r"(\Seen $Forwarded)")
+        c.store("4", "+FLAGS", r"(\Deleted)")
+        c.expunge()
+        before = told(c)
+    old = folders(host, a)
+    host.cli("mailbox", "restored", a.address)
+    new = folders(host, a)
+    assert set(old) == set(new)
+    assert all(new[f]["uidvalidity"] > max(r["uidvalidity"] for r in old.values()) for f in new)
+    with host.imap(a) as c:
+        c.select("INBOX")
+        assert told(c) == before
+    assert "finding" not in host.cli("mailbox", "check", a.address).stdout
