@@ -265,8 +265,8 @@ static void old_password(struct question *q)
 		exchange_login(&q->peer, q->id.user, old, old_known, q);
 }
 
-/* The account that `address` names: no domain administrator touches a global one, nor
- * anybody a mailbox by way of an alias. */
+/* The account that `address` names: nobody touches one that may more than he does, nor a
+ * mailbox by way of an alias. */
 static void target_seen(void *arg, const struct ipc_msg *account)
 {
 	struct question *q = arg;
@@ -276,8 +276,8 @@ static void target_seen(void *arg, const struct ipc_msg *account)
 	if (str_eqc(result, "temp"))
 		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
 	else if (there && !q->rights.own && q->verb->effect == EFFECT_CHANGE &&
-		rights_is_admin(ipc_get(account, "roles")))
-		refuse(q, EX_NOPERM, "only a global administrator may do this to a global administrator", NULL);
+		rights_exceed(&q->id, ipc_get(account, "roles")))
+		refuse(q, EX_NOPERM, "this account has rights that you have not", NULL);
 	else if (!there && q->verb->owner == OWNER_MAILBOXD)
 		refuse(q, EX_NOUSER, "there is no such user", NULL);
 	else

@@ -37,14 +37,6 @@ void rights_roles(struct str roles, struct identity *id)
 	}
 }
 
-bool rights_is_admin(struct str roles)
-{
-	struct identity id = { .admin = false };
-
-	rights_roles(roles, &id);
-	return id.admin;
-}
-
 int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out)
 {
 	struct identity id = { .admin = false };
@@ -99,6 +91,20 @@ static bool has_domain(const struct identity *id, struct str domain)
 		if (str_eq(id->domain[i], domain))
 			return true;
 	return false;
+}
+
+bool rights_exceed(const struct identity *id, struct str roles)
+{
+	struct identity other = { .admin = false };
+	size_t i;
+
+	rights_roles(roles, &other);
+	if (id->admin)
+		return false;
+	for (i = 0; i < other.ndomains; i++)
+		if (!has_domain(id, other.domain[i]))
+			return true;
+	return other.admin;
 }
 
 /* One value of `domain`, `address` or `user`. */

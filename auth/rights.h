@@ -27,6 +27,10 @@ struct identity {
 
 /* Reads roles into id; what is not known gives nothing. */
 void rights_roles(struct str roles, struct identity *id);
+/* Do these roles of an account reach further than the asker's own? Then he must not become
+ * it, by a new password or otherwise. */
+bool rights_exceed(const struct identity *id, struct str roles);
+
 /* May this identity use the verb at all, with some arguments? For lists and pages. */
 bool rights_any(const struct identity *id, const struct verb *v);
 

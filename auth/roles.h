@@ -11,6 +11,5 @@
 /* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics. The list in normal
  * form; E_SYNTAX with the bad one in *bad_out. */
 int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out);
-bool rights_is_admin(struct str roles); /* holds the global role */
 
 #endif

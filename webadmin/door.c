@@ -13,7 +13,9 @@
  * Always true: one request at a time is beyond this point, and of it exactly the
  * bytes that head_check counted; a refusal of ours is therefore never inside an
  * answer. Every state has a deadline. Buffers have a maximum, and who does not
- * read is not read from. A TLS close ends the connection, whatever the state.
+ * read is not read from. A TLS close ends the connection, whatever the state. When
+ * front ends a connection (kick, stop), an answer that is on its way is finished first;
+ * a live page is not waited for.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
 #include "webadmin/web.h"
 
 #define CHUNK (16 * 1024)
+#define LAST_ANSWER_MS 1500 /* front waits for the last word of a room that long, and a little more */
 #define OUT_MAX (64 * 1024) /* to the client: more is left in the pair */
 
 enum state { HEAD, BODY, ANSWER, LAST };
@@ -42,6 +45,8 @@ struct visit {
 	int64_t requests;
 	bool http_eof;
 	bool clear; /* it came without TLS */
+	bool streams; /* the answer goes on until somebody ends it */
+	bool leaving; /* no further request */
 };
 
 static struct visit *visits;
@@ -278,11 +283,20 @@ static void pair_event(evutil_socket_t fd, short what, void *arg)
 	go_on(v);
 }
 
+static void leave(struct visit *v)
+{
+	v->leaving = true;
+	if (v->state != ANSWER || v->streams)
+		visit_free(v);
+	else
+		arm(v, LAST_ANSWER_MS);
+}
+
 static void lease_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	visit_free(arg); /* front ended it */
+	leave(arg); /* front ended it */
 }
 
 static void timer_event(evutil_socket_t fd, short what, void *arg)
@@ -328,10 +342,14 @@ void door_answered(int fd)
 
 	if (!v || v->state != ANSWER)
 		return;
+	v->streams = false;
+	if (v->leaving) { /* what libmicrohttpd has written goes out, then it is over */
+		v->state = LAST;
+		event_active(&v->ev_pair, EV_READ, 0);
+		return;
+	}
 	v->state = HEAD;
 	arm(v, v->in.n > 0 ? web.conf->web_head_wait : web.conf->web_idle);
-	if (web.stopping && v->in.n == 0)
-		arm(v, 1);
 	/* the next request is taken from the loop, not from inside libmicrohttpd */
 	event_active(&v->ev_pair, EV_READ, 0);
 	if (v->in.n > 0)
@@ -342,7 +360,15 @@ bool door_last(int fd)
 {
 	const struct visit *v = visit_of(fd);
 
-	return !v || web.stopping || v->requests >= web.conf->web_requests;
+	return !v || v->leaving || v->requests >= web.conf->web_requests;
+}
+
+void door_streams(int fd)
+{
+	struct visit *v = visit_of(fd);
+
+	if (v)
+		v->streams = true;
 }
 
 const struct addr *door_peer(int fd)
@@ -452,8 +478,8 @@ void door_stop(void)
 	web.stopping = true;
 	for (v = visits; v; v = next) {
 		next = v->next;
-		if (v->state == HEAD)
-			visit_free(v);
+		if (!v->leaving)
+			leave(v);
 	}
 	if (!visits)
 		event_base_loopexit(web.base, NULL);

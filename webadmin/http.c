@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/codec.h"
+#include "trace/trace.h"
 #include "webadmin/headers.h"
 #include "webadmin/json.h"
 #include "webadmin/web.h"
@@ -187,6 +188,7 @@ static ssize_t reader(void *cls, uint64_t at, char *out, size_t max)
 void request_stream(struct request *q, struct stream *s)
 {
 	q->stream = s;
+	door_streams(q->fd);
 	finish(q, MHD_HTTP_OK, "text/event-stream",
 		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, reader, q, NULL));
 }
@@ -236,6 +238,8 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		return;
 	*con_cls = NULL;
 	fd = q->fd;
+	if (q->status) /* the path, not what is behind the '?' */
+		trace_event(TRACE_DEBUG, "http", NULL, "%u %.*s", q->status, STRF(str_sub(q->path, 0, 200)));
 	if (q->gone)
 		q->gone(q->gone_arg);
 	if (q->stream)

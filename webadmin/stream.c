@@ -9,6 +9,7 @@
  * Two sides hold a stream: who fills it (until stream_end or closed()), and the
  * answer that it is (until stream_gone). It is freed when both are through.
  */
+#include "trace/trace.h"
 #include "webadmin/web.h"
 
 struct stream {
@@ -57,6 +58,7 @@ struct stream *stream_new(struct request *q, void (*closed)(void *arg), void *ar
 static void drop(struct stream *s)
 {
 	s->dropped = true;
+	trace_event(TRACE_INFO, "stream-slow", NULL, "a browser does not read its live page: dropped");
 	door_drop(s->fd);
 	wake(s);
 }

@@ -38,6 +38,7 @@ void door_stop(void); /* idle ones end now, the others after their answer */
 /* libmicrohttpd is done with the request of the connection that has this descriptor. */
 void door_answered(int fd);
 bool door_last(int fd); /* that was its last request: the answer says so */
+void door_streams(int fd); /* its answer is a live page */
 const struct addr *door_peer(int fd);
 bool door_clear(int fd); /* it came without TLS */
 void door_drop(int fd); /* ends it now */

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
 """C20, C21, S14, 29: the admin page's door, API and gate: logins, sessions, CSRF, framing, roles, tokens, streams."""
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -364,6 +364,10 @@ def test_a_domain_administrator_stays_in_the_domain(house):
         a = w.post("user/" + verb, {"address": house.boss.address.upper().replace("EXAMPLE", "Example"), **more})
         assert a.status == 403, (verb, a)
     assert Web(house, house.boss).get("me").status == 200
+    # nor one who looks after another domain as well: his password would be the way there
+    both = house.account("both", "both pass 1", "roles=admin@example.org,admin@far.example")
+    assert w.post("user/password", {"address": both.address, "password": "mine now"}).status == 403
+    assert w.post("session/kick", {"user": house.boss.address}).status == 403
     assert w.post("user/change", {"address": house.anna.address, "name": "Anna"}).status == 200
     assert w.post("user/invite", {"address": house.anna.address}).status == 200
 
@@ -564,19 +568,32 @@ def test_streams_are_bounded_and_refused_like_requests(house):
     assert b'event: end' in r.read(), "a verb that ends, ends its stream"
 
 
-def test_a_browser_that_does_not_read_costs_nothing(own_suite):
+def many_accounts(s, n):
+    """So many accounts, put into the directory as `user add` would, but at once."""
+    import sqlite3
+    db = sqlite3.connect(s.state / "directory" / "directory.db", timeout=20)
+    db.executemany("INSERT INTO account(local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, created)"
+                   " VALUES(?, 'example.org', ?, '', '', 0, 0, 1, '', 0)", ((f"many{i:06}", "Many " + "x" * 60) for i in range(n)))
+    db.commit()
+    db.close()
+
+
+def test_ten_thousand_rows_and_a_browser_that_does_not_read(own_suite):
     s = own_suite({"web.stream_buffer": "4096", "web.heartbeat": "100ms"})
-    boss = s.account("boss", "boss pass 1", "roles=admin")
-    w = Web(s, boss)
-    for _ in range(200):
-        s.cli("domain", "add", f"d{_}.example", check=False) if _ < 3 else None
-    c, r = open_stream(w, "stats/live")
-    # it never reads; the daemon lives and serves others
-    for _ in range(50):
-        assert w.get("me").status == 200
+    w = Web(s, s.account("boss", "boss pass 1", "roles=admin"))
+    many_accounts(s, 10500)
+    rows = w.get("user/list").json["rows"]
+    assert len(rows) == 10000
+    assert len(w.get(f"user/list?after={rows[-1]['address']}").json["rows"]) == 501
     pid = next(p for p, n in s.tree().items() if n == "webadmind")
+    assert memory(pid, "Rss") < 20 * 1024
+    since = len(s.log())
+    c, r = open_stream(w, "user/list?limit=0")  # and never read
+    assert r.status == 200
+    s.wait_log("stream-slow", since, 20)
+    assert w.get("me").status == 200
+    assert next(p for p, n in s.tree().items() if n == "webadmind") == pid and memory(pid, "Rss") < 20 * 1024
     c.close()
-    assert w.get("me").status == 200 and next(p for p, n in s.tree().items() if n == "webadmind") == pid
 
 
 # --- lives -------------------------------------------------------------------------------------------
@@ -613,8 +630,17 @@ def test_deaths_and_memory(own_suite):
     assert wait_for(lambda: Web(s).login(boss).status == 200, 10)
 
 
-def test_a_stop_does_not_cut_an_answer(own_suite):
-    s = own_suite()
-    w = Web(s, s.account("boss", "boss pass 1", "roles=admin"))
-    assert w.get("me").status == 200
-    assert s.stop() < 3
+def test_a_stop_waits_for_answers_but_not_for_live_pages(own_suite):
+    s = own_suite({"auth.failure_delay": "1s", "server.stop_grace": "20s"})
+    who = s.account("boss", "boss pass 1", "roles=admin")
+    held = open_stream(Web(s, who), "stats/live")
+    assert held[1].status == 200
+    found = []
+    late = threading.Thread(target=lambda: found.append(Web(s).login(Account(who.address, "wrong")).status))
+    late.start()
+    s.wait_log("login-failed")
+    assert s.stop(19) < 10
+    late.join()
+    assert found == [401], "the answer that was on its way came"
+    with pytest.raises(http.client.IncompleteRead):
+        held[1].read()
