@@ -27,6 +27,8 @@
 #include "trace/line.h"
 
 #define TO_KEEPER_BYTES (1024 * 1024) /* of lines that wait for it */
+#define TO_KEEPER_AT (32 * 1024) /* so many are sent at once; fewer after KEEPER_MS: it is not woken for each */
+#define KEEPER_MS 150
 #define KEEPER_END_MS 2000
 #define LINKS_MAX 4096
 #define PACKETS_PER_TURN 64 /* of one link, so that none starves the others */
@@ -49,6 +51,7 @@ static struct {
 	int keeper_control;
 	bool keeper_full; /* EPOLLOUT is asked for */
 	struct buf to_keeper;
+	deadline keeper_at; /* they are sent by then */
 	uint64_t keeper_lost; /* events that did not fit, not yet told */
 	bool stopping;
 } g;
@@ -60,6 +63,7 @@ static void keeper_write(void)
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &g.keeper };
 	ssize_t n;
 
+	g.keeper_at = DEADLINE_NEVER;
 	if (g.to_keeper.n == 0)
 		return;
 	n = send(g.keeper.fd, g.to_keeper.p, g.to_keeper.n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -80,6 +84,8 @@ static void keeper_line_of(const char *program, pid_t pid, enum trace_level leve
 
 	record_print(&r, &g.to_keeper);
 	buf_c(&g.to_keeper, '\n');
+	if (g.keeper_at == DEADLINE_NEVER && !g.keeper_full)
+		g.keeper_at = deadline_in(KEEPER_MS);
 	if (g.to_keeper.err == 0)
 		return;
 	g.to_keeper.err = 0;
@@ -130,6 +136,7 @@ static void keeper_pass(struct ipc_msg *m)
 		ipc_set(&copy, arena_cstr(&m->arena, m->field[i].name), m->field[i].value);
 	if (fd >= 0)
 		ipc_add_fd(&copy, names[0], fd);
+	keeper_write(); /* what was before the question is before its answer */
 	/* full: the asker sees his connection close */
 	(void)ipc_try_send(g.keeper_control, &copy);
 	ipc_done(&copy);
@@ -276,10 +283,12 @@ static void serve(struct peer *p)
 }
 
 /* It says nothing on this socket: what can be read is its end. */
-static void keeper_is_gone(uint32_t events)
+static void keeper_event(uint32_t events)
 {
-	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+		keeper_write();
 		return;
+	}
 	say(TRACE_ERROR, "trace-gone", NULL);
 	sink_flush(&g.sink);
 	exit(EX_SOFTWARE);
@@ -306,7 +315,7 @@ static void loop(void)
 	int i, n;
 
 	for (;;) {
-		n = epoll_wait(g.epoll, e, EVENTS, g.stopping ? STOP_QUIET_MS : -1);
+		n = epoll_wait(g.epoll, e, EVENTS, g.stopping ? STOP_QUIET_MS : deadline_left(g.keeper_at));
 		if (n == 0 && g.stopping)
 			break;
 		/* links first: their words come before a stop */
@@ -315,7 +324,7 @@ static void loop(void)
 			if (e[i].data.ptr == g.peer[0])
 				control = true;
 			else if (e[i].data.ptr == &g.keeper)
-				keeper_is_gone(e[i].events);
+				keeper_event(e[i].events);
 			else
 				serve(e[i].data.ptr);
 		}
@@ -323,7 +332,8 @@ static void loop(void)
 			program_dispatch(&g.p);
 		sink_flush(&g.sink);
 		keeper_tell();
-		keeper_write();
+		if ((!g.keeper_full && g.to_keeper.n >= TO_KEEPER_AT) || (g.keeper_at != DEADLINE_NEVER && deadline_passed(g.keeper_at)))
+			keeper_write();
 		if (control && g.stopping) /* master may close it: no reason to wake */
 			epoll_ctl(g.epoll, EPOLL_CTL_DEL, g.peer[0]->fd, NULL);
 	}

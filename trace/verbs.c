@@ -278,8 +278,13 @@ static bool audit_row(void *arg, int64_t n, struct str line)
 		return true;
 	ipc_init(&m, "result");
 	ipc_set_u64(&m, "time", (uint64_t)(r.time / 1000000));
-	for (i = 0; i < ARRAY_LEN(column); i++)
-		set_text(&m, column[i], &m.arena, fields_raw(&e, column[i]).p ? fields_raw(&e, column[i]) : STR(""));
+	for (i = 0; i < ARRAY_LEN(column); i++) {
+		struct str raw = fields_raw(&e, column[i]);
+
+		if (!raw.p && i == 1)
+			raw = fields_raw(&e, "peer"); /* of the page */
+		set_text(&m, column[i], &m.arena, raw.p ? raw : STR(""));
+	}
 	reader_send(q->r, &m);
 	ipc_done(&m);
 	return ++q->n < q->most && !q->r->gone;
