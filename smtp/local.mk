@@ -57,7 +57,7 @@ tests_fuzz_send_reply_LDADD = $(SEND_LIBS)
 tests_fuzz_send_reply_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/send_reply/ehlo tests/fuzz/corpus/send_reply/session tests/fuzz/corpus/send_reply/odd
 
-EXTRA_PROGRAMS = bench/queuefill
+EXTRA_PROGRAMS += bench/queuefill
 bench_queuefill_SOURCES = bench/queuefill.c
 bench_queuefill_LDADD = $(MAIL_LIBS)
 

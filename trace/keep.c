@@ -7,12 +7,14 @@
  */
 #include "trace/keep.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME "trace.db"
 #define ASIDE "trace.db.damaged" /* the one before goes */
 #define BUSY_MS 200
 #define AGAIN_MS 2000
+#define FULL_MS 200 /* between two tries to write what is full */
 #define AUDIT_MAX (256 * 1024)
 #define EXPIRE_ROWS "8" /* blocks of one step */
 #define JUMP_S 3600 /* the clock was set by more: a mistake, perhaps */
@@ -251,11 +253,23 @@ static bool is_full(const struct keep *k)
 	return k->open.text.n >= BLOCK_BYTES;
 }
 
+/* Somebody deleted the file: what we hold open is nobody's any more. */
+static bool is_lost(const struct keep *k)
+{
+	struct stat st;
+
+	return k->db && stat(NAME, &st) < 0 && errno == ENOENT;
+}
+
 int keep_commit(struct keep *k)
 {
 	bool full = is_full(k);
 	int r;
 
+	if (is_lost(k)) {
+		keep_failed(k, E_NOTFOUND);
+		k->again = deadline_in(0);
+	}
 	if (!k->db && k->again != DEADLINE_NEVER && deadline_passed(k->again))
 		try_open(k);
 	if (!k->db)
@@ -287,13 +301,12 @@ int keep_commit(struct keep *k)
 
 void keep_add(struct keep *k, const struct record *r, const struct fields *parsed)
 {
-	if (is_full(k) && keep_commit(k) < 0 && is_full(k)) {
-		k->lost += k->open.events;
-		block_reset(&k->open);
-		k->stored = 0;
-		/* what is in tail of it is a part of what is lost */
-		if (k->db)
-			db_run(k->s[DROP_TAIL]);
+	/* what is there already is kept: it may be what somebody looks for; the new ones are counted */
+	if (is_full(k) && (deadline_left(k->full_again) > 0 || keep_commit(k) < 0) && is_full(k)) {
+		if (deadline_left(k->full_again) <= 0)
+			k->full_again = deadline_in(FULL_MS);
+		k->lost += r->level != BLOCK_INDEX;
+		return;
 	}
 	block_add(&k->open, r, parsed);
 	if (r->level != BLOCK_INDEX && str_eqc(parsed->event, "audit")) {

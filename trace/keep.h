@@ -12,7 +12,7 @@
  * some hundred. Audit events go into a table of their own, too, since they are kept longer.
  *
  * Always true: nothing here is needed by the mail. What cannot be written
- * waits in the open block; when that is full it is dropped and counted. A
+ * waits in the open block; when that is full, what comes is counted alone. A
  * database that is damaged is put aside (trace.db.damaged) and made anew.
  */
 #ifndef MANSIO_TRACE_KEEP_H
@@ -34,6 +34,7 @@ struct keep {
 	uint64_t lost; /* events that were dropped, not yet told */
 	bool aside; /* a damaged one was put aside, not yet told */
 	deadline again; /* no database: the next try */
+	deadline full_again; /* the block is full and cannot be written: the next try */
 	int64_t wall, mono; /* the clocks when they last agreed, s and ms */
 	deadline expire_after; /* the clock was set: nothing is deleted before */
 };

@@ -18,8 +18,17 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/trace/trace_test
 tests_unit_trace_trace_test_SOURCES = tests/unit/trace/trace_test.c
 tests_unit_trace_trace_test_LDADD = $(TRACE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/trace/keep_test tests/unit/trace/ring_test
+tests_unit_trace_keep_test_SOURCES = tests/unit/trace/keep_test.c
+tests_unit_trace_keep_test_LDADD = $(KEEPER_LIBS) $(CMOCKA_LIBS)
+tests_unit_trace_ring_test_SOURCES = tests/unit/trace/ring_test.c
+tests_unit_trace_ring_test_LDADD = $(KEEPER_LIBS) $(CMOCKA_LIBS)
 endif
 check_PROGRAMS += tests/fuzz/trace_line
+# fills a database for measurements: run by test_trace.py, no test in itself
+EXTRA_PROGRAMS += tests/unit/trace/fill
+tests_unit_trace_fill_SOURCES = tests/unit/trace/fill.c
+tests_unit_trace_fill_LDADD = $(KEEPER_LIBS)
 tests_fuzz_trace_line_SOURCES = tests/fuzz/trace_line.c $(FUZZ_MAIN)
 tests_fuzz_trace_line_LDADD = $(TRACE_LIBS)
 tests_fuzz_trace_line_LDFLAGS = $(FUZZ_LDFLAGS)

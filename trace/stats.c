@@ -100,11 +100,12 @@ void stats_event(struct stats *s, const struct record *r, const struct fields *e
 static void read_proc(struct stats *s, struct str text)
 {
 	struct stats_proc *p = &s->proc[s->nprocs];
+	struct str name = str_cut(&text, ' ');
 	uint64_t *const n[] = { &p->instance, &p->up, &p->restarts, &p->sessions, &p->memory };
 	size_t i;
 
 	*p = (struct stats_proc){ 0 };
-	snprintf(p->name, sizeof(p->name), "%.*s", STRF(str_cut(&text, ' ')));
+	snprintf(p->name, sizeof(p->name), "%.*s", STRF(name));
 	for (i = 0; i < ARRAY_LEN(n); i++)
 		if (str_u64(str_cut(&text, ' '), INT64_MAX, n[i]) < 0)
 			return;
