@@ -199,11 +199,13 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 		/* a mailbox by the name of its account: no alias leads to another one */
 		if (strcmp(name, "address") == 0 && q->rights.address.n > 0 && q->verb->owner == OWNER_MAILBOXD)
 			ipc_set(m, name, q->rights.address);
-		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0)
+		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0 && strcmp(name, "asker") != 0)
 			ipc_set(m, name, f->value);
 	}
 	for (i = 0; i < q->rights.nscope; i++)
 		ipc_set(m, "scope", q->rights.scope[i]);
+	if (q->verb->owner == OWNER_MASTER)
+		ipc_set(m, "asker", q->id.who); /* settings: not all may be set from outside */
 }
 
 static void pass(struct question *q)

@@ -10,6 +10,8 @@
 #include "base/proc.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -19,6 +21,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
 
 static char name_of_us[16] = "mansio"; /* as long as the kernel keeps */
 static char *title_area;
@@ -179,4 +184,59 @@ uint64_t proc_cpu_ms(void)
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) != 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* --- a throwaway child ------------------------------------------------------ */
+
+#define NOBODY 65534
+
+int proc_drop_rights(void)
+{
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+pid_t proc_piped(int *fd_out)
+{
+	int pair[2], err;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	err = errno;
+	close(pair[pid == 0 ? 0 : 1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -err;
+	}
+	*fd_out = pair[pid == 0 ? 1 : 0];
+	return pid;
+}
+
+int proc_collect(pid_t pid, int fd, int64_t ms, struct buf *out)
+{
+	struct pollfd pfd = { fd, POLLIN, 0 };
+	deadline d = deadline_in(ms);
+	int status = -1;
+	char part[4096];
+	ssize_t got;
+
+	if (pid <= 0)
+		return -1;
+	while (!deadline_passed(d) && poll(&pfd, 1, deadline_left(d)) > 0) {
+		got = read(fd, part, sizeof(part));
+		if (got == 0 || (got < 0 && errno != EINTR))
+			break;
+		if (got > 0)
+			buf_add(out, part, (size_t)got);
+	}
+	close(fd);
+	if (deadline_passed(d))
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
 }

@@ -25,5 +25,13 @@ const char *proc_status_text(int status);
 /* signalfd for the given signals, blocked for normal delivery. 0-terminated list. */
 int proc_signal_fd(const int *signals);
 uint64_t proc_cpu_ms(void);
+/* A throwaway child that tries something without any right, and its words: proc_piped forks
+ * (0 in the child, which writes to *fd_out and ends); proc_collect takes what it wrote, up to
+ * out's maximum, kills it after ms, and returns its wait status, or -1 if it never was.
+ * proc_drop_rights, in the child: root becomes nobody. */
+struct buf;
+pid_t proc_piped(int *fd_out);
+int proc_collect(pid_t pid, int fd, int64_t ms, struct buf *out);
+int proc_drop_rights(void);
 
 #endif

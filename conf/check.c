@@ -179,6 +179,36 @@ static void check_backup(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, backup, at), "at: must be a time of day like 02:30");
 }
 
+static void check_acme(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->acme_names.n; i++) {
+		struct str name = c->acme_names.v[i];
+
+		if (str_starts(name, "*."))
+			name = str_from(name, 2);
+		if (name.n == 0 || !hostname_good(name) || str_find(name, '.') < 0)
+			conf_error(r, LINE(r, acme, names), "names: '%s' is not a name that an authority certifies, like mail.example.org",
+				conf_shown(c->acme_names.v[i], shown));
+		else if (name.n != c->acme_names.v[i].n && c->acme_challenge != CONF_ACME_DNS)
+			conf_error(r, LINE(r, acme, names), "names: '%s' needs challenge = dns-01", conf_shown(c->acme_names.v[i], shown));
+	}
+	if (c->acme_names.n > CONF_ACME_NAMES)
+		conf_error(r, LINE(r, acme, names), "names: more than %d", CONF_ACME_NAMES);
+	if (!str_starts(c->acme_directory, "https://"))
+		conf_error(r, LINE(r, acme, directory), "directory: must begin with https://");
+	if (c->acme_enabled && c->acme_challenge == CONF_ACME_DNS && c->acme_hook.n == 0)
+		conf_error(r, LINE(r, acme, challenge), "challenge = dns-01 needs 'hook', the program that publishes the record");
+	if (c->acme_hook.n && c->acme_hook.p[0] != '/')
+		conf_error(r, LINE(r, acme, hook), "hook: must be a whole path, from / on");
+	if (!c->acme_eab_kid.n != !c->acme_eab_key_file.n)
+		conf_error(r, LINE(r, acme, eab_kid), "eab_kid and eab_key_file need each other");
+	if (c->acme_retry > c->acme_retry_max)
+		conf_error(r, LINE(r, acme, retry_max), "retry_max is shorter than retry");
+}
+
 static void check_queue(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -217,5 +247,6 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);
+	check_acme(c, r);
 	check_rest(c, r);
 }

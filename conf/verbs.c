@@ -219,7 +219,7 @@ enum verb_kind verb_kind(struct str name)
 		{ "mailboxes", KIND_NUMBER }, { "bytes", KIND_SIZE }, { "new_bytes", KIND_SIZE },
 		{ "freed_bytes", KIND_SIZE }, { "read", KIND_NUMBER }, { "restored", KIND_NUMBER }, { "there", KIND_NUMBER },
 		{ "objects", KIND_NUMBER }, { "uid", KIND_NUMBER }, { "failed", KIND_NUMBER }, { "since", KIND_SINCE },
-		{ "days", KIND_NUMBER }, { "time", KIND_SINCE }, { "not_after", KIND_SINCE }, { "not_before", KIND_SINCE },
+		{ "days", KIND_NUMBER }, { "orders", KIND_NUMBER }, { "failures", KIND_NUMBER }, { "port", KIND_NUMBER }, { "time", KIND_SINCE }, { "not_after", KIND_SINCE }, { "not_before", KIND_SINCE },
 		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
 		{ "job", KIND_NUMBER }, { "taken", KIND_NUMBER }, { "total", KIND_NUMBER }, { "added", KIND_NUMBER },
 		{ "changed", KIND_NUMBER }, { "removed", KIND_NUMBER },

@@ -51,6 +51,11 @@ void conn_handshake(struct conn *c)
 		return;
 	}
 	c->tls_write = false;
+	if (tls_answered_challenge(c->tls)) { /* RFC 8737 3: no data, closed at once */
+		trace_event(TRACE_INFO, "acme-challenge", c->id, "answered for %s", tls_sni(c->tls));
+		conn_close(c, "challenge answered");
+		return;
+	}
 	trace_tls(c);
 	conn_start_talk(c, c->service->tls_first);
 }

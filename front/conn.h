@@ -62,7 +62,7 @@ struct dialogue {
 	/* Text of a goodbye, without CRLF; also used before a conn exists. */
 	const char *bye[BYE_NREASONS];
 };
-extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue, https_dialogue;
+extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue, https_dialogue, http_dialogue;
 
 /* The room's side of a session; exists from hand-over to its end. */
 struct room_side {
@@ -229,6 +229,11 @@ void handover_timeout(struct conn *c);
 void handover_end(struct conn *c, enum bye why); /* kick, stop */
 void handover_free(struct conn *c);
 const char *handover_end_reason(const struct conn *c); /* of a session that a room had, for the log */
+
+/* challenge.c: what acmed has us answer; answer: NULL if nothing is pending for the token */
+void challenge_message(struct front *f, int link, struct ipc_msg *m);
+const char *challenge_answer(const struct front *f, struct str token);
+void challenge_clear(void);
 
 /* pump.c: while a room has the session and we the TLS */
 void pump_client(struct conn *c, short what); /* client event while pumped */

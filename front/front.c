@@ -60,7 +60,7 @@ static void status_event(evutil_socket_t fd, short what, void *arg)
 /* ---- certificates */
 
 /* From position 0, whatever an earlier reader of the same open file did. */
-static int read_pem(int fd, struct buf *out)
+int front_read_pem(int fd, struct buf *out)
 {
 	struct stat st;
 	char *p;
@@ -86,7 +86,7 @@ static int take_pem(struct ipc_msg *m, const char *kind, size_t n, struct buf *o
 
 	snprintf(name, sizeof name, "%s.%zu", kind, n);
 	fd = ipc_take_fd(m, name);
-	r = read_pem(fd, out);
+	r = front_read_pem(fd, out);
 	fd_close(&fd);
 	return r;
 }
@@ -106,26 +106,25 @@ static void share_tickets(struct tls_context *ctx, const struct ipc_msg *m)
 
 static void load_certificates(struct front *f, struct ipc_msg *m)
 {
-	const struct conf_list *paths = &f->conf->tls_certificates;
 	struct buf chain[CERTIFICATES_MAX], key[CERTIFICATES_MAX];
 	struct tls_certificate cert[CERTIFICATES_MAX];
-	size_t i, n = MIN(paths->n, (size_t)CERTIFICATES_MAX);
 	struct tls_context *ctx = NULL;
 	const char *why = NULL;
+	struct str label;
+	size_t i, n;
 	int r = 0;
 
-	for (i = 0; i < n; i++) {
-		buf_init(&chain[i], PEM_MAX);
-		buf_init(&key[i], PEM_MAX);
+	for (n = 0; n < CERTIFICATES_MAX && (label = ipc_get_nth(m, "cert", n)).n; n++) {
+		buf_init(&chain[n], PEM_MAX);
+		buf_init(&key[n], PEM_MAX);
 		if (r == 0) {
-			r = take_pem(m, "cert", i, &chain[i]);
+			r = take_pem(m, "cert", n, &chain[n]);
 			if (r == 0)
-				r = take_pem(m, "key", i, &key[i]);
+				r = take_pem(m, "key", n, &key[n]);
 			if (r < 0)
-				trace_event(TRACE_ERROR, "tls-certificate", NULL, "%.*s: %s",
-					STRF(paths->v[i]), err_text(r));
+				trace_event(TRACE_ERROR, "tls-certificate", NULL, "%.*s: %s", STRF(label), err_text(r));
 		}
-		cert[i] = (struct tls_certificate){ buf_view(&chain[i]), buf_view(&key[i]), paths->v[i] };
+		cert[n] = (struct tls_certificate){ buf_view(&chain[n]), buf_view(&key[n]), label };
 	}
 	if (r == 0) {
 		r = tls_context_new(cert, n, f->conf->tls_min_version == 1 ? "1.3" : "1.2", f->tls, &ctx, &why);

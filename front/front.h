@@ -96,6 +96,7 @@ void listeners_close(struct front *f);
 void sessions_control(struct front *f, struct ipc_msg *m);
 
 /* front.c */
+int front_read_pem(int fd, struct buf *out); /* a file in memory, from its start */
 void front_status(struct front *f); /* soon: number of sessions to master */
 /* Deadline in ms, shorter while the door is nearly full (C26). */
 int64_t front_wait(const struct front *f, int64_t ms);

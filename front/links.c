@@ -15,6 +15,8 @@ static void dispatch(struct link *l, struct ipc_msg *m)
 {
 	if (strcmp(l->name, "authd") == 0)
 		sasl_message(l->front, m);
+	else if (strcmp(l->name, "acmed") == 0)
+		challenge_message(l->front, l->fd, m);
 	else
 		handover_message(l->front, l->name, m);
 }
@@ -23,6 +25,7 @@ static void unlink_it(struct link *l)
 {
 	struct link **at = &l->front->links;
 	bool authd = l->current && strcmp(l->name, "authd") == 0;
+	bool acmed = l->current && strcmp(l->name, "acmed") == 0;
 	struct front *f = l->front;
 
 	while (*at != l)
@@ -33,6 +36,8 @@ static void unlink_it(struct link *l)
 	free(l);
 	if (authd)
 		sasl_link_lost(f);
+	if (acmed)
+		challenge_clear();
 }
 
 /* All that waits. False: the link is gone. */
@@ -99,6 +104,8 @@ void links_set(struct front *f, const char *name, int fd)
 	f->links = l;
 	event_assign(&l->ev, f->base, fd, EV_READ | EV_PERSIST, link_event, l);
 	event_add(&l->ev, NULL);
+	if (old && strcmp(name, "acmed") == 0)
+		challenge_clear(); /* the new one tells its own */
 	if (old && strcmp(name, "authd") == 0)
 		sasl_link_lost(f); /* the new one knows nothing of open exchanges */
 }

@@ -28,6 +28,7 @@ static const struct service services[] = {
 	{ "pop3", &pop3_dialogue, "pop3", "pop3d", false, false, false },
 	{ "pop3s", &pop3_dialogue, "pop3", "pop3d", true, false, false },
 	{ "https", &https_dialogue, "http", "webadmind", true, false, false },
+	{ "http", &http_dialogue, "http", "webadmind", false, false, false },
 };
 
 const struct service *service_find(struct str name)

@@ -26,6 +26,16 @@ int parse_sasl(struct str line, struct buf *out);
 /* The initial response argument: "=" is an empty one (RFC 4954 4). */
 int parse_sasl_initial(struct str arg, struct buf *out);
 
+/* http_head.c: a request's head on port 80. 1 and *used_out with its empty line; 0 more bytes are
+ * needed; E_LIMIT more than max; E_SYNTAX, also for whatever announces a body. */
+struct http_head {
+	struct str method, target, host; /* host.p NULL: there was none */
+	bool http11;
+};
+int http_head_parse(struct str bytes, size_t max, struct http_head *out, size_t *used_out);
+/* The name in a Host field, without port; false: it is no host name. */
+bool http_host_name(struct str host, struct str *name_out);
+
 /* smtp_parse.c */
 struct smtp_line {
 	enum smtp_verb verb;

@@ -32,6 +32,7 @@ struct conn {
 	int fd;
 	deadline at;
 	uid_t uid; /* of the command's user */
+	bool outside; /* by authd's gate: on behalf of somebody at the page or the API */
 };
 
 int control_open(struct master *m)
@@ -195,6 +196,8 @@ static void config(struct master *m, struct conn *c, const char *name, struct ip
 	struct buf why;
 	int code;
 
+	if (c->outside && ipc_get(in, "asker").n == 0)
+		ipc_setc(in, "asker", "somebody outside");
 	buf_init(&why, 32 * 1024);
 	ipc_init(&last, "result");
 	code = config_verb(m, name, in, c->fd, &last, &why);
@@ -273,6 +276,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_TRACED] = PROGRAM_traced,
 	[OWNER_CHECKD] = PROGRAM_checkd,
 	[OWNER_BACKUPD] = PROGRAM_backupd,
+	[OWNER_ACMED] = PROGRAM_acmed,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)
@@ -331,7 +335,7 @@ static void audit(const struct conn *c, struct ipc_msg *in)
 void control_ask(struct master *m, struct ipc_msg *in)
 {
 	const struct verb *v = verb_named(arena_cstr(&in->arena, ipc_get(in, "verb")));
-	struct conn late = { .state = CONN_NEW, .fd = ipc_take_fd(in, "reply") }, *c = &late;
+	struct conn late = { .state = CONN_NEW, .fd = ipc_take_fd(in, "reply"), .outside = true }, *c = &late;
 	size_t i;
 
 	if (late.fd < 0)

@@ -123,7 +123,7 @@ int listen_open(struct master *m)
 		if (strcmp(k->section, "listen") != 0 || list->n == 0)
 			continue;
 		if (tls_only(k->name) && m->set->ncerts == 0) {
-			trace_event(TRACE_WARN, "not-served", NULL, "%s needs a certificate: see [tls]", k->name);
+			trace_event(TRACE_WARN, "not-served", NULL, "%s needs a certificate, and none could be made", k->name);
 			continue;
 		}
 		r = open_row(m, k, strcmp(k->name, "lmtp") == 0 ? 1 : (size_t)m->cores);

@@ -16,6 +16,7 @@
  *   listen.c    listening sockets (port.c names who has a taken one)
  *   backup.c    the folder and the files for backupd
  *   control.c   the control socket
+ *   certs.c     certificates that nobody configured: issued, self-signed
  *   verbs_config.c, history.c  settings by command and page
  *   notify.c    a word to the service manager
  */
@@ -61,9 +62,12 @@ struct settings {
 	struct buf text; /* what the processes get */
 	struct buf file; /* the settings file, as it was read */
 	struct buf chain[CERTS_MAX], key[CERTS_MAX];
+	struct str label[CERTS_MAX]; /* whence: a path, or what it is */
+	size_t nown; /* configured ones; behind them what certs.c adds */
 	size_t ncerts;
 	struct buf trust, password; /* of the smarthost, for sender; empty: none */
 	struct buf import_trust; /* who may vouch for servers that an import asks */
+	struct buf acme_trust, acme_eab; /* for acmed, the same */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
@@ -77,7 +81,7 @@ void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
 size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_out);
-/* Adds cert.N alone (CERTS_MAX at most), which is what everybody may know. */
+/* Adds cert.N alone (CERTS_MAX at most), which is what everybody may know; fields `cert` name them. */
 size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* A sealed memory file: its descriptor, or negative. */
 int settings_memory(const char *name, const struct buf *content);
@@ -87,6 +91,11 @@ char *settings_path(struct arena *a, const char *config, struct str name);
 size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and password in the same way (two descriptors at most). */
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
+
+/* Adds trust and eab for acmed in the same way. */
+size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* Tries certificates `from` to ncerts in a child without rights. False: why has a sentence. */
+bool settings_try_certs(const struct settings *s, size_t from, struct buf *why);
 
 /* --- processes -------------------------------------------------------------- */
 
@@ -145,7 +154,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;
@@ -153,6 +162,7 @@ struct master {
 	struct pool_end *pool;
 	size_t npool, pool_cap;
 	struct conn *conn;
+	deadline certs_at; /* when certificates are read again; never: no need */
 	bool was_ready;
 	int notify; /* socket of the service manager; -1: none asks */
 	int64_t alive_every; /* ms */
@@ -171,6 +181,7 @@ void procs_tick(struct master *m); /* starts what is due, kills what is late */
 deadline procs_next(const struct master *m);
 void procs_reap(struct master *m);
 void proc_readable(struct master *m, struct proc *p);
+void procs_certs(struct master *m); /* the fronts get certificates, and nothing else changes */
 /* Sends on its control socket; one that does not read is killed. */
 void proc_send(struct master *m, struct proc *p, const struct ipc_msg *msg);
 void proc_stop(struct master *m, struct proc *p, const char *reason);
@@ -184,6 +195,12 @@ void proc_log(enum trace_level level, const char *event, const struct proc *p, c
 /* links.c */
 void links_out(struct master *m, struct proc *p); /* to those that p asks */
 void links_in(struct master *m, struct proc *p); /* to those that ask p */
+
+/* certs.c: behind the configured certificates of m->set: the issued one, and if there is none at
+ * all, a self-signed one. Replaces those of an earlier call. */
+void certs_add(struct master *m);
+void certs_due(struct master *m); /* acmed has a new one: soon */
+void certs_tick(struct master *m);
 
 /* spawn.c: the pid, or negative; *control_out is master's end. */
 pid_t spawn(struct master *m, enum program_id id, int *control_out);

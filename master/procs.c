@@ -162,7 +162,7 @@ static void add_tickets(const struct master *m, struct ipc_msg *msg)
 static void send_settings(struct master *m, struct proc *p, const char *verb)
 {
 	bool start = strcmp(verb, "start") == 0;
-	int own[2 * CERTS_MAX + 1];
+	int own[2 * CERTS_MAX + 2];
 	size_t n = 0;
 	struct ipc_msg msg;
 
@@ -183,6 +183,11 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		n = settings_add_smarthost(m->set, &msg, own);
 	if (p->id == PROGRAM_importd)
 		n = settings_add_import(m->set, &msg, own);
+	if (p->id == PROGRAM_acmed) {
+		n = settings_add_chains(m->set, &msg, own);
+		n += settings_add_acme(m->set, &msg, own + n);
+		ipc_add_fd(&msg, "dir", m->dir_acme);
+	}
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (start && p->id == PROGRAM_authd) {
@@ -444,6 +449,8 @@ void proc_readable(struct master *m, struct proc *p)
 		control_run(m, "backup run");
 	else if (ipc_is(&msg, "control") && p->id == PROGRAM_authd)
 		control_ask(m, &msg);
+	else if (ipc_is(&msg, "certs") && p->id == PROGRAM_acmed)
+		certs_due(m);
 	else if (ipc_is(&msg, "status")) {
 		note = ipc_get(&msg, "note");
 		ipc_get_u64(&msg, "sessions", 1000000000, &p->sessions);
@@ -474,6 +481,18 @@ void procs_reload(struct master *m)
 		if (programs[p->id].kind == KIND_ZYGOTE || programs[p->id].kind == KIND_FRESH)
 			renew(m, p);
 		else
+			send_settings(m, p, "reload");
+	}
+}
+
+void procs_certs(struct master *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nprocs; i++) {
+		struct proc *p = m->proc[i];
+
+		if (p->id == PROGRAM_front && !p->retired && proc_running(p) && p->state != PROC_STOPPING)
 			send_settings(m, p, "reload");
 	}
 }

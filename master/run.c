@@ -53,6 +53,7 @@ int run_reload(struct master *m, struct buf *errors, struct buf *restart_out)
 	conf_print(next->conf, true, &next->text);
 	settings_free(m->set);
 	m->set = next;
+	certs_add(m);
 	if (m->set->conf->log_to == CONF_LOG_FILE) {
 		int dir = state_log_dir(m); /* a log that was moved away is made anew */
 
@@ -208,6 +209,8 @@ static int wait_ms(const struct master *m)
 		d = m->alive_at;
 	if (m->numbers_at != DEADLINE_NEVER && !m->stopping && (d == DEADLINE_NEVER || m->numbers_at < d))
 		d = m->numbers_at;
+	if (m->certs_at != DEADLINE_NEVER && (d == DEADLINE_NEVER || m->certs_at < d))
+		d = m->certs_at;
 	if (m->stopping) {
 		p = phase_end(m);
 		if (d == DEADLINE_NEVER || p < d)
@@ -257,6 +260,7 @@ static void turn(struct master *m)
 	}
 	free(pfd);
 	procs_tick(m);
+	certs_tick(m);
 	control_tick(m);
 	notify_tick(m);
 	numbers_tick(m);
@@ -305,8 +309,10 @@ static int prepare(struct master *m)
 	m->cores = cores(m->set->conf);
 	rand_bytes(m->ticket_seed, sizeof(m->ticket_seed));
 	m->ticket_day = clock_unix() / 86400;
-	if ((code = spawn_init(m)) || (code = state_open(m)) || (code = listen_open(m)) ||
-	    (code = control_open(m)))
+	if ((code = spawn_init(m)) || (code = state_open(m)))
+		return code;
+	certs_add(m);
+	if ((code = listen_open(m)) || (code = control_open(m)))
 		return code;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	m->signals = proc_signal_fd(sig);

@@ -10,15 +10,11 @@
 #include "master/master.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "net/tls.h"
 
 #define FILE_MAX (1024 * 1024)
@@ -26,7 +22,6 @@
 #define TRUST_MAX (4 * 1024 * 1024)
 #define PASSWORD_MAX 1024
 #define TRY_MS 10000
-#define NOBODY 65534
 
 char *settings_path(struct arena *a, const char *config, struct str name)
 {
@@ -62,76 +57,58 @@ static void load_pem(const char *config, struct conf *c, const char *key, struct
 }
 
 /* In the child: nothing but memory and the pipe is left. */
-static NORETURN void try_child(const struct settings *s, int out)
+static NORETURN void try_child(const struct settings *s, size_t from, int out)
 {
 	struct tls_certificate cert[CERTS_MAX];
 	struct tls_context *ctx;
 	const char *why = "";
 	size_t i;
 
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0))
+	if (proc_drop_rights() < 0)
 		_exit(1);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	for (i = 0; i < s->ncerts; i++)
-		cert[i] = (struct tls_certificate){ buf_view(&s->chain[i]), buf_view(&s->key[i]),
-			s->conf->tls_certificates.v[i] };
-	if (tls_context_new(cert, s->ncerts, s->conf->tls_min_version ? "1.3" : "1.2", NULL, &ctx, &why) < 0) {
+	for (i = from; i < s->ncerts; i++)
+		cert[i] = (struct tls_certificate){ buf_view(&s->chain[i]), buf_view(&s->key[i]), s->label[i] };
+	if (tls_context_new(cert + from, s->ncerts - from, s->conf->tls_min_version ? "1.3" : "1.2", NULL, &ctx, &why) < 0) {
 		file_write_all(out, why, strlen(why));
 		_exit(1);
 	}
 	_exit(0);
 }
 
-static void try_certs(const struct settings *s, const char *config, struct buf *errors)
+bool settings_try_certs(const struct settings *s, size_t from, struct buf *why)
 {
-	deadline d = deadline_in(TRY_MS);
-	struct pollfd pfd = { -1, POLLIN, 0 };
-	char why[1024];
-	size_t n = 0;
-	ssize_t got;
-	int pair[2], status = -1;
-	pid_t pid;
+	int pipe_out = -1, status;
+	size_t before = why->n;
+	pid_t pid = proc_piped(&pipe_out);
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return;
-	pid = fork();
 	if (pid == 0)
-		try_child(s, pair[1]);
-	close(pair[1]);
-	pfd.fd = pair[0];
-	while (pid > 0 && n < sizeof(why) && poll(&pfd, 1, deadline_left(d)) > 0) {
-		got = read(pair[0], why + n, sizeof(why) - n);
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-	}
-	close(pair[0]);
-	if (pid > 0 && deadline_passed(d))
-		kill(pid, SIGKILL);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status != 0)
-		buf_fmt(errors, "%s: [tls] %.*s\n", config, n ? (int)n : 31,
-			n ? why : "the certificates cannot be used");
+		try_child(s, from, pipe_out);
+	status = proc_collect(pid, pipe_out, TRY_MS, why);
+	if (status != 0 && why->n == before)
+		buf_puts(why, "the certificates cannot be used");
+	return status == 0;
 }
 
 static void load_certs(struct settings *s, const char *config, struct buf *errors)
 {
 	const struct conf *c = s->conf;
 	size_t before = errors->n, i;
+	struct buf why;
 
 	if (c->tls_certificates.n > CERTS_MAX) {
 		buf_fmt(errors, "%s: [tls] more than %d certificates\n", config, CERTS_MAX);
 		return;
 	}
-	s->ncerts = c->tls_certificates.n;
+	s->ncerts = s->nown = c->tls_certificates.n;
 	for (i = 0; i < s->ncerts; i++) {
+		s->label[i] = c->tls_certificates.v[i];
 		load_pem(config, s->conf, "certificates", c->tls_certificates.v[i], &s->chain[i], errors);
 		load_pem(config, s->conf, "keys", c->tls_keys.v[i], &s->key[i], errors);
 	}
-	if (s->ncerts > 0 && errors->n == before)
-		try_certs(s, config, errors);
+	buf_init(&why, 1024);
+	if (s->ncerts > 0 && errors->n == before && !settings_try_certs(s, 0, &why))
+		buf_fmt(errors, "%s: [tls] %s\n", config, buf_cstr(&why));
+	buf_done(&why);
 }
 
 /* --- the smarthost ------------------------------------------------------------- */
@@ -147,61 +124,74 @@ static void read_system_trust(struct buf *out)
 		read_file(files[i], out); /* none: sender says so when it matters */
 }
 
-/* One line; its end is not part of the password. */
-static void load_password(struct settings *s, const char *config, struct buf *errors)
+/* One line with a secret; its end is not part of it. */
+static void load_secret(struct conf *c, const char *config, const char *key, struct str name, struct buf *out,
+	struct buf *errors)
 {
-	struct conf *c = s->conf;
-	char *path = settings_path(&c->arena, config, c->send_smarthost_password_file);
-	int r = read_file(path, &s->password);
+	char *path = settings_path(&c->arena, config, name);
+	int r = read_file(path, out);
 
 	if (r < 0) {
-		buf_fmt(errors, "%s: [send] smarthost_password_file: %s: %s\n", config, path, err_text(r));
+		buf_fmt(errors, "%s: %s: %s: %s\n", config, key, path, err_text(r));
 		return;
 	}
-	while (s->password.n && (s->password.p[s->password.n - 1] == '\n' || s->password.p[s->password.n - 1] == '\r'))
-		buf_cut(&s->password, s->password.n - 1);
-	if (s->password.n == 0 || memchr(s->password.p, '\n', s->password.n) || memchr(s->password.p, '\0', s->password.n))
-		buf_fmt(errors, "%s: [send] smarthost_password_file: %s: is not one line with a password\n", config, path);
+	while (out->n && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		buf_cut(out, out->n - 1);
+	if (out->n == 0 || memchr(out->p, '\n', out->n) || memchr(out->p, '\0', out->n))
+		buf_fmt(errors, "%s: %s: %s: is not one line with a password\n", config, key, path);
+}
+
+static void load_trust(struct conf *c, const char *config, const char *key, struct str name, struct buf *out,
+	struct buf *errors)
+{
+	char *path = settings_path(&c->arena, config, name);
+	int r = read_file(path, out);
+
+	if (r < 0)
+		buf_fmt(errors, "%s: %s: %s: %s\n", config, key, path, err_text(r));
+	else if (str_search(buf_view(out), STR("-----BEGIN CERTIFICATE-----")) < 0)
+		buf_fmt(errors, "%s: %s: %s: no certificate in PEM form\n", config, key, path);
 }
 
 static void load_smarthost(struct settings *s, const char *config, struct buf *errors)
 {
 	struct conf *c = s->conf;
-	char *path;
-	int r;
 
 	buf_init(&s->trust, TRUST_MAX);
 	buf_init(&s->password, PASSWORD_MAX);
 	if (c->send_smarthost_password_file.n)
-		load_password(s, config, errors);
-	if (c->send_smarthost_ca.n == 0) {
-		if (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY)
-			read_system_trust(&s->trust);
+		load_secret(c, config, "[send] smarthost_password_file", c->send_smarthost_password_file, &s->password, errors);
+	if (c->send_smarthost_ca.n)
+		load_trust(c, config, "[send] smarthost_ca", c->send_smarthost_ca, &s->trust, errors);
+	else if (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY)
+		read_system_trust(&s->trust);
+}
+
+static void load_acme(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->acme_trust, TRUST_MAX);
+	buf_init(&s->acme_eab, PASSWORD_MAX);
+	if (!c->acme_enabled)
 		return;
-	}
-	path = settings_path(&c->arena, config, c->send_smarthost_ca);
-	r = read_file(path, &s->trust);
-	if (r < 0)
-		buf_fmt(errors, "%s: [send] smarthost_ca: %s: %s\n", config, path, err_text(r));
-	else if (str_search(buf_view(&s->trust), STR("-----BEGIN CERTIFICATE-----")) < 0)
-		buf_fmt(errors, "%s: [send] smarthost_ca: %s: no certificate in PEM form\n", config, path);
+	if (c->acme_eab_key_file.n)
+		load_secret(c, config, "[acme] eab_key_file", c->acme_eab_key_file, &s->acme_eab, errors);
+	if (c->acme_ca_file.n)
+		load_trust(c, config, "[acme] ca_file", c->acme_ca_file, &s->acme_trust, errors);
+	else
+		read_system_trust(&s->acme_trust);
 }
 
 static void load_import(struct settings *s, const char *config, struct buf *errors)
 {
 	struct conf *c = s->conf;
-	char *path;
-	int r;
 
 	buf_init(&s->import_trust, TRUST_MAX);
-	if (c->import_ca.n == 0) {
+	if (c->import_ca.n)
+		load_trust(c, config, "[import] ca", c->import_ca, &s->import_trust, errors);
+	else
 		read_system_trust(&s->import_trust);
-		return;
-	}
-	path = settings_path(&c->arena, config, c->import_ca);
-	r = read_file(path, &s->import_trust);
-	if (r < 0)
-		buf_fmt(errors, "%s: [import] ca: %s: %s\n", config, path, err_text(r));
 }
 
 /* What the file leaves to the system. */
@@ -232,6 +222,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		load_certs(s, path, errors);
 		load_smarthost(s, path, errors);
 		load_import(s, path, errors);
+		load_acme(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -275,6 +266,8 @@ void settings_free(struct settings *s)
 	buf_done(&s->trust);
 	buf_done(&s->import_trust);
 	buf_wipe(&s->password);
+	buf_done(&s->acme_trust);
+	buf_wipe(&s->acme_eab);
 	conf_free(s->conf);
 	free(s);
 }
@@ -310,6 +303,7 @@ size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_o
 		if (fd < 0)
 			break;
 		ipc_add_fd(m, name, fd_out[n++] = fd);
+		ipc_set(m, "cert", s->label[i]);
 	}
 	return n;
 }
@@ -317,27 +311,27 @@ size_t settings_add_certs(const struct settings *s, struct ipc_msg *m, int *fd_o
 size_t settings_add_chains(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
 	char name[32];
-	size_t n;
+	size_t i, n = 0;
 	int fd;
 
-	for (n = 0; n < s->ncerts; n++) {
-		fd = settings_memory("cert", &s->chain[n]);
+	for (i = 0; i < s->ncerts; i++) {
+		snprintf(name, sizeof(name), "cert.%zu", i);
+		fd = settings_memory(name, &s->chain[i]);
 		if (fd < 0)
 			break;
-		snprintf(name, sizeof(name), "cert.%zu", n);
-		ipc_add_fd(m, name, fd_out[n] = fd);
+		ipc_add_fd(m, name, fd_out[n++] = fd);
+		ipc_set(m, "cert", s->label[i]);
 	}
 	return n;
 }
 
-size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out)
+static size_t add_files(const struct buf *const *file, const char *const *name, size_t count, struct ipc_msg *m,
+	int *fd_out)
 {
-	const struct buf *file[] = { &s->trust, &s->password };
-	static const char *const name[] = { "trust", "password" };
 	size_t i, n = 0;
 	int fd;
 
-	for (i = 0; i < ARRAY_LEN(file); i++) {
+	for (i = 0; i < count; i++) {
 		fd = file[i]->n ? settings_memory(name[i], file[i]) : -1;
 		if (fd >= 0)
 			ipc_add_fd(m, name[i], fd_out[n++] = fd);
@@ -353,4 +347,20 @@ size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_
 		return 0;
 	ipc_add_fd(m, "trust", fd_out[0] = fd);
 	return 1;
+}
+
+size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->trust, &s->password };
+	static const char *const name[] = { "trust", "password" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
+}
+
+size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->acme_trust, &s->acme_eab };
+	static const char *const name[] = { "trust", "eab" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

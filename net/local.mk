@@ -9,8 +9,9 @@ net_librecursor_a_SOURCES = net/recursor.c net/recursor.h
 RECURSOR_LIBS = net/librecursor.a $(UNBOUND_LIBS) $(EVENT_ALL_LIBS)
 # libssl is for the door and the sender alone: a room never links it
 noinst_LIBRARIES += net/libtls.a
-net_libtls_a_SOURCES = net/tls.c net/tls.h net/tls_client.c net/tls_client.h net/tls_private.h
-TLS_LIBS = net/libtls.a $(OPENSSL_LIBS)
+net_libtls_a_SOURCES = net/tls.c net/tls.h net/tls_client.c net/tls_client.h net/tls_private.h \
+	net/tls_alpn.c net/cert.c net/cert.h
+TLS_LIBS = net/libtls.a $(BASE_LIBS) $(OPENSSL_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/net/addr_test
@@ -39,6 +40,9 @@ EXTRA_DIST += tests/fuzz/corpus/ipc/handover tests/fuzz/corpus/ipc/ready \
 
 # TLS, PROXY, hand-over
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/net/cert_test
+tests_unit_net_cert_test_SOURCES = tests/unit/net/cert_test.c
+tests_unit_net_cert_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test tests/unit/net/tls_client_test
 tests_unit_net_tls_client_test_SOURCES = tests/unit/net/tls_client_test.c
 tests_unit_net_tls_client_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)

@@ -176,6 +176,8 @@ static int sni_cb(SSL *ssl, int *alert, void *arg)
 	size_t i;
 
 	(void)alert;
+	if (tls_answered_challenge(SSL_get_app_data(ssl)))
+		return SSL_TLSEXT_ERR_OK; /* it has its certificate already */
 	if (!name)
 		return SSL_TLSEXT_ERR_NOACK;
 	for (i = 0; i < ctx->n; i++)
@@ -191,7 +193,7 @@ static int alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	const unsigned char *in, unsigned int in_len, void *arg)
 {
 	struct tls *t = SSL_get_app_data(ssl);
-	const char *want = strcmp(t->service, "http") == 0 ? "http/1.1" : t->service;
+	const char *want = t->acme ? TLS_ACME : strcmp(t->service, "http") == 0 ? "http/1.1" : t->service;
 	size_t n = strlen(want), at = 0;
 
 	(void)arg;
@@ -222,6 +224,7 @@ static int ctx_options(SSL_CTX *c, const char *min_version)
 	SSL_CTX_set_default_passwd_cb(c, no_passphrase);
 	SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_alpn_select_cb(c, alpn_cb, NULL);
+	SSL_CTX_set_client_hello_cb(c, tls_alpn_hello, NULL);
 	if (!SSL_CTX_set_min_proto_version(c,
 		    strcmp(min_version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION) ||
 		!SSL_CTX_set_cipher_list(c, TLS_CIPHERS12) ||
@@ -293,6 +296,11 @@ static int load_one(const struct tls_certificate *cert, const char *min_version,
 	SSL_CTX_set_tlsext_servername_arg(c, ctx);
 	*out = c;
 	return 0;
+}
+
+int tls_load_certificate(const struct tls_certificate *cert, SSL_CTX **out)
+{
+	return load_one(cert, "1.2", NULL, out);
 }
 
 int tls_context_new(const struct tls_certificate *certs, size_t n, const char *min_version,

@@ -51,4 +51,11 @@ bool tls_resumed(const struct tls *t);
 int tls_binding_exporter(struct tls *t, struct buf *out);
 int tls_binding_server_end_point(struct tls *t, struct buf *out);
 
+/* tls-alpn-01 (RFC 8737), service "http" alone: a certificate that is shown to who asks for this name
+ * and offers acme-tls/1 and nothing else. Of the process: reloads do not touch it. clear:
+ * NULL clears all. answered: this connection was such a one, and ends with its handshake. */
+int tls_challenge_set(const char *name, struct str cert_pem, struct str key_pem);
+void tls_challenge_clear(const char *name);
+bool tls_answered_challenge(const struct tls *t);
+
 #endif

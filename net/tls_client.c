@@ -138,3 +138,17 @@ const char *tls_refusal(const struct tls *t)
 
 	return e == X509_V_OK ? tls_error(t) : X509_verify_cert_error_string(e);
 }
+
+int tls_peer_facts(const struct tls *t, struct cert_facts *out)
+{
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+
+	return x ? cert_facts_of(x, out) : E_NOTFOUND;
+}
+
+bool tls_peer_is_for(const struct tls *t, const char *name)
+{
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+
+	return x && X509_check_host(x, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}

@@ -7,6 +7,7 @@
 #ifndef MANSIO_NET_TLS_CLIENT_H
 #define MANSIO_NET_TLS_CLIENT_H
 
+#include "net/cert.h"
 #include "net/tls.h"
 
 struct tls_trust; /* certificates that may vouch for a server */
@@ -24,5 +25,9 @@ int tls_connect(struct tls_trust *t, int fd, const char *host, bool literal, boo
 	struct tls **out);
 /* Why a handshake failed: what is wrong with the certificate, if it is that. */
 const char *tls_refusal(const struct tls *t);
+
+/* What the server showed, after the handshake; is it for that name? E_NOTFOUND: nothing. */
+int tls_peer_facts(const struct tls *t, struct cert_facts *out);
+bool tls_peer_is_for(const struct tls *t, const char *name);
 
 #endif

@@ -21,7 +21,18 @@ struct tls {
 	struct tls_context *ctx; /* NULL: a connection that we opened */
 	char service[8];
 	bool dead;
+	bool acme; /* it asks for a challenge's certificate (tls_alpn.c) */
 	char error[160];
 };
+
+#define TLS_ACME "acme-tls/1"
+
+/* tls.c: a context for one certificate, with all options of the door */
+int tls_load_certificate(const struct tls_certificate *cert, SSL_CTX **out);
+/* tls_alpn.c: the ClientHello callback */
+int tls_alpn_hello(SSL *ssl, int *alert, void *arg);
+/* cert.c */
+struct cert_facts;
+int cert_facts_of(struct x509_st *x, struct cert_facts *out);
 
 #endif

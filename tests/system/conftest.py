@@ -93,6 +93,7 @@ class Suite:
             "smtp.processes": "12",
             "limit.connections_per_address": "1000",
             "log.level": "debug",
+            "listen.http": "",
         }
         for s, port in self.ports.items():
             self.settings["listen." + s] = f"127.0.0.1:{port}, [::1]:{port}"

@@ -96,6 +96,8 @@ static void what_names_files_and_ports_is_for_the_host_alone(void **state)
 	assert_true(host_only("listen.smtp"));
 	assert_true(host_only("tls.keys"));
 	assert_true(host_only("log.file"));
+	assert_true(host_only("acme.hook"));
+	assert_true(host_only("acme.eab_key_file"));
 	assert_true(host_only("send.smarthost_ca"));
 	assert_true(host_only("send.smarthost_password_file"));
 	assert_false(host_only("smtp.message_size"));
