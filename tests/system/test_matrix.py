@@ -5,6 +5,7 @@ What must happen is worked out here from the column `who` alone, apart from auth
 """
 import re
 import shutil
+import urllib.parse
 
 import pytest
 
@@ -144,3 +145,30 @@ def test_verbs_lists_what_the_asker_may_use(house, browsers):
                 "admin" in asker or (asker == "token-metrics" and name == "stats metrics") or
                 (asker in ("domain", "token-domain") and who in ("DOMAIN", "PERSON")) or (asker == "person" and who == "PERSON"))
             assert (name in listed) == may, (asker, name)
+
+
+HOSTILE = ["", "\0", "a\r\nb", "../../../etc/passwd", "' OR 1=1 --", "<img src=x onerror=alert(1)>", "%s%n%x", "x" * 5000, "\u202e\u2066", "💥@💥.example",
+           "-1", "99999999999999999999999", "@", "a@b@c", "*", "a@example.org\nb@example.org", True, 12345678901234567890, [], ["x"] * 1200, [None], {}]
+
+
+def test_hostile_values_in_every_argument(house, browsers):
+    """Each argument of each verb in turn; nothing answers with a failure of its own, and nobody dies of it."""
+    w, odd, n = browsers["token-admin"], [], 0
+    for noun, verb, owner, shape, who, effect, spec in VERBS:
+        if who == "HOST" or owner in SLOW:
+            continue
+        good, _, _ = arguments(spec, "nobody.here@example.org")
+        names = [word.rstrip("#").rstrip("!+?*^").split(":")[0] for word in spec.split() if word != "scope"]
+        for name in names:
+            for value in HOSTILE if effect == "CHANGE" else [v for v in HOSTILE if isinstance(v, str)]:
+                path = f"{noun}/{verb}".strip("/")
+                if effect == "CHANGE":
+                    a = w.post(path, {**good, name: value})
+                else:
+                    a = w.get(path + "?" + urllib.parse.urlencode({**good, name: value}))
+                n += 1
+                if a.status not in (200, 400, 404, 409, 431, 503):
+                    odd.append((path, name, str(value)[:30], a))
+    assert not odd, "\n".join(map(str, odd[:20]))
+    assert n > 1000
+    assert {r["process"]: r["restarts"] for r in house.status() if r["restarts"]} == {}
