@@ -201,7 +201,7 @@ static bool ask_copy(struct links *l, struct link *k, struct ipc_msg *m, uint64_
 
 static bool ask_files(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
 {
-	char name[COPY_FILES][64], field[16];
+	char name[COPY_FILES][64], field[32];
 	int fd[COPY_FILES];
 	struct ipc_msg a;
 	size_t n = 0, i;
