@@ -10,6 +10,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/base/str_test
 tests_unit_base_str_test_SOURCES = tests/unit/base/str_test.c
 tests_unit_base_str_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/base/sha256_test
+tests_unit_base_sha256_test_SOURCES = tests/unit/base/sha256_test.c
+tests_unit_base_sha256_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/base/buf_test
 tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
 tests_unit_base_buf_test_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
