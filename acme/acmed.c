@@ -238,7 +238,8 @@ void acmed_look(struct acmed *a, int reply)
 
 	for (i = 0; i < LOOKS && a->look[i] > 0; i++)
 		;
-	pid = i < LOOKS ? proc_fork(true) : -EAGAIN;
+	/* not with us: a reload puts another acmed in our place, and somebody waits for the answer */
+	pid = i < LOOKS ? proc_fork(false) : -EAGAIN;
 	if (pid == 0) {
 		proc_title("acmed look");
 		leave_loop(a);
@@ -253,12 +254,10 @@ void acmed_look(struct acmed *a, int reply)
 
 static void reap(struct acmed *a)
 {
-	struct signalfd_siginfo info;
 	int status;
 	size_t i;
 	pid_t pid;
 
-	(void)info;
 	while ((pid = proc_reap(&status)) > 0) {
 		if (pid == a->order)
 			order_ended(a, status);

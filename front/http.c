@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * http.c: port 80. One request a connection, GET and HEAD alone, within the deadline of a
- * handshake: answers to http-01 of ACME (RFC 8555 8.3), and everybody else is sent to
- * https. The host in that answer is what the client asked for, if it is a host name at all,
- * else our own.
+ * handshake: answers to http-01 of ACME (RFC 8555 8.3); what mail programs ask for in clear to
+ * find their settings goes to webadmind as it came; everybody else is sent to https. The host
+ * in that answer is what the client asked for, if it is a host name at all, else our own.
  */
 #include "front/conn.h"
 
@@ -65,10 +65,25 @@ static void redirect(struct conn *c, const struct http_head *h)
 	arena_done(&a);
 }
 
-static void serve(struct conn *c, const struct http_head *h)
+/* Thunderbird looks there without TLS, too. */
+static bool is_autoconfig(struct str target)
+{
+	struct str path = str_cut(&target, '?');
+
+	return str_eqc(path, "/mail/config-v1.1.xml") || str_eqc(path, "/.well-known/autoconfig/mail/config-v1.1.xml");
+}
+
+/* The request is answered, and consumed, or goes on to webadmind with all of its bytes. */
+static void serve(struct conn *c, const struct http_head *h, size_t used)
 {
 	bool head = str_eqc(h->method, "HEAD");
 	const char *text;
+
+	if (is_autoconfig(h->target) && links_current(c->front, c->service->room)) {
+		conn_offer(c);
+		return;
+	}
+	conn_consume(c, used);
 
 	if (!head && !str_eqc(h->method, "GET")) {
 		answer(c, "405 Method Not Allowed", "Allow: GET, HEAD", STR_NONE, false);
@@ -98,8 +113,7 @@ static int step(struct conn *c)
 		conn_bye(c, r == E_LIMIT ? BYE_TOO_LONG : BYE_MALFORMED);
 		return 1;
 	}
-	serve(c, &h);
-	conn_consume(c, used);
+	serve(c, &h, used);
 	return 1;
 }
 

@@ -416,3 +416,7 @@ def test_port_80_is_strict(own_suite):
         assert ask(bad).startswith(b"HTTP/1.1 400"), bad
     assert ask(b"GET / HTTP/1.1\r\nX: " + b"a" * 9000).startswith(b"HTTP/1.1 431")
     assert ask(b"GET / HT").startswith(b"HTTP/1.1 408")
+    anna = s.account()  # who asks for the settings of mail programs gets them here, too
+    found = ask(f"GET /mail/config-v1.1.xml?emailaddress={anna.address} HTTP/1.1\r\nHost: autoconfig.example.org\r\n"
+                "Connection: close\r\n\r\n".encode())
+    assert found.startswith(b"HTTP/1.1 200") and b"<incomingServer" in found, found

@@ -5,6 +5,7 @@ import os
 import socket
 
 from conftest import ROOT
+from web import Web
 
 
 def rows(s, *args):
@@ -125,3 +126,27 @@ def test_who_asks_from_outside_cannot_set_files_and_ports(own_suite):
     a = ask(s, verb="config undo", id=last, asker="boss@example.org")
     assert a["code"] == "77", a
     assert ask(s, verb="config undo", id=last)["code"] == "0"
+
+
+def test_the_page_sets_what_it_may(own_suite):
+    """Through webadmind and the gate: the change is its admin's in the history, and files stay out of reach."""
+    s = own_suite({"server.hostname": "localhost"})
+    boss = s.account("boss@example.org", "secret pass 1", "roles=admin")
+    page = Web(s, boss)
+    before = s.config.read_text()
+    for key in ("tls.keys", "server.state", "listen.smtp", "acme.hook"):
+        a = page.post("config/set", {"key": key, "value": "/etc/shadow"})
+        assert a.status == 403 and "host" in a.json["error"], a
+        a = page.post("config/set", {"key": key, "value": "/etc/shadow", "asker": ""})
+        assert a.status in (400, 403), a
+    assert s.config.read_text() == before
+    a = page.post("config/set", {"key": "smtp.hops", "value": "61"})
+    assert a.status == 200, a
+    assert rows(s, "history")[0]["who"] == boss.address
+    listed = {r["key"]: r for r in page.get("config/list").json["rows"]}
+    assert listed["smtp.hops"]["value"] == "61" and listed["smtp.hops"]["editable"] == "yes"
+    assert listed["tls.keys"]["editable"] == "no"
+    assert page.post("config/undo", {"id": "1"}).status == 200
+    assert s.config.read_text() == before
+    certs = page.get("cert/list").json["rows"]
+    assert certs and all(r["fingerprint"] and r["state"] == "WARN" for r in certs if r["name"] == "localhost"), certs
