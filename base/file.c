@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -208,6 +209,36 @@ int file_fsync(int fd)
 	if (errno != EINVAL && errno != EROFS && errno != EBADF)
 		sync_failed = true;
 	return -errno;
+}
+
+/* From Linux 5.8 on syncfs(2) tells of every write that failed since the descriptor was opened. */
+static bool syncfs_tells(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+		(major > 5 || (major == 5 && minor >= 8));
+}
+
+int file_fsync_all(const int *fd, size_t n)
+{
+	size_t i;
+	int err = 0;
+
+	if (n > 3 && syncfs_tells()) {
+		if (syncfs(fd[0]) == 0)
+			return 0;
+		err = -errno;
+		if (err != -ENOSYS && err != -EPERM && err != -EACCES) {
+			sync_failed = true;
+			return err;
+		}
+		err = 0;
+	}
+	for (i = 0; !err && i < n; i++)
+		err = file_fsync(fd[i]);
+	return err;
 }
 
 int file_fsync_dir(int dirfd, const char *path)

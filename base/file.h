@@ -28,6 +28,9 @@ int file_load(int dirfd, const char *path, struct buf *out);
 int file_write_all(int fd, const void *p, size_t n);
 int file_pread_all(int fd, void *p, size_t n, off_t at); /* E_DAMAGED if shorter */
 int file_fsync(int fd);
+/* The contents of n files of one file system that have just been written, in one go: one flush of the
+ * disk instead of n. The first must have been opened first. */
+int file_fsync_all(const int *fd, size_t n);
 /* Has an fsync of this process failed? What lies in its page cache then is no proof of
  * anything: it says 4xx or NO to its client, and ends; whoever started it starts another. */
 bool file_fsync_failed(void);

@@ -87,6 +87,7 @@ static const struct {
 	ROW(FILES, S(openat), S(openat2), S(open), S(access), S(faccessat), S(faccessat2), S(readlink),
 		S(readlinkat), S(stat), S(lstat), S(getdents64), S(statfs), S(fstatfs), S(getcwd),
 		S(chdir), S(fchdir), S(fadvise64), S(readahead)),
+	ROW(STORE, S(syncfs)), /* many files at once: an import */
 	ROW(BIT(SMTPD), S(fsync)), /* of a file that queued gave it */
 	ROW(FILES, S(fsync), S(fdatasync), S(sync_file_range), S(msync), S(flock), S(ftruncate),
 		S(fallocate), S(unlink), S(unlinkat), S(rename), S(renameat), S(renameat2), S(link),

@@ -5,3 +5,22 @@ import_libimport_a_SOURCES = import/index.c import/index.h import/index_names.c 
 pkglibexec_PROGRAMS += libexec/importd
 libexec_importd_SOURCES = import/importd.c
 libexec_importd_LDADD = import/libimport.a $(STORE_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(TLS_LIBS) $(NET_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/import/index_test tests/unit/import/imap_test
+tests_unit_import_index_test_SOURCES = tests/unit/import/index_test.c
+tests_unit_import_index_test_LDADD = import/libimport.a $(MAIL_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+tests_unit_import_imap_test_SOURCES = tests/unit/import/imap_test.c
+tests_unit_import_imap_test_LDADD = import/libimport.a $(MAIL_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/importindex tests/fuzz/mbox tests/fuzz/imapreply
+tests_fuzz_importindex_SOURCES = tests/fuzz/importindex.c $(FUZZ_MAIN)
+tests_fuzz_importindex_LDADD = import/libimport.a $(MAIL_LIBS) $(NET_LIBS)
+tests_fuzz_importindex_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_mbox_SOURCES = tests/fuzz/mbox.c $(FUZZ_MAIN)
+tests_fuzz_mbox_LDADD = import/libimport.a $(MAIL_LIBS) $(NET_LIBS)
+tests_fuzz_mbox_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_imapreply_SOURCES = tests/fuzz/imapreply.c $(FUZZ_MAIN)
+tests_fuzz_imapreply_LDADD = import/libimport.a $(MAIL_LIBS) $(NET_LIBS)
+tests_fuzz_imapreply_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/importindex tests/fuzz/corpus/mbox tests/fuzz/corpus/imapreply

@@ -17,13 +17,14 @@
  * has, UIDs below are given no more, and what is left of the source gets new ones. Until then
  * a UID that a killed batch had noted and not used may be used by the same message.
  */
+#include "store/import_state.h"
+
 #include <unistd.h>
 
 #include "base/rand.h"
 #include "store/cache.h"
 #include "store/extra.h"
 #include "store/folders.h"
-#include "store/import_state.h"
 #include "store/pack.h"
 #include "store/view.h"
 
@@ -427,15 +428,14 @@ static int add_burst(struct burst *b, void *arg)
 	return err ? err : link_all(im, b, f, rec);
 }
 
-/* The first sync takes most of the others along. */
-static int sync_contents(struct store_import_message *m, size_t n)
+static int sync_contents(const struct store_import_message *m, size_t n)
 {
+	int fd[STORE_IMPORT_BATCH];
 	size_t i;
-	int err = 0;
 
-	for (i = 0; !err && i < n; i++)
-		err = file_fsync(m[i].fd);
-	return err;
+	for (i = 0; i < n; i++)
+		fd[i] = m[i].fd;
+	return file_fsync_all(fd, n);
 }
 
 static int remember(struct store_import *im)

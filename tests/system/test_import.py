@@ -3,13 +3,15 @@
 import calendar
 import contextlib
 import imaplib
+import os
+import subprocess
 import json
 import re
 import time
 
 import pytest
 
-from conftest import wait_for
+from conftest import MANSIO, wait_for
 from oldserver import Courier, Dovecot, Fetchmail, Mbsync
 
 DAY = 1000000000
@@ -307,3 +309,165 @@ def test_refusals_of_the_other_server_are_explained(far):
     p = take(s, server, anna, check=False)
     assert p.returncode == 75 and "[import] ports" in p.stdout, p.stdout
     assert [j["state"] for j in json.loads(s.cli("--json", "import", "list").stdout)][-1:] == ["failed"]
+
+
+# --- what comes from a hostile or broken hand ------------------------------------------------
+
+def make_maildir(folder, n=30, first=1, validity=1234567890, sizes=True):
+    """As Dovecot leaves it, without one: n messages with UIDs, every third read, dates of their own."""
+    for d in ("cur", "new", "tmp"):
+        (folder / d).mkdir(parents=True, exist_ok=True)
+    lines = [f"3 V{validity} N{first + n + 5} G0123456789abcdef0123456789abcdef"]
+    for i in range(first, first + n):
+        text = message(i)
+        base = f"{DAY + i}.M{i}P1.old" + (f",S={len(text)},W={len(text)}" if sizes else "")
+        path = folder / "cur" / (base + (":2,Sa" if i % 3 == 0 else ":2,"))
+        path.write_bytes(text)
+        os.utime(path, (DAY + i, DAY + i))
+        lines.append(f"{i} :{base}")
+    (folder / "dovecot-uidlist").write_text("\n".join(lines) + "\n")
+    (folder / "dovecot-keywords").write_text("0 $Work\n")
+    (folder / "subscriptions").write_text("V\t2\n\nINBOX\n")
+
+
+def test_odd_things_in_a_maildir_are_told_and_do_no_harm(suite, anna, tmp_path):
+    old = tmp_path / "Maildir"
+    make_maildir(old)
+    secret = tmp_path / "secret"
+    secret.write_text("Subject: secret\n\nnot in the Maildir\n")
+    (old / "cur" / "1.link.old:2,").symlink_to(secret)
+    os.mkfifo(old / "cur" / "1.fifo.old:2,")
+    (old / "cur" / "1.folder.old:2,").mkdir()
+    (old / "cur" / "x").write_text("Subject: no number\n\n")
+    (old / "cur" / "1.\x01ctl.old:2,").write_text("x")
+    (old / ".Link").symlink_to(tmp_path)
+    for name in (".", "..", ".A..B", ".&Jjo-", ".&broken", ".\xff\xfe", ".INBOX", ".a.", ".Ok" + "x" * 200):
+        d = os.fsencode(str(old)) + b"/" + name.encode("latin-1", "replace").replace(b"?", b"\xff")
+        if name not in (".", ".."):
+            for sub in (b"", b"/cur", b"/new", b"/tmp"):
+                os.mkdir(d + sub)
+            open(d + b"/cur/1.in.old:2,", "w").write("Subject: inside\n\nx\n")
+    (old / "dovecot-acl").write_text("user=ben lr\n")
+    (old / "courierimapkeywords").symlink_to("/etc")
+    with open(old / "dovecot-uidlist", "a") as f:
+        f.write("31 :../../../../etc/passwd\n32 :\n4294967295 :1.x.old\n7 :1000000030.M30P1.old\nnonsense\n33 Pbad\x01uidl :y\n")
+    p = suite.cli("--json", "import", "maildir", old, anna.address, check=False)
+    said = json.loads(p.stdout)
+    said = said if isinstance(said, list) else said["rows"]
+    words = " / ".join(r["words"] for r in said)
+    assert p.returncode in (0, 65), p.stdout
+    assert "are no messages" in words and "dovecot-acl is not taken" in words, words
+    with suite.imap(anna) as c:
+        inbox = picture(c, "INBOX")[1]
+        assert 31 == len([u for u in inbox]) and set(range(1, 30)) <= set(inbox), sorted(inbox)
+        got = c.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+        assert b"secret" not in b"".join(x[1] for x in got if isinstance(x, tuple))
+        assert len(folders(c)) >= 10
+    before = suite.cli("--json", "mailbox", "list", anna.address).stdout
+    again = suite.cli("--json", "import", "maildir", old, anna.address, check=False)
+    rows_ = json.loads(again.stdout)
+    assert all(r["added"] == r["removed"] == 0 for r in (rows_ if isinstance(rows_, list) else rows_["rows"]))
+    assert [(r["name"], r["messages"]) for r in json.loads(before)] == \
+        [(r["name"], r["messages"]) for r in json.loads(suite.cli("--json", "mailbox", "list", anna.address).stdout)]
+    assert suite.cli("mailbox", "check", anna.address).returncode == 0
+
+
+def test_a_cut_or_flipped_list_of_uids_never_gives_a_uid_to_another_message(suite, tmp_path):
+    old = tmp_path / "Maildir"
+    make_maildir(old, n=6)
+    good = (old / "dovecot-uidlist").read_bytes()
+    random = __import__("random").Random(4)
+    cases = [good[:n] for n in random.sample(range(len(good)), 6)]
+    for _ in range(6):
+        b = bytearray(good)
+        b[random.randrange(len(b))] ^= 1 << random.randrange(8)
+        cases.append(bytes(b))
+    for case in cases:
+        account = suite.account()
+        (old / "dovecot-uidlist").write_bytes(case)
+        p = suite.cli("--json", "import", "maildir", old, account.address, check=False)
+        assert p.returncode in (0, 65), p.stdout
+        with suite.imap(account) as c:
+            validity, inbox = picture(c, "INBOX")
+            assert len(inbox) == 6
+            if validity == 1234567890:  # whoever has a UID of the list is that message
+                for row in c.fetch("1:*", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][::2]:
+                    uid, n = int(re.search(rb"UID (\d+)", row[0])[1]), int(re.search(rb"old (\d+)", row[1])[1])
+                    listed = dict(re.findall(rb"^(\d+) [^\n]*:(10000000\d+)\.", case, re.M))
+                    assert uid == n or listed.get(str(uid).encode()) in (None, b"%d" % (DAY + n)) or uid > 6, (uid, n)
+
+
+def test_an_import_that_is_killed_goes_on_with_the_same_uids(suite, anna, tmp_path):
+    old = tmp_path / "Maildir"
+    n = 6000
+    make_maildir(old, n=n)
+    want = {i: DAY + i for i in range(1, n + 1)}
+    kills = 0
+    for _ in range(12):
+        before = {pid for pid, name in suite.tree().items() if name == "importd"}
+        p = subprocess.Popen([MANSIO, "--state", suite.state, "import", "maildir", old, anna.address],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        cur = suite.mail_folder(anna) / "Maildir" / "cur"
+        have = len(list(cur.iterdir())) if cur.exists() else 0
+        while p.poll() is None:
+            new = {pid for pid, name in suite.tree().items() if name == "importd"} - before
+            if new and len(list(cur.iterdir())) >= min(have + 500, n - 1):
+                for pid in new:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, 9)
+                kills += 1
+                break
+        p.wait(60)
+        if kills >= 4:
+            break
+    assert kills >= 3
+    done = rows(suite.cli("--json", "import", "maildir", old, anna.address))
+    assert done["INBOX"]["uids"] == "kept" and len(done) == 1
+    with suite.imap(anna) as c:
+        validity, inbox = picture(c, "INBOX")
+        assert validity == 1234567890 and {u: x[1] for u, x in inbox.items()} == want
+        assert all((r"\Seen" in x[0]) == (u % 3 == 0) == ("$Work" in x[0]) for u, x in inbox.items())
+        assert int(re.search(rb"UIDNEXT (\d+)", c.status("INBOX", "(UIDNEXT)")[1][0])[1]) == n + 6
+    assert any(j["state"] == "failed" and "goes on where it was" in j["words"]
+               for j in json.loads(suite.cli("--json", "import", "list").stdout))
+    assert suite.cli("mailbox", "check", anna.address).returncode == 0
+
+
+def test_mail_that_comes_during_an_import_gets_no_uid_of_the_old_server(suite, anna, tmp_path):
+    """Between a run that broke off and the next one, new mail must not get a UID that clients know."""
+    old = tmp_path / "Maildir"
+    make_maildir(old, n=50)
+    (old / "cur" / "1000000025.M25P1.old,S=1,W=1:2,").mkdir()  # no message
+    target = next(p for p in (old / "cur").iterdir() if p.name.startswith("1000000025.M25P1.old") and p.is_file())
+    hold = target.read_bytes()
+    target.unlink()
+    target.write_bytes(b"")
+    os.truncate(target, 300 << 20)  # larger than an import takes: the run is not complete
+    p = suite.cli("--json", "import", "maildir", old, anna.address, check=False)
+    assert p.returncode == 65 and "larger than" in p.stdout
+    suite.deliver(anna.address, "new here")
+    os.truncate(target, 0)
+    target.write_bytes(hold)
+    os.utime(target, (DAY + 25, DAY + 25))
+    suite.cli("import", "maildir", old, anna.address)
+    with suite.imap(anna) as c:
+        inbox = picture(c, "INBOX")[1]
+        assert len(inbox) == 51 and 25 not in inbox and min(set(inbox) - set(range(1, 51))) >= 56
+        c.select("INBOX", readonly=True)
+        assert b"new here" in c.uid("FETCH", "56", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0][1]
+
+
+def test_a_large_maildir_takes_minutes_not_hours(suite, anna, tmp_path):
+    old = tmp_path / "Maildir"
+    n = int(os.environ.get("MANSIO_IMPORT_N", 3000))
+    make_maildir(old, n=n)
+    began, times = time.monotonic(), os.times()
+    done = rows(suite.cli("--json", "import", "maildir", old, anna.address))
+    took = time.monotonic() - began
+    assert done["INBOX"]["added"] == n
+    print(f"{n} messages in {took:.1f} s: {took / n * 100000:.0f} s for 100,000")
+    began = time.monotonic()
+    assert rows(suite.cli("--json", "import", "maildir", old, anna.address))["INBOX"]["added"] == 0
+    again = time.monotonic() - began
+    print(f"again, nothing new: {again:.1f} s")
+    assert again < took / 2 + 1
