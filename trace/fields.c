@@ -185,6 +185,15 @@ struct str fields_lower(struct arena *a, struct str s)
 	return str_make(p, s.n);
 }
 
+/* The next place at or behind i where the needle may begin: memchr is many times as fast as a loop. */
+static size_t may_begin(struct str s, size_t i, char low, char up)
+{
+	const char *a = memchr(s.p + i, low, s.n - i);
+	const char *b = up != low ? memchr(s.p + i, up, a ? (size_t)(a - s.p) - i : s.n - i) : NULL;
+
+	return b ? (size_t)(b - s.p) : a ? (size_t)(a - s.p) : s.n;
+}
+
 bool fields_contain(struct str s, struct str needle)
 {
 	size_t i, k;
@@ -192,8 +201,9 @@ bool fields_contain(struct str s, struct str needle)
 	if (needle.n == 0)
 		return true;
 	for (i = 0; i + needle.n <= s.n; i++) {
-		if (ascii_lower(s.p[i]) != needle.p[0])
-			continue;
+		i = may_begin(s, i, needle.p[0], ascii_upper(needle.p[0]));
+		if (i + needle.n > s.n)
+			return false;
 		for (k = 1; k < needle.n && ascii_lower(s.p[i + k]) == needle.p[k]; k++)
 			;
 		if (k == needle.n)

@@ -30,6 +30,8 @@ static bool visit(void *arg, int64_t n, struct str text)
 	size_t k = 0;
 
 	(void)n;
+	if (!fields_contain(text, run->f->match))
+		return true; /* in none of its lines */
 	while (record_next(&text, &r))
 		if (k < LINES_MAX && log_fits(run->f, &r))
 			run->line[k++] = r;

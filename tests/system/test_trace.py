@@ -472,3 +472,31 @@ def test_half_a_million_events_cost_little_memory_and_searching_reads_few(own_su
     assert found_in < read_all, (found_in, read_all)  # nine answers against one that reads everything
     total = sum(pss(p) for p in pids)
     assert total < 12 * 1024, f"{total} KiB"
+
+
+# --- what changed
+
+def test_what_changed_since_yesterday_is_told_once(own_suite):
+    s = own_suite()
+    anna = s.account()
+    for pid in [pid for pid, name in s.tree().items() if name == "pop3d"]:
+        os.kill(pid, signal.SIGKILL)
+    s.wait_log("process-exit process=pop3d")
+    for _ in range(3):
+        with contextlib.suppress(Exception):
+            s.imap(anna.__class__(anna.address, "wrong")).logout()
+    s.cli("reload")
+
+    def told():
+        out = {}
+        for r in rows(s, "changes", "list"):
+            out.setdefault(r["kind"], []).append(r["words"])
+        return out
+    changes = wait_for(lambda: (t := told()).get("settings") and len(t.get("failure", [])) and t)
+    assert any("user add" in w and anna.address in w for w in changes["person"])
+    assert [w for w in changes["process"] if w.startswith("pop3d ended: signal 9")]
+    assert any("settings were read again" in w for w in changes["settings"])
+    fails = [w for w in changes["failure"] if "A login from" in w]
+    assert len(fails) == 1 and "Not seen in the week before" in fails[0] and re.search(r"\(\d+ times\)", fails[0]), changes
+    # of what was before `since` nothing is told
+    assert rows(s, "changes", "list", f"since={int(time.time()) + 5}") == []
