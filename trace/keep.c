@@ -16,6 +16,7 @@
 #define AGAIN_MS 2000
 #define FULL_MS 200 /* between two tries to write what is full */
 #define AUDIT_MAX (256 * 1024)
+#define AUDIT_ROWS "500000" /* and no more, however young */
 #define EXPIRE_ROWS "8" /* blocks of one step */
 #define JUMP_S 3600 /* the clock was set by more: a mistake, perhaps */
 #define JUMP_WAIT_MS (24 * 3600 * 1000)
@@ -53,7 +54,8 @@ static const char *const sql[NSTATEMENTS] = {
 	[OLD_BLOCK] = "DELETE FROM block WHERE n <= ?1",
 	[OLD_IDS] = "DELETE FROM ids WHERE n <= ?1",
 	[OLD_GRAMS] = "DELETE FROM grams WHERE n <= ?1",
-	[OLD_AUDIT] = "DELETE FROM audit WHERE n IN (SELECT n FROM audit WHERE time < ?1 ORDER BY n LIMIT 1000)",
+	[OLD_AUDIT] = "DELETE FROM audit WHERE n IN (SELECT n FROM (SELECT n, time FROM audit ORDER BY n LIMIT 1000)"
+		" WHERE time < ?1 OR n <= (SELECT max(n) FROM audit) - " AUDIT_ROWS ")",
 	[OLDEST] = "SELECT n, last FROM ids ORDER BY n LIMIT " EXPIRE_ROWS,
 	[PAGES] = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count),"
 		" (SELECT page_size FROM pragma_page_size)",
