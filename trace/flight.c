@@ -24,7 +24,7 @@ struct flight {
 	struct rcpt rcpt[FLIGHT_RCPTS];
 	struct str box[FLIGHT_RCPTS]; /* mailboxes behind aliases */
 	size_t nrcpt, nbox, rcpts, ndone;
-	bool refused;
+	bool refused, made; /* made: no transaction brought it: a forward, a report */
 	TAILQ_ENTRY(flight) link;
 };
 
@@ -99,6 +99,8 @@ static void leave(struct flights *f, struct flight *x, const struct record *r, c
 		put(&b, "mid", fields_raw(e, "mid"));
 		put(&b, "subject", fields_raw(e, "subject"));
 	}
+	if (x->made)
+		buf_puts(&b, " made=1");
 	buf_fmt(&b, " rcpts=%zu", x->rcpts);
 	if (x->rcpts && x->ndone >= x->rcpts)
 		buf_puts(&b, " done=1");
@@ -183,8 +185,12 @@ void flights_event(struct flights *f, const struct record *r, const struct field
 	struct flight *x = s.n ? table_get(&f->by_session, s) : NULL;
 	bool same = x && (!m.n || str_eq(x->m, m));
 
-	if (str_eqc(e->event, "queued") && !same && m.n)
-		leave(f, flight_new(f, r, e, "m"), r, e, "accepted");
+	if (str_eqc(e->event, "queued") && !same && m.n) {
+		struct flight *y = flight_new(f, r, e, "m");
+
+		y->made = true;
+		leave(f, y, r, e, "accepted");
+	}
 	if (!s.n)
 		return;
 	if (str_eqc(e->event, "mail")) {

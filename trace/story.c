@@ -118,7 +118,8 @@ static bool concerns(struct story *y)
 	for (i = 0; i < y->n; i++) {
 		if (fields_parse(y->line[i].text, &e) < 0 || !str_eq(fields_raw(&e, "m"), y->id))
 			continue;
-		if (str_eqc(e.event, "mail") || str_eqc(e.event, "accepted") || str_eqc(e.event, "queued"))
+		/* not "queued": a forward has the sender's name, and goes where he need not know */
+		if (str_eqc(e.event, "mail") || str_eqc(e.event, "accepted"))
 			y->sender |= scope_has_field(y->scope, &e, "from") || scope_has_field(y->scope, &e, "user");
 		any |= scope_has_field(y->scope, &e, "to") || scope_has_field(y->scope, &e, "account");
 	}

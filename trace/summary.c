@@ -35,6 +35,7 @@ void summary_init(struct summary *x, const struct record *r, const struct fields
 	x->last = arena_str(a, fields_raw(e, "reply"));
 	x->accepted = str_eqc(fields_raw(e, "state"), "accepted");
 	x->settled = !x->accepted || done;
+	x->made = fields_raw(e, "made").n > 0;
 	for (i = 0; i < e->n; i++) {
 		if (str_eqc(e->f[i].key, "to") && x->nrcpt < FLIGHT_RCPTS) {
 			x->rcpt[x->nrcpt].to = arena_str(a, e->f[i].raw);
@@ -73,7 +74,7 @@ bool summary_narrow(struct summary *x, const struct scope *s)
 	size_t i, n = 0;
 	bool boxed = false;
 
-	if (scope_has(s, x->from) || scope_has(s, x->user))
+	if (!x->made && (scope_has(s, x->from) || scope_has(s, x->user)))
 		return true;
 	for (i = 0; i < x->nbox; i++)
 		boxed |= scope_has(s, x->box[i]);

@@ -21,6 +21,7 @@ struct summary {
 	} rcpt[FLIGHT_RCPTS];
 	struct str box[FLIGHT_RCPTS];
 	size_t nrcpt, nbox;
+	bool made; /* inside: the sender's name is a stranger's, who knows nothing of it */
 	bool accepted, settled; /* settled: no later event can matter */
 	struct str last; /* reply or sentence of the last bad news, raw */
 };

@@ -12,6 +12,7 @@
 #include "conf/value.h"
 #include "trace/stats.h"
 
+#define HOUR 3600
 #define DAY 86400
 #define SEARCH_LINES 100
 #define SEARCH_MOST 1000
@@ -310,7 +311,7 @@ static void queue_growth(struct ask *q, int64_t since)
 	uint64_t now = q->k->stats->gauge[GAUGE_QUEUE];
 	char words[160];
 
-	ring_read(&q->k->stats->ring, since, since + DAY, 0, first_slot, &then);
+	ring_read(&q->k->stats->ring, since, since + DAY, q->now - since < HOUR ? 1 : 10, first_slot, &then);
 	if (!then.seconds || now < 2 * slot_gauge(&then, GAUGE_QUEUE) + GROWN)
 		return;
 	snprintf(words, sizeof(words), "The queue has grown from %llu to %llu messages.",

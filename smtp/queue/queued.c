@@ -117,7 +117,7 @@ static void tell_status(void)
 /* The statistics learn how many messages wait, at most once a second. */
 static void tell_depth(void)
 {
-	if (g.depth_told == g.q.messages || !deadline_passed(g.depth_next))
+	if (g.depth_told == g.q.messages || deadline_left(g.depth_next) > 0)
 		return;
 	trace_fact("queue", "messages", g.q.messages);
 	g.depth_told = g.q.messages;

@@ -439,6 +439,19 @@ def test_metrics_are_good_for_prometheus(suite, anna):
     assert anna.address not in text
 
 
+def test_the_depth_of_the_queue_is_counted_and_its_growth_told(own_suite):
+    s = own_suite({"send.hold_all": "yes", "send.smarthost": "127.0.0.1:9"})
+    anna = s.account()
+    began = wait_for(lambda: rows(s, "stats", "show", "queue", "step=1"), 15)[0]["time"]
+    with s.smtp(anna) as c:
+        for i in range(12):
+            c.sendmail(anna.address, [f"far{i}@away.example"], "Subject: held\r\n\r\nx\r\n")
+    wait_for(lambda: rows(s, "stats", "show", "queue", "step=1")[-1]["queue"] == 12, 15)
+    assert any(r["kind"] == "queue" and "12 messages" in r["words"] for r in rows(s, "changes", "list", f"since={began}"))
+    assert "mansio_queue_messages 12" in s.cli("stats", "metrics").stdout
+    assert {r["state"] for r in rows(s, "trace", "search", "subject=held")} == {"waiting"}
+
+
 # --- much of it
 
 def pss(pid):

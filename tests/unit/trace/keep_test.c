@@ -107,6 +107,37 @@ static struct got search(struct search q)
 	return g;
 }
 
+static struct scope scope_of(struct arena *a, const char *one)
+{
+	struct ipc_msg m;
+	struct scope s;
+
+	ipc_init(&m, "control");
+	ipc_setc(&m, "scope", one);
+	scope_read(&s, &m, a);
+	ipc_done(&m);
+	return s;
+}
+
+static void story_line(void *arg, int64_t time, struct str event, struct str program, struct str words,
+	struct str detail)
+{
+	struct buf *out = arg;
+
+	(void)time;
+	buf_fmt(out, "%.*s %.*s: %.*s | %.*s\n", STRF(program), STRF(event), STRF(words), STRF(detail));
+}
+
+static const char *story(struct buf *out, const char *id, const struct scope *s)
+{
+	int r;
+
+	buf_init(out, 100000);
+	r = story_run(&keep, str_of(id), s, story_line, out);
+	assert_true(r == 0 || r == E_NOTFOUND);
+	return buf_cstr(out);
+}
+
 static void what_came_is_found_by_each_of_its_parts(void **state)
 {
 	struct got g;
@@ -153,6 +184,41 @@ static void what_became_of_it_later_is_known(void **state)
 	assert_int_equal(search((struct search){ .subject = STR("noise"), .state = STR("failed") }).n, 0);
 }
 
+static void a_forward_is_a_part_of_the_story(void **state)
+{
+	const struct scope all = { .all = true };
+	struct arena a;
+	struct scope s;
+	struct buf b;
+	const char *text;
+
+	(void)state;
+	say("smtpd", "mail s=s1 m=f1 from=tiro@rome.example helo=h");
+	say("smtpd", "rcpt s=s1 m=f1 to=office@example.org");
+	say("queued", "queued s=s1 m=f2 from=tiro@rome.example rcpts=1 size=20");
+	say("lmtpd", "forwarded s=s1 m=f1 to=office@example.org target=friend@away.example as=f2");
+	say("smtpd", "accepted s=s1 m=f1 from=tiro@rome.example rcpts=1 size=20 way=straight ms=2 subject=On");
+	say("queued", "sent s=s1 m=f2 to=friend@away.example via=smtp attempt=1 code=250 remote=mx.away.example "
+		"reply=\"2.0.0 Ok\" age=1");
+	assert_string_equal(search((struct search){ .subject = STR("on") }).states, "delivered");
+	assert_string_equal(search((struct search){ .sender = STR("tiro") }).ids, "f1 f2 ");
+	text = story(&b, "f1", &all);
+	assert_non_null(strstr(text, "forwarded to friend@away.example as message f2"));
+	assert_non_null(strstr(text, "Delivered to friend@away.example by mx.away.example"));
+	buf_done(&b);
+	/* where somebody else's alias leads is not the sender's business */
+	arena_init(&a);
+	s = scope_of(&a, "tiro@rome.example");
+	text = story(&b, "f1", &s);
+	assert_non_null(strstr(text, "Delivered to office@example.org."));
+	assert_null(strstr(text, "friend@"));
+	buf_done(&b);
+	assert_string_equal(story(&b, "f2", &s), "");
+	buf_done(&b);
+	assert_string_equal(search((struct search){ .scope = s }).ids, "f1 ");
+	arena_done(&a);
+}
+
 static void a_refused_message_is_told_when_its_transaction_is_over(void **state)
 {
 	struct got g;
@@ -169,18 +235,6 @@ static void a_refused_message_is_told_when_its_transaction_is_over(void **state)
 
 /* --- scope ------------------------------------------------------------------------------ */
 
-static struct scope scope_of(struct arena *a, const char *one)
-{
-	struct ipc_msg m;
-	struct scope s;
-
-	ipc_init(&m, "control");
-	ipc_setc(&m, "scope", one);
-	scope_read(&s, &m, a);
-	ipc_done(&m);
-	return s;
-}
-
 static void to_three(void)
 {
 	say("smtpd", "mail s=s1 m=b1 from=tiro@rome.example helo=h peer=192.0.2.77");
@@ -192,25 +246,6 @@ static void to_three(void)
 	say("lmtpd", "delivered s=s1 m=b1 to=other@example.net account=other@example.net folder=INBOX uid=4");
 	say("smtpd", "accepted s=s1 m=b1 from=tiro@rome.example rcpts=3 size=10 way=straight ms=1 subject=All");
 	say("front", "close s=s1 service=smtp peer=192.0.2.77 reason=quit in=1 out=2 seconds=3");
-}
-
-static void story_line(void *arg, int64_t time, struct str event, struct str program, struct str words,
-	struct str detail)
-{
-	struct buf *out = arg;
-
-	(void)time;
-	buf_fmt(out, "%.*s %.*s: %.*s | %.*s\n", STRF(program), STRF(event), STRF(words), STRF(detail));
-}
-
-static const char *story(struct buf *out, const char *id, const struct scope *s)
-{
-	int r;
-
-	buf_init(out, 100000);
-	r = story_run(&keep, str_of(id), s, story_line, out);
-	assert_true(r == 0 || r == E_NOTFOUND);
-	return buf_cstr(out);
 }
 
 static void who_got_it_sees_no_other_recipient(void **state)
@@ -462,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_came_is_found_by_each_of_its_parts, begin, end),
 		cmocka_unit_test_setup_teardown(what_became_of_it_later_is_known, begin, end),
+		cmocka_unit_test_setup_teardown(a_forward_is_a_part_of_the_story, begin, end),
 		cmocka_unit_test_setup_teardown(a_refused_message_is_told_when_its_transaction_is_over, begin, end),
 		cmocka_unit_test_setup_teardown(who_got_it_sees_no_other_recipient, begin, end),
 		cmocka_unit_test_setup_teardown(who_sent_it_sees_each_fate_but_no_folder, begin, end),
