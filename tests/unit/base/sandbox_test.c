@@ -11,6 +11,7 @@
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -509,6 +510,19 @@ static void attach_filter(void)
 	setsockopt(0, SOL_SOCKET, SO_ATTACH_FILTER, NULL, 0);
 }
 
+static bool port_rules; /* the kernel has them */
+
+/* Ports that were named, and no other (Landlock, if the kernel has it). */
+static void named_ports(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	NEED(fd >= 0 && connect(fd, (struct sockaddr *)&in, sizeof in) < 0 && errno == ECONNREFUSED);
+	in.sin_port = htons(2);
+	NEED(connect(fd, (struct sockaddr *)&in, sizeof in) < 0 && (errno == EACCES || !port_rules));
+}
+
 static void raw(void)
 {
 	socket(AF_PACKET, SOCK_RAW, 0);
@@ -537,6 +551,10 @@ static void test_sockets(void **state)
 		works(SANDBOX_SENDER, tcp_alone);
 	if (strict)
 		works(SANDBOX_CHECK, tcp_alone);
+	port_rules = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4;
+	sandbox_connect_ports((uint16_t[]){ 1 }, 1);
+	works(SANDBOX_RESOLVER, named_ports);
+	works(SANDBOX_CHECK, named_ports);
 	kills(SANDBOX_SENDER, raw);
 	kills(SANDBOX_RESOLVER, raw);
 	kills(SANDBOX_CHECK, raw);
