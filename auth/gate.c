@@ -202,6 +202,8 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0 && strcmp(name, "asker") != 0)
 			ipc_set(m, name, f->value);
 	}
+	/* an owner may refuse from outside what the command on the host may do */
+	ipc_set(m, "asker", q->id.who);
 	for (i = 0; i < q->rights.nscope; i++)
 		ipc_set(m, "scope", q->rights.scope[i]);
 	if (q->verb->owner == OWNER_MASTER)

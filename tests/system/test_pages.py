@@ -5,10 +5,12 @@ Most walks answer the API themselves (made.mjs), so that each screen meets any n
 and any text; what the real API answers, `walk` shows: it does with a running suite what an
 administrator does on the first day.
 """
+import contextlib
 import hashlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -33,13 +35,30 @@ def modules():
     return folder / "node_modules"
 
 
+def crowd(s, n):
+    """n more people and aliases, written into the directory of a suite that does not run."""
+    with contextlib.closing(sqlite3.connect(s.state / "directory" / "directory.db")) as db, db:
+        db.execute("INSERT INTO domain SELECT 'crowd.example', active, catchall, created FROM domain LIMIT 1")
+        db.executemany("INSERT INTO account(local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, created)"
+                       " SELECT ?, 'crowd.example', ?, hash, scram, 0, 0, 1, '', created FROM account WHERE local = 'ben'",
+                       ((f"p{i:05}", f"Person {i}") for i in range(n)))
+        db.executemany("INSERT INTO alias SELECT ?, 'crowd.example', ?, created FROM domain WHERE name = 'crowd.example'",
+                       ((f"a{i:05}@crowd.example", f"p{i:05}@crowd.example") for i in range(n)))
+
+
 @pytest.fixture(scope="module")
 def served(system_users):
-    """A suite with two people, of whom Anna may do everything; nothing gets out, so that the queue holds mail."""
+    """A suite with two people, of whom Anna may do everything, and a crowd of 10,000 people, aliases and rows
+    in the queue, from which nothing gets out."""
     s = Suite(make_folder(), {"send.smarthost": "127.0.0.1:9"}).start()
     s.admin, s.person = s.account("anna"), s.account("ben")
     s.cli("user", "change", s.admin.address, "roles=admin", "name=Anna Albers")
+    s.stop()
+    crowd(s, 10000)
+    s.start()
     with s.smtp(s.admin) as c:
+        for i in range(10):
+            c.sendmail(s.admin.address, [f"r{i}x{k}@far.example" for k in range(1000)], "Subject: to many\r\n\r\nhello\r\n")
         for to in ("somewhere", "other"):
             c.sendmail(s.admin.address, [f"{to}@elsewhere.example"], f"Subject: {to}\r\n\r\nhello\r\n")
     reader = s.imap(s.admin)
@@ -70,12 +89,20 @@ def test_pages_with_0_1_and_10000_rows(modules, served):
     walk("rows", modules, served)
 
 
+def test_pages_with_10000_real_people_aliases_and_queue_rows(modules, served):
+    walk("crowd", modules, served)
+
+
 def test_pages_no_text_becomes_markup(modules, served):
     walk("xss", modules, served)
 
 
-def test_pages_axe_light_dark_narrow_wide(modules, served):
+def test_pages_axe_clean_in_light_and_dark(modules, served):
     walk("axe", modules, served)
+
+
+def test_pages_fit_from_360_to_1920_pixels(modules, served):
+    walk("layout", modules, served)
 
 
 def test_pages_keyboard_and_first_page_under_150_kb(modules, served):

@@ -115,8 +115,12 @@ export function plain(i, column) {
 	return `${column} ${i}`;
 }
 
+// lists that are never long: records of a domain, checks of a host, steps of one message
+const SHORT = { "domain dns": 30, "domain check": 30, "host check": 30, "cert list": 60, "trace show": 60, "mailbox list": 2000, "config list": 600, "status": 100 };
+
 export function rows(verb, n, text = plain) {
 	const [, , , columns] = VERBS[verb];
+	n = Math.min(n, SHORT[verb] ?? n);
 	if (columns === "stats")
 		return Array.from({ length: Math.min(n, 400) }, (_, i) => stats(i, n));
 	return Array.from({ length: n }, (_, i) => Object.fromEntries(columns.split(" ").filter(Boolean).map((c) => [c, value(c, i, text)])));

@@ -14,7 +14,6 @@ async function begin(options) {
 for (const n of [0, 1, 10000]) {
 	const [page] = await begin({ n });
 	for (const [place, verb] of SCREENS) {
-		const began = Date.now();
 		await visit(page, place);
 		const seen = await page.evaluate(() => ({ rows: document.querySelectorAll("main tbody tr, main .setting, main .story li, main .log p").length, empty: document.querySelectorAll("main .empty, main .none, main .story").length,
 			wrong: [...document.querySelectorAll("main .note.bad")].map((e) => e.textContent).join(), all: document.querySelectorAll("main *").length, text: document.querySelector("main").innerText.length }));
@@ -25,7 +24,6 @@ for (const n of [0, 1, 10000]) {
 		if (n > 0 && verb)
 			check(seen.rows > 0, `${place} shows its ${n} rows`);
 		if (n === 10000) {
-			check(Date.now() - began < 10000, `${place}: ten thousand rows within ten seconds`);
 			if (!/^(settings|story|log)/.test(place))
 				check(seen.all < 4000, `${place}: ${seen.all} elements for ten thousand rows`);
 		}

@@ -30,19 +30,20 @@ function marks(u, all) {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function options(U, series, format, width, height) {
+function options(span, series, format, width, height) {
 	const line = colour("--line"), soft = colour("--soft");
 	const axis = { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-	return { width, height, cursor: { points: { size: 6 }, drag: { x: false, y: false } }, padding: [8, 8, 0, 0],
-		scales: { y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+	return { width, height, cursor: { points: { size: 6 }, drag: { x: false, y: false } }, padding: [8, 16, 0, 0],
+		scales: { x: { range: () => span.current }, y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] } },
 		axes: [{ ...axis, space: 72, size: 32, values: marks }, { ...axis, size: 60, values: (u, all) => all.map((v) => format(v)) }],
 		series: [{ label: "Time", value: (u, t) => (t ? whole.format(t * 1000) : "–") }, ...series.map((s) => ({ label: s.label, stroke: colour(s.colour), width: 1.75, points: { show: false },
 			fill: s.fill ? colour(s.colour) + "22" : undefined, value: (u, v) => (v === null || v === undefined ? "–" : format(v)) }))] };
 }
 
-// data: [times, values of series 1, ...]; series: [{label, colour: "--c1", fill}]
-export function Chart({ label, series, data, format = String, height = 180 }) {
-	const box = useRef(), plot = useRef(null), latest = useRef(data);
+// data: [times, values of series 1, ...]; series: [{label, colour: "--c1", fill}]; from, to: the time shown
+export function Chart({ label, series, data, from, to, format = String, height = 180 }) {
+	const box = useRef(), plot = useRef(null), latest = useRef(data), span = useRef([from, to]);
+	span.current = [from, to];
 	const [error, setError] = useState("");
 	latest.current = data;
 	useEffect(() => {
@@ -52,7 +53,7 @@ export function Chart({ label, series, data, format = String, height = 180 }) {
 				return;
 			draw = () => {
 				plot.current?.destroy();
-				plot.current = new U(options(U, series, format, Math.max(160, box.current.clientWidth), height), latest.current, box.current);
+				plot.current = new U(options(span, series, format, Math.max(160, box.current.clientWidth), height), latest.current, box.current);
 			};
 			draw();
 			watch = new ResizeObserver(() => plot.current?.setSize({ width: Math.max(160, box.current.clientWidth), height }));

@@ -9,7 +9,7 @@ import { Head, Card, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog 
 import { Roles } from "./people.js";
 
 export default function Admins() {
-	const ask = useAsk("user list"), [dialog, open] = useDialog();
+	const ask = useAsk("user list", can("user list", "limit") ? { limit: 0 } : {}), [dialog, open] = useDialog();
 	const give = () => open((close) => html`<${VerbDialog} verb="user change" title="Give a role" button="Give" done=${(a) => `${a.address} has the role`} onClose=${close} onDone=${ask.reload} initial=${{ roles: "admin" }}
 		fields=${{ name: { skip: true }, quota: { skip: true }, quota_messages: { skip: true }, active: { skip: true }, roles: { needed: true } }} />`);
 	const take = (r) => open((close) => html`<${Confirm} title=${`Take all roles from ${r.address}?`} button="Take the roles" act=${() => change("user change", { address: r.address, roles: "" })} done=${`${r.address} has no role any more`} onClose=${close} onDone=${ask.reload}>

@@ -34,6 +34,7 @@ export default function Backups() {
 	const remove = (r) => open((close) => html`<${Confirm} title=${`Remove the backup ${r.id}?`} button="Remove" act=${() => change("backup remove", idOf("backup remove", r))} done="The backup is gone" onClose=${close} onDone=${ask.reload}><p>What no other backup needs is freed on the disk.</p><//>`);
 	const button = can("backup run") && html`<button type="button" class="primary" onClick=${run}><${Icon} name="backups" />Back up now</button>`;
 	return html`<${Head} title="Backups" text="Consistent copies of mail, accounts, settings and queue.">${button}<//>
+		${ask.error && can("config list") && html`<p class="right"><a href="#/settings?find=backup.">To the settings of backups</a></p>`}
 		<${Card} label="Backups" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Backups" rows=${rows} start=${{ key: "time", down: true }} rowKey=${(r) => r.id}
 			empty=${html`<${Empty} icon="backups" title="No backup yet"><p>Name a folder for backups under Settings (backup), on another disk if you can; then run the first.</p>${button}<//>`}
 			columns=${[{ key: "id", label: "Backup", lead: true, cell: (r) => html`<span class="main">${r.id}</span>` }, { key: "time", label: "When", kind: "time" }, { key: "kind", label: "Kind" }, { key: "state", label: "State", cell: (r) => html`<${Badge} word=${r.state} />` },

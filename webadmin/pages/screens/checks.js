@@ -18,7 +18,7 @@ export function Sum({ rows }) {
 		${n("UNKNOWN") > 0 && html`<${Badge} word=${`${n("UNKNOWN")} unknown`} />`}${!n("FAIL") && !n("WARN") && !n("UNKNOWN") && html`<${Badge} mood="ok" word="all good" />`}`;
 }
 
-export const Fix = ({ text }) => (text ? html`<span class="code"><span class="mono small">${text}</span><${Copy} text=${text} what="Fix" /></span>` : html`<span class="soft">–</span>`);
+export const Fix = ({ text }) => (text ? html`<span class="code"><span class="small">${text}</span><${Copy} text=${text} what="Fix" /></span>` : html`<span class="soft">–</span>`);
 
 function Host() {
 	const ask = useAsk("host check");

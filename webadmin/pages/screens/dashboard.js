@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // dashboard.js: how the host is doing: the newest values as they come (stats live), their history
 // (stats show; one hour to ninety days), and each process of the suite.
-import { html, useState, useMemo } from "../lib/dom.js";
+import { html, useState, useMemo, useEffect } from "../lib/dom.js";
 import { can } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { useStream } from "../lib/stream.js";
@@ -30,7 +30,6 @@ const num = (v) => {
 	return Number.isNaN(n) ? null : n;
 };
 
-// the history, and at its end what came since
 function columns(chart, rows) {
 	const out = [rows.map((r) => num(r.time))];
 	// counters are of a step, which need not be a minute
@@ -56,23 +55,26 @@ function Tiles({ row, past }) {
 
 function Charts({ range }) {
 	const [label, seconds] = RANGES[range];
-	const until = useMemo(() => Math.floor(Date.now() / 1000), [range]);
+	const [until, setUntil] = useState(() => Math.floor(Date.now() / 1000));
+	useEffect(() => {
+		const timer = setInterval(() => document.hidden || setUntil(Math.floor(Date.now() / 1000)), Math.max(30, seconds / 120) * 1000);
+		return () => clearInterval(timer);
+	}, [seconds]);
 	// how fine the steps are, the server knows best
 	const past = useAsk("stats show", { since: until - seconds, until });
 	const [live, setLive] = useState([]);
 	const state = useStream("stats live", {}, (row) => setLive((all) => [...all.slice(-299), row]), can("stats live"));
 	const fresh = live.at(-1) || past.data?.at(-1);
-	// the charts follow once a minute; the numbers above them at once
-	const minute = Math.floor((num(fresh?.time) || 0) / 60);
+	// the charts follow after a while; the numbers above them at once
 	const rows = past.data || [];
-	const data = useMemo(() => CHARTS.map((c) => columns(c, rows)), [past.data, minute]);
+	const data = useMemo(() => CHARTS.map((c) => columns(c, rows)), [past.data]);
 	const have = CHARTS.map((c, i) => [c, data[i]]).filter(([c]) => !rows.length || c.series.some(([k]) => k in rows[0]));
 	return html`<${Tiles} row=${fresh} past=${live} />
 		${can("stats live") && html`<p class="row small soft" role="status">${state === "live" ? html`<${Badge} word="live" />` : state === "broken" ? html`<${Badge} word="interrupted" mood="warn" /> The numbers come again by themselves.` : html`<${Badge} word="connecting" />`}</p>`}
 		<${Problem} error=${past.error} again=${past.reload} />
 		${past.data === null && !past.error ? html`<${Wait} />` : !rows.length ? html`<div class="card"><${Empty} icon="dashboard" title="No history yet"><p>It fills while the suite runs; look again in a minute.</p><//></div>`
 		: html`<div class="grid even">${have.map(([c, d]) => html`<${Card} key=${c.title} title=${c.title} pad=${false}>
-			<${Chart} label=${`${c.title}, ${label}`} data=${d} format=${c.format} series=${c.series.map(([, text, colour, fill]) => ({ label: text, colour, fill }))} /><//>`)}</div>`}`;
+			<${Chart} label=${`${c.title}, ${label}`} data=${d} format=${c.format} from=${until - seconds} to=${until} series=${c.series.map(([, text, colour, fill]) => ({ label: text, colour, fill }))} /><//>`)}</div>`}`;
 }
 
 function Processes() {

@@ -14,13 +14,13 @@ const shown = (v) => (v === "" || v === undefined || v === null ? html`<span cla
 
 function Row({ r, onEdit, onUnset }) {
 	return html`<li class="setting"><div class="grow"><h3><code>${r.key}</code>${isSet(r) && html` <${Badge} word=${/default/.test(r.source) ? r.source : "set"} mood="info" plain=${true} />`}${restart(r) && html` <${Badge} word="needs a restart" plain=${true} mood="" />`}</h3><p class="soft small">${r.text}</p>
-			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html`<span class="soft"> · default: </span>${shown(r.default)}${isSet(r) && r.source !== "set" && html`<span class="soft"> · from ${r.source}</span>`}` : html`<span class="soft"> · the default</span>`}</p></div>
+			<p class="small">${shown(r.value)}${String(r.value ?? "") !== String(r.default ?? "") ? html`<span class="soft"> · default: </span>${shown(r.default)}${isSet(r) && r.source !== "set" && html`<span class="soft"> · ${String(r.source).split("/").at(-1)}</span>`}` : html`<span class="soft"> · the default</span>`}</p></div>
 		<span class="row">${r.editable === "no" ? html`<span class="soft small">on the host only</span>` : can("config set") && html`<button type="button" class="mini" aria-label=${`Change ${r.key}`} onClick=${() => onEdit(r)}>Change</button>`}
 			${can("config unset") && isSet(r) && r.editable !== "no" && html`<button type="button" class="mini" aria-label=${`Put ${r.key} back`} onClick=${() => onUnset(r)}><${Icon} name="undo" />Default</button>`}</span></li>`;
 }
 
-function List({ changed, onChanged, onRestart }) {
-	const ask = useAsk("config list"), [text, setText] = useState(""), [dialog, open] = useDialog();
+function List({ changed, find, onChanged, onRestart }) {
+	const ask = useAsk("config list"), [text, setText] = useState(find), [dialog, open] = useDialog();
 	const after = (r) => {
 		ask.reload();
 		onChanged();
@@ -60,5 +60,5 @@ export default function Settings({ query }) {
 	const views = [["all", "All"], ["changed", "Changed"], can("config history") && ["history", "History"]].filter(Boolean);
 	return html`<${Head} title="Settings" text="What is written here stands in the settings file as well."><${Segments} label="View" value=${view} choices=${views} onPick=${setView} /><//>
 		<div class="stack">${needs && html`<${Note} mood="warn">A change counts only after a restart of the suite: <code>systemctl restart mansio</code><//>`}
-			${view === "history" ? html`<${History} key=${turn} onChanged=${() => setTurn(turn + 1)} />` : html`<${List} key=${"list"} changed=${view === "changed"} onChanged=${() => {}} onRestart=${() => setNeeds(true)} />`}</div>`;
+			${view === "history" ? html`<${History} key=${turn} onChanged=${() => setTurn(turn + 1)} />` : html`<${List} key=${"list"} find=${query.find || ""} changed=${view === "changed"} onChanged=${() => {}} onRestart=${() => setNeeds(true)} />`}</div>`;
 }
