@@ -553,6 +553,7 @@ static void answer_early(struct job *j)
 
 static int all_folders(struct imap_job *i)
 {
+	uint64_t done, total;
 	size_t k;
 	int err = 0;
 
@@ -561,8 +562,14 @@ static int all_folders(struct imap_job *i)
 			continue;
 		i->f = &i->folder[k];
 		arena_reset(&i->a);
+		done = i->j->done;
+		total = i->j->total;
 		err = take_folder(i);
 		i->folder[k].done = !err;
+		if (err) { /* it is counted when it is gone through again */
+			i->j->done = done;
+			i->j->total = total;
+		}
 	}
 	return err;
 }

@@ -4,7 +4,11 @@ import calendar
 import contextlib
 import imaplib
 import os
+import select
+import socket
+import ssl
 import subprocess
+import threading
 import json
 import re
 import time
@@ -26,7 +30,8 @@ def fill(c, folder, n, first=0, flags=()):
     """n messages with dates of their own, gaps between the UIDs, flags and keywords."""
     for i in range(first, first + n):
         when = imaplib.Time2Internaldate(time.localtime(DAY + i * 86400))
-        assert c.append(folder, " ".join(flags) and f"({' '.join(flags)})" or None, when, message(f"{folder} {i}"))[0] == "OK"
+        typ, said = c.append(folder, " ".join(flags) and f"({' '.join(flags)})" or None, when, message(f"{folder} {i}"))
+        assert typ == "OK", said
 
 
 def picture(c, folder):
@@ -471,3 +476,113 @@ def test_a_large_maildir_takes_minutes_not_hours(suite, anna, tmp_path):
     again = time.monotonic() - began
     print(f"again, nothing new: {again:.1f} s")
     assert again < took / 2 + 1
+
+
+class Cutter:
+    """Between the import and the server: ends each of the first connections after so many bytes of the server's."""
+
+    def __init__(self, port, cuts):
+        self.port, self.cuts, self.made = port, list(cuts), 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.own = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock = self.listener.accept()[0]
+                self.made += 1
+                cut = self.cuts.pop(0) if self.cuts else 1 << 60
+                threading.Thread(target=self.serve, args=(sock, cut), daemon=True).start()
+
+    def serve(self, sock, left):
+        with contextlib.suppress(OSError), sock, socket.create_connection(("127.0.0.1", self.port)) as to:
+            while left > 0:
+                for s in select.select([sock, to], [], [], 20)[0]:
+                    data = s.recv(65536)
+                    if not data:
+                        return
+                    if s is to:
+                        data = data[:left]
+                        left -= len(data)
+                    (sock if s is to else to).sendall(data)
+
+    def close(self):
+        self.listener.close()
+
+
+def test_an_import_over_imap_goes_on_after_breaks(own_suite, dovecot):
+    server = dovecot()
+    c = server.imap()
+    fill(c, "INBOX", 150)
+    c.create("Other")
+    fill(c, "Other", 5)
+    before = {name: picture(c, name) for name in ("INBOX", "Other")}
+    c.logout()
+    cutter = Cutter(server.ports["imaps"], [20000, 30000, 100, 12000])
+    s = own_suite({"import.ca": str(server.cert), "import.ports": str(cutter.own), "import.wait": "5s"})
+    anna = s.account()
+    again = {**server.ports, "imaps": cutter.own}
+    try:
+        server.ports, ports = again, server.ports
+        p = take(s, server, anna, check=False)  # four connections are all that one run makes; each of these is cut
+        assert p.returncode == 75, p.stdout
+        with s.imap(anna) as c:
+            have = len(picture(c, "INBOX")[1])
+        assert 0 < have < 150
+        p = take(s, server, anna, "wait=no")
+        assert "has begun" in p.stdout
+        job = lambda: json.loads(s.cli("--json", "import", "list").stdout)[-1]
+        wait_for(lambda: job()["state"] != "running", 30, 0.1)
+        assert job()["state"] == "done" and job()["taken"] == 155 and job()["what"] == "import imap", job()
+        with s.imap(anna) as c:
+            for name, was in before.items():
+                assert picture(c, name) == was, name
+        assert cutter.made >= 4
+    finally:
+        server.ports = ports
+        cutter.close()
+
+
+HOSTILE = [
+    b"* OK " + b"x" * 5_000_000,
+    b"* OK hi\r\n" + b"* 1 FETCH (BODY[] {99999999999999}\r\n",
+    b"* OK hi\r\n* CAPABILITY IMAP4rev1\r\na1 OK\r\na2 OK\r\na3 OK\r\n* LIST () \"/\" {1000000000}\r\n",
+    b"* OK hi\r\n* CAPABILITY IMAP4rev1\r\na1 OK\r\na2 OK\r\n* CAPABILITY IMAP4rev1\r\na3 OK\r\n"
+    b"* LIST () \"/\" \"../../../etc\"\r\n* LIST () \"/\" \"INBOX\"\r\n* LIST () \"/\" \"a/../b\"\r\na4 OK\r\na5 OK\r\n"
+    b"* 5 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\na6 OK\r\n* 1 FETCH (UID 4294967294 FLAGS (a b))\r\n* 2 FETCH (UID 3 FLAGS ())\r\na7 OK\r\n"
+    b"* 2 FETCH (UID 99 BODY[] {3}\r\nabc)\r\n* 2 FETCH (UID 3 BODY[] {3}\r\nabc)\r\na8 OK\r\n",
+    b"\x00\xff\r\n" * 1000, b"* BYE no\r\n", b"a1 OK\r\n" * 100, b"",
+]
+
+
+def test_a_hostile_imap_server_harms_nothing(own_suite):
+    s = own_suite({"import.wait": "2s"}, start=False)
+    listener = socket.create_server(("127.0.0.1", 0))
+    s.settings.update({"import.ca": str(s.cert), "import.ports": str(listener.getsockname()[1])})
+    s.write_config()
+    s.start()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(s.cert, s.folder / "cert.key")
+    say = [b""]
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                raw = listener.accept()[0]
+                with contextlib.suppress(OSError, ssl.SSLError), context.wrap_socket(raw, server_side=True) as c:
+                    c.settimeout(3)
+                    c.sendall(say[0])
+                    while c.recv(65536):
+                        pass
+    for _ in range(4):
+        threading.Thread(target=serve, daemon=True).start()
+    for text in HOSTILE:
+        say[0] = text
+        anna = s.account()
+        p = s.cli("--json", "import", "imap", f"localhost:{listener.getsockname()[1]}", anna.address, "user=a",
+                  input="b\n", check=False)
+        assert p.returncode in (0, 65, 74, 75, 77), (text[:80], p.stdout)
+        assert s.imap(anna).select("INBOX")[0] == "OK"
+    assert json.loads(s.cli("--json", "import", "list").stdout)[-1]["state"] == "failed"
+    listener.close()
