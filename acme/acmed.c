@@ -3,7 +3,7 @@
  * acmed.c: main, loop and schedule (see acmed.h).
  *
  * When an order is due: no certificate for the names, or its renewal time came (a part of its
- * life is left, or the authority said so, RFC 9773); but not before next_try, which stands in the
+ * life is left, or the authority said so, RFC 9773: it is asked at each look); but not before next_try, which stands in the
  * state and grows with each failure. A child that died counts as a failure. When one came
  * through, master hears "certs", and the fronts have it without a session ending.
  */
@@ -147,6 +147,24 @@ static int order_with_key(struct acmed *a, struct acme_state *s, const struct st
 	return r;
 }
 
+/* The authority may want it sooner than we, as when it must revoke many (RFC 9773). */
+static void ask_renewal(struct acmed *a, struct acme_state *s)
+{
+	struct acme acme = { .conf = a->conf, .state = s, .dir = a->dir };
+	struct buf trust;
+	int64_t at;
+
+	load_file(a->trust, TRUST_MAX, &trust);
+	acme.http = http_new(buf_view(&trust), a->resolver, a->conf->acme_request);
+	at = client_renew_at(&acme, s->ari);
+	if (at > 0 && at < s->renew_at) {
+		trace_event(TRACE_INFO, "acme-renewal", NULL, "the authority wants it renewed sooner than planned");
+		s->renew_at = at;
+	}
+	http_free(acme.http);
+	buf_done(&trust);
+}
+
 /* Exit code 0: there is a (new) certificate; 1: it failed, and the state says why; 2: not needed. */
 static NORETURN void order_child(struct acmed *a, bool forced)
 {
@@ -163,8 +181,11 @@ static NORETURN void order_child(struct acmed *a, bool forced)
 		_exit(3);
 	acme_state_load(a->dir, &s);
 	if (order_have(a->dir, a->conf, names, n, &s) && !forced && s.renew_at > clock_unix()) {
+		if (s.ari[0])
+			ask_renewal(a, &s);
 		r = acme_state_save(a->dir, &s);
-		_exit(r < 0 ? 3 : 2);
+		if (r < 0 || s.renew_at > clock_unix())
+			_exit(r < 0 ? 3 : 2);
 	}
 	s.last_try = clock_unix();
 	if (forced)
@@ -183,7 +204,7 @@ static void start_order(struct acmed *a)
 	bool forced = a->forced;
 	int pair[2];
 
-	a->forced = false;
+	a->forced = a->ask = false;
 	if (ipc_pair(pair) < 0)
 		return;
 	a->order = proc_fork(true);
@@ -200,7 +221,7 @@ static void start_order(struct acmed *a)
 	}
 	fd_nonblock(pair[0], true);
 	a->link = pair[0];
-	trace_event(TRACE_INFO, "acme-order", NULL, "begins");
+	trace_event(TRACE_DEBUG, "acme-order", NULL, "begins");
 }
 
 static void tell_master(struct acmed *a)
@@ -317,9 +338,10 @@ static void work(struct acmed *a)
 	fronts_tick(a);
 	if (deadline_passed(a->look_at)) {
 		a->look_at = deadline_in(a->conf->acme_look);
+		a->ask = a->state.ari[0] != '\0';
 		acmed_look(a, -1);
 	}
-	if (can_order(a) && (a->forced || (acmed_due(a, &at) && at <= clock_unix())))
+	if (can_order(a) && (a->forced || a->ask || (acmed_due(a, &at) && at <= clock_unix())))
 		start_order(a);
 }
 

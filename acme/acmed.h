@@ -45,6 +45,7 @@ struct acmed {
 	pid_t order;
 	int link; /* to the order's child, -1: none */
 	bool forced; /* 'cert renew': also if it is not due */
+	bool ask; /* the authority, when it should be renewed */
 	pid_t look[LOOKS];
 	struct acme_state state;
 	deadline look_at;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Certificates from an authority (ACME), against Debian's pebble; and what the ports serve."""
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -349,6 +350,42 @@ def parent(p):
         stat = (p / "stat").read_text()
         return int(stat[stat.rindex(")") + 2:].split()[1])
     return 0
+
+
+def test_the_authority_may_want_it_sooner(acme):
+    """RFC 9773. This pebble has no renewal information, so a server of the test says it, where the state names it."""
+    s, pebble = acme({"acme.names": NAMES[0], "acme.look": "1s"})
+    first = issued(s)
+    s.stop()
+    asked = []
+
+    class Renewal(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body = json.dumps({"suggestedWindow": {"start": "2020-01-02T04:00:00Z", "end": "2020-01-03T04:00:00.5+01:00"}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Renewal)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pebble.cert, pebble.cert.with_suffix(".key"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # of all ports, acmed may reach the authority's and our own: one of ours that is not served
+    s.settings["listen.lmtp"] = f"127.0.0.2:{server.server_address[1]}"
+    s.write_config()
+    state = s.state / "acme" / "state"
+    text = "".join(line for line in state.read_text().splitlines(True) if not line.startswith("ari="))
+    state.write_text(text + f"ari=https://localhost:{server.server_address[1]}/renewal/abc.def\n")
+    s.start()
+    wait_for(lambda: served(s) != first, 30, 0.1)
+    assert asked and set(asked) == {"/renewal/abc.def"}
+    server.shutdown()
 
 
 def test_own_certificates_are_told_apart(own_suite):
