@@ -64,6 +64,20 @@ static void records(struct setup *s)
 	answer_done(&a);
 }
 
+/* As browsers and mail programs show it. */
+static void fingerprint(struct str hex)
+{
+	size_t i;
+
+	printf("  Certificate    SHA-256 ");
+	for (i = 0; i < hex.n; i++) {
+		if (i && i % 2 == 0)
+			putchar(':');
+		putchar(ascii_upper(hex.p[i]));
+	}
+	putchar('\n');
+}
+
 static void certificate(struct setup *s)
 {
 	struct str last = STR_NONE, print;
@@ -73,10 +87,10 @@ static void certificate(struct setup *s)
 	if (suite_ask(s, &a, "cert list", NULL))
 		for (i = 0; i < a.n; i++) {
 			print = ipc_get(&a.row[i], "fingerprint");
-			if (!print.n || str_eq(print, last))
+			if (!print.n || str_has_ctl(print) || str_eq(print, last))
 				continue;
 			last = print;
-			printf("  Certificate    SHA-256 %.*s\n", STRF(print));
+			fingerprint(print);
 		}
 	answer_done(&a);
 	if (strcmp(settings_value(s, "acme.enabled"), "yes") == 0)
@@ -137,17 +151,10 @@ static void admin(struct setup *s)
 		STRF(port_of(s, "listen.imaps")), STRF(port_of(s, "listen.submissions")));
 }
 
-static void import_line(const char *verb, const char *text)
+static void import_line(struct setup *s, const char *verb, const char *from, const char *text)
 {
-	const struct verb *v = verb_named(verb);
-	struct buf line;
-
-	if (!v)
-		return;
-	buf_init(&line, 4096);
-	help_usage(v, &line);
-	printf("      %s\n         %s\n", buf_cstr(&line), text);
-	buf_done(&line);
+	if (verb_named(verb))
+		printf("       mansio %s %s %.*s\n          %s\n", verb, from, STRF(s->address), text);
 }
 
 static void move(struct setup *s)
@@ -157,9 +164,9 @@ static void move(struct setup *s)
 	printf("\nThe order of a move from the old server:\n"
 		"  1. Make the accounts here:  mansio user add ADDRESS\n"
 		"  2. Bring the mail over while the old server goes on; a second run brings what is new:\n");
-	import_line("import maildir", "a Maildir of Dovecot or Courier: nobody's mail program loads anything again");
-	import_line("import mbox", "mbox files");
-	import_line("import imap", "any other server");
+	import_line(s, "import maildir", "/home/anna/Maildir", "a Maildir of Dovecot or Courier: nobody's mail program loads anything again");
+	import_line(s, "import mbox", "/var/mail/anna", "an mbox file");
+	import_line(s, "import imap", "OLD-SERVER", "any other server, with the password there");
 	printf("  3. Change the MX record of %.*s to this host, and the names that mail programs use\n"
 		"  4. When the old MX has run out (its TTL): import once more, then stop the old server\n", STRF(s->domain));
 }
