@@ -31,6 +31,7 @@ static struct {
 	int queued; /* a link; -1 */
 	int64_t last, tried; /* Unix times: the last snapshot, the last attempt by schedule */
 	bool looked; /* `last` is known */
+	char id[17]; /* of the backup that was last seen in the folder of this name; "": none */
 } g = { .folder = -1, .queued = -1 };
 
 /* --- answers ----------------------------------------------------------------------- */
@@ -114,13 +115,15 @@ static void log_failure(const struct job *j, int err)
 static void child(struct zygote_child *c)
 {
 	struct job j = { .conf = c->conf, .m = &c->job->m, .reply = ipc_take_fd(&c->job->m, "reply"),
-		.folder = g.folder, .authd = c->peer, .queued = g.queued };
+		.folder = g.folder, .expect = str_of(g.id), .authd = c->peer, .queued = g.queued };
 	size_t v = verb_of(j.m);
 	int err;
 
 	alarm((unsigned)(c->conf->backup_timeout / 1000));
 	arena_init(&j.a);
-	if (verbs[v].slow && job_arg(&j, "background").n && j.reply >= 0) {
+	if (str_eqc(job_arg(&j, "new"), "yes"))
+		j.expect = STR("");
+	if (verbs[v].slow && str_eqc(job_arg(&j, "background"), "yes") && j.reply >= 0) {
 		answer_end(j.reply, EX_OK, NULL);
 		fd_close(&j.reply);
 	}
@@ -193,6 +196,21 @@ static void on_peer(struct zygote *z, const char *name, int fd)
 	g.queued = fd;
 }
 
+/* master keeps the id, so that an empty folder where a disk should be is not taken for a new one. */
+static void tell_id(void)
+{
+	struct ipc_msg m;
+	char id[17];
+
+	if (g.folder < 0 || repo_peek(g.folder, id) < 0 || strcmp(id, g.id) == 0)
+		return;
+	memcpy(g.id, id, sizeof(id));
+	ipc_init(&m, "backup-id");
+	ipc_setc(&m, "id", id);
+	(void)ipc_send(PROGRAM_CONTROL_FD, &m);
+	ipc_done(&m);
+}
+
 /* Names alone: the newest snapshot is the last good run, whoever made it. */
 static void look(void)
 {
@@ -206,6 +224,7 @@ static void look(void)
 			g.last = MAX(g.last, snapshots_time(str_of(e->d_name)));
 	if (d)
 		closedir(d);
+	tell_id();
 }
 
 static void on_ended(struct zygote *z, const char *label, int status)
@@ -250,6 +269,7 @@ static void take_folder(struct zygote *z)
 {
 	struct str why = ipc_get(&z->program.start, "folder_error");
 
+	snprintf(g.id, sizeof(g.id), "%.*s", STRF(ipc_get(&z->program.start, "backup_id")));
 	g.folder = ipc_take_fd(&z->program.start, "folder");
 	if (!z->program.conf->backup_folder.n)
 		snprintf(g.folder_error, sizeof(g.folder_error),

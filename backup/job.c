@@ -61,7 +61,7 @@ void job_row(struct job *j, struct ipc_msg *row)
 int job_repo(struct job *j, enum repo_mode mode)
 {
 	struct repo_options opt = { .mode = mode, .compress = j->conf->backup_compress,
-		.pack_size = j->conf->backup_pack_size };
+		.pack_size = j->conf->backup_pack_size, .expect = j->expect };
 	int err = repo_open(j->folder, &opt, &j->r);
 
 	j->repo_open = true;

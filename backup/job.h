@@ -16,6 +16,7 @@ struct job {
 	struct ipc_msg *m; /* the verb with its arguments */
 	int reply; /* -1: nobody listens */
 	int folder; /* the backup's */
+	struct str expect; /* the id that it had */
 	int authd, queued; /* links; -1: not there */
 	struct arena a;
 	struct repo r;

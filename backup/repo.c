@@ -475,7 +475,7 @@ static int id_of_packs(struct repo *r)
 	return err;
 }
 
-static int identify(struct repo *r)
+static int identify(struct repo *r, struct str expect)
 {
 	struct buf b;
 	int err;
@@ -485,6 +485,8 @@ static int identify(struct repo *r)
 	if (!err)
 		err = parse_marker(r, buf_view(&b));
 	buf_done(&b);
+	if (err == -ENOENT && r->write && expect.n)
+		return repo_fail(r, E_NOTFOUND, "the folder is empty, but backups were made in it: is the disk mounted? 'backup run --new' begins anew");
 	if (err == -ENOENT && r->write)
 		return make(r);
 	if (err == -ENOENT)
@@ -543,7 +545,7 @@ int repo_open(int dir, const struct repo_options *opt, struct repo *r)
 	buf_init(&r->zipped, REPO_MEMORY * 2);
 	err = take_locks(r, opt->mode);
 	if (!err)
-		err = identify(r);
+		err = identify(r, opt->expect);
 	if (!err) {
 		r->packs = file_open_dir(dir, "packs");
 		err = r->packs < 0 ? repo_fail(r, r->packs, "packs: %s", err_text(r->packs)) : 0;
@@ -557,6 +559,22 @@ int repo_open(int dir, const struct repo_options *opt, struct repo *r)
 	if (err && !r->why[0])
 		repo_fail(r, err, "the folder: %s", err_text(err));
 	return err;
+}
+
+int repo_peek(int dir, char id_out[17])
+{
+	struct repo r = { .dir = dir };
+	struct buf b;
+	int err;
+
+	buf_init(&b, MARKER_MAX);
+	err = file_load(dir, MARKER, &b);
+	if (!err)
+		err = parse_marker(&r, buf_view(&b));
+	if (!err)
+		memcpy(id_out, r.id, sizeof(r.id));
+	buf_done(&b);
+	return err == -ENOENT ? E_NOTFOUND : err;
 }
 
 void repo_close(struct repo *r)

@@ -72,9 +72,12 @@ struct repo_options {
 	enum repo_mode mode;
 	bool compress;
 	uint64_t pack_size;
+	struct str expect; /* the id that the folder had; without it a missing marker makes a new backup */
 };
 /* dir stays the caller's. Negative: why says what is wrong, naming the file. */
 int repo_open(int dir, const struct repo_options *opt, struct repo *r);
+/* The id of the backup in the folder, without opening it: E_NOTFOUND, E_DAMAGED. */
+int repo_peek(int dir, char id_out[17]);
 void repo_close(struct repo *r);
 /* Objects that another process of this writer has committed meanwhile, and where it ended. */
 int repo_refresh(struct repo *r);

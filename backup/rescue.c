@@ -77,6 +77,15 @@ static void damaged(struct rescue *x, const char *what)
 	x->r.why[0] = '\0';
 }
 
+static struct owner owner_of(const char *user)
+{
+	struct passwd *pw = getpwnam(user);
+
+	if (!pw)
+		give_up(EX_NOUSER, "there is no user %s: install Mansio on this machine first", user);
+	return (struct owner){ pw->pw_uid, pw->pw_gid };
+}
+
 /* --- files ----------------------------------------------------------------------- */
 
 static int own(const struct rescue *x, int fd, const struct owner *o)
@@ -355,6 +364,20 @@ static void put_queue(struct rescue *x)
 	close(dir);
 }
 
+/* "acme/live.pem": in the new state folder, where it was in the old one. */
+static void put_state_file(struct rescue *x, const struct kept_file *f)
+{
+	struct str rest = f->path, part = str_cut(&rest, '/');
+	const struct owner acme = x->root && str_eqc(part, "acme") ? owner_of("_acme") : x->own;
+	const char *name = arena_cstr(&x->a, part);
+	int fd = folder(x, x->state, name, 0700, &acme);
+
+	disk(fd < 0 ? fd : 0, name);
+	if (rest.n && str_find(rest, '/') < 0)
+		disk(put_file(x, fd, arena_cstr(&x->a, rest), &f->id, (mode_t)f->mode, &acme), name);
+	close(fd);
+}
+
 /* Absolute paths: where the file was, unless something is there; then, and for all that cannot
  * be made, beneath DIR/restored. The first file is the settings file. */
 static void put_host_file(struct rescue *x, const struct kept_file *f, bool settings)
@@ -401,21 +424,16 @@ static void put_host_files(struct rescue *x)
 		err = files_parse(buf_view(&b), &x->a, &f, &n);
 	if (err)
 		damaged(x, "settings and certificates");
-	for (i = 0; !err && i < n; i++)
-		put_host_file(x, &f[i], i == 0);
+	for (i = 0; !err && i < n; i++) {
+		if (f[i].path.n && f[i].path.p[0] != '/')
+			put_state_file(x, &f[i]);
+		else
+			put_host_file(x, &f[i], i == 0);
+	}
 	buf_done(&b);
 }
 
 /* --- all ---------------------------------------------------------------------------------------- */
-
-static struct owner owner_of(const char *user)
-{
-	struct passwd *pw = getpwnam(user);
-
-	if (!pw)
-		give_up(EX_NOUSER, "there is no user %s: install Mansio on this machine first", user);
-	return (struct owner){ pw->pw_uid, pw->pw_gid };
-}
 
 static void open_state(struct rescue *x)
 {

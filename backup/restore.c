@@ -353,7 +353,7 @@ int do_restore(struct job *j)
 	struct snapshot s;
 	int err;
 
-	if (job_arg(j, "all").n)
+	if (str_eqc(job_arg(j, "all"), "yes"))
 		return job_fail(j, E_SYNTAX, "--all is for an empty machine, by the command on that host");
 	if (!address.n && job_arg(j, "message").n)
 		return job_fail(j, E_SYNTAX, "whose message? address= names the mailbox");

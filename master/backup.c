@@ -9,6 +9,7 @@
  */
 #include "master/master.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 
 #define GROUP "_backup"
+#define FILE_MAX ((size_t)1 << 20)
 
 /* Its last part is made if it is missing; what is above it is the admin's. */
 static int open_folder(struct master *m, struct arena *a)
@@ -46,6 +48,37 @@ static int open_folder(struct master *m, struct arena *a)
 	return fd;
 }
 
+/* Which backup was last seen under which name: lines "ID PATH". */
+#define KNOWN "backup"
+
+static void add_known(struct master *m, struct ipc_msg *msg)
+{
+	struct str rest, id;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	if (file_load(m->dir_settings, KNOWN, &b) == 0) {
+		rest = buf_view(&b);
+		id = str_cut(&rest, ' ');
+		if (str_eq(str_cut(&rest, '\n'), m->set->conf->backup_folder))
+			ipc_set(msg, "backup_id", id);
+	}
+	buf_done(&b);
+}
+
+void backup_known(struct master *m, struct str id)
+{
+	struct buf b;
+
+	if (id.n != 16 || !str_is_ascii(id) || str_has_ctl(id))
+		return;
+	buf_init(&b, 8192);
+	buf_fmt(&b, "%.*s %.*s\n", STRF(id), STRF(m->set->conf->backup_folder));
+	if (b.err || file_replace(m->dir_settings, KNOWN, buf_view(&b), 0600) < 0)
+		trace_event(TRACE_WARN, "backup-id", NULL, "settings/" KNOWN " cannot be written");
+	buf_done(&b);
+}
+
 size_t backup_add_folder(struct master *m, struct proc *p, struct ipc_msg *msg, int *fd_out)
 {
 	struct arena a;
@@ -56,6 +89,7 @@ size_t backup_add_folder(struct master *m, struct proc *p, struct ipc_msg *msg, 
 	p->folder_ino = 0;
 	if (!m->set->conf->backup_folder.n)
 		return 0;
+	add_known(m, msg);
 	arena_init(&a);
 	fd = open_folder(m, &a);
 	arena_done(&a);
@@ -104,7 +138,37 @@ static void add(struct ipc_msg *msg, size_t n, const char *path, unsigned mode, 
 	ipc_add_fd(msg, name, fd);
 }
 
-/* The settings file is the first. Paths as the settings name them, from the root. */
+/* Files of a folder of STATE that belong to the host as much as its settings: "acme/live.pem". */
+static size_t add_state_files(struct ipc_msg *msg, int dir, const char *folder, int *fd_out, size_t n)
+{
+	int top = file_open_dir(dir, "."), fd;
+	DIR *d = top < 0 ? NULL : fdopendir(top);
+	struct dirent *e;
+	char path[300];
+	struct buf b;
+
+	while (d && n < BACKUP_FILES && (e = readdir(d))) {
+		fd = e->d_name[0] == '.' || strstr(e->d_name, ".tmp-") ? -1 :
+			file_open(dir, e->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+		buf_init(&b, FILE_MAX);
+		if (fd >= 0 && file_read_all(fd, &b) == 0) {
+			close(fd);
+			fd = settings_memory("file", &b);
+			snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+			add(msg, n, path, 0600, fd);
+			fd_out[n++] = fd;
+		} else if (fd >= 0) {
+			close(fd);
+		}
+		buf_wipe(&b);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* The settings file is the first. Paths as the settings name them, from the root; what lies in the
+ * state folder by its path there. */
 size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out)
 {
 	const struct settings *s = m->set;
@@ -119,7 +183,7 @@ size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out)
 		add(msg, n, m->config, 0644, fd);
 		fd_out[n++] = fd;
 	}
-	for (i = 0; i < s->ncerts; i++) {
+	for (i = 0; i < s->ncerts && i < c->tls_certificates.n; i++) {
 		const struct buf *text[] = { &s->chain[i], &s->key[i] };
 		const struct str *name[] = { &c->tls_certificates.v[i], &c->tls_keys.v[i] };
 		size_t k;
@@ -133,5 +197,6 @@ size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out)
 		}
 	}
 	arena_done(&a);
-	return n;
+	n = add_state_files(msg, m->dir_tls, "tls", fd_out, n);
+	return add_state_files(msg, m->dir_acme, "acme", fd_out, n);
 }

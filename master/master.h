@@ -240,7 +240,9 @@ int history_add(int dir, struct change *c, size_t keep);
 /* backup.c */
 /* Adds the folder to the start of backupd, or folder_error; how many descriptors are to be closed. */
 size_t backup_add_folder(struct master *m, struct proc *p, struct ipc_msg *msg, int *fd_out);
-/* Adds settings and certificates to a run (fd_out: 2 * CERTS_MAX + 1 at most). */
+void backup_known(struct master *m, struct str id); /* backupd says which backup is in the folder */
+/* Adds settings, certificates and the authority's account to a run. */
+#define BACKUP_FILES 60
 size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out);
 /* Is the folder another one than backupd has (mounted, replaced)? */
 bool backup_folder_moved(struct master *m, const struct proc *p);

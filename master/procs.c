@@ -447,6 +447,8 @@ void proc_readable(struct master *m, struct proc *p)
 		renew(m, p);
 	else if (ipc_is(&msg, "backup") && p->id == PROGRAM_backupd && p->state == PROC_READY)
 		control_run(m, "backup run");
+	else if (ipc_is(&msg, "backup-id") && p->id == PROGRAM_backupd)
+		backup_known(m, ipc_get(&msg, "id"));
 	else if (ipc_is(&msg, "control") && p->id == PROGRAM_authd)
 		control_ask(m, &msg);
 	else if (ipc_is(&msg, "certs") && p->id == PROGRAM_acmed)

@@ -83,6 +83,26 @@ def test_a_deleted_message_comes_back_by_its_subject(host):
     assert folders(host, a)[done["folder"] + "/INBOX"]["messages"] == 3
 
 
+def test_plain_tools_get_a_message_out(host):
+    """The three commands of docs/BACKUP.md."""
+    a = host.account()
+    host.deliver(a.address, "in an emergency", body="found\r\n" * 50)
+    done = ask(host, "run")
+
+    def shell(command):
+        return subprocess.run(["sh", "-c", command], capture_output=True, check=True, cwd=host.backup).stdout.decode()
+
+    def get(sha):
+        name, line = shell(f"grep ^{sha} packs/*.index /dev/null").split(":")
+        at, pack = int(line.split()[1]), name.replace(".index", ".pack")
+        method, _, stored = shell(f"tail -c +{at + 1} {pack} | head -c 140").split()[4:7]
+        return shell(f"tail -c +{at + 141} {pack} | head -c {int(stored)}" + (" | gunzip" if method == "gzip" else ""))
+
+    mailbox = get(shell(f"grep '^mailbox .*{a.address}' snapshots/{done['id']}").split()[1])
+    listed = get(re.search(r"^list (\w+)", mailbox, re.M)[1])
+    assert "Subject: in an emergency" in get(listed.splitlines()[1].split()[0])
+
+
 def test_verify_of_a_good_backup_finds_nothing(host):
     a = host.account()
     host.deliver(a.address)
@@ -134,6 +154,7 @@ def test_a_whole_host_is_restored_and_clients_transfer_nothing(host, tmp_path):
         c.sendmail(a.address, ["far@elsewhere.example"], "Subject: held\r\n\r\nx\r\n")
     held = json.loads(host.cli("--json", "queue", "list").stdout)
     assert len(held) == 1
+    (host.state / "acme" / "account.key").write_text("the authority knows us by this")
     ask(host, "run")
     before, had = sync.messages(), (numbers(host, a), numbers(host, b))
     host.deliver(a.address, "lives on after the backup")
@@ -141,6 +162,7 @@ def test_a_whole_host_is_restored_and_clients_transfer_nothing(host, tmp_path):
     new = rescue(host, host.backup)
     try:
         assert (new.state / "mansio.conf").read_text() == host.config.read_text()
+        assert (new.state / "acme" / "account.key").read_text() == "the authority knows us by this"
         new.settings["send.hold_all"] = "yes"
         new.write_config()
         new.start()
@@ -315,6 +337,7 @@ def test_two_runs_are_never_at_once(host):
 @pytest.mark.skipif(not ROOT, reason="mounts")
 def test_a_full_disk_one_that_is_read_only_and_one_that_is_gone(own_suite):
     disk = make_folder()
+    disk.chmod(0o1777)
     s = own_suite({"backup.folder": str(disk), "backup.at": ""})
     a = s.account()
     for i in range(8):
@@ -339,8 +362,9 @@ def test_a_full_disk_one_that_is_read_only_and_one_that_is_gone(own_suite):
         subprocess.run(["umount", "-l", disk], check=True)
         mounted.clear()
         ask(s, "run", code=75)
-        assert wait_for(lambda: s.cli("backup", "list", check=False).returncode == 0, timeout=10)
-        assert not ask(s, "list")
+        said = wait_for(lambda: (t := s.cli("backup", "run", check=False)).returncode == 67 and t.stderr, timeout=10)
+        assert "is the disk mounted?" in said
+        assert ask(s, "run", "--new")["messages"] == 16
     finally:
         for d in mounted:
             subprocess.run(["umount", "-l", d])
