@@ -34,6 +34,9 @@ const MOOD = { ok: "ok", pass: "ok", good: "ok", running: "ok", ready: "ok", del
 	damaged: "bad", expired: "bad", dead: "bad", active: "info", info: "info", trying: "info", started: "info", accepted: "info" };
 export const moodOf = (word) => MOOD[String(word ?? "").toLowerCase()] || "";
 
+// An address breaks before its @ or a dot, if it must
+export const Soft = ({ text }) => String(text ?? "").split(/(?=[@.])/).map((part, i) => (i ? html`<wbr />${part}` : part));
+
 export const Badge = ({ word, mood, plain }) =>
 	html`<span class=${"badge " + (mood ?? moodOf(word)) + (plain ? " plain" : "")}>${word === "" || word === undefined ? "–" : String(word)}</span>`;
 

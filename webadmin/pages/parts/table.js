@@ -7,7 +7,7 @@
 // A column whose key the answer does not have is left out.
 import { html, useState, useMemo, useEffect } from "../lib/dom.js";
 import * as f from "../lib/format.js";
-import { Badge, Time, Search } from "./bits.js";
+import { Badge, Time, Search, Soft } from "./bits.js";
 import { Icon } from "./icons.js";
 
 export const PAGE = 50;
@@ -21,8 +21,8 @@ function show(kind, value) {
 	case "time": return html`<${Time} at=${value} />`;
 	case "ago": return html`<${Time} at=${value} relative=${true} />`;
 	case "badge": return html`<${Badge} word=${value} />`;
-	case "list": return f.list(value).join(", ") || "–";
-	default: return value === "" || value === null || value === undefined ? "–" : Array.isArray(value) ? value.join(", ") : String(value);
+	case "list": return f.list(value).length ? html`<${Soft} text=${f.list(value).join(", ")} />` : "–";
+	default: return value === "" || value === null || value === undefined ? "–" : html`<${Soft} text=${Array.isArray(value) ? value.join(", ") : value} />`;
 	}
 }
 

@@ -6,7 +6,7 @@ import { usePaged } from "../lib/paged.js";
 import { read, change } from "../lib/api.js";
 import { link } from "../lib/router.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Search, Problem, Wait, Badge } from "../parts/all.js";
+import { Head, Card, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Search, Problem, Wait, Badge, Soft } from "../parts/all.js";
 
 const MOOD = { mailbox: "ok", person: "ok", account: "ok", alias: "info", forward: "info", outside: "", unknown: "bad", refused: "bad", loop: "bad", catchall: "warn" };
 
@@ -42,7 +42,7 @@ export function AliasTable({ domain }) {
 		${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label="Aliases" rows=${ask.rows} more=${ask.more} rowKey=${(r) => r.address}
 			empty=${text ? html`<${Empty} icon="search" title="No alias found"><p>No alias or target has “${text}”.</p><//>` : html`<${Empty} icon="aliases" title="No alias yet"><p>An alias gives people further addresses, or one address to several people.</p>${button}<//>`}
-			columns=${[{ key: "address", label: "Alias", lead: true, cell: (r) => html`<span class="main">${r.address}</span>` }, { key: "targets", label: "Goes to", kind: "list", cls: "wide" }]}
+			columns=${[{ key: "address", label: "Alias", lead: true, cell: (r) => html`<span class="main"><${Soft} text=${r.address} /></span>` }, { key: "targets", label: "Goes to", kind: "list", cls: "wide" }]}
 			actions=${(can("alias change") || can("alias remove")) && ((r) => html`${can("alias change") && html`<button type="button" class="mini" aria-label=${`Change ${r.address}`} onClick=${() => edit(r)}>Change</button>`}
 				${can("alias remove") && html`<button type="button" class="mini danger" aria-label=${`Remove ${r.address}`} onClick=${() => remove(r)}>Remove</button>`}`)} />`}<//>${dialog}`;
 }

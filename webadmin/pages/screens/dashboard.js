@@ -42,9 +42,16 @@ function columns(chart, rows) {
 	return out;
 }
 
-function Tiles({ row, past }) {
+// all of a counter in the minute before the newest row: from the history, and from what came since
+function lastMinute(key, past, live) {
+	const newest = num(live.at(-1)?.time ?? past.at(-1)?.time) || 0, begun = num(live[0]?.time) ?? newest + 1;
+	const rows = [...past.filter((r) => r.time > newest - 60 && r.time < begun), ...live.filter((r) => r.time > newest - 60)];
+	return rows.reduce((sum, r) => sum + (num(r[key]) || 0), 0);
+}
+
+function Tiles({ row, past, live }) {
 	const known = (k) => row && num(row[k]) !== null;
-	const rate = (k) => past.slice(-60).reduce((sum, r) => sum + (num(r[k]) || 0), 0);
+	const rate = (k) => lastMinute(k, past, live);
 	const tiles = [["in", "In, last minute", () => f.count(rate("in"))], ["out", "Out, last minute", () => f.count(rate("out"))],
 		["rejected", "Rejected, last minute", () => f.count(rate("rejected"))], ["queue", "In the queue", () => f.count(row.queue)],
 		["sessions", "Connections", () => f.count(row.sessions)], ["cpu", "Processor", () => percent(row.cpu)],
@@ -69,7 +76,7 @@ function Charts({ range }) {
 	const rows = past.data || [];
 	const data = useMemo(() => CHARTS.map((c) => columns(c, rows)), [past.data]);
 	const have = CHARTS.map((c, i) => [c, data[i]]).filter(([c]) => !rows.length || c.series.some(([k]) => k in rows[0]));
-	return html`<${Tiles} row=${fresh} past=${live} />
+	return html`<${Tiles} row=${fresh} past=${past.data || []} live=${live} />
 		${can("stats live") && html`<p class="row small soft" role="status">${state === "live" ? html`<${Badge} word="live" />` : state === "broken" ? html`<${Badge} word="interrupted" mood="warn" /> The numbers come again by themselves.` : html`<${Badge} word="connecting" />`}</p>`}
 		<${Problem} error=${past.error} again=${past.reload} />
 		${past.data === null && !past.error ? html`<${Wait} />` : !rows.length ? html`<div class="card"><${Empty} icon="dashboard" title="No history yet"><p>It fills while the suite runs; look again in a minute.</p><//></div>`

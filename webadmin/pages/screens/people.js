@@ -5,7 +5,7 @@ import { can } from "../lib/session.js";
 import { usePaged } from "../lib/paged.js";
 import { link, go } from "../lib/router.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Badge, Empty, Icon, Table, VerbDialog, useDialog, Search, Problem, Wait } from "../parts/all.js";
+import { Head, Card, Badge, Empty, Icon, Table, VerbDialog, useDialog, Search, Problem, Wait, Soft } from "../parts/all.js";
 
 export const Roles = ({ roles }) => f.list(roles).map((r) => html`<${Badge} key=${r} word=${r} mood="info" plain=${true} /> `);
 
@@ -21,7 +21,7 @@ export function PeopleTable({ domain }) {
 		${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label="People" rows=${ask.rows} more=${ask.more} rowKey=${(r) => r.address}
 			empty=${text ? html`<${Empty} icon="search" title="Nobody found"><p>No address or name has “${text}”.</p><//>` : html`<${Empty} icon="people" title="Nobody here yet"><p>Make the first account; it can get mail at once.</p>${button}<//>`}
-			columns=${[{ key: "address", label: "Address", lead: true, cell: (r) => html`<a class="main" href=${link("person", r.address)}>${r.address}</a>` }, { key: "name", label: "Name" },
+			columns=${[{ key: "address", label: "Address", lead: true, cell: (r) => html`<a class="main" href=${link("person", r.address)}><${Soft} text=${r.address} /></a>` }, { key: "name", label: "Name" },
 				{ key: "active", label: "State", cell: (r) => html`<${Badge} word=${f.yes(r.active) ? "active" : "suspended"} mood=${f.yes(r.active) ? "ok" : "warn"} />` },
 				{ key: "roles", label: "Roles", cell: (r) => (r.roles ? html`<${Roles} roles=${r.roles} />` : html`<span class="soft">–</span>`) },
 				{ key: "quota", label: "Quota", kind: "size", cell: (r) => (Number(r.quota) ? f.bytes(r.quota) : html`<span class="soft">default</span>`) }]} />`}<//>${dialog}`;

@@ -7,7 +7,7 @@ import { useAsk, useStill } from "../lib/ask.js";
 import { link } from "../lib/router.js";
 import { change, read } from "../lib/api.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Empty, Icon, Table, Confirm, useDialog, Problem, Wait, Badge, Segments } from "../parts/all.js";
+import { Head, Card, Empty, Icon, Table, Confirm, useDialog, Problem, Wait, Badge, Segments, Soft } from "../parts/all.js";
 
 export const ACTIONS = [
 	["retry", "Try now", false, "They are tried at once instead of at their next time."],
@@ -30,7 +30,7 @@ function Rows({ args, filtered, onCount }) {
 		${ask.data === null ? !ask.error && html`<${Wait} />` : html`
 		${ids.size > 0 && html`<div class="filters"><span class="fix soft">All ${filtered ? "found" : ""} ${f.plural(ids.size, "message")}:</span>${ACTIONS.filter(([v]) => can("queue " + v)).map((a) => html`<button type="button" key=${a[0]} class=${"mini" + (a[2] ? " danger" : "")} onClick=${() => bulk(a)}>${a[1]}</button>`)}</div>`}
 		<${Table} label="Messages in the queue" rows=${ask.data} empty=${filtered ? html`<${Empty} icon="search" title="Nothing fits the filter" />` : html`<${Empty} icon="done" title="The queue is empty"><p>Everything that was taken has been delivered.</p><//>`}
-			columns=${[{ key: "recipient", label: "To", lead: true, cell: (r) => html`<a class="main" href=${link("message", r.message)}>${r.recipient || r.message}</a>` }, { key: "sender", label: "From", cls: "addr", cell: (r) => r.sender || "<>" },
+			columns=${[{ key: "recipient", label: "To", lead: true, cell: (r) => html`<a class="main" href=${link("message", r.message)}><${Soft} text=${r.recipient || r.message} /></a>` }, { key: "sender", label: "From", cls: "addr", cell: (r) => html`<${Soft} text=${r.sender || "<>"} />` },
 				{ key: "state", label: "State", kind: "badge" }, { key: "reply", label: "Why", cls: "wide" }, { key: "next", label: "Next try", value: (r) => f.toNumber(r.next), kind: "age", cell: nextTry },
 				{ key: "attempts", label: "Tries", kind: "number" }, { key: "age", label: "Age", kind: "age" }, { key: "size", label: "Size", kind: "size" }]} />`}${dialog}`;
 }

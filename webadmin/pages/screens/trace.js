@@ -6,7 +6,7 @@ import { can, isPerson } from "../lib/session.js";
 import { useAsk, useStill } from "../lib/ask.js";
 import { link, setQuery } from "../lib/router.js";
 import { read } from "../lib/api.js";
-import { Head, Card, Empty, Table, Search, Problem, Wait, Badge } from "../parts/all.js";
+import { Head, Card, Empty, Table, Search, Problem, Wait, Badge, Soft } from "../parts/all.js";
 
 const LIMIT = 100;
 const SPANS = { "1h": ["Last hour", 3600], "1d": ["Last day", 86400], "7d": ["Last 7 days", 604800], "30d": ["Last 30 days", 2592000], all: ["All that is kept", 0] };
@@ -60,6 +60,6 @@ export default function Trace({ query }) {
 			${(ask.error || error) && html`<div class="body"><${Problem} error=${ask.error || error} again=${ask.reload} /></div>`}
 			${ask.data === null ? !ask.error && html`<${Wait} />` : html`<${Table} label="Messages" rows=${rows} more=${more} empty=${html`<${Empty} icon="trace" title=${form.q ? "No message found" : "No mail yet"}><p>${form.q ? "Try a part of the address, another word of the subject, or a longer time." : "Send yourself a message; its story appears here."}</p><//>`}
 				columns=${[{ key: "subject", label: "Subject", lead: true, cls: "wide", cell: (r) => html`<a class="main" href=${link("story", r.id)}>${r.subject || "(no subject)"}</a>` }, { key: "time", label: "When", kind: "time" },
-					{ key: "sender", label: "From", cls: "addr", cell: (r) => r.sender || "<>" }, { key: "recipient", label: "To", cls: "addr", cell: (r) => html`${r.recipient}${Number(r.recipients) > 1 ? html` <span class="soft nowrap">and ${Number(r.recipients) - 1} more</span>` : ""}` },
+					{ key: "sender", label: "From", cls: "addr", cell: (r) => html`<${Soft} text=${r.sender || "<>"} />` }, { key: "recipient", label: "To", cls: "addr", cell: (r) => html`<${Soft} text=${r.recipient} />${Number(r.recipients) > 1 ? html` <span class="soft nowrap">and ${Number(r.recipients) - 1} more</span>` : ""}` },
 					{ key: "size", label: "Size", kind: "size" }, { key: "state", label: "State", cell: (r) => html`<${Badge} word=${r.state} />` }, { key: "words", label: "What became of it", cls: "wide" }]} />`}<//>`;
 }
