@@ -185,8 +185,8 @@ uint64_t slot_delay(const struct slot *s, unsigned percent)
 	}
 	if (i == DELAYS - 1)
 		return from;
-	to = delay_ms[i]; /* evenly spread between the ends */
-	return from + (to - from) * (wanted - below) / s->delay[i];
+	to = delay_ms[i]; /* evenly spread between the ends; one alone lies in the middle */
+	return from + (to - from) * (2 * (wanted - below) - 1) / (2 * (uint64_t)s->delay[i]);
 }
 
 static size_t tier_for(int64_t now, int64_t since, int64_t until, int64_t step)
