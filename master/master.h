@@ -181,7 +181,7 @@ void procs_tick(struct master *m); /* starts what is due, kills what is late */
 deadline procs_next(const struct master *m);
 void procs_reap(struct master *m);
 void proc_readable(struct master *m, struct proc *p);
-void procs_certs(struct master *m); /* the fronts get certificates, and nothing else changes */
+void procs_certs(struct master *m); /* the fronts and checkd get certificates, and nothing else changes */
 /* Sends on its control socket; one that does not read is killed. */
 void proc_send(struct master *m, struct proc *p, const struct ipc_msg *msg);
 void proc_stop(struct master *m, struct proc *p, const char *reason);

@@ -489,12 +489,13 @@ void procs_reload(struct master *m)
 
 void procs_certs(struct master *m)
 {
-	size_t i;
+	size_t i, n = m->nprocs;
 
-	for (i = 0; i < m->nprocs; i++) {
+	for (i = 0; i < n; i++) {
 		struct proc *p = m->proc[i];
 
 		if (p->id == PROGRAM_front && !p->retired && proc_running(p) && p->state != PROC_STOPPING)
 			send_settings(m, p, "reload");
 	}
+	procs_renew(m, PROGRAM_checkd); /* 'domain dns' names their keys */
 }
