@@ -11,6 +11,9 @@ STORE_LIBS = store/libstore.a $(MAIL_LIBS) $(LMDB_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/store/store_test tests/unit/store/resync_test tests/unit/store/trust_test tests/unit/store/freeze_test \
 	tests/unit/store/foreign_test tests/unit/store/full_test tests/unit/store/name_test tests/unit/store/pack_test tests/unit/store/sandbox_test
+check_PROGRAMS += tests/unit/store/import_test
+tests_unit_store_import_test_SOURCES = tests/unit/store/import_test.c tests/unit/store/box.h
+tests_unit_store_import_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_store_test_SOURCES = tests/unit/store/store_test.c tests/unit/store/box.h
 tests_unit_store_store_test_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_freeze_test_SOURCES = tests/unit/store/freeze_test.c tests/unit/store/box.h
