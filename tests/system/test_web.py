@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, Account, Suite, check_log, make_folder, wait_for
+from conftest import BUILD, ROOT, Account, Suite, check_log, make_folder, wait_for
 from web import Web, raw
 
 
@@ -595,21 +595,33 @@ def test_ten_thousand_rows_and_a_browser_that_does_not_read(own_suite):
     assert len(rows) == 10000
     assert len(w.get(f"user/list?after={rows[-1]['address']}").json["rows"]) == 501
     pid = next(p for p, n in s.tree().items() if n == "webadmind")
-    assert memory(pid, "Rss") < 20 * 1024 or SANITIZED
+    assert memory(pid) < 20 * 1024 or SANITIZED
     since = len(s.log())
     c, r = open_stream(w, "user/list?limit=0")  # and never read
     assert r.status == 200
     s.wait_log("stream-slow", since, 20)
     assert w.get("me").status == 200
-    assert next(p for p, n in s.tree().items() if n == "webadmind") == pid and (memory(pid, "Rss") < 20 * 1024 or SANITIZED)
+    assert next(p for p, n in s.tree().items() if n == "webadmind") == pid and (memory(pid) < 20 * 1024 or SANITIZED)
     c.close()
 
 
 # --- lives -------------------------------------------------------------------------------------------
 
-def memory(pid, field):
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(rf"^{field}: +(\d+) kB", text, re.M)[1])
+def memory(pid):
+    """kB in RAM, pages that are shared with others included."""
+    return int(re.search(r"^VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+
+
+@pytest.mark.skipif(not ROOT, reason="nobody else may look into a process that cannot be dumped")
+def test_the_suite_at_rest_is_small(own_suite):
+    s = own_suite({"smtp.processes": "4"})
+    assert Web(s).get("me").status == 401
+    share = {}
+    for pid, name in s.tree().items():
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        share[name] = share.get(name, 0) + int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1])
+    assert share["webadmind"] < 4 * 1024 or SANITIZED, share
+    assert sum(share.values()) < 60 * 1024 or SANITIZED, share
 
 
 def test_deaths_and_memory(own_suite):
@@ -623,7 +635,7 @@ def test_deaths_and_memory(own_suite):
         assert w.get("status").status == 200
     for _ in range(30):
         assert Web(s).get("me").status == 401
-    assert memory(pid("webadmind"), "Rss") < 20 * 1024 or SANITIZED
+    assert memory(pid("webadmind")) < 20 * 1024 or SANITIZED
     os.kill(pid("webadmind"), signal.SIGKILL)
 
     def serves():
