@@ -16,7 +16,7 @@ import pytest
 
 from conftest import BUILD, MANSIO, ROOT, TOP, wait_for
 from fakehost import FakeHost
-from test_attacks import fill_disk, make_room, small_disk
+from test_attacks import SANITIZED, fill_disk, make_room, small_disk
 
 
 def rows(s, *verb):
@@ -344,9 +344,12 @@ def test_a_full_disk_costs_only_what_is_not_kept(own_suite):
                     c.sendmail("x@elsewhere.example", [anna.address], f"Subject: full {i}\r\n\r\nx\r\n")
             s.wait_log('subject="full 299"')
             make_room(filler)
-            s.deliver(anna.address, "room again")
-            assert found(s, "subject=room again")
-            assert rows(s, "trace", "search", "subject=room", "limit=10")[-1]["subject"] == "room"
+
+            def kept_again():  # the first ones may still be counted alone
+                s.deliver(anna.address, "room again")
+                return rows(s, "trace", "search", "subject=room again")
+            wait_for(kept_again, 20, 0.3)
+            assert rows(s, "trace", "search", "subject=room", "limit=100")[-1]["subject"] == "room"
         finally:
             s.stop()
 
@@ -484,7 +487,7 @@ def test_half_a_million_events_cost_little_memory_and_searching_reads_few(own_su
     read_all = cpu(pids[1]) - before - found_in
     assert found_in < read_all, (found_in, read_all)  # nine answers against one that reads everything
     total = sum(pss(p) for p in pids)
-    assert total < 12 * 1024, f"{total} KiB"
+    assert total < 12 * 1024 or SANITIZED, f"{total} KiB"
 
 
 # --- what changed
