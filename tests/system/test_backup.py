@@ -436,3 +436,13 @@ def test_a_mailbox_restored_by_hand_gets_new_uidvalidities_and_keeps_the_rest(ho
         c.select("INBOX")
         assert told(c) == before
     assert "finding" not in host.cli("mailbox", "check", a.address).stdout
+
+
+def test_at_rest_it_is_small_and_without_a_folder_it_says_what_to_set(own_suite):
+    s = own_suite()
+    said = ask(s, "run", code=69)
+    assert "folder in [backup]" in said
+    pid = next(pid for pid, n in s.tree().items() if n == "backupd")
+    pss = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+    sanitized = b"__asan" in (MANSIO.parent.parent / "libexec" / "backupd").read_bytes()
+    assert sanitized or int(pss[1]) < 2048
