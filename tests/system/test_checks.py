@@ -4,6 +4,7 @@ servers that hold the whole DNS. Most of it without a running suite, as `mansio 
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -125,6 +126,7 @@ def world(system_users):
     w.knot.stop()
     w.silent.stop()
     w.net.stop()
+    shutil.rmtree(w.folder)
 
 
 def test_every_record_of_a_domain_is_listed(world):
@@ -147,7 +149,7 @@ def test_every_record_of_a_domain_is_listed(world):
 def test_the_zone_text_is_one_that_a_name_server_takes(world):
     text = world.cli("domain", "zone", "good.example", json_too=False)
     lines = [x for x in text.splitlines() if x and not x.startswith(";")]
-    assert len(lines) >= 6 and all(f" IN " in x for x in lines)
+    assert len(lines) >= 6 and all(" IN " in x for x in lines)
     k = Knot({"good.example": "@ 60 NS ns.elsewhere.\n" + text})
     try:
         assert k.dig("good.example", "MX") == "10 mail.good.example.\n"
