@@ -47,6 +47,7 @@ struct visit {
 	bool clear; /* it came without TLS */
 	bool streams; /* the answer goes on until somebody ends it */
 	bool leaving; /* no further request */
+	bool stuck; /* an answer waits for a client that does not read: the timer runs */
 };
 
 static struct visit *visits;
@@ -247,10 +248,28 @@ static void read_http(struct visit *v)
 	}
 }
 
+/* A client that takes nothing of its answer for [web] body_wait loses it. */
+static void pace(struct visit *v, size_t before)
+{
+	if (v->state != ANSWER || v->leaving)
+		return;
+	if (v->to_client.n == 0) {
+		if (v->stuck)
+			event_del(&v->timer);
+		v->stuck = false;
+	} else if (!v->stuck || v->to_client.n < before) {
+		arm(v, web.conf->web_body_wait);
+		v->stuck = true;
+	}
+}
+
 static void go_on(struct visit *v)
 {
+	size_t before = v->to_client.n;
+
 	if (!put(v, v->client, &v->to_client))
 		return;
+	pace(v, before);
 	if (v->to_http.n > 0) {
 		if (!put(v, v->pair, &v->to_http))
 			return;
@@ -310,6 +329,8 @@ static void timer_event(evutil_socket_t fd, short what, void *arg)
 		go_on(v);
 		return;
 	}
+	if (v->stuck)
+		trace_event(TRACE_INFO, "http-slow", v->id, "a client does not take its answer: dropped");
 	visit_free(v);
 }
 
@@ -342,7 +363,7 @@ void door_answered(int fd)
 
 	if (!v || v->state != ANSWER)
 		return;
-	v->streams = false;
+	v->streams = v->stuck = false;
 	if (v->leaving) { /* what libmicrohttpd has written goes out, then it is over */
 		v->state = LAST;
 		event_active(&v->ev_pair, EV_READ, 0);
