@@ -536,9 +536,11 @@ static void disconnect(struct imap_job *i)
 /* Nobody is to wait for hours at a page: the answer is given, the job goes on. */
 static void answer_early(struct job *j)
 {
+	struct str wait = ipc_get(j->m, "wait");
 	struct ipc_msg m;
 
-	if (!str_eqc(ipc_get(j->m, "wait"), "no"))
+	/* `asker`: somebody outside, by page or API */
+	if (j->dry || (wait.n ? !str_eqc(wait, "no") : !ipc_get(j->m, "asker").n))
 		return;
 	job_say(j, STR(""), "job %llu has begun; 'import list' tells how far it is", (unsigned long long)j->id);
 	ipc_init(&m, "result");

@@ -5,7 +5,7 @@
 const now = () => Math.floor(Date.now() / 1000);
 
 // what kind of value a column holds; all others are text
-const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held failed code done total days port";
+const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held failed code done taken total days port";
 const SIZES = "size quota usage bytes new_bytes";
 const TIMES = "time since last expires not_after renew_at last_try next_try";
 const AGES = "age seconds next";
@@ -74,7 +74,7 @@ const VERBS = {
 	"backup verify": ["admin", "change", "backup? background:flag", "file finding"],
 	"backup restore": ["admin", "change", "backup? address folder message in_place:flag all:flag from state config", ""],
 	"backup remove": ["admin", "change", "backup+", ""],
-	"import list": ["domain", "read", "", "job state done total words"],
+	"import list": ["domain", "read", "", "job state taken total words"],
 	"import imap": ["domain", "change", "address! host! user password:secret dry_run:flag", ""],
 };
 const ONE = new Set(["domain show", "user show", "mailbox status", "queue show", "user invite", "token add", "cert show"]);

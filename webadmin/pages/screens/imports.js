@@ -17,7 +17,7 @@ function Jobs() {
 	const ask = useAsk("import list", {}, { every: 3 });
 	return html`<${Card} title="Imports" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Imports" rows=${rows} empty=${html`<${Empty} icon="imports" title="Nothing was imported yet"><p>Choose above where the mail comes from; its progress is shown here.</p><//>`}
 		columns=${[{ key: "job", label: "Import", lead: true, cell: (r) => html`<span class="main">${r.job}</span>` }, { key: "address", label: "For", cls: "addr" }, { key: "state", label: "State", kind: "badge" },
-			{ key: "done", label: "Progress", cls: "wide", value: (r) => f.toNumber(r.done), cell: (r) => html`<span class="small">${f.count(r.done)}${Number(r.total) ? ` of ${f.count(r.total)}` : ""}</span>${Number(r.total) > 0 && html`<${Meter} part=${Number(r.done) / Number(r.total)} label=${`Progress of ${r.job}`} />`}` },
+			{ key: "taken", label: "Progress", cls: "wide", value: (r) => f.toNumber(r.taken), cell: (r) => html`<span class="small">${f.count(r.taken)}${Number(r.total) ? ` of ${f.count(r.total)}` : ""}</span>${Number(r.total) > 0 && html`<${Meter} part=${Number(r.taken) / Number(r.total)} label=${`Progress of ${r.job}`} />`}` },
 			{ key: "words", label: "Now", cls: "wide" }]} />`}<//><//>`;
 }
 
