@@ -17,13 +17,13 @@ export default function Me() {
 			${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, me.address, () => ask.reload())}>Change the password</button>`}
 			${can("user forward") && ask.data && html`<button type="button" onClick=${() => forwardDialog(open, me.address, forwardOf(u), ask.reload)}>Forward</button>`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
-		<div class="stack"><div class="grid even">
-			<${Card} title="Account"><${Facts} rows=${[["Address", me.address], me.roles.length ? ["Roles", html`<${Roles} roles=${me.roles} />`] : null, u.aliases !== undefined ? ["Aliases", f.list(u.aliases).join(", ") || "none"] : null,
+		<div class="stack"><div class="grid">
+			<div class="stack"><${Card} title="Account"><${Facts} rows=${[["Address", me.address], me.roles.length ? ["Roles", html`<${Roles} roles=${me.roles} />`] : null, u.aliases !== undefined ? ["Aliases", f.list(u.aliases).join(", ") || "none"] : null,
 				["Forwards to", forwardWords(u)], can("trace search") ? ["Mail", html`<a href=${link(me.roles.length ? "trace" : "mine", "", me.roles.length ? { address: me.address } : {})}>What became of it</a>`] : null]} /><//>
-			${can("mailbox status") && html`<${Usage} address=${me.address} />`}
-			<${Card} title="Your mail program"><${Facts} rows=${[["User", me.address], ["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS`],
+			${can("mailbox status") && html`<${Usage} address=${me.address} />`}</div>
+			<${Card} title="Your mail program"><div class="stack"><${Facts} rows=${[["User", me.address], ["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS`],
 				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} />
-				<p>An iPhone or iPad sets itself up when its camera sees this:</p><img class="qr" src=${`/apple.svg?address=${encodeURIComponent(me.address)}`} width="192" height="192" alt="QR code of the link for iPhone and iPad" /><//></div>
+				<p>An iPhone or iPad sets itself up when its camera sees this:</p><img class="qr" src=${`/apple.svg?address=${encodeURIComponent(me.address)}`} width="192" height="192" alt="QR code of the link for iPhone and iPad" /></div><//></div>
 			<${Sessions} address=${me.address} own=${true} />
 			${can("mailbox list") && html`<${Folders} address=${me.address} />`}</div>${dialog}`;
 }
