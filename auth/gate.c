@@ -206,8 +206,6 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 	ipc_set(m, "asker", q->id.who);
 	for (i = 0; i < q->rights.nscope; i++)
 		ipc_set(m, "scope", q->rights.scope[i]);
-	if (q->verb->owner == OWNER_MASTER)
-		ipc_set(m, "asker", q->id.who); /* settings: not all may be set from outside */
 }
 
 static void pass(struct question *q)

@@ -39,7 +39,8 @@ export default function Imports() {
 	const [, title, text] = kinds.find(([k]) => k === kind);
 	return html`<${Head} title="Import" text="Mail from the old server." />
 		<div class="stack"><div><${Segments} label="Where from" value=${kind} choices=${kinds.map(([k, t]) => [k, t])} onPick=${setKind} /></div>
-			<${Card} title=${title} text=${text}>${can("import " + kind) ? html`<${VerbForm} key=${kind} narrow=${true} verb=${"import " + kind} button="Begin" fields=${{ password: { label: "Password at the old server", invent: false, autocomplete: "off" } }}
+			<${Card} title=${title} text=${text}>${can("import " + kind) ? html`<${VerbForm} key=${kind} narrow=${true} verb=${"import " + kind} button="Begin" fields=${{ host: { label: "Host name of the old server" }, address: { label: "Whose mailbox here" }, folder: { label: "Folders", hint: "One a line; empty: all." }, user: { label: "Login name there", hint: "Empty: the same address." },
+				security: { label: "Encryption", choices: [["", "TLS from the first byte (993)"], ["starttls", "STARTTLS (143)"]] }, login: { label: "The secret is", choices: [["", "a password"], ["xoauth2", "a token (XOAUTH2)"]] }, wait: { skip: true }, password: { label: "Password at the old server", invent: false, autocomplete: "off" } }}
 				onDone=${(a, said) => { setTurn(turn + 1); showAnswer(open, "Import", said); }} />` : html`<${OnHost} key=${kind} kind=${kind} />`}<//>
 			${can("import list") && html`<${Jobs} key=${turn} />`}</div>${dialog}`;
 }
