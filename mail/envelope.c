@@ -104,6 +104,14 @@ static void put_fields(const struct envelope *e, struct buf *out)
 	put_flag(out, "body8", e->body8);
 	put_flag(out, "smtputf8", e->smtputf8);
 	put_flag(out, "report", e->report);
+	put_flag(out, "requiretls", e->requiretls);
+	if (e->release)
+		buf_fmt(out, "release=%llu\n", (unsigned long long)MAX(e->release, 0));
+	if (e->priority)
+		buf_fmt(out, "priority=%d\n", e->priority);
+	put_text(out, "peer", e->peer);
+	put_text(out, "helo", e->helo);
+	put_flag(out, "forward", e->forward);
 	for (i = 0; i < e->nrcpt; i++) {
 		BUG_ON(!e->rcpt[i].address.n || (i && e->rcpt[i].number <= e->rcpt[i - 1].number));
 		put_rcpt(out, &e->rcpt[i]);
@@ -268,6 +276,18 @@ static int get_rcpt(struct str line, struct arena *a, struct envelope *e)
 	return 0;
 }
 
+/* -9 to 9, no sign before a positive one. */
+static int get_priority(struct str value, int *out)
+{
+	bool negative = str_starts(value, "-");
+	int64_t n = 0;
+	int r = get_i64(negative ? str_from(value, 1) : value, ENVELOPE_PRIORITY_MAX, &n);
+
+	if (!r)
+		*out = negative ? -(int)n : (int)n;
+	return r;
+}
+
 static int get_ret(struct str value, struct envelope *e)
 {
 	if (str_eqc(value, ret_name[RET_FULL]))
@@ -281,9 +301,10 @@ static int get_ret(struct str value, struct envelope *e)
 
 /* The fields of a message, each once; the bit of its place in `seen`. */
 static const char *const field_name[] = { "id", "time", "size", "sender", "confirmed", "sender-local",
-	"user", "session", "envid", "ret", "body8", "smtputf8", "report" };
+	"user", "session", "envid", "ret", "body8", "smtputf8", "report", "requiretls", "release", "priority", "peer",
+	"helo", "forward" };
 enum { ID, TIME, SIZE, SENDER, CONFIRMED, SENDER_LOCAL, USER, SESSION, ENVID, RET, BODY8, SMTPUTF8, REPORT,
-	NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
+	REQUIRETLS, RELEASE, PRIORITY, PEER, HELO, FORWARD, NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
 
 static int get_field(size_t i, struct str value, struct arena *a, struct envelope *e)
 {
@@ -320,6 +341,18 @@ static int get_field(size_t i, struct str value, struct arena *a, struct envelop
 		return get_flag(value, &e->smtputf8);
 	case REPORT:
 		return get_flag(value, &e->report);
+	case REQUIRETLS:
+		return get_flag(value, &e->requiretls);
+	case RELEASE:
+		return get_i64(value, INT64_MAX, &e->release);
+	case PRIORITY:
+		return get_priority(value, &e->priority);
+	case PEER:
+		return get_text(value, a, &e->peer);
+	case HELO:
+		return get_text(value, a, &e->helo);
+	case FORWARD:
+		return get_flag(value, &e->forward);
 	}
 	return 0;
 }

@@ -10,7 +10,7 @@
  *   \n                                         then the content, with CRLF, as it is delivered
  *
  * Fields: id time size sender confirmed sender-local user session envid ret body8
- * smtputf8 report; of a recipient: number local notify orcpt code status reply.
+ * smtputf8 report requiretls release priority peer helo forward; of a recipient: number local notify orcpt code status reply.
  * Written once, before the file has a name; never changed. Fields that a
  * reader does not know are ignored (a newer program wrote them).
  */
@@ -22,6 +22,7 @@
 
 #define ENVELOPE_HEAD_MAX (4 * 1024 * 1024) /* 1,000 recipients of 2 KiB each fit twice */
 #define ENVELOPE_ID_MAX 32 /* letters and digits */
+#define ENVELOPE_PRIORITY_MAX 9 /* and -9 is the lowest (RFC 6710 4.1) */
 
 enum envelope_notify { /* NOTIFY= of RFC 3461 4.1, bits; 0: not said (failure and delay) */
 	NOTIFY_NEVER = 1,
@@ -54,6 +55,11 @@ struct envelope {
 	enum { RET_NONE, RET_FULL, RET_HDRS } ret; /* RFC 3461 4.3 */
 	bool body8, smtputf8;
 	bool report; /* a report of our own making */
+	bool requiretls; /* only over verified TLS, or not at all (RFC 8689) */
+	int64_t release; /* not sent before, Unix seconds (RFC 4865); 0: at once */
+	int priority; /* RFC 6710: -ENVELOPE_PRIORITY_MAX to ENVELOPE_PRIORITY_MAX; 0: as all */
+	struct str peer, helo; /* who brought it: address and name as given, empty: nobody known */
+	bool forward; /* sent on by an address of ours */
 	uint64_t size; /* of the content in bytes */
 	struct envelope_rcpt *rcpt; /* at least one, with rising numbers */
 	size_t nrcpt;

@@ -60,12 +60,17 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->size = e->size;
 	j->body8 = e->body8;
 	j->smtputf8 = e->smtputf8;
+	j->requiretls = e->requiretls;
+	j->priority = e->priority;
+	j->forward = e->forward;
+	j->peer = arena_str(a, e->peer);
+	j->helo = arena_str(a, e->helo);
 	j->ret = e->ret;
 	j->envid = arena_str(a, e->envid);
 	/* what an alias here makes of the message is confirmed only if it is itself */
 	j->user = arena_str(a, e->confirmed ? e->user : STR(""));
 	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
-	j->bytes = j->row.sender.n + j->envid.n + j->user.n + 1000;
+	j->bytes = j->row.sender.n + j->envid.n + j->user.n + j->peer.n + j->helo.n + 1000;
 	j->dest = dest_take(q, dest);
 	LIST_INSERT_HEAD(&q->jobs, j, link);
 	q->njobs++;
@@ -142,6 +147,15 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_set(m, "sender", j->row.sender);
 	ipc_set_bool(m, "body8", j->body8);
 	ipc_set_bool(m, "smtputf8", j->smtputf8);
+	if (j->requiretls)
+		ipc_set_bool(m, "requiretls", true);
+	if (j->priority)
+		ipc_setc(m, "priority", arena_fmt(&m->arena, "%d", j->priority));
+	if (j->forward) {
+		ipc_set_bool(m, "forward", true);
+		ipc_set(m, "peer", j->peer);
+		ipc_set(m, "helo", j->helo);
+	}
 	ipc_setc(m, "ret", ret[j->ret]);
 	ipc_set(m, "envid", j->envid);
 	ipc_set(m, "session", j->row.session);

@@ -90,9 +90,9 @@ struct job {
 	struct message_row row;
 	bool local;
 	uint64_t offset, size;
-	bool body8, smtputf8;
-	int ret;
-	struct str envid, user;
+	bool body8, smtputf8, requiretls, forward;
+	int ret, priority;
+	struct str envid, user, peer, helo;
 	struct job_rcpt *rcpt;
 	size_t n;
 	size_t bytes; /* about, of its message */

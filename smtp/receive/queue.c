@@ -14,6 +14,7 @@
 #include "net/spool.h"
 
 #define AUTHD_WAIT_MS 10000
+#define HELO_KEPT 255 /* the longest name there is */
 
 static int not_now(struct dsn *why, const char *who, int err)
 {
@@ -96,6 +97,7 @@ static int hand_over(struct session *s, struct str envelope, struct str head)
 int queue_put(struct session *s, struct dsn *why)
 {
 	struct tx *tx = &s->tx;
+	char peer[ADDR_TEXT];
 	struct envelope e = {
 		.id = str_of(tx->id),
 		.time = clock_unix(),
@@ -107,6 +109,11 @@ int queue_put(struct session *s, struct dsn *why)
 		.ret = tx->ret,
 		.body8 = tx->body8,
 		.smtputf8 = tx->smtputf8,
+		.requiretls = tx->requiretls,
+		.release = tx->release,
+		.priority = tx->priority,
+		.peer = s->h.peer.family ? str_of(addr_text(&s->h.peer, peer)) : STR_NONE,
+		.helo = str_sub(s->h.helo, 0, HELO_KEPT),
 	};
 	struct buf head, envelope;
 	int r = sender_local(s, &e.sender_local);

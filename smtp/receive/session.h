@@ -75,6 +75,9 @@ struct tx {
 	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */
 	struct str sender; /* printed, empty: null */
 	bool smtputf8, body8;
+	bool requiretls; /* RFC 8689 */
+	int64_t release; /* not before, Unix seconds (RFC 4865); 0: at once */
+	int priority; /* RFC 6710 */
 	struct str envid; /* ENVID= as given */
 	int ret; /* RET=: of the enum in struct envelope */
 	uint64_t declared; /* SIZE=, 0: not said */

@@ -100,6 +100,18 @@ static int parse_rcpts(const struct ipc_msg *m, struct job *j)
 	return 0;
 }
 
+/* "-9" to "9"; empty: 0 */
+static int parse_priority(struct str v, int *out)
+{
+	bool negative = str_starts(v, "-");
+	uint64_t n = 0;
+
+	if (v.n && str_u64(negative ? str_from(v, 1) : v, 9, &n))
+		return E_PEER;
+	*out = negative ? -(int)n : (int)n;
+	return 0;
+}
+
 static int parse(struct ipc_msg *m, struct job *j)
 {
 	struct str via = ipc_get(m, "via"), ret = ipc_get(m, "ret");
@@ -111,8 +123,15 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->session = arena_str(&j->a, ipc_get(m, "session"));
 	j->user = arena_str(&j->a, ipc_get(m, "user"));
 	j->utf8 = ipc_get_bool(m, "smtputf8");
+	j->requiretls = ipc_get_bool(m, "requiretls");
+	j->forward = ipc_get_bool(m, "forward");
+	j->peer = arena_str(&j->a, ipc_get(m, "peer"));
+	j->helo = arena_str(&j->a, ipc_get(m, "helo"));
 	j->lmtp = str_eqc(via, "lmtp");
 	j->ret = str_eqc(ret, "full") ? JOB_RET_FULL : str_eqc(ret, "hdrs") ? JOB_RET_HDRS : JOB_RET_NONE;
+	if (parse_priority(ipc_get(m, "priority"), &j->priority) || str_has_ctl(j->peer) || j->peer.n > PARAM_MAX ||
+		str_has_ctl(j->helo) || j->helo.n > PARAM_MAX)
+		return E_PEER;
 	if (!word_ok(j->id) || !word_ok(j->message) || (!j->lmtp && !str_eqc(via, "smtp")) ||
 		!address_ok(j->sender) || !param_ok(j->envid) || (j->session.n && !word_ok(j->session)) || j->user.n > ADDRESS_MAX ||
 		ipc_get_u64(m, "offset", INT64_MAX / 2, &j->offset) ||

@@ -36,6 +36,11 @@ struct job {
 	struct str id, message, sender, envid, session, user;
 	bool lmtp; /* else to the smarthost */
 	bool utf8;
+	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
+	int priority; /* RFC 6710, -9 to 9 */
+	bool forward; /* sent on by an address of ours; who brought it: */
+	struct str peer, helo;
+	struct str prepend; /* header fields with CRLF that go before the message (its signature), in the arena */
 	enum { JOB_RET_NONE, JOB_RET_FULL, JOB_RET_HDRS } ret;
 	int fd; /* of the message, owned */
 	uint64_t offset, size;

@@ -31,6 +31,12 @@ static const struct envelope all = {
 	.ret = RET_HDRS,
 	.body8 = true,
 	.smtputf8 = true,
+	.requiretls = true,
+	.release = 1795003600,
+	.priority = -4,
+	.peer = STR("2001:db8::25"),
+	.helo = STR("mx one=\n"),
+	.forward = true,
 	.size = 12345678901,
 	.rcpt = rcpt,
 	.nrcpt = ARRAY_LEN(rcpt),
@@ -45,6 +51,8 @@ static void same(const struct envelope *a, const struct envelope *b)
 	assert_true(str_eq(a->envid, b->envid) && a->ret == b->ret);
 	assert_true(a->confirmed == b->confirmed && a->sender_local == b->sender_local);
 	assert_true(a->body8 == b->body8 && a->smtputf8 == b->smtputf8 && a->report == b->report);
+	assert_true(a->requiretls == b->requiretls && a->release == b->release && a->priority == b->priority);
+	assert_true(str_eq(a->peer, b->peer) && str_eq(a->helo, b->helo) && a->forward == b->forward);
 	assert_int_equal(a->nrcpt, b->nrcpt);
 	for (i = 0; i < a->nrcpt; i++) {
 		const struct envelope_rcpt *x = &a->rcpt[i], *y = &b->rcpt[i];
@@ -58,7 +66,7 @@ static void same(const struct envelope *a, const struct envelope *b)
 static void comes_back(void **state)
 {
 	struct envelope_rcpt one = { .address = STR("a@b"), .number = 0 };
-	struct envelope small = { .id = STR("A1"), .rcpt = &one, .nrcpt = 1, .report = true }, got = { 0 };
+	struct envelope small = { .id = STR("A1"), .rcpt = &one, .nrcpt = 1, .report = true, .priority = 9 }, got = { 0 };
 	struct arena a;
 	struct buf out;
 	size_t n = 0;
@@ -142,6 +150,14 @@ static void lines(void **state)
 		{ GOOD "ret=some\n" R "\n\n", E_SYNTAX },
 		{ GOOD "user=a b\n" R "\n\n", E_SYNTAX }, /* not encoded */
 		{ GOOD "nonsense\n" R "\n\n", E_SYNTAX },
+		{ GOOD "priority=-9\n" R "\n\n", 0 },
+		{ GOOD "priority=10\n" R "\n\n", E_LIMIT },
+		{ GOOD "priority=-\n" R "\n\n", E_SYNTAX },
+		{ GOOD "priority=--1\n" R "\n\n", E_SYNTAX },
+		{ GOOD "release=-1\n" R "\n\n", E_SYNTAX },
+		{ GOOD "release=1\nrelease=2\n" R "\n\n", E_SYNTAX },
+		{ GOOD "requiretls=0\n" R "\n\n", E_SYNTAX },
+		{ GOOD "forward=yes\n" R "\n\n", E_SYNTAX },
 		{ GOOD "rcpt=a@b\n\n", E_SYNTAX }, /* without number */
 		{ GOOD "rcpt= number=1\n\n", E_SYNTAX },
 		{ GOOD R "\nrcpt=c@d number=1\n\n", E_SYNTAX },

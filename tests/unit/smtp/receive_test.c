@@ -401,7 +401,7 @@ static void what_goes_outside_is_queued(void **state)
 		"250 250 250 354 250");
 	QUEUED("mansio-envelope 1 ");
 	QUEUED("\nsender=anna@example.org\nconfirmed=1\nsender-local=1\nuser=anna@example.org\nsession=abcdefghijkl\n"
-	       "envid=e+2B1\nret=full\nbody8=1\n"
+	       "envid=e+2B1\nret=full\nbody8=1\npeer=192.0.2.7\nhelo=client.example.net\n"
 	       "rcpt=x@example.com number=1 notify=success,delay orcpt=rfc822;y+2B@example.com\n"
 	       "rcpt=bert@example.org number=2 local=1\n\nReceived: from ");
 	QUEUED("\r\nSubject: a\r\n\r\nb\r\n");
