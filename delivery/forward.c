@@ -27,7 +27,7 @@
 
 bool forward_allowed(const struct conf *conf)
 {
-	return conf->send_smarthost.n || conf->send_hold_all;
+	return conf->send_smarthost.n || conf->send_direct || conf->send_hold_all;
 }
 
 static void not_now(struct dsn *why, int err)

@@ -49,7 +49,7 @@ static int refuse(const struct session *s, struct str address, const struct auth
 	case AUTH_INACTIVE:
 		if (rcpt->noutside && !forward_allowed(s->conf)) {
 			dsn_set(why, 550, "5.7.1", "<%.*s>: this server forwards no mail to other domains, "
-				"[send] smarthost is not set", STRF(address));
+				"neither [send] direct nor smarthost is set", STRF(address));
 			return -1;
 		}
 		if (rcpt->ntargets || rcpt->noutside)

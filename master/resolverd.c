@@ -205,6 +205,7 @@ struct seek {
 	struct addr addr[RESOLVER_ADDRESSES * 2];
 	size_t n, open;
 	enum dns_state worst;
+	bool insecure; /* some answer was not proven, or did not come by the DNS */
 };
 
 /* Only an address of this machine can be bound. */
@@ -268,8 +269,11 @@ static void seek_done(struct seek *k)
 	ipc_init(&m, "address");
 	ipc_set_u64(&m, "id", k->id);
 	add_addresses(k, &m);
-	if (!k->n)
+	ipc_set_bool(&m, "secure", !k->insecure);
+	if (!k->n) {
 		ipc_setc(&m, "error", k->worst == DNS_NODATA ? "no address" : dns_state_text(k->worst));
+		ipc_setc(&m, "state", dns_state_name(k->worst));
+	}
 	link_send(k->l, &m);
 	k->l->questions--;
 	link_free_if_done(k->l);
@@ -284,6 +288,7 @@ static void seek_answer(void *arg, const struct dns_answer *x)
 	for (i = 0; i < x->n && k->n < ARRAY_LEN(k->addr); i++)
 		k->addr[k->n++] = x->record[i].addr;
 	k->worst = MAX(k->worst, x->state);
+	k->insecure |= !x->secure;
 	if (--k->open == 0)
 		seek_done(k);
 }
@@ -314,6 +319,7 @@ static int on_address(struct link *l, const struct ipc_msg *m)
 	l->questions++;
 	seek_here(k, str_of(name), &l->d->hosts);
 	if (k->n) {
+		k->insecure = true;
 		seek_done(k);
 		return 0;
 	}

@@ -78,6 +78,9 @@ int resolver_parse_address(const struct ipc_msg *m, struct resolver_addresses *o
 		a.local[i] = str_eqc(ipc_get_nth(m, "local", i), "1");
 		a.n = i + 1;
 	}
+	a.secure = ipc_get_bool(m, "secure");
+	if (!a.n && (dns_state_parse(ipc_get(m, "state"), &a.state) || a.state == DNS_OK))
+		a.state = DNS_NODATA;
 	snprintf(a.error, sizeof a.error, "%.*s", STRF(ipc_get(m, "error")));
 	if (!a.n && !a.error[0])
 		snprintf(a.error, sizeof a.error, "no address");
@@ -187,7 +190,7 @@ void resolver_address(int link, const char *name, int64_t wait_ms, struct resolv
 			return;
 		}
 	}
-	x = (struct resolver_addresses){ 0 };
-	snprintf(x.error, sizeof x.error, "%s", dns_state_text(r == E_TIMEOUT ? DNS_TIMEOUT : DNS_AWAY));
+	x = (struct resolver_addresses){ .state = r == E_TIMEOUT ? DNS_TIMEOUT : DNS_AWAY };
+	snprintf(x.error, sizeof x.error, "%s", dns_state_text(x.state));
 	*out = x;
 }

@@ -3,7 +3,7 @@
  * resolver.h: how every process asks resolverd, over its link "resolverd":
  *
  *   ask      id name type wait(ms)  -> answer   id state secure=0|1 ttl canonical why record= (repeated)
- *   address  id name wait(ms)       -> address  id ip= local=0|1 (repeated, best first), or error=
+ *   address  id name wait(ms)       -> address  id ip= local=0|1 (repeated, best first) secure=0|1, or error= state=
  *   link     id                     -> link     id, descriptor "link": a further link of the same standing
  *
  * `ask` is the DNS alone. `address` finds what to connect to: an address itself, /etc/hosts,
@@ -23,7 +23,9 @@ struct resolver_addresses {
 	uint64_t id;
 	struct addr addr[RESOLVER_ADDRESSES];
 	bool local[RESOLVER_ADDRESSES];
-	size_t n; /* 0: error says why */
+	size_t n; /* 0: error says why, and state */
+	enum dns_state state; /* DNS_OK: there are some */
+	bool secure; /* the records are proven by DNSSEC */
 	char error[160];
 };
 

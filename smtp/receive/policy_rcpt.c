@@ -44,7 +44,9 @@ static int ask_postmaster(struct session *s, struct str *address, struct auth_rc
 
 static bool way_out(const struct session *s)
 {
-	return s->room->conf->send_smarthost.n || s->room->conf->send_hold_all;
+	const struct conf *c = s->room->conf;
+
+	return c->send_smarthost.n || c->send_direct || c->send_hold_all;
 }
 
 static void refuse(struct session *s, struct str address, const struct auth_rcpt *rcpt,
@@ -54,7 +56,7 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 	case AUTH_NODOMAIN:
 		if (s->authenticated)
 			dsn_set(why, 550, "5.7.1", "<%.*s>: this server sends no mail to other domains, "
-				"[send] smarthost is not set", STRF(address));
+				"neither [send] direct nor smarthost is set", STRF(address));
 		else
 			dsn_set(why, 550, "5.7.1", "<%.*s>: relaying denied, this is not a domain of this server",
 				STRF(address));
@@ -63,7 +65,7 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 	case AUTH_INACTIVE:
 		if (rcpt->noutside) {
 			dsn_set(why, 550, "5.7.1", "<%.*s>: this server forwards no mail to other domains, "
-				"[send] smarthost is not set", STRF(address));
+				"neither [send] direct nor smarthost is set", STRF(address));
 			break;
 		}
 		/* fall through */

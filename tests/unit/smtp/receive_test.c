@@ -369,7 +369,7 @@ static void relay_is_refused(void **state)
 	mx("MAIL FROM:<>\r\nRCPT TO:<temp@example.org>\r\nRCPT TO:<down@example.org>\r\n", "250 451 451");
 	/* who is logged in may, if there is a way out, and is told what is missing */
 	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 550 550");
-	assert_non_null(strstr(output, "[send] smarthost is not set"));
+	assert_non_null(strstr(output, "neither [send] direct nor smarthost is set"));
 	conf->send_smarthost = STR("mx.example.net");
 	mx("MAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 550 250");
 	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<away@example.org>\r\n", "250 250 250");

@@ -10,7 +10,7 @@ S: 235 2\.7\.0 .*
 C: MAIL FROM:<{user}>
 S: 250 .*
 C: RCPT TO:<someone@elsewhere.example>
-S: 550 5\.7\.1 <someone@elsewhere\.example>: this server sends no mail to other domains, \[send\] smarthost is not set
+S: 550 5\.7\.1 <someone@elsewhere\.example>: this server sends no mail to other domains, neither \[send\] direct nor smarthost is set
 C: RCPT TO:<someone@[192.0.2.1]>
 S: 550 5\.7\.1 .*
 C: RCPT TO:<@{hostname}:someone@elsewhere.example>
