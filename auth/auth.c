@@ -205,6 +205,61 @@ int auth_sender(int link, struct str user, struct str address, enum auth_result 
 	return r;
 }
 
+int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
+{
+	struct ipc_msg q;
+	int r;
+
+	ipc_init(&q, "route");
+	ipc_set_u64(&q, "id", id);
+	ipc_set(&q, "domain", domain);
+	ipc_set(&q, "sender", sender);
+	r = ipc_send(link, &q);
+	ipc_done(&q);
+	return r;
+}
+
+/* The number of a field's word in a list, or E_PEER. */
+static int route_word(const struct ipc_msg *m, const char *field, const char *const *words, int n)
+{
+	struct str given = ipc_get(m, field);
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (str_eqc(given, words[i]))
+			return i;
+	return E_PEER;
+}
+
+int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out)
+{
+	static const char *const tls[] = { "default", "verify", "encrypt", "may", "none" };
+	static const char *const starts[] = { "auto", "starttls", "implicit" };
+	struct auth_route v = { 0 };
+	uint64_t id, port = 0;
+	int t, s;
+
+	if (!ipc_is(m, "answer") || ipc_get_u64(m, "id", UINT64_MAX, &id) < 0 || result_parse(m, &v.result) < 0)
+		return E_PEER;
+	if (v.result == AUTH_OK) {
+		t = route_word(m, "tls", tls, ARRAY_LEN(tls));
+		s = route_word(m, "start", starts, ARRAY_LEN(starts));
+		v.host = arena_str(a, ipc_get(m, "host"));
+		if (t < 0 || s < 0 || ipc_get_u64(m, "port", UINT16_MAX, &port) < 0 || (v.host.n > 0) != (port > 0))
+			return E_PEER;
+		v.tls = (enum auth_route_tls)t;
+		v.start = (enum auth_route_start)s;
+		v.port = (uint16_t)port;
+		v.user = arena_str(a, ipc_get(m, "user"));
+		v.secret = arena_str(a, ipc_get(m, "secret"));
+		v.mech = arena_str(a, ipc_get(m, "mech"));
+		v.source = arena_str(a, ipc_get(m, "source"));
+	}
+	*id_out = id;
+	*out = v;
+	return 0;
+}
+
 int auth_accounts(int link, struct str after, struct arena *a, struct str **out, size_t *n_out,
 	bool *more_out, deadline d)
 {

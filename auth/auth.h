@@ -10,6 +10,7 @@
  *   lmtpd              rcpt keys link
  *   mailboxd importd   rcpt keys link
  *   backupd            rcpt keys link accounts copy
+ *   sender             route                               (asynchronous)
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
@@ -89,6 +90,24 @@ int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcp
 	deadline d);
 /* May `user` send with this address (own, alias, user+detail, send-as)? */
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
+/* Which way mail to a domain leaves, by the table of routes (verbs `route`). */
+struct auth_route {
+	enum auth_result result; /* AUTH_OK; AUTH_UNKNOWN: no route, so by MX or smarthost; AUTH_TEMP */
+	struct str host; /* name or IP address; empty: by MX */
+	uint16_t port; /* 0 without a host */
+	enum auth_route_tls {
+		AUTH_ROUTE_TLS_DEFAULT, /* as the other side publishes, else if it is offered */
+		AUTH_ROUTE_TLS_VERIFY, AUTH_ROUTE_TLS_ENCRYPT, AUTH_ROUTE_TLS_MAY, AUTH_ROUTE_TLS_NONE
+	} tls;
+	enum auth_route_start { AUTH_ROUTE_START_AUTO, AUTH_ROUTE_STARTTLS, AUTH_ROUTE_IMPLICIT } start;
+	struct str user, secret; /* empty: no login */
+	struct str mech; /* "auto" or the name of the only mechanism: SCRAM-SHA-256 ... XOAUTH2 */
+	struct str source; /* IP addresses to send from, comma separated; may be empty */
+};
+/* For the sender's loop, in two halves. domain: the recipients'; sender: the domain of the
+ * envelope sender, empty for <>. Answers come in any order; `id` comes back. */
+int auth_route_send(int link, struct str domain, struct str sender, uint64_t id);
+int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out);
 /* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);

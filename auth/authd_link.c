@@ -295,6 +295,39 @@ static bool ask_link(struct client *c, struct ipc_msg *m, uint64_t id)
 	return true;
 }
 
+/* --- route --------------------------------------------------------------------- */
+
+/* No cache keeps the answer: there is a secret in it. */
+static void route_found(struct pool_job *job, struct ipc_msg *found)
+{
+	struct question *q = job->arg;
+	struct ipc_msg m;
+	size_t i;
+
+	if (!found) {
+		answer_result(q, "temp");
+		return;
+	}
+	ipc_init(&m, "answer");
+	for (i = 0; i < found->nfields; i++)
+		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
+	answer(q, &m);
+}
+
+static bool ask_route(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct pool_job *job = pool_job_new("route", route_found, question_new(c, id));
+
+	job->lookup = true;
+	ipc_set(&job->m, "address", ipc_get(m, "domain"));
+	ipc_set(&job->m, "user", ipc_get(m, "sender"));
+	if (!pool_add(authd.pool, STR(""), job)) {
+		route_found(job, NULL);
+		pool_job_free(job);
+	}
+	return true;
+}
+
 /* --- for a backup -------------------------------------------------------------------- */
 
 /* The worker's answer goes on with what it brings; it is not cached. */
@@ -351,6 +384,7 @@ static const struct {
 	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
 	{ "rcpt", " smtpd lmtpd mailboxd importd backupd ", ask_rcpt },
 	{ "sender", " smtpd ", ask_sender },
+	{ "route", " sender ", ask_route },
 	{ "keys", " lmtpd mailboxd importd backupd ", ask_keys },
 	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd backupd ", ask_link },
 	{ "accounts", " backupd ", ask_accounts },

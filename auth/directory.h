@@ -52,6 +52,17 @@ struct directory_alias {
 	struct str targets; /* one address a line */
 };
 
+struct directory_route { /* which way mail leaves; key: to and from (auth/route.h) */
+	struct str to; /* "example.net", ".example.net": what is below it, "*" */
+	struct str from; /* domain of the sender; empty: of all */
+	struct str host; /* name or IP address; empty: by MX */
+	uint64_t port; /* 0 without a host */
+	struct str tls, start, mech; /* words of auth_route (auth/auth.h) */
+	struct str user, secret; /* empty: no login */
+	struct str source; /* our addresses for it, comma separated; empty: as the system chooses */
+	struct str comment;
+};
+
 #define DIRECTORY_SECRET 32
 
 struct directory;
@@ -100,6 +111,13 @@ struct directory_ops {
 	int (*invite)(struct directory *d, struct str id, struct arena *a, struct directory_invite *out);
 	int (*invite_put)(struct directory *d, const struct directory_invite *v); /* the one before is void */
 	int (*invite_remove)(struct directory *d, uint64_t account);
+
+	/* Routes; NULL in a back end that has none. `route` finds the row of exactly this key. */
+	int (*route)(struct directory *d, struct str to, struct str from, struct arena *a,
+		struct directory_route *out);
+	int (*route_put)(struct directory *d, const struct directory_route *v, bool is_new);
+	int (*route_remove)(struct directory *d, struct str to, struct str from);
+	int (*routes)(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
 };
 
 struct directory {

@@ -11,10 +11,9 @@
  * again (AUTOINCREMENT); one address is either an account or an alias (the
  * verbs see to it, under one writer's lock).
  */
-#include "auth/directory.h"
+#include "auth/directory_sqlite.h"
 
 #include "base/clock.h"
-#include "base/db.h"
 
 #define BUSY_MS 5000
 
@@ -63,6 +62,21 @@ static const char *const schema[] = {
 	" id TEXT NOT NULL UNIQUE,"
 	" digest TEXT NOT NULL,"
 	" expires INTEGER NOT NULL) STRICT;",
+	/* 3: routes */
+	"CREATE TABLE route("
+	" rcpt_domain TEXT NOT NULL,"
+	" sender_domain TEXT NOT NULL,"
+	" host TEXT NOT NULL,"
+	" port INTEGER NOT NULL,"
+	" tls TEXT NOT NULL,"
+	" start TEXT NOT NULL,"
+	" user TEXT NOT NULL,"
+	" secret TEXT NOT NULL,"
+	" mech TEXT NOT NULL,"
+	" source TEXT NOT NULL,"
+	" comment TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" PRIMARY KEY(rcpt_domain, sender_domain)) STRICT, WITHOUT ROWID;",
 };
 
 #define ACCOUNT_COLUMNS                                                                  \
@@ -123,12 +137,6 @@ static const char *const sql[Q_MAX] = {
 	[Q_INVITE_REMOVE] = "DELETE FROM invite WHERE account = ?1",
 };
 
-struct sqlite_directory {
-	struct directory d;
-	sqlite3 *db;
-	sqlite3_stmt *stmt[Q_MAX];
-};
-
 static struct sqlite_directory *own(struct directory *d)
 {
 	return (struct sqlite_directory *)d;
@@ -178,8 +186,7 @@ static void alias_row(sqlite3_stmt *s, struct arena *a, struct directory_alias *
 	out->targets = db_str(s, 1, a);
 }
 
-/* One row or E_NOTFOUND. After 1 the caller reads the columns and resets. */
-static int one(sqlite3_stmt *s)
+int directory_one(sqlite3_stmt *s)
 {
 	int r = db_step(s);
 
@@ -195,7 +202,7 @@ static int get_domain(struct directory *d, struct str name, struct arena *a,
 	if (r < 0)
 		return r;
 	db_bind_str(s, 1, name);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		domain_row(s, a, out);
 		db_reset(s);
@@ -213,7 +220,7 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 		return r;
 	db_bind_str(s, 1, local);
 	db_bind_str(s, 2, domain);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		account_row(s, a, out);
 		db_reset(s);
@@ -230,7 +237,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a,
 	if (r < 0)
 		return r;
 	db_bind_str(s, 1, address);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		alias_row(s, a, out);
 		db_reset(s);
@@ -247,7 +254,7 @@ static int get_keeper(struct directory *d, struct str domain, struct arena *a,
 	if (r < 0)
 		return r;
 	db_bind_str(s, 1, domain);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		account_row(s, a, out);
 		db_reset(s);
@@ -261,7 +268,7 @@ static int get_scram_complete(struct directory *d, bool *out)
 	int r = query(d, Q_SCRAM, &s);
 
 	if (r == 0)
-		r = one(s);
+		r = directory_one(s);
 	if (r < 0)
 		return r;
 	*out = db_u64(s, 0) > 0 && db_u64(s, 1) == 0;
@@ -275,7 +282,7 @@ static int get_secret(struct directory *d, unsigned char out[DIRECTORY_SECRET])
 	int r = query(d, Q_SECRET, &s);
 
 	if (r == 0)
-		r = one(s);
+		r = directory_one(s);
 	if (r < 0)
 		return r;
 	if (sqlite3_column_bytes(s, 0) == DIRECTORY_SECRET)
@@ -286,8 +293,7 @@ static int get_secret(struct directory *d, unsigned char out[DIRECTORY_SECRET])
 	return r;
 }
 
-/* A change of exactly one row: 0, or E_NOTFOUND if there was none. */
-static int change(struct directory *d, sqlite3_stmt *s)
+int directory_change(struct directory *d, sqlite3_stmt *s)
 {
 	int r = db_run(s);
 
@@ -306,7 +312,7 @@ static int put_credentials(struct directory *d, uint64_t id, struct str hash, st
 	db_bind_u64(s, 1, id);
 	db_bind_str(s, 2, hash);
 	db_bind_str(s, 3, scram);
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int put_domain(struct directory *d, const struct directory_domain *v, bool is_new)
@@ -321,7 +327,7 @@ static int put_domain(struct directory *d, const struct directory_domain *v, boo
 	db_bind_str(s, 3, v->catchall);
 	if (is_new)
 		db_bind_u64(s, 4, (uint64_t)clock_unix());
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int put_account(struct directory *d, const struct directory_account *v, bool is_new)
@@ -344,7 +350,7 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	db_bind_u64(s, 11, v->forward_keep || v->forward.n == 0);
 	if (is_new)
 		db_bind_u64(s, 12, (uint64_t)clock_unix());
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int put_alias(struct directory *d, const struct directory_alias *v, struct str domain,
@@ -360,7 +366,7 @@ static int put_alias(struct directory *d, const struct directory_alias *v, struc
 	db_bind_str(s, 3, v->targets);
 	if (is_new)
 		db_bind_u64(s, 4, (uint64_t)clock_unix());
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 /* DELETE with one or two names. A foreign key that holds it: E_EXISTS. */
@@ -489,7 +495,7 @@ static int get_token(struct directory *d, struct str id, struct arena *a, struct
 	if (r < 0)
 		return r;
 	db_bind_str(s, 1, id);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		token_row(s, a, out);
 		db_reset(s);
@@ -510,7 +516,7 @@ static int add_token(struct directory *d, const struct directory_token *v)
 	db_bind_str(s, 4, v->roles);
 	db_bind_u64(s, 5, v->created);
 	db_bind_u64(s, 6, v->expires);
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int remove_token(struct directory *d, struct str id)
@@ -527,7 +533,7 @@ static int use_token(struct directory *d, struct str id, uint64_t when)
 		return r;
 	db_bind_str(s, 1, id);
 	db_bind_u64(s, 2, when);
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int list_tokens(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg)
@@ -559,7 +565,7 @@ static int get_invite(struct directory *d, struct str id, struct arena *a, struc
 	if (r < 0)
 		return r;
 	db_bind_str(s, 1, id);
-	r = one(s);
+	r = directory_one(s);
 	if (r == 0) {
 		out->id = db_str(s, 0, a);
 		out->digest = db_str(s, 1, a);
@@ -583,7 +589,7 @@ static int put_invite(struct directory *d, const struct directory_invite *v)
 	db_bind_str(s, 2, v->id);
 	db_bind_str(s, 3, v->digest);
 	db_bind_u64(s, 4, v->expires);
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static int remove_invite(struct directory *d, uint64_t account)
@@ -594,7 +600,7 @@ static int remove_invite(struct directory *d, uint64_t account)
 	if (r < 0)
 		return r;
 	db_bind_u64(s, 1, account);
-	return change(d, s);
+	return directory_change(d, s);
 }
 
 static void sqlite_close(struct directory *d)
@@ -604,6 +610,8 @@ static void sqlite_close(struct directory *d)
 
 	for (i = 0; i < Q_MAX; i++)
 		sqlite3_finalize(o->stmt[i]);
+	free(o->stmt);
+	directory_tables_done(o);
 	db_close(&o->db);
 	free(o);
 }
@@ -635,6 +643,10 @@ static const struct directory_ops ops = {
 	.invite = get_invite,
 	.invite_put = put_invite,
 	.invite_remove = remove_invite,
+	.route = directory_route,
+	.route_put = directory_route_put,
+	.route_remove = directory_route_remove,
+	.routes = directory_routes,
 };
 
 int directory_sqlite_open(struct directory **out)
@@ -653,6 +665,7 @@ int directory_sqlite_open(struct directory **out)
 	}
 	o = mem_alloc(1, sizeof(*o));
 	o->d.ops = &ops;
+	o->stmt = mem_alloc(Q_MAX, sizeof(*o->stmt));
 	o->db = db;
 	*out = &o->d;
 	return 0;

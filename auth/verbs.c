@@ -38,6 +38,10 @@ static const struct {
 	{ "alias change", verb_alias_change },
 	{ "alias remove", verb_alias_remove },
 	{ "alias who", verb_alias_who },
+	{ "route add", verb_route_add },
+	{ "route list", verb_route_list },
+	{ "route change", verb_route_change },
+	{ "route remove", verb_route_remove },
 	{ "token add", verb_token_add },
 	{ "token list", verb_token_list },
 	{ "token remove", verb_token_remove },
@@ -88,11 +92,18 @@ void verb_row(struct verb *v, struct ipc_msg *row)
 
 int verb_domain(struct verb *v, struct str *out)
 {
-	struct str given = ipc_get(v->m, "domain"), local;
-	char *probe;
+	struct str given = ipc_get(v->m, "domain");
 
 	if (given.n == 0)
 		return verb_fail(v, EX_USAGE, "a domain is needed");
+	return verb_domain_text(v, given, out);
+}
+
+int verb_domain_text(struct verb *v, struct str given, struct str *out)
+{
+	struct str local;
+	char *probe;
+
 	/* what can be behind the @ of an address, and nothing else */
 	probe = arena_fmt(&v->a, "x@%.*s", STRF(given));
 	if (given.n > ADDRESS_DOMAIN_MAX || strlen(probe) != given.n + 2 ||

@@ -40,6 +40,7 @@ void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result 
 
 /* Arguments: 0, or -1 after verb_fail. */
 int verb_domain(struct verb *v, struct str *out); /* domain=, normal form */
+int verb_domain_text(struct verb *v, struct str given, struct str *out);
 int verb_address(struct verb *v, struct str *local_out, struct str *domain_out); /* address= */
 int verb_bool(struct verb *v, const char *name, bool *io); /* yes no; absent: unchanged */
 int verb_size(struct verb *v, const char *name, uint64_t *io); /* 500M; 0 or none: none */
@@ -85,6 +86,10 @@ void verb_alias_show(struct verb *v);
 void verb_alias_change(struct verb *v);
 void verb_alias_remove(struct verb *v);
 void verb_alias_who(struct verb *v);
+void verb_route_add(struct verb *v);
+void verb_route_list(struct verb *v);
+void verb_route_change(struct verb *v);
+void verb_route_remove(struct verb *v);
 void verb_token_add(struct verb *v);
 void verb_token_list(struct verb *v);
 void verb_token_remove(struct verb *v);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "auth/frame.h"
+#include "auth/route.h"
 #include "auth/sasl.h"
 #include "auth/verbs.h"
 #include "base/db.h"
@@ -132,6 +133,25 @@ static void answer_sender(struct worker *w, const struct ipc_msg *q, struct aren
 	(void)resolve_sender(&w->service.resolver, ipc_get(q, "user"), ipc_get(q, "address"), a,
 		&result);
 	ipc_setc(out, "result", result_word(result));
+}
+
+static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	struct directory_route v;
+	int r = route_find(w->service.resolver.d, ipc_get(q, "address"), ipc_get(q, "user"), a, &v);
+
+	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	if (r < 0)
+		return;
+	ipc_set(out, "host", v.host);
+	ipc_set_u64(out, "port", v.port);
+	ipc_set(out, "tls", v.tls);
+	ipc_set(out, "start", v.start);
+	ipc_set(out, "user", v.user);
+	ipc_set(out, "secret", v.secret);
+	ipc_set(out, "mech", v.mech);
+	ipc_set(out, "source", v.source);
 }
 
 static void answer_token(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -337,6 +357,7 @@ static const struct {
 	{ "account", answer_account },
 	{ "rcpt", answer_rcpt },
 	{ "sender", answer_sender },
+	{ "route", answer_route },
 	{ "token", answer_token },
 	{ "offer", answer_offer },
 	{ "accounts", answer_accounts },

@@ -100,6 +100,13 @@ static int word(struct parse *p, int argc, char **argv, bool options)
 	return set(p, (size_t)i, str_of(argv[1])) < 0 ? E_SYNTAX : 2;
 }
 
+static bool login_named(const struct parse *p)
+{
+	int i = arg_named(p, STR("username"));
+
+	return i < 0 || (p->given[i] && ipc_get(p->m, "username").n > 0);
+}
+
 static int complete(struct parse *p, const char **secret_out)
 {
 	bool one = true;
@@ -111,7 +118,8 @@ static int complete(struct parse *p, const char **secret_out)
 	for (i = 0; i < p->nargs; i++) {
 		char mark = p->arg[i].mark;
 
-		if (p->arg[i].type == ARG_SECRET)
+		/* a login that may be left out (username) is asked for its password if it is named */
+		if (p->arg[i].type == ARG_SECRET && login_named(p))
 			*secret_out = "password";
 		if ((mark == '!' || mark == '+') && !p->given[i]) {
 			buf_done(&names);

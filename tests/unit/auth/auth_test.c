@@ -32,6 +32,52 @@ static pid_t server(int link, int other, void (*fill)(const struct ipc_msg *q, s
 	_exit(0);
 }
 
+/* What authd says, with one field changed. */
+static int route_of(const char *field, const char *value, struct arena *a, struct auth_route *out)
+{
+	static const char *const good[][2] = { { "id", "9" }, { "result", "ok" }, { "host", "relay.example" },
+		{ "port", "587" }, { "tls", "verify" }, { "start", "starttls" }, { "user", "u" }, { "secret", "s" },
+		{ "mech", "auto" }, { "source", "192.0.2.1" } };
+	struct ipc_msg m;
+	uint64_t id = 0;
+	size_t i;
+	int r;
+
+	ipc_init(&m, "answer");
+	for (i = 0; i < ARRAY_LEN(good); i++)
+		ipc_setc(&m, good[i][0], strcmp(good[i][0], field) == 0 ? value : good[i][1]);
+	r = auth_route_parse(&m, a, &id, out);
+	assert_true(r < 0 || id == 9 || strcmp(field, "id") == 0);
+	ipc_done(&m);
+	return r;
+}
+
+static void a_route_is_read_whole_or_not_at_all(void **state)
+{
+	static const char *const bad[][2] = { { "id", "x" }, { "result", "yes" }, { "port", "65536" }, { "port", "0" },
+		{ "tls", "perhaps" }, { "start", "" }, { "host", "" } };
+	struct auth_route v = { 0 };
+	struct arena a;
+	size_t i;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(route_of("", "", &a, &v), 0);
+	assert_int_equal(v.result, AUTH_OK);
+	assert_int_equal(v.port, 587);
+	assert_int_equal(v.tls, AUTH_ROUTE_TLS_VERIFY);
+	assert_int_equal(v.start, AUTH_ROUTE_STARTTLS);
+	assert_true(str_eqc(v.secret, "s"));
+	v.port = 1;
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(route_of(bad[i][0], bad[i][1], &a, &v), E_PEER);
+	assert_int_equal(v.port, 1);
+	assert_int_equal(route_of("result", "unknown", &a, &v), 0);
+	assert_int_equal(v.result, AUTH_UNKNOWN);
+	assert_int_equal(v.secret.n, 0);
+	arena_done(&a);
+}
+
 static int link_to(void (*fill)(const struct ipc_msg *q, struct ipc_msg *m))
 {
 	int pair[2];
@@ -166,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(redeem_brings_identity_and_key),
 		cmocka_unit_test(a_wrong_answer_is_a_bad_peer),
+		cmocka_unit_test(a_route_is_read_whole_or_not_at_all),
 		cmocka_unit_test(keys_of_many_accounts_come_in_their_order),
 		cmocka_unit_test(a_dead_authd_is_an_error_in_time),
 	};

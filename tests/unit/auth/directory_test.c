@@ -3,6 +3,7 @@
  * The SQLite directory, what addresses mean, and the verbs that change it.
  */
 #include "auth/resolve.h"
+#include "auth/route.h"
 #include "auth/verbs.h"
 #include "base/clock.h"
 #include "conf/conf.h"
@@ -329,6 +330,96 @@ static void a_forward_leads_on_and_never_loses(void **state)
 	assert_int_equal(rows, 3); /* its forward, nobody there, so its mailbox */
 }
 
+/* "host:port tls secret" of the route that counts, "-" if none does. */
+static const char *way(const char *domain, const char *sender)
+{
+	static char text[300];
+	struct directory_route v;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = route_find(d, str_of(domain), str_of(sender), &a, &v);
+	if (r == 0)
+		snprintf(text, sizeof(text), "%.*s:%u %.*s %.*s", STRF(v.host), (unsigned)v.port, STRF(v.tls), STRF(v.secret));
+	else
+		snprintf(text, sizeof(text), "%s", r == E_NOTFOUND ? "-" : err_text(r));
+	arena_done(&a);
+	return text;
+}
+
+static void the_most_exact_route_counts(void **state)
+{
+	(void)state;
+	assert_string_equal(way("a.example", ""), "-");
+	assert_int_equal(verb("route add", "to", "*", "host", "any.example", NULL), 0);
+	assert_true(changed);
+	assert_int_equal(verb("route add", "to", ".a.example", "host", "below.example:2525", "tls", "may", NULL), 0);
+	assert_int_equal(verb("route add", "to", "A.Example", "host", "[2001:db8::1]:465", "tls", "encrypt", NULL), 0);
+	assert_int_equal(verb("route add", "to", "a.example", "sender_domain", "S.example", "source", "192.0.2.1, 2001:db8::2", NULL), 0);
+	assert_string_equal(way("a.EXAMPLE", ""), "2001:db8::1:465 encrypt ");
+	assert_string_equal(way("a.example", "other.example"), "2001:db8::1:465 encrypt ");
+	assert_string_equal(way("a.example", "s.example"), ":0 default ");
+	assert_string_equal(way("x.y.a.example", "s.example"), "below.example:2525 may ");
+	assert_string_equal(way("ba.example", ""), "any.example:25 default ");
+	assert_string_equal(way("[192.0.2.7]", ""), "any.example:25 default ");
+	assert_string_equal(way("", ""), "-");
+	assert_int_equal(verb("route list", NULL), 0);
+	assert_int_equal(rows, 4);
+	assert_int_equal(verb("route list", "match", "below", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("route remove", "to", "a.example", "sender_domain", "s.example", NULL), 0);
+	assert_int_equal(verb("route remove", "to", "a.example", "sender_domain", "s.example", NULL), 67);
+	assert_int_equal(verb("route remove", "to", "*", NULL), 0);
+	assert_string_equal(way("ba.example", ""), "-");
+	assert_int_equal(verb("route remove", "to", ".a.example", NULL), 0);
+	assert_int_equal(verb("route remove", "to", "a.example", NULL), 0);
+}
+
+static void a_login_of_a_route_is_kept_and_not_shown(void **state)
+{
+	size_t i;
+
+	(void)state;
+	assert_int_equal(verb("route add", "to", "l.example", "host", "relay.example", "username", "u", "password", "hidden", NULL), 0);
+	assert_string_equal(way("l.example", ""), "relay.example:587 verify hidden");
+	assert_int_equal(verb("route list", NULL), 0);
+	for (i = 0; i < last_row.nfields; i++)
+		assert_true(str_search(last_row.field[i].value, STR("hidden")) < 0);
+	assert_true(str_eqc(ipc_get(&last_row, "password"), "set"));
+	assert_int_equal(verb("route change", "to", "l.example", "host", "other.example:26", NULL), 0);
+	assert_string_equal(way("l.example", ""), "other.example:26 verify hidden");
+	/* never without protection, nor another's name with this secret */
+	assert_int_equal(verb("route change", "to", "l.example", "tls", "default", NULL), 65);
+	assert_int_equal(verb("route change", "to", "l.example", "tls", "may", NULL), 65);
+	assert_int_equal(verb("route change", "to", "l.example", "tls", "none", "mech", "plain", NULL), 65);
+	assert_int_equal(verb("route change", "to", "l.example", "username", "v", NULL), 64);
+	assert_int_equal(verb("route change", "to", "l.example", "host", "", NULL), 65);
+	assert_string_equal(way("l.example", ""), "other.example:26 verify hidden");
+	assert_int_equal(verb("route change", "to", "l.example", "username", "", NULL), 0);
+	assert_string_equal(way("l.example", ""), "other.example:26 verify ");
+	assert_int_equal(verb("route remove", "to", "l.example", NULL), 0);
+}
+
+static void what_is_no_route_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("route add", NULL), 64);
+	assert_int_equal(verb("route add", "to", "r.example", NULL), 64);
+	assert_int_equal(verb("route add", "to", "a b", "host", "x.example", NULL), 65);
+	assert_int_equal(verb("route add", "to", "*.example", "host", "x.example", NULL), 65);
+	assert_int_equal(verb("route add", "to", "..", "host", "x.example", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x y", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x.example:70000", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "source", "192.0.2.1,nonsense", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x.example", "tls", "maybe", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x.example", "mech", "ANONYMOUS", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x.example", "tls", "none", "start", "implicit", NULL), 65);
+	assert_int_equal(verb("route add", "to", "r.example", "host", "x.example", "username", "u", NULL), 64);
+	assert_int_equal(verb("route change", "to", "r.example", "host", "x.example", NULL), 67);
+	assert_false(changed);
+}
+
 static char handed_out[200];
 
 static void invite(const char *address)
@@ -426,6 +517,9 @@ int main(void)
 		cmocka_unit_test(verbs_refuse_with_the_right_code),
 		cmocka_unit_test(a_user_changes_and_goes),
 		cmocka_unit_test(a_forward_leads_on_and_never_loses),
+		cmocka_unit_test(the_most_exact_route_counts),
+		cmocka_unit_test(a_login_of_a_route_is_kept_and_not_shown),
+		cmocka_unit_test(what_is_no_route_is_refused),
 		cmocka_unit_test(an_invitation_ends),
 		cmocka_unit_test(who_is_only_invited_does_not_switch_scram_off),
 		cmocka_unit_test(numbers_of_accounts_are_never_given_again),
