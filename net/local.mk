@@ -1,7 +1,7 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
 	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h \
-	net/dns.c net/dns.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h
+	net/dns.c net/dns.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
 # libunbound is for resolverd alone
 noinst_LIBRARIES += net/librecursor.a
@@ -43,7 +43,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/net/cert_test
 tests_unit_net_cert_test_SOURCES = tests/unit/net/cert_test.c
 tests_unit_net_cert_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test tests/unit/net/tls_client_test
+check_PROGRAMS += tests/unit/net/proxy_test tests/unit/net/handover_test tests/unit/net/tls_test tests/unit/net/tls_client_test \
+	tests/unit/net/tls_dane_test
+tests_unit_net_tls_dane_test_SOURCES = tests/unit/net/tls_dane_test.c
+tests_unit_net_tls_dane_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_net_tls_client_test_SOURCES = tests/unit/net/tls_client_test.c
 tests_unit_net_tls_client_test_LDADD = $(TLS_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_net_proxy_test_SOURCES = tests/unit/net/proxy_test.c

@@ -4,7 +4,8 @@
  *
  * The certificates are in memory before the sandbox falls: nothing is looked up in
  * folders later. A name is checked by OpenSSL's own matcher, without partial
- * wildcards; SNI (RFC 6066 3) goes out for names, never for addresses.
+ * wildcards; SNI (RFC 6066 3) goes out for names, never for addresses. DANE is OpenSSL's own
+ * too (RFC 7671, digest agility included); which usages SMTP may have is RFC 7672 3.1.
  */
 #include "net/tls_client.h"
 
@@ -13,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "net/tls_private.h"
+#include "net/tlsa.h"
 
 struct tls_trust {
 	SSL_CTX *ctx;
@@ -40,6 +42,9 @@ static int set_options(SSL_CTX *c)
 	SSL_CTX_set_read_ahead(c, 1);
 	if (!SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) || !SSL_CTX_set_cipher_list(c, TLS_CIPHERS12))
 		return fail("TLS library refuses the options");
+	if (SSL_CTX_dane_enable(c) != 1)
+		return fail("TLS library has no DANE");
+	SSL_CTX_dane_set_flags(c, DANE_FLAG_NO_DANE_EE_NAMECHECKS); /* RFC 7672 3.1.1 */
 	/* a server's own certificate may stand in the list, signed by whomever */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN);
 	return 0;
@@ -99,44 +104,153 @@ size_t tls_trust_count(const struct tls_trust *t)
 	return t->n;
 }
 
-static bool expect_name(SSL *ssl, const char *host, bool literal, bool verify)
+enum check { CHECK_NOT, CHECK_TRY, CHECK_MUST };
+
+static bool expect_name(SSL *ssl, const char *host, bool literal, enum check check)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 
 	if (!literal && SSL_set_tlsext_host_name(ssl, host) != 1)
 		return false;
-	if (!verify) {
-		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+	SSL_set_verify(ssl, check == CHECK_MUST ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	if (check == CHECK_NOT)
 		return true;
-	}
-	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return literal ? X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 : SSL_set1_host(ssl, host) == 1;
 }
 
-int tls_connect(struct tls_trust *trust, int fd, const char *host, bool literal, bool verify,
-	struct tls **out)
+static struct tls *client_new(struct tls_trust *trust, int fd)
 {
 	struct tls *t = mem_alloc(1, sizeof *t);
 
 	t->ssl = SSL_new(trust->ctx);
-	if (!t->ssl || !SSL_set_fd(t->ssl, fd) || !expect_name(t->ssl, host, literal, verify)) {
-		ERR_clear_error();
-		SSL_free(t->ssl);
-		free(t);
-		return E_TLS;
+	if (t->ssl && SSL_set_fd(t->ssl, fd)) {
+		SSL_set_app_data(t->ssl, t);
+		SSL_set_connect_state(t->ssl);
+		return t;
 	}
-	SSL_set_app_data(t->ssl, t);
-	SSL_set_connect_state(t->ssl);
+	ERR_clear_error();
+	SSL_free(t->ssl);
+	free(t);
+	return NULL;
+}
+
+static int refuse(struct tls *t, int err)
+{
+	ERR_clear_error();
+	tls_free(t);
+	return err;
+}
+
+static int client_connect(struct tls_trust *trust, int fd, const char *host, bool literal, enum check check, struct tls **out)
+{
+	struct tls *t = client_new(trust, fd);
+
+	if (!t)
+		return E_TLS;
+	if (!expect_name(t->ssl, host, literal, check))
+		return refuse(t, E_TLS);
+	t->checked = check != CHECK_NOT;
 	*out = t;
 	return 0;
 }
 
+int tls_connect(struct tls_trust *trust, int fd, const char *host, bool literal, bool verify, struct tls **out)
+{
+	return client_connect(trust, fd, host, literal, verify ? CHECK_MUST : CHECK_NOT, out);
+}
+
+int tls_connect_try(struct tls_trust *trust, int fd, const char *host, struct tls **out)
+{
+	return client_connect(trust, fd, host, false, CHECK_TRY, out);
+}
+
+/* --- DANE ----------------------------------------------------------------------- */
+
+/* True: the library takes it. What it cannot read (a full key that is none) is as if it were not there. */
+static bool add_record(SSL *ssl, struct str text)
+{
+	struct tlsa r;
+	bool good;
+
+	if (!tlsa_usable(text) || tlsa_parse(text, &r) < 0)
+		return false;
+	good = SSL_dane_tlsa_add(ssl, r.usage, r.selector, r.mtype, (const unsigned char *)r.data.p, r.data.n) == 1;
+	buf_done(&r.data);
+	ERR_clear_error();
+	return good;
+}
+
+int tls_connect_dane(struct tls_trust *trust, int fd, const char *const *names, size_t nnames, const struct str *tlsa, size_t ntlsa,
+	struct tls **out)
+{
+	struct tls *t = client_new(trust, fd);
+	size_t i, usable = 0;
+
+	if (!t)
+		return E_TLS;
+	/* the first name is SNI and reference name both, the others are further ones (RFC 7672 3.2.2) */
+	if (nnames == 0 || SSL_dane_enable(t->ssl, names[0]) != 1)
+		return refuse(t, E_TLS);
+	for (i = 1; i < nnames; i++)
+		if (SSL_add1_host(t->ssl, names[i]) != 1)
+			return refuse(t, E_TLS);
+	for (i = 0; i < ntlsa; i++)
+		usable += add_record(t->ssl, tlsa[i]);
+	if (usable == 0)
+		return refuse(t, E_UNSUPPORTED);
+	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
+	t->checked = true;
+	*out = t;
+	return 0;
+}
+
+bool tls_dane_matched(const struct tls *t, char *out, size_t n)
+{
+	uint8_t usage, selector, mtype;
+	int depth = SSL_get0_dane_authority(t->ssl, NULL, NULL);
+
+	if (depth < 0 || SSL_get0_dane_tlsa(t->ssl, &usage, &selector, &mtype, NULL, NULL) < 0)
+		return false;
+	if (depth == 0)
+		snprintf(out, n, "TLSA %u %u %u (certificate)", usage, selector, mtype);
+	else
+		snprintf(out, n, "TLSA %u %u %u (issuer %d)", usage, selector, mtype, depth);
+	return true;
+}
+
+bool tls_verified(const struct tls *t)
+{
+	return t->checked && SSL_get0_peer_certificate(t->ssl) && SSL_get_verify_result(t->ssl) == X509_V_OK;
+}
+
 const char *tls_refusal(const struct tls *t)
 {
-	long e = SSL_get_verify_mode(t->ssl) == SSL_VERIFY_NONE ? X509_V_OK : SSL_get_verify_result(t->ssl);
+	long e = t->checked ? SSL_get_verify_result(t->ssl) : X509_V_OK;
 
 	return e == X509_V_OK ? tls_error(t) : X509_verify_cert_error_string(e);
+}
+
+const char *tls_result_type(const struct tls *t)
+{
+	switch (t->checked ? SSL_get_verify_result(t->ssl) : X509_V_OK) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "certificate-host-mismatch";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "certificate-expired";
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		return "certificate-not-trusted";
+	default:
+		return "validation-failure";
+	}
 }
 
 int tls_peer_facts(const struct tls *t, struct cert_facts *out)

@@ -21,6 +21,7 @@ struct tls {
 	struct tls_context *ctx; /* NULL: a connection that we opened */
 	char service[8];
 	bool dead;
+	bool checked; /* a connection that we opened: its certificate was looked at */
 	bool acme; /* it asks for a challenge's certificate (tls_alpn.c) */
 	char error[160];
 };

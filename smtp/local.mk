@@ -34,18 +34,29 @@ pkglibexec_PROGRAMS += libexec/queued
 libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h
 libexec_queued_LDADD = $(QUEUE_LIBS)
 
+# Policies of other domains: what is pure, for the sender, policyd, tests and fuzz targets
+noinst_LIBRARIES += smtp/libpolicy.a
+smtp_libpolicy_a_SOURCES = smtp/policy/sts.c smtp/policy/sts.h
+POLICY_LIBS = smtp/libpolicy.a $(BASE_LIBS)
+
 # The sender: what is pure is a library, for tests and fuzz targets
 noinst_LIBRARIES += smtp/libsend.a
 smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c smtp/send/content.h \
 	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h \
-	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c
-SEND_LIBS = smtp/libsend.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
+	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c \
+	smtp/send/security.c smtp/send/security.h
+SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
 libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/route.c smtp/send/session.c
 libexec_sender_LDADD = $(SEND_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test
+check_PROGRAMS += tests/unit/smtp/send_security_test tests/unit/smtp/policy_sts_test
+tests_unit_smtp_send_security_test_SOURCES = tests/unit/smtp/send_security_test.c
+tests_unit_smtp_send_security_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_policy_sts_test_SOURCES = tests/unit/smtp/policy_sts_test.c
+tests_unit_smtp_policy_sts_test_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_client_test_SOURCES = tests/unit/smtp/send_client_test.c
 tests_unit_smtp_send_client_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_parts_test_SOURCES = tests/unit/smtp/send_parts_test.c
@@ -56,6 +67,12 @@ tests_fuzz_send_reply_SOURCES = tests/fuzz/send_reply.c $(FUZZ_MAIN)
 tests_fuzz_send_reply_LDADD = $(SEND_LIBS)
 tests_fuzz_send_reply_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/send_reply/ehlo tests/fuzz/corpus/send_reply/session tests/fuzz/corpus/send_reply/odd
+
+check_PROGRAMS += tests/fuzz/sts_policy
+tests_fuzz_sts_policy_SOURCES = tests/fuzz/sts_policy.c $(FUZZ_MAIN)
+tests_fuzz_sts_policy_LDADD = $(POLICY_LIBS)
+tests_fuzz_sts_policy_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/sts_policy
 
 EXTRA_PROGRAMS += bench/queuefill
 bench_queuefill_SOURCES = bench/queuefill.c
