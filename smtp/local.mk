@@ -51,13 +51,17 @@ libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/route.c
 libexec_sender_LDADD = $(SEND_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test
 check_PROGRAMS += tests/unit/smtp/send_security_test tests/unit/smtp/policy_sts_test
 tests_unit_smtp_send_security_test_SOURCES = tests/unit/smtp/send_security_test.c
 tests_unit_smtp_send_security_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_policy_sts_test_SOURCES = tests/unit/smtp/policy_sts_test.c
 tests_unit_smtp_policy_sts_test_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
-tests_unit_smtp_send_client_test_SOURCES = tests/unit/smtp/send_client_test.c
+check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test tests/unit/smtp/send_extensions_test
+tests_unit_smtp_send_extensions_test_SOURCES = tests/unit/smtp/send_extensions_test.c tests/unit/smtp/send_dialogue.c \
+	tests/unit/smtp/send_dialogue.h
+tests_unit_smtp_send_extensions_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_send_client_test_SOURCES = tests/unit/smtp/send_client_test.c tests/unit/smtp/send_dialogue.c \
+	tests/unit/smtp/send_dialogue.h
 tests_unit_smtp_send_client_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_parts_test_SOURCES = tests/unit/smtp/send_parts_test.c
 tests_unit_smtp_send_parts_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)

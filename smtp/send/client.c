@@ -40,15 +40,15 @@ static const struct {
 	[CLIENT_HANDSHAKE] = { BIT(GREETING) | BIT(HELLO) | BIT(CLOSED), NULL, WAIT(handshake), "the TLS handshake" },
 	[CLIENT_AUTH] = { BIT(AUTH) | BIT(READY) | BIT(CLOSED), on_auth, WAIT(command), "the answer to AUTH" },
 	[CLIENT_READY] = { BIT(ENVELOPE) | BIT(QUIT) | BIT(CLOSED), on_ready, WAIT(idle), "work" },
-	[CLIENT_ENVELOPE] = { BIT(DATA) | BIT(RSET) | BIT(READY) | BIT(CLOSED), client_on_envelope, WAIT(command),
+	[CLIENT_ENVELOPE] = { BIT(DATA) | BIT(CONTENT) | BIT(RSET) | BIT(READY) | BIT(CLOSED), client_on_envelope, WAIT(command),
 		"the answer to MAIL or RCPT" },
 	[CLIENT_DATA] = { BIT(CONTENT) | BIT(RSET) | BIT(CLOSED), client_on_data, WAIT(data_start),
 		"the answer to DATA" },
-	[CLIENT_CONTENT] = { BIT(FINAL) | BIT(CLOSED), client_on_content, WAIT(data_block),
+	[CLIENT_CONTENT] = { BIT(FINAL) | BIT(RSET) | BIT(CLOSED), client_on_content, WAIT(data_block),
 		"the server to take the message" },
-	[CLIENT_FINAL] = { BIT(ENVELOPE) | BIT(READY) | BIT(CLOSED), client_on_final, WAIT(data_end),
+	[CLIENT_FINAL] = { BIT(ENVELOPE) | BIT(READY) | BIT(RSET) | BIT(QUIT) | BIT(CLOSED), client_on_final, WAIT(data_end),
 		"the answer to the message, which may have arrived" },
-	[CLIENT_RSET] = { BIT(ENVELOPE) | BIT(READY) | BIT(CLOSED), client_on_rset, WAIT(command),
+	[CLIENT_RSET] = { BIT(ENVELOPE) | BIT(READY) | BIT(QUIT) | BIT(CLOSED), client_on_rset, WAIT(command),
 		"the answer to RSET" },
 	[CLIENT_QUIT] = { BIT(CLOSED), on_quit, WAIT(connect), "the answer to QUIT" },
 	[CLIENT_CLOSED] = { 0, NULL, WAIT(connect), "nothing" },
@@ -99,24 +99,30 @@ void client_done(struct client *c)
 
 /* A server may close a connection that idled, and say so too late for us to see it
  * before MAIL: the message was not tried then. */
-static bool was_stale(const struct client *c)
+static bool was_not_tried(const struct client *c)
 {
-	return c->served > 0 && c->state == CLIENT_ENVELOPE && c->answered == 0;
+	return c->again || (c->served > 0 && c->state == CLIENT_ENVELOPE && c->answered == 0);
+}
+
+static void give_back(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nbatch; i++)
+		if (c->batch[i]->state < RCPT_KNOWN)
+			c->batch[i]->state = RCPT_OPEN;
+	c->job->begun = false;
+	c->retry = true;
 }
 
 static void settle(struct client *c)
 {
-	size_t i;
-
 	if (!c->job)
 		return;
-	if (!was_stale(c)) {
+	if (was_not_tried(c))
+		give_back(c);
+	else
 		job_fail(c->job, &c->why);
-		return;
-	}
-	for (i = 0; i < c->nbatch; i++)
-		c->batch[i]->state = RCPT_OPEN;
-	c->retry = true;
 }
 
 void client_give_up(struct client *c, const char *status, const char *fmt, ...)
@@ -318,6 +324,17 @@ static void on_quit(struct client *c, const struct reply *r)
 {
 	(void)r;
 	client_move(c, CLIENT_CLOSED);
+}
+
+void client_again(struct client *c)
+{
+	give_back(c);
+	client_quit(c);
+}
+
+bool client_spent(const struct client *c)
+{
+	return c->ehlo.mail_max && c->mails >= c->ehlo.mail_max;
 }
 
 void client_quit(struct client *c)

@@ -13,7 +13,9 @@
  *                                          | client_start                      |
  *                                          v                                   |
  *                                       ENVELOPE --> DATA --> CONTENT --> FINAL -'
- *                                          `--> RSET <-'   (next recipients: ENVELOPE)
+ *                                        | |         |       ^   |         |
+ *                                        | `--> RSET <-------|---+---------'   (next recipients: ENVELOPE)
+ *                                        `------- BDAT ------'
  *   any --> CLOSED;  READY --> QUIT --> CLOSED
  *
  * The table of legal moves is in client.c. Always true:
@@ -55,6 +57,7 @@ struct client_options {
 	struct str user, password; /* user empty: no login */
 	size_t reply_size, recipients;
 	uint64_t session_messages;
+	bool no_chunking; /* the server offered it and refused BDAT: learnt by a session, for all */
 	int64_t lookup, connect, handshake, greeting, command, data_start, data_block, data_end, idle; /* ms */
 };
 
@@ -77,6 +80,11 @@ struct client {
 	size_t nbatch, batch_cap;
 	size_t asked, answered, taken; /* MAIL is 0, the RCPTs follow */
 	bool mail_refused, declare_8bit, declare_utf8;
+	bool chunking; /* this transaction: BDAT, not DATA */
+	size_t chunks, chunks_answered; /* of it; the last one's answer is that of the message */
+	bool chunk_refused; /* one of them: no further ones come */
+	bool again; /* what went wrong is known, and does not concern the job: it was not tried */
+	uint64_t mails; /* transactions begun */
 	struct content content;
 	uint64_t served; /* jobs done */
 	uint64_t progress; /* grows with every whole reply, move, and piece of a message taken */
@@ -104,6 +112,8 @@ void client_lost(struct client *c, const char *status, const char *what);
 void client_start(struct client *c, struct job *job);
 /* The job when its results are all there (or c->retry), else NULL. */
 struct job *client_take(struct client *c);
+/* The server takes no further message in this session (RFC 9422 MAILMAX). */
+bool client_spent(const struct client *c);
 /* In CLIENT_READY: says QUIT. */
 void client_quit(struct client *c);
 /* How long this state may last without progress, ms. */
@@ -116,6 +126,8 @@ void client_move(struct client *c, enum client_state to);
 void client_give_up(struct client *c, const char *status, const char *fmt, ...) PRINTF(3, 4);
 /* ... because of this reply. */
 void client_refused(struct client *c, const char *status, const char *what, const struct reply *r);
+/* Ends the session with the job not tried: it goes in another one. */
+void client_again(struct client *c);
 void client_on_envelope(struct client *c, const struct reply *r);
 void client_on_data(struct client *c, const struct reply *r);
 void client_on_content(struct client *c, const struct reply *r);

@@ -16,9 +16,14 @@
 
 #define PIECE 16384
 
-void content_init(struct content *c, int fd, uint64_t offset, uint64_t size)
+void content_init(struct content *c, int fd, uint64_t offset, uint64_t size, struct str prepend)
 {
-	*c = (struct content){ .fd = fd, .at = offset, .end = offset + size };
+	*c = (struct content){ .fd = fd, .at = offset, .end = offset + size, .prepend = prepend };
+}
+
+void content_init_text(struct content *c, struct str text, struct str prepend)
+{
+	*c = (struct content){ .fd = -1, .text = text, .end = text.n, .prepend = prepend };
 }
 
 static void line_end(struct content *c, struct buf *out)
@@ -49,7 +54,7 @@ static void put(struct content *c, struct str in, struct buf *out)
 			i++;
 			continue;
 		}
-		if (c->place == CONTENT_BOL && b == '.')
+		if (c->place == CONTENT_BOL && b == '.' && !c->chunked)
 			buf_c(out, '.');
 		for (from = i; i < in.n && in.p[i] != '\r' && in.p[i] != '\n'; i++)
 			;
@@ -58,30 +63,58 @@ static void put(struct content *c, struct str in, struct buf *out)
 	}
 }
 
-int content_more(struct content *c, size_t n, struct buf *out)
+/* Some n bytes of the message in lines; at its end the last line is ended. 1 then, else as content_more. */
+static int lines(struct content *c, size_t n, struct buf *out)
 {
 	char piece[PIECE];
 	size_t want;
 	int r;
 
+	put(c, c->prepend, out);
+	c->prepend = STR_NONE;
 	while (n && c->at < c->end) {
 		want = (size_t)MIN(MIN((uint64_t)sizeof piece, (uint64_t)n), c->end - c->at);
-		r = file_pread_all(c->fd, piece, want, (off_t)c->at);
+		r = c->fd < 0 ? 0 : file_pread_all(c->fd, piece, want, (off_t)c->at);
 		if (r < 0)
 			return r;
+		put(c, c->fd < 0 ? str_sub(c->text, (size_t)c->at, (size_t)c->at + want) : str_make(piece, want), out);
 		c->at += want;
 		n -= want;
-		put(c, str_make(piece, want), out);
 	}
 	if (c->at < c->end)
 		return out->err;
-	if (!c->ended) {
-		if (c->place != CONTENT_BOL)
-			line_end(c, out);
+	if (c->place != CONTENT_BOL)
+		line_end(c, out);
+	return out->err ? out->err : 1;
+}
+
+int content_more(struct content *c, size_t n, struct buf *out)
+{
+	int r = lines(c, n, out);
+
+	if (r == 1 && !c->ended) {
 		buf_add(out, ".\r\n", 3);
 		c->ended = true;
 	}
-	return out->err ? out->err : 1;
+	return out->err ? out->err : r;
+}
+
+int content_chunk(struct content *c, size_t n, struct buf *out)
+{
+	struct buf piece;
+	int r;
+
+	BUG_ON(c->ended);
+	c->chunked = true;
+	buf_init(&piece, 2 * n + c->prepend.n * 2 + 16); /* each byte a bare line end, at worst */
+	r = lines(c, n, &piece);
+	if (r >= 0) {
+		buf_fmt(out, "BDAT %zu%s\r\n", piece.n, r == 1 ? " LAST" : "");
+		buf_str(out, buf_view(&piece));
+		c->ended = r == 1;
+	}
+	buf_done(&piece);
+	return out->err ? out->err : r;
 }
 
 /* 1 when the answer cannot change any more. */

@@ -120,6 +120,24 @@ static unsigned mech_bits(struct str list)
 	return bits;
 }
 
+/* RFC 9422 4: "LIMITS MAILMAX=100 RCPTMAX=50 ...". What is not known or no number above 0 is no limit. */
+static void limits(struct str list, struct ehlo *e)
+{
+	while (list.n) {
+		struct str value = str_cut(&list, ' '), name = str_cut(&value, '=');
+		uint64_t n;
+
+		if (!value.p || value.n > 6 || str_u64(value, 999999, &n) || n == 0)
+			continue;
+		if (str_ieqc(name, "MAILMAX"))
+			e->mail_max = n;
+		else if (str_ieqc(name, "RCPTMAX"))
+			e->rcpt_max = n;
+		else if (str_ieqc(name, "RCPTDOMAINMAX"))
+			e->domain_max = n;
+	}
+}
+
 static void extension(struct str line, struct ehlo *e)
 {
 	struct str args = line, word = str_cut(&args, ' ');
@@ -139,6 +157,14 @@ static void extension(struct str line, struct ehlo *e)
 		e->smtputf8 = true;
 	else if (str_ieqc(word, "DSN"))
 		e->dsn = true;
+	else if (str_ieqc(word, "CHUNKING"))
+		e->chunking = true;
+	else if (str_ieqc(word, "REQUIRETLS"))
+		e->requiretls = true;
+	else if (str_ieqc(word, "MT-PRIORITY"))
+		e->mt_priority = true;
+	else if (str_ieqc(word, "LIMITS"))
+		limits(args, e);
 	else if (str_ieqc(word, "AUTH")) {
 		e->auth = true;
 		e->mechs |= mech_bits(args);

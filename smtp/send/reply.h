@@ -39,10 +39,11 @@ enum { MECH_SCRAM_SHA_256 = 1, MECH_SCRAM_SHA_1 = 2, MECH_PLAIN = 4, MECH_LOGIN 
 
 struct ehlo {
 	char name[256]; /* how the server calls itself, printable */
-	bool starttls, pipelining, eight_bit, smtputf8, dsn, auth;
+	bool starttls, pipelining, eight_bit, smtputf8, dsn, auth, chunking, requiretls, mt_priority;
 	unsigned mechs;
 	bool size_given;
 	uint64_t size; /* 0: no limit told (RFC 1870 4) */
+	uint64_t mail_max, rcpt_max, domain_max; /* LIMITS (RFC 9422 5); 0: not told */
 };
 
 /* From the lines of a 250 to EHLO or LHLO (or of one to HELO: a name alone). What is

@@ -241,7 +241,7 @@ static void sweep(struct route *r)
 	while ((s = *at)) {
 		bool retry = s->client.retry;
 		struct job *j = client_take(&s->client);
-		bool spent = s->client.served >= s->client.opt->session_messages || s->client.opt != r->opt ||
+		bool spent = s->client.served >= s->client.opt->session_messages || client_spent(&s->client) || s->client.opt != r->opt ||
 			r->sender->stopping;
 
 		if (s->client.news && s->client.job)

@@ -9,13 +9,17 @@
  * long as each takes somebody.
  *
  * MAIL and the RCPTs are sent together if the server offers PIPELINING (RFC 2920); DATA
- * waits for the answers, so that no message goes to nobody.
+ * waits for the answers, so that no message goes to nobody. With CHUNKING too (RFC 3030) the
+ * message goes in BDATs, which do not wait for one another: when one is refused no more
+ * come, and RSET follows when all that were sent are answered. A server that offers CHUNKING
+ * and does not know BDAT reads the message as commands: the session ends there.
  */
 #include "base/codec.h"
 #include "mail/envelope.h"
 #include "smtp/send/client.h"
 
 #define OUT_LOW 32768 /* below this more of the message is read */
+#define CHUNK 65536 /* bytes of the message in one BDAT */
 #define SCAN_MAX (8u << 20) /* larger ones are declared 8BITMIME unread */
 
 static void next_batch(struct client *c);
@@ -91,6 +95,12 @@ static void check_utf8(struct client *c, const struct content_facts *f)
 		fail_job(c, 553, "5.6.7", "does not take mail with non-ASCII addresses or header fields (SMTPUTF8)");
 }
 
+/* What will be sent, but for dots (RFC 1870 3 asks for no more). */
+static uint64_t size_of(const struct job *j)
+{
+	return j->size + j->prepend.n;
+}
+
 /* Can this message go to this server? If not, its recipients get their results here. */
 static void check_message(struct client *c)
 {
@@ -98,9 +108,9 @@ static void check_message(struct client *c)
 	struct content_facts f = { 0 };
 	char text[128];
 
-	if (c->ehlo.size && j->size > c->ehlo.size) { /* RFC 1870 6 */
+	if (c->ehlo.size && size_of(j) > c->ehlo.size) { /* RFC 1870 6 */
 		snprintf(text, sizeof text, "takes messages of up to %llu bytes, this one has %llu",
-			(unsigned long long)c->ehlo.size, (unsigned long long)j->size);
+			(unsigned long long)c->ehlo.size, (unsigned long long)size_of(j));
 		fail_job(c, 552, "5.3.4", text);
 		return;
 	}
@@ -148,7 +158,7 @@ static void say_mail(struct client *c)
 
 	buf_fmt(&c->out, "MAIL FROM:<%.*s>", STRF(j->sender));
 	if (c->ehlo.size_given)
-		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)j->size);
+		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)size_of(j));
 	if (c->declare_8bit)
 		buf_puts(&c->out, " BODY=8BITMIME");
 	if (c->declare_utf8)
@@ -201,6 +211,7 @@ static void say_envelope(struct client *c)
 	size_t i;
 
 	say_mail(c);
+	c->mails++;
 	c->asked = 1;
 	if (c->ehlo.pipelining) {
 		for (i = 0; i < c->nbatch; i++)
@@ -210,26 +221,60 @@ static void say_envelope(struct client *c)
 	client_move(c, CLIENT_ENVELOPE);
 }
 
-/* Nobody is left: READY. Else the next transaction begins. */
-static void next_batch(struct client *c)
+static struct str domain_of(struct str address)
+{
+	ssize_t at = str_rfind(address, '@');
+
+	return at < 0 ? STR("") : str_from(address, (size_t)at + 1);
+}
+
+/* May it join the batch? RCPTDOMAINMAX (RFC 9422 5.3) counts different domains. */
+static bool domain_fits(const struct client *c, const struct job_rcpt *r, size_t *domains)
+{
+	struct str domain = domain_of(r->address);
+	size_t i;
+
+	if (!c->ehlo.domain_max)
+		return true;
+	for (i = 0; i < c->nbatch; i++)
+		if (str_ieq(domain_of(c->batch[i]->address), domain))
+			return true;
+	if (*domains >= c->ehlo.domain_max)
+		return false;
+	++*domains;
+	return true;
+}
+
+/* The recipients of the next transaction: as many as it may have here. */
+static void fill_batch(struct client *c)
 {
 	struct job *j = c->job;
-	size_t i;
+	size_t i, domains = 0, max;
 
 	if (!c->batch_cap) {
 		c->batch_cap = c->opt->recipients;
 		c->batch = mem_alloc(c->batch_cap, sizeof *c->batch);
 	}
+	max = c->ehlo.rcpt_max && c->ehlo.rcpt_max < c->batch_cap ? (size_t)c->ehlo.rcpt_max : c->batch_cap;
 	c->nbatch = c->answered = c->taken = 0;
-	c->mail_refused = false;
-	for (i = 0; i < j->nrcpt && c->nbatch < c->batch_cap; i++) {
-		if (j->rcpt[i].state != RCPT_OPEN)
+	c->mail_refused = c->chunk_refused = false;
+	for (i = 0; i < j->nrcpt && c->nbatch < max; i++) {
+		if (j->rcpt[i].state != RCPT_OPEN || !domain_fits(c, &j->rcpt[i], &domains))
 			continue;
 		j->rcpt[i].state = RCPT_TRIED;
 		c->batch[c->nbatch++] = &j->rcpt[i];
 	}
+}
+
+/* Nobody is left: READY. Else the next transaction begins, in another session if this one may
+ * have no more. */
+static void next_batch(struct client *c)
+{
+	fill_batch(c);
 	c->news |= c->nbatch && c->state != CLIENT_READY;
-	if (c->nbatch)
+	if (c->nbatch && client_spent(c) && c->state != CLIENT_READY)
+		client_again(c);
+	else if (c->nbatch)
 		say_envelope(c);
 	else if (c->state != CLIENT_READY)
 		client_move(c, CLIENT_READY);
@@ -288,11 +333,32 @@ static void mail_refused(struct client *c, const struct reply *r)
 			set(c, &c->job->rcpt[i], r);
 }
 
+static void reset(struct client *c)
+{
+	buf_puts(&c->out, "RSET\r\n");
+	client_move(c, CLIENT_RSET);
+}
+
+static void begin_content(struct client *c)
+{
+	struct job *j = c->job;
+
+	content_init(&c->content, j->fd, j->offset, j->size, j->prepend);
+	c->chunks = c->chunks_answered = 0;
+	j->begun = true;
+	client_move(c, CLIENT_CONTENT);
+}
+
 /* Every recipient was answered. */
 static void envelope_over(struct client *c)
 {
 	size_t i;
 
+	c->chunking = c->ehlo.chunking && c->ehlo.pipelining && !c->opt->no_chunking && !c->opt->lmtp;
+	if (c->taken && c->chunking) {
+		begin_content(c);
+		return;
+	}
 	if (c->taken) {
 		buf_puts(&c->out, "DATA\r\n");
 		client_move(c, CLIENT_DATA);
@@ -301,12 +367,10 @@ static void envelope_over(struct client *c)
 	for (i = 0; i < c->nbatch; i++)
 		if (c->batch[i]->state == RCPT_MORE)
 			c->batch[i]->state = RCPT_KNOWN;
-	if (c->mail_refused) {
+	if (c->mail_refused)
 		client_move(c, CLIENT_READY);
-	} else {
-		buf_puts(&c->out, "RSET\r\n");
-		client_move(c, CLIENT_RSET);
-	}
+	else
+		reset(c);
 }
 
 void client_on_envelope(struct client *c, const struct reply *r)
@@ -357,9 +421,7 @@ static void answer_all(struct client *c, const struct reply *r)
 void client_on_data(struct client *c, const struct reply *r)
 {
 	if (r->code == 354) {
-		content_init(&c->content, c->job->fd, c->job->offset, c->job->size);
-		c->job->begun = true;
-		client_move(c, CLIENT_CONTENT);
+		begin_content(c);
 		return;
 	}
 	if (over(c, r))
@@ -369,8 +431,7 @@ void client_on_data(struct client *c, const struct reply *r)
 		return;
 	}
 	answer_all(c, r);
-	buf_puts(&c->out, "RSET\r\n");
-	client_move(c, CLIENT_RSET);
+	reset(c);
 }
 
 void client_output(struct client *c)
@@ -379,7 +440,13 @@ void client_output(struct client *c)
 
 	if (c->state != CLIENT_CONTENT || c->out.n >= OUT_LOW)
 		return;
-	e = content_more(&c->content, OUT_LOW, &c->out);
+	if (c->chunk_refused) {
+		if (!c->out.n && c->chunks_answered == c->chunks)
+			reset(c);
+		return;
+	}
+	e = c->chunking ? content_chunk(&c->content, CHUNK, &c->out) : content_more(&c->content, OUT_LOW, &c->out);
+	c->chunks++;
 	if (e == 1) {
 		client_move(c, CLIENT_FINAL);
 	} else if (e < 0) {
@@ -396,9 +463,36 @@ void client_wrote(struct client *c, size_t n)
 		c->progress++;
 }
 
+/* To one of the BDATs. False: this was the end. */
+static bool chunk_answered(struct client *c, const struct reply *r)
+{
+	bool unknown = r->code == 500 || r->code == 501 || r->code == 502 || r->code == 504;
+
+	c->chunks_answered++;
+	if (over(c, r))
+		return false;
+	if (r->code < 300 || c->chunk_refused)
+		return true;
+	if (unknown) { /* it may be reading the message as commands */
+		c->opt->no_chunking = c->again = true;
+		client_refused(c, "4.5.0", "offers CHUNKING and does not know BDAT", r);
+		buf_reset(&c->out);
+		return false;
+	}
+	answer_all(c, r);
+	c->chunk_refused = true;
+	return true;
+}
+
 /* A reply before the end: a refusal counts, but where the server stands now nobody knows. */
 void client_on_content(struct client *c, const struct reply *r)
 {
+	bool last = c->state == CLIENT_FINAL && c->chunks_answered + 1 == c->chunks;
+
+	if (c->chunking && c->chunks_answered < c->chunks && !last) {
+		chunk_answered(c, r);
+		return;
+	}
 	if (r->code >= 400 && r->code != 421 && !c->opt->lmtp)
 		answer_all(c, r);
 	client_refused(c, "4.4.2", "did not wait for the end of the message", r);
@@ -425,8 +519,14 @@ static void answer_next(struct client *c, const struct reply *r)
 
 void client_on_final(struct client *c, const struct reply *r)
 {
-	if (c->out.n) {
+	if (c->out.n || (c->chunking && c->chunks_answered + 1 < c->chunks)) {
 		client_on_content(c, r);
+		return;
+	}
+	if (c->chunking && !chunk_answered(c, r))
+		return;
+	if (c->chunk_refused) {
+		reset(c);
 		return;
 	}
 	if (over(c, r))

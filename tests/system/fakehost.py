@@ -23,7 +23,7 @@ class Connection:
         self.buffer = bytearray()
         self.commands = []
         self.tls = False
-        self.mail, self.rcpts = None, []
+        self.mail, self.rcpts, self.chunks = None, [], b""
 
     def more(self):
         data = self.sock.recv(65536)
@@ -140,6 +140,8 @@ class FakeHost:
         elif verb == "DATA":
             if self.answer(c, verb, line, b"354 go\r\n").startswith(b"354"):
                 self.content(c)
+        elif verb == "BDAT":
+            self.chunk(c, line)
         elif verb == "QUIT":
             self.answer(c, verb, line, b"221 bye\r\n")
             return False
@@ -152,6 +154,21 @@ class FakeHost:
         if words[1] == b"PLAIN":
             c.login = base64.b64decode(words[2]).split(b"\0")[1:]
         self.answer(c, "AUTH", line, b"235 2.7.0 welcome\r\n")
+
+    def chunk(self, c, line):
+        """RFC 3030: the bytes, as many as were told; the message is kept without an end."""
+        words = line.split()
+        size, last = int(words[1]), words[2:] == [b"LAST"]
+        while len(c.buffer) < size:
+            c.more()
+        c.chunks += bytes(c.buffer[:size])
+        del c.buffer[:size]
+        said = self.answer(c, "BDAT", line, b"250 2.0.0 %d octets\r\n" % size)
+        if last:
+            if said.startswith(b"2"):
+                with self.lock:
+                    self.messages.append((c.mail, c.rcpts, c.chunks))
+            c.chunks = b""
 
     def content(self, c):
         hook = self.hooks.get("BODY")

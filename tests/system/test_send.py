@@ -102,6 +102,29 @@ def test_a_large_message_goes_by_pieces(house, hosts):
     assert peak < 40000, "a large message is never in memory as a whole"
 
 
+def test_chunking_is_used_where_it_is_offered(house, hosts):
+    host = hosts(extensions=("PIPELINING", "SIZE 50000000", "8BITMIME", "CHUNKING"))
+    s = house(host)
+    body = "".join(f"{'.' * (i % 4)}line {i}\r\n" for i in range(20000)) + ".\r\nQUIT\r\n"
+    post(s, text="Subject: dots\r\n\r\n" + body)
+    post(s, text="Subject: small\r\n\r\n.\r\n")
+    arrived(host, 2)
+    large, small = sorted((raw for _, _, raw in host.messages), key=len, reverse=True)
+    assert large.endswith(b"\r\n\r\n" + body.encode()) and small.endswith(b"Subject: small\r\n\r\n.\r\n")
+    said = [x.split()[0] for c in host.connections for x in c.commands]
+    assert b"DATA" not in said and said.count(b"BDAT") == 5
+
+
+def test_chunking_that_is_refused_costs_no_attempt(house, hosts):
+    host = hosts({"BDAT": lambda c, line: b"502 5.5.2 never heard of it\r\n"}, extensions=("PIPELINING", "CHUNKING"))
+    s = house(host)
+    post(s, text="Subject: x\r\n\r\nMAIL FROM:<evil@example.com>\r\n")
+    (_, _, raw), = arrived(host)
+    stuffed_right(raw)
+    assert " deferred " not in s.log()
+    assert [x.split()[0] for c in host.connections for x in c.commands].count(b"BDAT") == 1
+
+
 def test_many_messages_share_connections(house, hosts):
     host = hosts()
     s = house(host, send__sessions="2", send__session_idle="10s")

@@ -94,6 +94,11 @@ static void extensions(void **state)
 	ehlo_parse(STR("a\x01" "b\n8BITMIMEX\nAUTHX PLAIN\nSTARTTLSX"), &e);
 	assert_string_equal(e.name, "a?b");
 	assert_false(e.eight_bit || e.auth || e.starttls || e.size_given);
+	ehlo_parse(STR("x\nCHUNKING\nREQUIRETLS\nMT-PRIORITY MIXER\nLIMITS RCPTMAX=10 mailmax=3 RCPTDOMAINMAX=1 X=4\n"), &e);
+	assert_true(e.chunking && e.requiretls && e.mt_priority);
+	assert_true(e.rcpt_max == 10 && e.mail_max == 3 && e.domain_max == 1);
+	ehlo_parse(STR("x\nLIMITS RCPTMAX=0 MAILMAX RCPTDOMAINMAX=9999999 MAILMAX=x\n"), &e);
+	assert_true(!e.chunking && !e.rcpt_max && !e.mail_max && !e.domain_max);
 	ehlo_parse(STR(""), &e);
 	assert_string_equal(e.name, "");
 }
@@ -114,7 +119,7 @@ static void out_is(const char *in, size_t n, const char *want)
 	int fd = file_of(str_of(in)), r;
 
 	buf_init(&out, 1 << 20);
-	content_init(&c, fd, 0, strlen(in));
+	content_init(&c, fd, 0, strlen(in), STR_NONE);
 	while ((r = content_more(&c, n, &out)) == 0)
 		;
 	assert_int_equal(r, 1);
@@ -150,6 +155,66 @@ static void content_never_has_a_bare_cr_or_lf(void **state)
 			out_is(rows[i].in, n, rows[i].out);
 }
 
+/* The same rows by BDAT, from a file and from memory: each chunk is as long as it says, the last one
+ * is the only LAST, dots stay single, and together they are what is wanted. */
+static void chunks_are(const char *in, size_t n, const char *want)
+{
+	struct buf out, all;
+	struct content c;
+	int fd = file_of(str_of(in)), r, pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		buf_init(&out, 1 << 20);
+		buf_init(&all, 1 << 20);
+		if (pass)
+			content_init_text(&c, str_of(in), STR("X: .y\r\n"));
+		else
+			content_init(&c, fd, 0, strlen(in), STR("X: .y\r\n"));
+		do {
+			struct str rest, line, size;
+			uint64_t size_said = 0;
+
+			buf_reset(&out);
+			r = content_chunk(&c, n, &out);
+			rest = buf_view(&out);
+			line = str_cut(&rest, '\n');
+			assert_true(str_starts(line, "BDAT "));
+			line = str_sub(line, 5, line.n - 1);
+			size = str_cut(&line, ' ');
+			assert_int_equal(str_u64(size, 1 << 20, &size_said), 0);
+			assert_int_equal(size_said, rest.n);
+			assert_int_equal(str_eqc(line, "LAST"), r == 1);
+			buf_str(&all, rest);
+		} while (r == 0);
+		assert_int_equal(r, 1);
+		assert_string_equal(buf_cstr(&all), want);
+		buf_done(&all);
+		buf_done(&out);
+	}
+	close(fd);
+}
+
+static void chunks_tell_their_exact_length(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "", "X: .y\r\n" },
+		{ "a", "X: .y\r\na\r\n" },
+		{ "a\r", "X: .y\r\na\r\n" },
+		{ ".\r\n..\n", "X: .y\r\n.\r\n..\r\n" },
+		{ "\r\r\n\n", "X: .y\r\n\r\n\r\n\r\n" },
+		{ "\n\n\n\n\n\n\n\n", "X: .y\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n" },
+		{ "a\n.\nBDAT 0 LAST\nMAIL FROM:<x>\n", "X: .y\r\na\r\n.\r\nBDAT 0 LAST\r\nMAIL FROM:<x>\r\n" },
+	};
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		for (n = 1; n < 12; n++)
+			chunks_are(rows[i].in, n, rows[i].out);
+}
+
 static void a_file_that_is_too_short_never_ends(void **state)
 {
 	struct content c;
@@ -158,8 +223,8 @@ static void a_file_that_is_too_short_never_ends(void **state)
 
 	(void)state;
 	buf_init(&out, 1000);
-	content_init(&c, fd, 0, 100);
-	assert_true(content_more(&c, 100, &out) < 0);
+	content_init(&c, fd, 0, 100, STR("A: b\r\n"));
+	assert_true(content_chunk(&c, 100, &out) < 0);
 	assert_int_equal(out.n, 0);
 	buf_done(&out);
 	close(fd);
@@ -292,6 +357,7 @@ int main(void)
 		cmocka_unit_test(replies_have_an_end),
 		cmocka_unit_test(extensions),
 		cmocka_unit_test(content_never_has_a_bare_cr_or_lf),
+		cmocka_unit_test(chunks_tell_their_exact_length),
 		cmocka_unit_test(a_file_that_is_too_short_never_ends),
 		cmocka_unit_test(scanning_tells_header_from_body),
 		cmocka_unit_test(jobs_that_could_break_a_command_are_refused),

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a server offers is used by the book, and what it offered and then refuses ends no mail: CHUNKING (RFC
+ * 3030), LIMITS (RFC 9422), fields before the message; dialogues as in send_dialogue.h.
+ */
+#include "send_dialogue.h"
+
+#define TO_BEN "C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>", "S:250 ok", "S:250 ok"
+
+static void open_to(const char *last)
+{
+	session(CONF_SMARTHOST_NONE, "");
+	client_connected(&c);
+	PLAY(HELLO, "S:250-PIPELINING", last);
+}
+
+static void a_message_goes_in_one_chunk(void **state)
+{
+	(void)state;
+	open_to("S:250 CHUNKING");
+	begin(simple("Subject: x\r\n\r\n.dot\nlf\rcr"));
+	PLAY(TO_BEN, "C:BDAT 28 LAST", "C:Subject: x", "C:", "C:.dot", "C:lf", "C:cr", "S:250 2.0.0 got it");
+	assert_int_equal(c.state, CLIENT_READY);
+	taken();
+	result(0, 250, "2.0.0", "250 2.0.0 got it");
+	job_free(job);
+	begin(simple("")); /* the session goes on, whatever there is to say */
+	PLAY(TO_BEN, "C:BDAT 0 LAST", "S:554 5.6.0 empty", "C:RSET", "S:250 ok");
+	assert_int_equal(c.state, CLIENT_READY);
+	taken();
+	result(0, 554, "5.6.0", "554 5.6.0 empty");
+	end();
+}
+
+static void fields_go_before_the_message_and_are_counted(void **state)
+{
+	static const char *const last[] = { "S:250-SIZE 40\r\n250 CHUNKING", "S:250 SIZE 40" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		open_to(last[i]);
+		job = simple("A: b\r\n\r\nc\r\n");
+		job->prepend = STR("DKIM-Signature: x\r\n");
+		begin(job);
+		PLAY("C:MAIL FROM:<anna@example.org> SIZE=30", "C:RCPT TO:<ben@example.net>");
+		if (i)
+			PLAY("S:250 ok", "S:250 ok", "C:DATA", "S:354 go", "C:DKIM-Signature: x", "C:A: b", "C:", "C:c", "C:.", "S:250 ok");
+		else
+			PLAY("S:250 ok", "S:250 ok", "C:BDAT 30 LAST", "C:DKIM-Signature: x", "C:A: b", "C:", "C:c", "S:250 ok");
+		taken();
+		result(0, 250, "2.0.0", "250 ok");
+		job_free(job);
+		job = simple("A: b\r\n\r\nc\r\n");
+		job->prepend = STR("DKIM-Signature: far too long\r\n");
+		begin(job);
+		taken();
+		assert_string_equal(job->rcpt[0].status, "5.3.4");
+		end();
+	}
+}
+
+/* What the client says is taken as it comes; how many BDATs were begun. */
+static size_t drain(size_t upto)
+{
+	size_t n = 0;
+
+	while (n < upto) {
+		client_output(&c);
+		if (!c.out.n)
+			break;
+		n += c.out.n >= 5 && !memcmp(c.out.p, "BDAT ", 5);
+		client_wrote(&c, c.out.n);
+	}
+	return n;
+}
+
+static struct job *large(size_t n)
+{
+	char *text = mem_alloc(1, n + 1);
+	struct job *j;
+
+	memset(text, 'x', n);
+	j = simple(text);
+	free(text);
+	return j;
+}
+
+static void say(const char *reply)
+{
+	client_input(&c, str_of(reply));
+}
+
+static void chunks_do_not_wait_for_one_another(void **state)
+{
+	(void)state;
+	open_to("S:250 CHUNKING");
+	begin(large(200000));
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>");
+	say("250 ok\r\n250 ok\r\n");
+	assert_int_equal(drain(100), 4);
+	assert_int_equal(c.state, CLIENT_FINAL);
+	say("250 64k\r\n250 64k\r\n250 64k\r\n");
+	assert_null(client_take(&c));
+	say("250 2.0.0 all of it\r\n");
+	taken();
+	result(0, 250, "2.0.0", "250 2.0.0 all of it");
+	end();
+}
+
+static void a_refused_chunk_stops_the_others_and_the_session_goes_on(void **state)
+{
+	(void)state;
+	open_to("S:250 CHUNKING");
+	begin(large(200000));
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>");
+	say("250 ok\r\n250 ok\r\n");
+	assert_int_equal(drain(2), 2);
+	say("552 5.2.2 no room\r\n");
+	assert_int_equal(drain(2), 0);
+	assert_int_equal(c.state, CLIENT_CONTENT); /* one is not answered yet */
+	say("503 5.5.1 which message\r\n");
+	PLAY("C:RSET", "S:250 ok");
+	assert_int_equal(c.state, CLIENT_READY);
+	taken();
+	result(0, 552, "5.2.2", "552 5.2.2 no room");
+	job_free(job);
+	begin(large(100000)); /* all of it was on its way when the first was refused */
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>");
+	say("250 ok\r\n250 ok\r\n");
+	assert_int_equal(drain(9), 2);
+	assert_int_equal(c.state, CLIENT_FINAL);
+	say("451 4.3.0 disk\r\n250 2.0.0 what a fine message\r\n");
+	PLAY("C:RSET", "S:250 ok");
+	taken();
+	result(0, 451, "4.3.0", "451 4.3.0 disk");
+	job_free(job);
+	begin(large(100)); /* a second answer is nobody's */
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>");
+	say("250 ok\r\n250 ok\r\n");
+	assert_int_equal(drain(9), 1);
+	say("250 ok\r\n250 ok\r\n");
+	assert_int_equal(c.state, CLIENT_CLOSED);
+	taken();
+	result(0, 250, "2.0.0", "250 ok");
+	end();
+}
+
+/* It may be reading the message as commands: nothing more is said, and the next session says DATA. */
+static void chunking_that_is_none_is_not_tried_again(void **state)
+{
+	(void)state;
+	open_to("S:250 CHUNKING");
+	begin(simple("A: b\r\n\r\nMAIL FROM:<evil@example.com>\r\n"));
+	PLAY(TO_BEN, "C:BDAT 38 LAST", "C:A: b", "C:", "C:MAIL FROM:<evil@example.com>", "S:502 5.5.2 BDAT?");
+	assert_int_equal(c.state, CLIENT_CLOSED);
+	assert_true(c.retry);
+	assert_int_equal(c.out.n, 0);
+	opt->refs++;
+	taken();
+	assert_int_equal(job->rcpt[0].state, RCPT_OPEN);
+	client_done(&c);
+	client_init(&c, opt);
+	opt->refs--;
+	client_connected(&c);
+	PLAY(HELLO, "S:250-PIPELINING", "S:250 CHUNKING");
+	begin(job);
+	PLAY(TO_BEN, "C:DATA", "S:354 go", "C:A: b", "C:", "C:MAIL FROM:<evil@example.com>", "C:.", "S:250 ok");
+	taken();
+	result(0, 250, "2.0.0", "250 ok");
+	end();
+}
+
+#define ONE(to) "C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<" to ">", "S:250 ok", "S:250 ok", "C:DATA", "S:354 go", \
+	"C:Subject: x", "C:", "C:hello", "C:.", "S:250 ok"
+
+static void limits_are_kept(void **state)
+{
+	static const char *const fields[] = { "via=smtp", "sender=anna@example.org", "rcpt=1 a@x.example", "rcpt=2 b@y.example",
+		"rcpt=3 c@X.example", NULL };
+
+	(void)state;
+	open_to("S:250 LIMITS RCPTMAX=1 MAILMAX=2");
+	begin(three());
+	PLAY(ONE("a@x.example"), ONE("b@x.example"), "C:QUIT");
+	assert_true(c.retry && client_spent(&c));
+	taken(); /* what is left goes in another session */
+	assert_int_equal(job->rcpt[1].state, RCPT_KNOWN);
+	assert_int_equal(job->rcpt[2].state, RCPT_OPEN);
+	end();
+	open_to("S:250 LIMITS RCPTDOMAINMAX=1");
+	begin(make_job("Subject: x\r\n\r\nhello\r\n", fields));
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<a@x.example>", "C:RCPT TO:<c@X.example>", "S:250 ok", "S:250 ok",
+		"S:250 ok", "C:DATA", "S:354 go", "C:Subject: x", "C:", "C:hello", "C:.", "S:250 ok", ONE("b@y.example"));
+	assert_int_equal(c.state, CLIENT_READY);
+	assert_false(client_spent(&c));
+	taken();
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_goes_in_one_chunk),
+		cmocka_unit_test(fields_go_before_the_message_and_are_counted),
+		cmocka_unit_test(chunks_do_not_wait_for_one_another),
+		cmocka_unit_test(a_refused_chunk_stops_the_others_and_the_session_goes_on),
+		cmocka_unit_test(chunking_that_is_none_is_not_tried_again),
+		cmocka_unit_test(limits_are_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
