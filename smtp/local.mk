@@ -15,6 +15,9 @@ tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS
 check_PROGRAMS += tests/unit/smtp/queue_test
 tests_unit_smtp_queue_test_SOURCES = tests/unit/smtp/queue_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/queue_dests_test
+tests_unit_smtp_queue_dests_test_SOURCES = tests/unit/smtp/queue_dests_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
+tests_unit_smtp_queue_dests_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_schedule_test
 tests_unit_smtp_queue_schedule_test_SOURCES = tests/unit/smtp/queue_schedule_test.c
 tests_unit_smtp_queue_schedule_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
@@ -26,7 +29,7 @@ endif
 # The queue without its sockets, for its tests too
 noinst_LIBRARIES += smtp/libqueue.a
 smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c \
-	smtp/queue/pick.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
+	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
 	smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)

@@ -19,32 +19,12 @@
 
 #define BLOCKED_MS 100
 #define UNSENT_WAIT 1 /* s */
+#define NOT_TRIED_WAIT 60 /* s, if the sender says nothing else */
 
 /* --- life ------------------------------------------------------------------------ */
 
-static struct dest *dest_take(struct queue *q, struct str name)
-{
-	struct dest *d = table_get(&q->dests, name);
-
-	if (!d) {
-		d = mem_alloc(1, sizeof(*d) + name.n + 1);
-		memcpy(d->name, name.p, name.n);
-		table_set(&q->dests, name, d);
-	}
-	d->jobs++;
-	return d;
-}
-
-static void dest_give(struct queue *q, struct dest *d)
-{
-	if (--d->jobs > 0)
-		return;
-	table_remove(&q->dests, str_of(d->name));
-	free(d);
-}
-
 struct job *job_new(struct queue *q, const struct message_row *row, const struct envelope *e,
-	uint64_t offset, bool local, struct str dest)
+	uint64_t offset, const struct rcpt_row *x)
 {
 	struct job *j = mem_alloc(1, sizeof(*j));
 	struct arena *a = &j->arena;
@@ -55,7 +35,7 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->row.id = arena_str(a, row->id);
 	j->row.sender = arena_str(a, row->sender);
 	j->row.session = arena_str(a, row->session);
-	j->local = local;
+	j->local = x->local;
 	j->offset = offset;
 	j->size = e->size;
 	j->body8 = e->body8;
@@ -71,22 +51,31 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->user = arena_str(a, e->confirmed ? e->user : STR(""));
 	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
 	j->bytes = j->row.sender.n + j->envid.n + j->user.n + j->peer.n + j->helo.n + 1000;
-	j->dest = dest_take(q, dest);
+	if (!j->local && !q->conf->send_smarthost.n)
+		j->to = arena_str(a, x->dest);
+	j->hop = arena_str(a, x->hop);
+	j->dest = dest_take(q, pick_key(x));
+	j->dest->stream = x->stream;
 	LIST_INSERT_HEAD(&q->jobs, j, link);
 	q->njobs++;
-	q->jobs_of[local]++;
+	q->jobs_of[j->local]++;
 	return j;
 }
 
-bool job_add(struct job *j, const struct envelope_rcpt *r, struct str dest, uint32_t attempts, bool delayed)
+bool job_fits(const struct job *j, const struct rcpt_row *x)
+{
+	return j->local == x->local && (j->local || (str_eq(j->hop, x->hop) && (!j->to.n || str_eq(j->to, x->dest))));
+}
+
+bool job_add(struct job *j, const struct envelope_rcpt *r, const struct rcpt_row *x)
 {
 	size_t bytes = 3 * (r->address.n + r->orcpt.n) + 80; /* at worst all of it is escaped */
 
 	if (j->n == JOB_RCPTS || (j->n > 0 && j->bytes + bytes > JOB_BYTES))
 		return false;
 	j->rcpt[j->n++] = (struct job_rcpt){ .number = r->number, .address = arena_str(&j->arena, r->address),
-		.dest = arena_str(&j->arena, dest), .orcpt = arena_str(&j->arena, r->orcpt),
-		.notify = r->notify, .attempts = attempts, .delayed = delayed };
+		.dest = arena_str(&j->arena, pick_key(x)), .orcpt = arena_str(&j->arena, r->orcpt),
+		.notify = r->notify, .attempts = x->attempts, .last = x->last, .delayed = x->delayed };
 	j->bytes += bytes;
 	return true;
 }
@@ -160,6 +149,10 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_set(m, "envid", j->envid);
 	ipc_set(m, "session", j->row.session);
 	ipc_set(m, "user", j->user);
+	if (j->to.n)
+		ipc_set(m, "dest", j->to);
+	if (j->hop.n)
+		ipc_set(m, "hop", j->hop);
 	for (i = 0; i < j->n; i++) {
 		const struct job_rcpt *r = &j->rcpt[i];
 
@@ -283,13 +276,13 @@ void jobs_timeouts(struct queue *q)
 }
 
 /* "NUMBER CODE STATUS REPLY" */
-static bool take_result(struct job *j, struct str text, struct str remote, bool dsn)
+static bool take_result(struct job *j, struct str text, const struct job_rcpt *common)
 {
 	struct str number = str_cut(&text, ' '), code = str_cut(&text, ' '), status = str_cut(&text, ' ');
 	uint64_t n, c;
 	size_t i;
 
-	if (str_u64(number, UINT32_MAX, &n) < 0 || str_u64(code, 599, &c) < 0 || c < 200 || status.n == 0 ||
+	if (str_u64(number, UINT32_MAX, &n) < 0 || str_u64(code, 599, &c) < 0 || (c > 0 && c < 200) || status.n == 0 ||
 	    status.n > 11 || !text.p)
 		return false;
 	for (i = 0; i < j->n && j->rcpt[i].number != n; i++)
@@ -302,16 +295,20 @@ static bool take_result(struct job *j, struct str text, struct str remote, bool 
 	j->rcpt[i].code = (int)c;
 	j->rcpt[i].status = arena_str(&j->arena, status);
 	j->rcpt[i].reply = arena_str(&j->arena, str_sub(text, 0, QUEUE_REPLY_MAX));
-	j->rcpt[i].remote = remote;
-	j->rcpt[i].dsn = dsn;
+	j->rcpt[i].again = common->again;
+	j->rcpt[i].remote = common->remote;
+	j->rcpt[i].ip = common->ip;
+	j->rcpt[i].tls = common->tls;
+	j->rcpt[i].dsn = common->dsn;
 	return true;
 }
 
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 {
-	struct str text, remote;
+	struct job_rcpt common = { .dsn = ipc_get_bool(m, "dsn") };
+	struct str text;
 	struct job *j;
-	uint64_t id;
+	uint64_t id, again = NOT_TRIED_WAIT;
 	size_t i;
 
 	if (ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)
@@ -323,9 +320,13 @@ bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 		return true; /* of a job that was given up, or of a queued before this one */
 	if (j->sender->who != who)
 		return false;
-	remote = arena_str(&j->arena, str_sub(ipc_get(m, "remote"), 0, 255));
+	ipc_get_u64(m, "again", 86400, &again);
+	common.again = (int64_t)MAX(again, (uint64_t)1);
+	common.remote = arena_str(&j->arena, str_sub(ipc_get(m, "remote"), 0, 255));
+	common.ip = arena_str(&j->arena, str_sub(ipc_get(m, "ip"), 0, 63));
+	common.tls = arena_str(&j->arena, str_sub(ipc_get(m, "tls"), 0, 127));
 	for (i = 0; (text = ipc_get_nth(m, "rcpt", i)).p; i++)
-		if (!take_result(j, text, remote, ipc_get_bool(m, "dsn")))
+		if (!take_result(j, text, &common))
 			return false;
 	j->until = deadline_in(q->conf->queue_job_time);
 	if (ipc_get_bool(m, "done"))
@@ -358,6 +359,10 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 		trace_str(&t, "remote", r->remote);
 	if (x->reply.n)
 		trace_str(&t, "reply", x->reply);
+	if (r->ip.n)
+		trace_str(&t, "ip", r->ip);
+	if (r->tls.n)
+		trace_str(&t, "tls", r->tls);
 	if (x->state == RCPT_DONE || x->state == RCPT_FAILED)
 		trace_u64(&t, "age", (uint64_t)MAX(now - j->row.time, (int64_t)0));
 	if (x->state == RCPT_WAITING)
@@ -405,11 +410,29 @@ static void again(struct queue *q, struct job *j, struct job_rcpt *r, struct rcp
 		return;
 	}
 	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
-	x->next = now + (known ? schedule_wait(&q->schedule, x->attempts) :
+	x->next = now + (known && r->code == 0 ? r->again : known ? schedule_wait(&q->schedule, x->attempts) :
 		schedule_wait_lost(&q->schedule, x->attempts));
 	if (!x->delayed && schedule_late(&q->schedule, age, x->attempts) &&
 	    report_wanted(j->row.reports, r->notify, REPORT_DELAY))
 		x->due = REPORT_DELAY;
+	rows_update(&q->rows, x);
+	say(j, r, TRACE_INFO, "deferred", x, now);
+}
+
+/* The sender did not try, for a reason of its own: no attempt, and soon again. But where that goes on for
+ * as long as a step of the schedule it counts as one, or such a message would never be late or given up. */
+static void not_tried(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x, int64_t now)
+{
+	int64_t since = r->last ? r->last : MIN(j->row.time, now);
+
+	if (now - since >= schedule_wait(&q->schedule, x->attempts + 1)) {
+		x->attempts++;
+		again(q, j, r, x, now);
+		return;
+	}
+	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
+	x->last = r->last;
+	x->next = now + r->again;
 	rows_update(&q->rows, x);
 	say(j, r, TRACE_INFO, "deferred", x, now);
 }
@@ -425,10 +448,14 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 		rows_set_state(&q->rows, x.m, x.number, r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
 		return;
 	}
+	if (r->told && r->code == 0 && r->wish <= WISH_HOLD) {
+		not_tried(q, j, r, &x, now);
+		return;
+	}
 	x.attempts++;
 	if (!r->told)
 		x.reply = STR("nothing is known of this attempt: it broke off");
-	if (r->told && r->code < 300) {
+	if (r->told && r->code > 0 && r->code < 300) {
 		over(q, j, r, &x, RCPT_DONE, REPORT_SUCCESS);
 		say(j, r, TRACE_INFO, "sent", &x, now);
 	} else if (r->wish == WISH_REMOVE) {
@@ -476,6 +503,27 @@ void jobs_apply(struct queue *q)
 	}
 }
 
+void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d)
+{
+	struct job j = { .state = JOB_ENDED };
+	struct job_rcpt r = { .number = x->number, .address = x->address, .dest = x->dest, .attempts = x->attempts,
+		.last = x->last, .delayed = x->delayed, .code = d->code >= 400 ? d->code : 450,
+		.status = d->status[0] == '4' ? str_of(d->status) : STR("4.4.1"),
+		.reply = d->reply ? str_of(d->reply) : STR("nobody can be reached there for now"), .told = true };
+	int64_t now = clock_unix();
+
+	if (rows_message(&q->rows, x->m, &q->turn.arena, &j.row) < 0)
+		return;
+	if (now - j.row.time >= MIN(q->schedule.lifetime, MAX(q->schedule.delay_warning, (int64_t)1)))
+		r.notify = message_notify(q, &j.row, x->number); /* a report may be due: the file is read */
+	apply_rcpt(q, &j, &r, now);
+	q->turn.changed = true;
+	if (rows_remove_if_done(&q->rows, j.row.m)) {
+		queue_unlink_later(q, j.row.id);
+		q->messages -= q->messages > 0;
+	}
+}
+
 void jobs_applied(struct queue *q, bool committed)
 {
 	struct job *j, *next;
@@ -488,7 +536,9 @@ void jobs_applied(struct queue *q, bool committed)
 			j->rcpt[i].applying = false;
 			open += !j->rcpt[i].applied;
 		}
-		if (is_over(j) && open == 0)
+		if (is_over(j) && open == 0) {
+			q->more |= q->backlog[j->local]; /* its place is free only now */
 			job_free(q, j);
+		}
 	}
 }

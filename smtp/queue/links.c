@@ -3,7 +3,7 @@
  * links.c: what each program may ask the queue, and the answers.
  *
  *   smtpd, lmtpd   file put link     (net/spool.h)
- *   sender         ready result      (docs/QUEUE.md)
+ *   sender         ready result dest (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
  * The name of a link is master's word; what is not in the table drops the link. A
@@ -171,6 +171,13 @@ static bool ask_result(struct links *l, struct link *k, struct ipc_msg *m, uint6
 	return jobs_result(l->queue, k, m);
 }
 
+static bool ask_dest(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)k;
+	(void)id;
+	return dests_message(l->queue, m);
+}
+
 /* --- a backup -------------------------------------------------------------------------- */
 
 #define COPY_FILES 60
@@ -245,6 +252,7 @@ static const struct {
 	{ "link", WHO_ROOM, ask_link },
 	{ "ready", WHO_SENDER, ask_ready },
 	{ "result", WHO_SENDER, ask_result },
+	{ "dest", WHO_SENDER, ask_dest },
 	{ "copy", WHO_BACKUP, ask_copy },
 	{ "files", WHO_BACKUP, ask_files },
 	{ "end", WHO_BACKUP, ask_end },

@@ -180,26 +180,65 @@ static void refused_row(struct rcpt_row *x, const struct envelope_rcpt *r, int64
 	x->last = now;
 }
 
-/* Puts the recipient into the job that is being made, or begins one. */
-static bool join(struct queue *q, struct job **j, const struct message_row *row, const struct envelope *e,
-	uint64_t offset, const struct envelope_rcpt *r, struct str dest)
+uint32_t message_notify(struct queue *q, const struct message_row *row, uint32_t number)
 {
-	if (*j && job_add(*j, r, dest, 0, false))
-		return true;
-	*j = NULL;
-	if (q->backlog[r->local] || pick_room(q, r->local) == 0 ||
-	    !pick_may(q, r->local, dest, q->conf->queue_share))
+	struct envelope e;
+	uint64_t offset;
+	uint32_t notify = 0;
+	size_t i;
+	int fd = message_open(q, row->id, &q->turn.arena, &e, &offset);
+
+	if (fd < 0)
+		return NOTIFY_NEVER; /* nothing is left to report with */
+	close(fd);
+	for (i = 0; i < e.nrcpt; i++)
+		if (e.rcpt[i].number == number)
+			notify = e.rcpt[i].notify;
+	return notify;
+}
+
+/* Puts the recipient into a job of this message that is being made, or begins one. */
+static bool join(struct queue *q, const struct message_row *row, const struct envelope *e, uint64_t offset,
+	const struct envelope_rcpt *r, const struct rcpt_row *x)
+{
+	struct job *j;
+
+	/* new ones stand in front, those of the message that came last before all */
+	for (j = LIST_FIRST(&q->jobs); j && j->state == JOB_NEW && j->row.m == row->m; j = LIST_NEXT(j, link))
+		if (job_fits(j, x) && job_add(j, r, x))
+			return true;
+	if (q->backlog[r->local] || pick_room(q, r->local) == 0 || !pick_may(q, x, q->conf->queue_share))
 		return false;
-	*j = job_new(q, row, e, offset, r->local, dest);
-	return job_add(*j, r, dest, 0, false);
+	return job_add(job_new(q, row, e, offset, x), r, x);
+}
+
+/* Who sent it, as a number that stays the same (FNV-1a): the senders of a destination take turns. */
+static uint32_t stream_of(const struct envelope *e)
+{
+	struct str s = e->user.n ? e->user : e->sender;
+	uint32_t h = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		h = (h ^ (unsigned char)ascii_lower(s.p[i])) * 16777619u;
+	return h & 0x7fffffff;
+}
+
+/* Not before its time (RFC 4865): no attempt, and no age. */
+static void schedule_row(struct queue *q, struct rcpt_row *x, int64_t release)
+{
+	x->state = RCPT_SCHEDULED;
+	x->next = release;
+	q->next_release = MIN(q->next_release, release);
 }
 
 static void insert_rcpt(struct queue *q, const struct message_row *row, const struct envelope *e,
-	uint64_t offset, const struct envelope_rcpt *r, struct job **j, bool at_once, size_t *n)
+	uint64_t offset, const struct envelope_rcpt *r, bool at_once, size_t *n)
 {
 	struct arena *a = &q->turn.arena;
 	struct rcpt_row x = { .m = row->m, .number = r->number, .address = r->address,
-		.local = r->local, .next = clock_unix() };
+		.local = r->local, .next = clock_unix(), .stream = stream_of(e),
+		.level = MIN(MAX(e->priority + LEVEL_NORMAL, 0), LEVELS - 1) };
 
 	message_dest(r, a, &x.dest);
 	if (r->code && !report_wanted(row->reports, r->notify, REPORT_FAILURE))
@@ -208,7 +247,9 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		refused_row(&x, r, x.next);
 	else if (q->conf->send_hold_all)
 		x.state = RCPT_HELD;
-	else if (at_once && join(q, j, row, e, offset, r, x.dest))
+	else if (e->release > x.next)
+		schedule_row(q, &x, e->release);
+	else if (at_once && join(q, row, e, offset, r, &x))
 		x.state = RCPT_ACTIVE;
 	rows_add_rcpt(&q->rows, &x);
 	(*n)++;
@@ -219,13 +260,12 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 	struct message_row row = { .m = q->next_m++, .id = e->id, .sender = e->sender,
 		.session = e->session, .time = e->time, .size = e->size,
 		.reports = e->confirmed && e->sender.n > 0 && !e->report };
-	struct job *j[2] = { NULL, NULL };
 	size_t i, n = 0;
 	struct trace t;
 
 	rows_add(&q->rows, &row);
 	for (i = 0; i < e->nrcpt; i++)
-		insert_rcpt(q, &row, e, offset, &e->rcpt[i], &j[e->rcpt[i].local], at_once, &n);
+		insert_rcpt(q, &row, e, offset, &e->rcpt[i], at_once, &n);
 	if (n == 0 && rows_remove_if_done(&q->rows, row.m))
 		queue_unlink_later(q, e->id);
 	else

@@ -7,10 +7,14 @@
  * `[queue] share` percent of them, so that one that stalls, or has a hundred
  * thousand messages waiting, leaves room for the others:
  *
- *   1. the WINDOW oldest due recipients, those of destinations below their share;
- *   2. if all of them are above it: the destinations in turn, one message each, SEEKS
- *      of them in a turn of the loop; each costs two steps down an index;
+ *   1. the WINDOW first due recipients (by priority, then age), those of destinations below their share.
+ *      What is due at a destination that is down (dests.c) is deferred there and then, as many a turn;
+ *   2. if few of them can be started: the destinations in turn, one message each, SEEKS
+ *      of them in a turn of the loop; each costs two steps down an index, one that is down a look into a table;
  *   3. if the whole round found nobody else: up to `share_alone` percent.
+ *
+ * Which message of a destination: the highest priority, and of that the senders in turn, of each the oldest:
+ * one with a hundred thousand messages does not keep another's single one waiting.
  *
  * While something is due that found no place, new messages go to the end (q->backlog).
  */
@@ -18,6 +22,7 @@
 
 #include <unistd.h>
 
+#include "base/rand.h"
 #include "trace/trace.h"
 
 #define WINDOW 128
@@ -41,13 +46,16 @@ uint64_t pick_room(const struct queue *q, bool local)
 	return credit > used ? credit - used : 0;
 }
 
-bool pick_may(struct queue *q, bool local, struct str dest, int64_t percent)
+struct str pick_key(const struct rcpt_row *x)
 {
-	uint64_t places = q->jobs_of[local] + pick_room(q, local);
-	uint64_t share = MAX(places * (uint64_t)percent / 100, (uint64_t)1);
-	const struct dest *d = table_get(&q->dests, dest);
+	return x->hop.n ? x->hop : x->dest;
+}
 
-	return !d || d->jobs < share;
+bool pick_may(struct queue *q, const struct rcpt_row *x, int64_t percent)
+{
+	uint64_t places = q->jobs_of[x->local] + pick_room(q, x->local);
+
+	return dest_room(q, pick_key(x), MAX(places * (uint64_t)percent / 100, (uint64_t)1));
 }
 
 /* A job of all that is due of the message, on the way of x. */
@@ -76,10 +84,10 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 		return;
 	}
 	close(fd);
-	j = job_new(q, &row, &e, offset, x->local, x->dest);
+	j = job_new(q, &row, &e, offset, x);
 	n = rows_rcpts(&q->rows, x->m, a, &v);
 	for (i = k = 0; i < n; i++) {
-		if (v[i].state != RCPT_WAITING || v[i].local != x->local || v[i].next > now)
+		if (v[i].state != RCPT_WAITING || v[i].next > now || !job_fits(j, &v[i]))
 			continue;
 		while (k < e.nrcpt && e.rcpt[k].number < v[i].number)
 			k++;
@@ -87,7 +95,7 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 			rows_set_state(&q->rows, row.m, v[i].number, RCPT_DAMAGED, now);
 			continue;
 		}
-		if (!job_add(j, &e.rcpt[k], v[i].dest, v[i].attempts, v[i].delayed))
+		if (!job_add(j, &e.rcpt[k], &v[i]))
 			break;
 		rows_set_state(&q->rows, row.m, v[i].number, RCPT_ACTIVE, now);
 	}
@@ -96,34 +104,59 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 		job_free(q, j);
 }
 
-/* The oldest ones. How many were due in the window. */
-static size_t window(struct queue *q, bool local, int64_t percent, int64_t now, size_t *started)
+/* x is due: of its destination the one is started whose turn it is. What the admin sent elsewhere
+ * goes by its age. */
+static void start_turn(struct queue *q, const struct rcpt_row *x, int64_t now)
+{
+	const struct dest *d = dest_of(q, x->dest);
+	uint32_t last = d ? d->stream : (uint32_t)rand_u64() & 0x7fffffff;
+	struct rcpt_row turn;
+
+	if (!x->hop.n && rows_turn_of(&q->rows, x->dest, x->local, last, now, &q->turn.arena, &turn))
+		x = &turn;
+	start(q, x, now);
+}
+
+struct looked {
+	size_t due, started, deferred;
+};
+
+/* The first ones. What is due at a destination that is down goes out of the way. */
+static void window(struct queue *q, bool local, int64_t percent, int64_t now, struct looked *l)
 {
 	struct rcpt_row *v = arena_array(&q->turn.arena, WINDOW, sizeof(*v));
-	size_t i, n = rows_due(&q->rows, local, now, &q->turn.arena, v, WINDOW);
+	const struct dest *down;
+	size_t i;
 	int64_t done = 0; /* rows of one message often lie side by side */
 
-	for (i = 0; i < n && pick_room(q, local) > 0; i++) {
-		if (v[i].m == done || !pick_may(q, local, v[i].dest, percent))
+	l->due = rows_due(&q->rows, local, now, &q->turn.arena, v, WINDOW);
+	for (i = 0; i < l->due && pick_room(q, local) > 0; i++) {
+		down = local ? NULL : dest_down(q, pick_key(&v[i]));
+		if (down) {
+			jobs_defer(q, &v[i], down);
+			l->deferred++;
+		} else if ((local && v[i].m == done) || !pick_may(q, &v[i], percent)) {
 			continue;
-		start(q, &v[i], now);
-		done = v[i].m;
-		(*started)++;
+		} else {
+			start_turn(q, &v[i], now);
+			done = v[i].m;
+			l->started++;
+		}
 	}
-	return n;
 }
 
 /* The destinations in turn, from where the last turn ended. True: it was a whole round. */
 static bool round_robin(struct queue *q, bool local, int64_t now, size_t *started)
 {
-	struct str from = str_of(q->cursor[local]), dest;
+	struct str from = str_of(q->cursor[local]);
 	struct rcpt_row x;
 	bool wrapped = from.n == 0;
 	size_t i;
 
 	for (i = 0; i < SEEKS && pick_room(q, local) > 0; i++) {
-		dest = rows_next_dest(&q->rows, from, &q->turn.arena);
-		if (!dest.p) {
+		struct rcpt_row key = { .local = local, .dest = rows_next_dest(&q->rows, from, &q->turn.arena) };
+
+		if (!key.dest.p) {
 			from = STR("");
 			q->cursor[local][0] = '\0';
 			if (wrapped)
@@ -131,11 +164,11 @@ static bool round_robin(struct queue *q, bool local, int64_t now, size_t *starte
 			wrapped = true;
 			continue;
 		}
-		from = dest;
-		if (!pick_may(q, local, dest, q->conf->queue_share) ||
-		    !rows_due_of(&q->rows, dest, local, now, &q->turn.arena, &x))
+		from = key.dest;
+		if (!pick_may(q, &key, q->conf->queue_share) ||
+		    !rows_due_of(&q->rows, key.dest, local, now, &q->turn.arena, &x))
 			continue;
-		start(q, &x, now);
+		start_turn(q, &x, now);
 		(*started)++;
 	}
 	snprintf(q->cursor[local], sizeof(q->cursor[local]), "%.*s", STRF(from));
@@ -144,17 +177,42 @@ static bool round_robin(struct queue *q, bool local, int64_t now, size_t *starte
 
 static void pick(struct queue *q, bool local, int64_t now)
 {
-	size_t started = 0, n;
+	struct looked l = { 0 };
 	bool whole = true;
 
-	n = window(q, local, q->conf->queue_share, now, &started);
-	if (n == WINDOW && started == 0 && pick_room(q, local) > 0)
-		whole = round_robin(q, local, now, &started);
-	if (n > 0 && started == 0 && whole && pick_room(q, local) > 0)
-		window(q, local, q->conf->queue_share_alone, now, &started);
-	/* something was begun, and there is room: look again at once */
-	if (n > 0 && (started > 0 || !whole) && pick_room(q, local) > 0)
+	window(q, local, q->conf->queue_share, now, &l);
+	/* too many of the first ones are of no use: whoever stands behind them does not wait for that */
+	if (l.due == WINDOW && l.started < WINDOW / 8 && pick_room(q, local) > 0)
+		whole = round_robin(q, local, now, &l.started);
+	if (l.due > 0 && l.started + l.deferred == 0 && whole && pick_room(q, local) > 0)
+		window(q, local, q->conf->queue_share_alone, now, &l);
+	/* something was moved, and there is room: look again at once */
+	if (l.due > 0 && (l.started + l.deferred > 0 || !whole) && pick_room(q, local) > 0)
 		q->more = true;
+}
+
+#define RELEASES 500 /* a turn */
+
+/* What was to leave later, and is due: its age begins now. */
+static void release(struct queue *q, int64_t now)
+{
+	struct rcpt_row *v;
+	size_t i, n;
+
+	if (q->next_release > now)
+		return;
+	v = arena_array(&q->turn.arena, RELEASES, sizeof(*v));
+	n = rows_released(&q->rows, now, &q->turn.arena, v, RELEASES);
+	for (i = 0; i < n; i++) {
+		rows_set_state(&q->rows, v[i].m, v[i].number, RCPT_WAITING, v[i].next);
+		rows_set_time(&q->rows, v[i].m, v[i].next);
+		q->turn.changed = true;
+	}
+	q->next_release = rows_next_release(&q->rows);
+	if (n > 0) {
+		q->next_due[0] = q->next_due[1] = 0;
+		q->more = true;
+	}
 }
 
 void pick_due(struct queue *q)
@@ -162,6 +220,7 @@ void pick_due(struct queue *q)
 	int64_t now = clock_unix();
 	int local;
 
+	release(q, now);
 	for (local = 0; local < 2; local++) {
 		if (q->next_due[local] <= now && pick_room(q, local) > 0)
 			pick(q, local, now);

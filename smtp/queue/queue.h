@@ -7,6 +7,7 @@
  *   message.c   files of the spool; a new message becomes rows
  *   jobs.c      attempts in hand: from rows to a job, from results to rows
  *   pick.c      which recipients are tried next
+ *   dests.c     what is known of destinations
  *   recover.c   after a start: what was in hand, what is missing, what is left over
  *   report.c    reports to the senders (RFC 3461 - 3464)
  *   verbs.c     mansio queue ...: a question becomes a task
@@ -63,10 +64,12 @@ struct job_rcpt {
 	uint32_t number;
 	struct str address, dest, orcpt;
 	uint32_t notify, attempts;
+	int64_t last; /* attempt that counted, 0: none */
 	bool delayed;
 	/* the result */
-	int code;
-	struct str status, reply, remote;
+	int code; /* 0: not tried */
+	int64_t again; /* code 0: s */
+	struct str status, reply, remote, ip, tls;
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool told, applied, applying, logged;
 	enum job_wish wish;
@@ -76,9 +79,18 @@ struct job_rcpt {
  * sent --> UNSENT. The last three are over as soon as their rows are committed. */
 enum job_state { JOB_NEW, JOB_SENT, JOB_ENDED, JOB_LOST, JOB_UNSENT };
 
-/* Jobs in hand at one destination. */
+#define DEST_NAME_MAX 320
+
+/* A destination that is in use, or of which the sender told something (dests.c). */
 struct dest {
-	unsigned jobs;
+	unsigned jobs; /* in hand */
+	uint32_t stream; /* who had the last turn */
+	enum dest_state { DEST_UP, DEST_SLOW, DEST_DOWN } state;
+	deadline until; /* of the state */
+	unsigned limit; /* SLOW: jobs at once */
+	int code;
+	char status[12];
+	char *reply; /* why, or NULL */
 	char name[];
 };
 
@@ -93,6 +105,7 @@ struct job {
 	bool body8, smtputf8, requiretls, forward;
 	int ret, priority;
 	struct str envid, user, peer, helo;
+	struct str to, hop; /* outside: the domain of all its recipients, empty if they are mixed */
 	struct job_rcpt *rcpt;
 	size_t n;
 	size_t bytes; /* about, of its message */
@@ -154,9 +167,10 @@ struct queue {
 	LIST_HEAD(job_list, job) jobs;
 	size_t njobs, jobs_of[2]; /* [local] */
 	uint64_t next_job;
-	struct table dests; /* name -> struct dest, with jobs */
+	struct table dests; /* name -> struct dest */
 	bool backlog[2]; /* more was due than could be tried */
 	int64_t next_due[2]; /* Unix seconds, INT64_MAX: none */
+	int64_t next_release; /* of mail that is to leave later */
 	char cursor[2][256]; /* destinations: where the next round goes on */
 	bool capped[2]; /* this turn: every due destination has its share */
 	struct recovery recovery;
@@ -198,6 +212,8 @@ int message_open(struct queue *q, struct str id, struct arena *a, struct envelop
 /* Rows for a message; jobs for it if it may be tried at once. */
 void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once);
 void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *out);
+/* NOTIFY of a recipient, which stands in the file alone. */
+uint32_t message_notify(struct queue *q, const struct message_row *row, uint32_t number);
 /* Its recipients are kept for the admin. */
 void message_damaged(struct queue *q, const struct message_row *row, int err);
 bool report_wanted(bool reports, uint32_t notify, enum report_kind kind);
@@ -206,9 +222,11 @@ bool report_wanted(bool reports, uint32_t notify, enum report_kind kind);
 #define JOB_RCPTS 100 /* recipients of a job */
 #define JOB_BYTES 60000 /* of its message, about */
 struct job *job_new(struct queue *q, const struct message_row *row, const struct envelope *e,
-	uint64_t offset, bool local, struct str dest);
+	uint64_t offset, const struct rcpt_row *x);
+/* May go in one job with x: on the same way, and to the same destination where that counts. */
+bool job_fits(const struct job *j, const struct rcpt_row *x);
 /* false: it is full. */
-bool job_add(struct job *j, const struct envelope_rcpt *r, struct str dest, uint32_t attempts, bool delayed);
+bool job_add(struct job *j, const struct envelope_rcpt *r, const struct rcpt_row *x);
 void job_free(struct queue *q, struct job *j);
 void jobs_send(struct queue *q); /* all NEW ones, after the commit */
 void jobs_apply(struct queue *q); /* results into rows */
@@ -221,9 +239,23 @@ void jobs_ready(struct queue *q, void *who, bool local, uint64_t n);
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m);
 void jobs_sender_gone(struct queue *q, void *who);
 void jobs_timeouts(struct queue *q);
+/* A recipient whose destination is down fails for now, as if it had been tried. */
+void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d);
+
+/* dests.c */
+struct dest *dest_take(struct queue *q, struct str name); /* a job more */
+void dest_give(struct queue *q, struct dest *d);
+struct dest *dest_of(const struct queue *q, struct str name); /* NULL: nothing is known */
+const struct dest *dest_down(const struct queue *q, struct str name); /* NULL: it is not */
+bool dest_room(const struct queue *q, struct str name, uint64_t share); /* for one job more */
+uint64_t dest_seconds(const struct dest *d); /* that its state lasts, 0: up */
+bool dests_message(struct queue *q, const struct ipc_msg *m); /* false: the sender broke the rules */
+void dests_sweep(struct queue *q);
+void dests_done(struct queue *q);
 
 /* pick.c */
-bool pick_may(struct queue *q, bool local, struct str dest, int64_t percent);
+bool pick_may(struct queue *q, const struct rcpt_row *x, int64_t percent);
+struct str pick_key(const struct rcpt_row *x); /* its destination: the hop, or dest */
 uint64_t pick_room(const struct queue *q, bool local); /* jobs that may be started */
 void pick_due(struct queue *q);
 

@@ -27,16 +27,27 @@ static const char *const schema[] = {
 	"CREATE INDEX recipient_due ON recipient(m) WHERE due<>0;"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO meta VALUES('rebuild', 1);",
+	"ALTER TABLE recipient ADD COLUMN hop TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE recipient ADD COLUMN level INTEGER NOT NULL DEFAULT 9;"
+	"ALTER TABLE recipient ADD COLUMN stream INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN class INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX recipient_next;"
+	"CREATE INDEX recipient_level ON recipient(local, level, next) WHERE state=0;"
+	"CREATE INDEX recipient_turn ON recipient(dest, local, level, stream, next) WHERE state=0 AND hop='';"
+	"CREATE INDEX recipient_release ON recipient(next) WHERE state=6;"
+	"CREATE TABLE suppression(address TEXT PRIMARY KEY, until INTEGER NOT NULL, since INTEGER NOT NULL,"
+	" class INTEGER NOT NULL, reply TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 #define RCPT_COLUMNS                                                           \
 	"m, number, address, dest, local, state, attempts, next, delayed, due, code, status, reply," \
-	" remote, last, how, expired"
+	" remote, last, how, expired, hop, level, stream, class"
 
 enum stmt {
 	BEGIN, COMMIT, ROLLBACK, REBUILD, REBUILT, ADD, ADD_RCPT, FIND, MESSAGE, LAST, RANGE, SET_TIME,
 	ANY_RCPT, REMOVE, RCPTS, DUE, NEXT_DEST, DUE_OF, NEXT_DUE, UPDATE, SET_STATE, DELETE_RCPT,
-	RESET_ACTIVE, BRING_BACK, NEXT_REPORT, DESTS, NEXT_OF, NSTMT
+	RESET_ACTIVE, BRING_BACK, NEXT_REPORT, DESTS, NEXT_OF, LEVEL, LEVEL_OF, STREAM_OF, TURN_OF, SET_HOP,
+	RELEASED, NEXT_RELEASE, NSTMT
 };
 _Static_assert((int)NSTMT <= (int)ROWS_NSTMT, "ROWS_NSTMT");
 
@@ -47,7 +58,7 @@ static const char *const sql[NSTMT] = {
 	[REBUILD] = "SELECT value FROM meta WHERE name='rebuild'",
 	[REBUILT] = "UPDATE meta SET value=0 WHERE name='rebuild'",
 	[ADD] = "INSERT INTO message VALUES(?,?,?,?,?,?,?)",
-	[ADD_RCPT] = "INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_RCPT] = "INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[FIND] = "SELECT m FROM message WHERE id=?",
 	[MESSAGE] = "SELECT m, id, time, size, sender, session, reports FROM message WHERE m=?",
 	[LAST] = "SELECT max(m) FROM message",
@@ -56,23 +67,34 @@ static const char *const sql[NSTMT] = {
 	[ANY_RCPT] = "SELECT 1 FROM recipient WHERE m=? LIMIT 1",
 	[REMOVE] = "DELETE FROM message WHERE m=?",
 	[RCPTS] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE m=? ORDER BY number",
-	[DUE] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=0 AND local=? AND next<=? ORDER BY next LIMIT ?",
+	[DUE] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=0 AND local=? AND level=? AND next<=?"
+		" ORDER BY next LIMIT ?",
 	[NEXT_DEST] = "SELECT dest FROM recipient WHERE state<>1 AND dest>? ORDER BY dest LIMIT 1",
 	[DUE_OF] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state<>1 AND dest=? AND state=0 AND next<=?"
-		" AND local=? ORDER BY next LIMIT 1",
-	[NEXT_DUE] = "SELECT next FROM recipient WHERE state=0 AND local=? ORDER BY next LIMIT 1",
+		" AND local=? AND hop='' ORDER BY next LIMIT 1",
+	[NEXT_DUE] = "SELECT next FROM recipient WHERE state=0 AND local=? AND level=? ORDER BY next LIMIT 1",
 	[UPDATE] = "UPDATE recipient SET state=?, attempts=?, next=?, delayed=?, due=?, code=?, status=?,"
-		" reply=?, remote=?, last=?, how=?, expired=? WHERE m=? AND number=?",
+		" reply=?, remote=?, last=?, how=?, expired=?, class=? WHERE m=? AND number=?",
 	[SET_STATE] = "UPDATE recipient SET state=?, next=? WHERE m=? AND number=?",
 	[DELETE_RCPT] = "DELETE FROM recipient WHERE m=? AND number=?",
 	[RESET_ACTIVE] = "UPDATE recipient SET state=0, next=? WHERE m>=? AND m<=? AND state=1",
 	[BRING_BACK] = "UPDATE recipient SET next=?1 WHERE (m, number) IN (SELECT m, number FROM recipient"
-		" WHERE state=0 AND local=?2 AND next>?1 LIMIT ?3)",
+		" WHERE state=0 AND local=?2 AND level=?4 AND next>?1 LIMIT ?3)",
 	[NEXT_REPORT] = "SELECT m FROM recipient WHERE due<>0 AND m>? ORDER BY m LIMIT 1",
 	/* the order of the index; sums of conditions would cost three times as much */
 	[DESTS] = "SELECT dest, state, count(*) FROM recipient WHERE state<>1 AND dest>?"
 		" GROUP BY dest, state ORDER BY dest, state",
 	[NEXT_OF] = "SELECT next FROM recipient WHERE state<>1 AND dest=? AND state=0 ORDER BY next LIMIT 1",
+	[LEVEL] = "SELECT level FROM recipient WHERE state=0 AND local=? AND level<? ORDER BY level DESC LIMIT 1",
+	[LEVEL_OF] = "SELECT level FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=? AND level<?"
+		" ORDER BY level DESC LIMIT 1",
+	[STREAM_OF] = "SELECT stream FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=? AND level=?"
+		" AND stream>=? ORDER BY stream LIMIT 1",
+	[TURN_OF] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=?"
+		" AND level=? AND stream=? AND next<=? ORDER BY next LIMIT 1",
+	[SET_HOP] = "UPDATE recipient SET hop=? WHERE m=? AND number=?",
+	[RELEASED] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=6 AND next<=? ORDER BY next LIMIT ?",
+	[NEXT_RELEASE] = "SELECT next FROM recipient WHERE state=6 ORDER BY next LIMIT 1",
 };
 
 /* --- errors, transactions ------------------------------------------------------ */
@@ -115,6 +137,23 @@ static bool step(struct rows *r, sqlite3_stmt *s)
 
 	fail(r, n);
 	return n == 1;
+}
+
+sqlite3_stmt *rows_use(struct rows *r, const char *text, sqlite3_stmt **slot)
+{
+	if (r->err >= 0 && !*slot)
+		fail(r, db_prepare(r->db, text, slot));
+	return r->err >= 0 ? *slot : NULL;
+}
+
+void rows_run(struct rows *r, sqlite3_stmt *s)
+{
+	run(r, s);
+}
+
+bool rows_step(struct rows *r, sqlite3_stmt *s)
+{
+	return step(r, s);
 }
 
 static void i64(sqlite3_stmt *s, int at, int64_t v)
@@ -285,6 +324,10 @@ void rows_add_rcpt(struct rows *r, const struct rcpt_row *x)
 	i64(s, 15, x->last);
 	i64(s, 16, x->how);
 	i64(s, 17, x->expired);
+	db_bind_str(s, 18, x->hop.p ? x->hop : STR(""));
+	i64(s, 19, x->level);
+	i64(s, 20, x->stream);
+	i64(s, 21, x->class);
 	run(r, s);
 }
 
@@ -387,13 +430,15 @@ static void read_rcpt(sqlite3_stmt *s, struct arena *a, struct rcpt_row *out)
 {
 	*out = (struct rcpt_row){ .m = (int64_t)db_u64(s, 0), .number = (uint32_t)db_u64(s, 1),
 		.address = db_str(s, 2, a), .dest = db_str(s, 3, a), .local = db_u64(s, 4) != 0,
-		.state = (enum rcpt_state)MIN(db_u64(s, 5), (uint64_t)RCPT_DAMAGED),
+		.state = (enum rcpt_state)MIN(db_u64(s, 5), (uint64_t)RCPT_STATES - 1),
 		.attempts = (uint32_t)db_u64(s, 6), .next = (int64_t)db_u64(s, 7),
 		.delayed = db_u64(s, 8) != 0,
 		.due = (enum report_kind)MIN(db_u64(s, 9), (uint64_t)REPORT_DELAY),
 		.code = (int)db_u64(s, 10), .status = db_str(s, 11, a), .reply = db_str(s, 12, a),
 		.remote = db_str(s, 13, a), .last = (int64_t)db_u64(s, 14),
-		.how = (enum rcpt_how)MIN(db_u64(s, 15), (uint64_t)HOW_EXPANDED), .expired = db_u64(s, 16) != 0 };
+		.how = (enum rcpt_how)MIN(db_u64(s, 15), (uint64_t)HOW_EXPANDED), .expired = db_u64(s, 16) != 0,
+		.hop = db_str(s, 17, a), .level = (int)db_u64(s, 18), .stream = (uint32_t)db_u64(s, 19),
+		.class = (int)db_u64(s, 20) };
 }
 
 size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **out)
@@ -422,20 +467,120 @@ size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **
 	return n;
 }
 
+/* The next lower priority that waits for anything, -1: none. There is one mostly. */
+static int next_level(struct rows *r, bool local, int below)
+{
+	sqlite3_stmt *s = use(r, LEVEL);
+	int level = -1;
+
+	if (!s || below <= 0)
+		return -1;
+	i64(s, 1, local);
+	i64(s, 2, below);
+	if (step(r, s)) {
+		level = (int)db_u64(s, 0);
+		db_reset(s);
+	}
+	return level;
+}
+
 size_t rows_due(struct rows *r, bool local, int64_t now, struct arena *a, struct rcpt_row *out, size_t n)
 {
 	sqlite3_stmt *s = use(r, DUE);
 	size_t i = 0;
+	int level = LEVELS;
+
+	while (s && i < n && (level = next_level(r, local, level)) >= 0) {
+		i64(s, 1, local);
+		i64(s, 2, level);
+		i64(s, 3, now);
+		db_bind_u64(s, 4, n - i);
+		while (i < n && step(r, s))
+			read_rcpt(s, a, &out[i++]);
+		db_reset(s);
+	}
+	return i;
+}
+
+/* --- turns within a destination */
+
+#define STREAMS 8 /* senders without anything due that are passed over */
+
+static int next_level_of(struct rows *r, struct str dest, bool local, int below)
+{
+	sqlite3_stmt *s = use(r, LEVEL_OF);
+	int level = -1;
+
+	if (!s || below <= 0)
+		return -1;
+	db_bind_str(s, 1, dest);
+	i64(s, 2, local);
+	i64(s, 3, below);
+	if (step(r, s)) {
+		level = (int)db_u64(s, 0);
+		db_reset(s);
+	}
+	return level;
+}
+
+static bool next_stream_of(struct rows *r, struct str dest, bool local, int level, int64_t *stream)
+{
+	sqlite3_stmt *s = use(r, STREAM_OF);
 
 	if (!s)
-		return 0;
-	i64(s, 1, local);
-	i64(s, 2, now);
-	db_bind_u64(s, 3, n);
-	while (i < n && step(r, s))
-		read_rcpt(s, a, &out[i++]);
+		return false;
+	db_bind_str(s, 1, dest);
+	i64(s, 2, local);
+	i64(s, 3, level);
+	i64(s, 4, *stream);
+	if (!step(r, s))
+		return false;
+	*stream = (int64_t)db_u64(s, 0);
 	db_reset(s);
-	return i;
+	return true;
+}
+
+static bool first_of(struct rows *r, struct str dest, bool local, int level, int64_t stream, int64_t now,
+	struct arena *a, struct rcpt_row *out)
+{
+	sqlite3_stmt *s = use(r, TURN_OF);
+
+	if (!s)
+		return false;
+	db_bind_str(s, 1, dest);
+	i64(s, 2, local);
+	i64(s, 3, level);
+	i64(s, 4, stream);
+	i64(s, 5, now);
+	if (!step(r, s))
+		return false;
+	read_rcpt(s, a, out);
+	db_reset(s);
+	return true;
+}
+
+bool rows_turn_of(struct rows *r, struct str dest, bool local, uint32_t stream, int64_t now,
+	struct arena *a, struct rcpt_row *out)
+{
+	int level = LEVELS, i;
+
+	while ((level = next_level_of(r, dest, local, level)) >= 0) {
+		int64_t at = (int64_t)stream + 1;
+		bool wrapped = false;
+
+		for (i = 0; i < STREAMS; i++, at++) {
+			if (!next_stream_of(r, dest, local, level, &at)) {
+				if (wrapped)
+					break;
+				wrapped = true;
+				at = -1; /* and round, from the first one */
+				continue;
+			}
+			if (first_of(r, dest, local, level, at, now, a, out))
+				return true;
+		}
+	}
+	return false;
 }
 
 struct str rows_next_dest(struct rows *r, struct str after, struct arena *a)
@@ -474,13 +619,15 @@ int64_t rows_next_due(struct rows *r, bool local)
 {
 	sqlite3_stmt *s = use(r, NEXT_DUE);
 	int64_t next = INT64_MAX;
+	int level = LEVELS;
 
-	if (!s)
-		return next;
-	i64(s, 1, local);
-	if (step(r, s)) {
-		next = (int64_t)db_u64(s, 0);
-		db_reset(s);
+	while (s && (level = next_level(r, local, level)) >= 0) {
+		i64(s, 1, local);
+		i64(s, 2, level);
+		if (step(r, s)) {
+			next = MIN(next, (int64_t)db_u64(s, 0));
+			db_reset(s);
+		}
 	}
 	return next;
 }
@@ -503,8 +650,9 @@ void rows_update(struct rows *r, const struct rcpt_row *x)
 	i64(s, 10, x->last);
 	i64(s, 11, x->how);
 	i64(s, 12, x->expired);
-	i64(s, 13, x->m);
-	i64(s, 14, x->number);
+	i64(s, 13, x->class);
+	i64(s, 14, x->m);
+	i64(s, 15, x->number);
 	run(r, s);
 }
 
@@ -532,6 +680,45 @@ void rows_delete(struct rows *r, int64_t m, uint32_t number)
 	run(r, s);
 }
 
+void rows_set_hop(struct rows *r, int64_t m, uint32_t number, struct str hop)
+{
+	sqlite3_stmt *s = use(r, SET_HOP);
+
+	if (!s)
+		return;
+	db_bind_str(s, 1, hop);
+	i64(s, 2, m);
+	i64(s, 3, number);
+	run(r, s);
+}
+
+size_t rows_released(struct rows *r, int64_t now, struct arena *a, struct rcpt_row *out, size_t n)
+{
+	sqlite3_stmt *s = use(r, RELEASED);
+	size_t i = 0;
+
+	if (!s)
+		return 0;
+	i64(s, 1, now);
+	db_bind_u64(s, 2, n);
+	while (i < n && step(r, s))
+		read_rcpt(s, a, &out[i++]);
+	db_reset(s);
+	return i;
+}
+
+int64_t rows_next_release(struct rows *r)
+{
+	sqlite3_stmt *s = use(r, NEXT_RELEASE);
+	int64_t next = INT64_MAX;
+
+	if (s && step(r, s)) {
+		next = (int64_t)db_u64(s, 0);
+		db_reset(s);
+	}
+	return next;
+}
+
 static size_t changed(struct rows *r, sqlite3_stmt *s)
 {
 	run(r, s);
@@ -553,13 +740,17 @@ size_t rows_reset_active(struct rows *r, int64_t from, int64_t to, int64_t now)
 size_t rows_bring_back(struct rows *r, bool local, int64_t latest, size_t n)
 {
 	sqlite3_stmt *s = use(r, BRING_BACK);
+	size_t moved = 0;
+	int level = LEVELS;
 
-	if (!s)
-		return 0;
-	i64(s, 1, latest);
-	i64(s, 2, local);
-	db_bind_u64(s, 3, n);
-	return changed(r, s);
+	while (s && moved < n && (level = next_level(r, local, level)) >= 0) {
+		i64(s, 1, latest);
+		i64(s, 2, local);
+		db_bind_u64(s, 3, n - moved);
+		i64(s, 4, level);
+		moved += changed(r, s);
+	}
+	return moved;
 }
 
 int64_t rows_next_report(struct rows *r, int64_t after)
@@ -582,6 +773,8 @@ static void add_state(struct dest_row *d, enum rcpt_state state, uint64_t n)
 	d->n += n;
 	if (state == RCPT_WAITING)
 		d->waiting += n;
+	else if (state == RCPT_SCHEDULED)
+		d->scheduled += n;
 	else if (state == RCPT_HELD)
 		d->held += n;
 	else
@@ -619,7 +812,7 @@ size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest
 				break;
 			out[i++] = (struct dest_row){ .dest = dest };
 		}
-		add_state(&out[i - 1], (enum rcpt_state)MIN(db_u64(s, 1), (uint64_t)RCPT_DAMAGED), db_u64(s, 2));
+		add_state(&out[i - 1], (enum rcpt_state)MIN(db_u64(s, 1), (uint64_t)RCPT_STATES - 1), db_u64(s, 2));
 	}
 	db_reset(s);
 	for (k = 0; k < i; k++)

@@ -24,6 +24,7 @@ enum rcpt_state { /* as in the database: do not renumber */
 	RCPT_FAILED = 3, /* for good: until its report is made */
 	RCPT_DONE = 4, /* delivered: until its report is made */
 	RCPT_DAMAGED = 5, /* the file is missing or broken: kept for the admin */
+	RCPT_SCHEDULED = 6, /* the sender wants it to leave later (RFC 4865): until `next` */
 	RCPT_STATES
 };
 /* How a recipient was served; as in the database. */
@@ -54,9 +55,16 @@ struct rcpt_row {
 	int64_t last; /* time of the last attempt */
 	enum rcpt_how how; /* DONE: into a mailbox, to a server that tells no more, to what an alias stands for */
 	bool expired; /* FAILED: because its time was over */
+	struct str hop; /* host:port that the admin sends it to, empty: its own way */
+	int level; /* priority + LEVEL_NORMAL: higher ones first */
+	uint32_t stream; /* who sent it, as a number: senders take turns within a destination */
+	int class; /* of the last failure (classify.h) */
 };
 
-enum { ROWS_NSTMT = 48 };
+#define LEVEL_NORMAL 9 /* MT-PRIORITY 0 (RFC 6710); -9 is 0, 9 is 18 */
+#define LEVELS 19
+
+enum { ROWS_NSTMT = 64 };
 struct rows {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[ROWS_NSTMT];
@@ -92,19 +100,28 @@ bool rows_remove_if_done(struct rows *r, int64_t m);
 /* --- recipients */
 /* All of a message in order: a list in the arena. */
 size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **out);
-/* Up to n due ones of one way, the oldest first. */
+/* Up to n due ones of one way: higher priorities first, of each the oldest. */
 size_t rows_due(struct rows *r, bool local, int64_t now, struct arena *a, struct rcpt_row *out, size_t n);
 /* The first destination above `after` that waits for anything; STR_NONE: there is none. */
 struct str rows_next_dest(struct rows *r, struct str after, struct arena *a);
 /* The oldest due one of a destination. */
 bool rows_due_of(struct rows *r, struct str dest, bool local, int64_t now, struct arena *a,
 	struct rcpt_row *out);
+/* The one whose turn it is at a destination, of those without a hop: the highest priority, the
+ * sender after `stream`, its oldest. False: none is due, or it would cost too much to find. */
+bool rows_turn_of(struct rows *r, struct str dest, bool local, uint32_t stream, int64_t now,
+	struct arena *a, struct rcpt_row *out);
 /* When the next one is due, INT64_MAX: none. */
 int64_t rows_next_due(struct rows *r, bool local);
 /* All that changes of a recipient. */
 void rows_update(struct rows *r, const struct rcpt_row *x);
 void rows_set_state(struct rows *r, int64_t m, uint32_t number, enum rcpt_state state, int64_t next);
 void rows_delete(struct rows *r, int64_t m, uint32_t number);
+/* Where it goes from the next attempt on, whatever its state is. */
+void rows_set_hop(struct rows *r, int64_t m, uint32_t number, struct str hop);
+/* Up to n SCHEDULED ones whose time has come. */
+size_t rows_released(struct rows *r, int64_t now, struct arena *a, struct rcpt_row *out, size_t n);
+int64_t rows_next_release(struct rows *r); /* INT64_MAX: none */
 /* Attempts that were in hand when the last queued ended: due now. How many. */
 size_t rows_reset_active(struct rows *r, int64_t from, int64_t to, int64_t now);
 /* Brings attempts back that are further away than `latest`: at most n. How many. */
@@ -115,9 +132,15 @@ int64_t rows_next_report(struct rows *r, int64_t after);
 /* --- sums for the admin: a row of the destinations above `after` */
 struct dest_row {
 	struct str dest;
-	uint64_t n, waiting, held, other;
+	uint64_t n, waiting, scheduled, held, other;
 	int64_t next; /* of those that wait */
 };
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n);
+
+/* --- for other tables of the same database (suppress.c): as the sticky error allows. slot: kept
+ * by the caller, finalized by it before rows_close. */
+sqlite3_stmt *rows_use(struct rows *r, const char *text, sqlite3_stmt **slot);
+bool rows_step(struct rows *r, sqlite3_stmt *s);
+void rows_run(struct rows *r, sqlite3_stmt *s);
 
 #endif

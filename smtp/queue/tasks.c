@@ -28,7 +28,7 @@ struct sum {
 	uint64_t n, active;
 };
 
-static const char *const state_name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged" };
+static const char *const state_name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
 
 /* --- answers ---------------------------------------------------------------------- */
 
@@ -197,39 +197,22 @@ static bool bounce(struct queue *q, const struct message_row *row, struct rcpt_r
 	return true;
 }
 
-/* NOTIFY stands in the file alone. */
-static uint32_t notify_of(struct queue *q, const struct message_row *row, uint32_t number)
-{
-	struct envelope e;
-	uint64_t offset;
-	uint32_t notify = 0;
-	size_t i;
-	int fd = message_open(q, row->id, &q->turn.arena, &e, &offset);
-
-	if (fd < 0)
-		return NOTIFY_NEVER; /* nothing is left to report with */
-	close(fd);
-	for (i = 0; i < e.nrcpt; i++)
-		if (e.rcpt[i].number == number)
-			notify = e.rcpt[i].notify;
-	return notify;
-}
-
 static bool change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x)
 {
 	int64_t now = clock_unix();
-	bool idle = x->state == RCPT_WAITING || x->state == RCPT_HELD || x->state == RCPT_DAMAGED;
+	bool waits = x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED;
+	bool idle = waits || x->state == RCPT_HELD || x->state == RCPT_DAMAGED;
 
 	if (x->state == RCPT_ACTIVE)
 		return wish(q, t, x);
 	switch (t->verb) {
 	case TASK_RETRY:
-		if (x->state != RCPT_WAITING && x->state != RCPT_DAMAGED)
+		if (!waits && x->state != RCPT_DAMAGED)
 			return false;
 		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
 		return true;
 	case TASK_HOLD:
-		if (x->state != RCPT_WAITING)
+		if (!waits)
 			return false;
 		rows_set_state(&q->rows, x->m, x->number, RCPT_HELD, now);
 		say(row, x, "held");
@@ -247,7 +230,7 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 		say(row, x, "removed");
 		return true;
 	case TASK_BOUNCE:
-		return idle && bounce(q, row, x, notify_of(q, row, x->number));
+		return idle && bounce(q, row, x, message_notify(q, row, x->number));
 	case TASK_LIST:
 	case TASK_SHOW:
 		break;
@@ -269,7 +252,8 @@ static void row_of(struct task *t, const struct message_row *row, const struct r
 	ipc_set(&m, "recipient", x->address);
 	ipc_setc(&m, "state", state_name[x->state]);
 	ipc_set_u64(&m, "attempts", x->attempts);
-	ipc_set_u64(&m, "next", x->state == RCPT_WAITING ? (uint64_t)MAX(x->next - now, (int64_t)0) : 0);
+	ipc_set_u64(&m, "next", x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED ?
+		(uint64_t)MAX(x->next - now, (int64_t)0) : 0);
 	ipc_set(&m, "reply", x->reply);
 	task_result(t, &m);
 }
@@ -282,6 +266,12 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 	buf_fmt(&line, "%.*s: %s, %u attempts", STRF(x->address), state_name[x->state], x->attempts);
 	if (x->state == RCPT_WAITING)
 		buf_fmt(&line, ", the next in %lld s", (long long)MAX(x->next - now, (int64_t)0));
+	if (x->state == RCPT_SCHEDULED)
+		buf_fmt(&line, ", not before %lld s from now, as the sender wants it", (long long)MAX(x->next - now, (int64_t)0));
+	if (x->level != LEVEL_NORMAL)
+		buf_fmt(&line, ", priority %d", x->level - LEVEL_NORMAL);
+	if (x->hop.n)
+		buf_fmt(&line, ", goes to %.*s", STRF(x->hop));
 	if (x->delayed)
 		buf_puts(&line, ", sender was told of the delay");
 	if (x->reply.n)
@@ -393,18 +383,18 @@ static bool slice_messages(struct queue *q, struct task *t)
 	return t->filter.m ? t->next < t->filter.n : n == SLICE;
 }
 
-static void dest_row(struct task *t, struct str dest, uint64_t n, uint64_t waiting, uint64_t active,
-	uint64_t held, uint64_t failed, int64_t wait)
+static void dest_row(struct task *t, const struct dest_row *d, uint64_t active, int64_t wait)
 {
 	struct ipc_msg m;
 
 	ipc_init(&m, "result");
-	ipc_set(&m, "destination", dest);
-	ipc_set_u64(&m, "recipients", n);
-	ipc_set_u64(&m, "waiting", waiting);
+	ipc_set(&m, "destination", d->dest);
+	ipc_set_u64(&m, "recipients", d->n + active);
+	ipc_set_u64(&m, "waiting", d->waiting);
 	ipc_set_u64(&m, "active", active);
-	ipc_set_u64(&m, "held", held);
-	ipc_set_u64(&m, "failed", failed);
+	ipc_set_u64(&m, "held", d->held);
+	ipc_set_u64(&m, "scheduled", d->scheduled);
+	ipc_set_u64(&m, "failed", d->other);
 	ipc_set_u64(&m, "next", (uint64_t)MAX(wait, (int64_t)0));
 	task_result(t, &m);
 }
@@ -414,7 +404,7 @@ static bool rest_of_dests(struct str key, void *value, void *arg)
 	const struct sum *s = value;
 
 	if (s->active > 0)
-		dest_row(arg, key, s->active, 0, s->active, 0, 0, 0);
+		dest_row(arg, &(struct dest_row){ .dest = key }, s->active, 0);
 	return true;
 }
 
@@ -445,8 +435,7 @@ static bool slice_dests(struct queue *q, struct task *t)
 			active = s->active;
 			s->active = 0;
 		}
-		dest_row(t, v[i].dest, v[i].n + active, v[i].waiting, active, v[i].held, v[i].other,
-			v[i].waiting ? v[i].next - now : 0);
+		dest_row(t, &v[i], active, v[i].waiting ? v[i].next - now : 0);
 	}
 	if (n == DESTS) {
 		buf_reset(&t->cursor);

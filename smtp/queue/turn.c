@@ -73,7 +73,7 @@ void queue_close(struct queue *q)
 	copy_end(q, NULL);
 	while ((j = LIST_FIRST(&q->jobs)) != NULL)
 		job_free(q, j);
-	table_done(&q->dests);
+	dests_done(q);
 	forget_names(&q->turn.unlink);
 	forget_names(&q->turn.made);
 	arena_done(&q->turn.arena);
@@ -202,6 +202,8 @@ static void look_at_clocks(struct queue *q)
 	if (!q->sweep_at || deadline_passed(q->sweep_at)) {
 		q->sweep_at = deadline_in(SWEEP_MS);
 		q->bring_back = true;
+		q->next_release = 0;
+		dests_sweep(q);
 	}
 }
 
@@ -268,6 +270,8 @@ int64_t queue_wait(const struct queue *q)
 	for (local = 0; local < 2; local++)
 		if (q->next_due[local] < INT64_MAX && pick_room(q, local) > 0)
 			ms = MIN(ms, MAX(until(q->next_due[local]), q->backlog[local] ? 100 : 0));
+	if (q->next_release < INT64_MAX)
+		ms = MIN(ms, until(q->next_release));
 	LIST_FOREACH(j, &q->jobs, link)
 		if (j->state == JOB_SENT)
 			ms = MIN(ms, (int64_t)deadline_left(j->until));

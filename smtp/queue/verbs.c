@@ -35,7 +35,7 @@ static struct str lower(struct arena *a, struct str s)
 
 static int state_named(struct str s)
 {
-	static const char *const name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged" };
+	static const char *const name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
 	int i;
 
 	for (i = 0; i < RCPT_STATES; i++)
@@ -98,7 +98,7 @@ static const char *read_filter(struct task *t, const struct ipc_msg *m)
 	}
 	f->state = state.p ? state_named(state) : -1;
 	if (state.p && f->state < 0)
-		return "state: must be waiting, active, held, failed, done or damaged";
+		return "state: must be waiting, active, held, failed, done, damaged or scheduled";
 	return NULL;
 }
 

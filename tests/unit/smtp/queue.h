@@ -52,6 +52,8 @@ struct box_message {
 	uint32_t notify;
 	int ret, refused; /* refused: code of the first recipient */
 	int64_t time; /* 0: now */
+	int64_t release;
+	int priority;
 	const char *content, *envid;
 };
 const char *box_put(const struct box_message *m);

@@ -200,6 +200,7 @@ static void a_new_message_is_tried_at_once_and_leaves_nothing(void **state)
 	assert_string_equal(box_state("m1", 1), "gone");
 	assert_false(box_file("m1"));
 	assert_int_equal(box.q.njobs, 0);
+	dests_sweep(&box.q);
 	assert_int_equal(box.q.dests.n, 0);
 	box_close();
 }
