@@ -15,6 +15,7 @@
 
 #include "auth/resolve.h"
 #include "auth/rights.h"
+#include "auth/ticket.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "trace/trace.h"
@@ -123,6 +124,8 @@ static void add_identity(struct ipc_msg *m, const struct identity *id, struct st
 		ipc_setc(m, "role", "admin");
 	if (id->metrics)
 		ipc_setc(m, "role", "metrics");
+	if (id->send.n > 0)
+		ipc_setc(m, "role", arena_fmt(&m->arena, "send:%.*s", STRF(id->send)));
 	for (i = 0; i < id->ndomains; i++) {
 		ipc_set(m, "role", str_of(arena_fmt(&m->arena, "admin@%.*s", STRF(id->domain[i]))));
 		ipc_set(m, "domain", id->domain[i]);
@@ -302,11 +305,67 @@ static void verb_begin(struct question *q)
 	buf_done(&why);
 }
 
+/* --- mail by HTTP ------------------------------------------------------------------ */
+
+/* A login as any other, for the log; the password was another time's. */
+static void send_logged(const struct question *q, struct str user)
+{
+	struct trace t;
+	char peer[ADDR_TEXT];
+
+	trace_begin(&t, TRACE_INFO, "login");
+	trace_str(&t, "s", str_sub(ipc_get(&q->m, "session"), 0, 20));
+	trace_str(&t, "user", user);
+	trace_s(&t, "service", "http");
+	trace_str(&t, "mech", q->login[0] ? STR("cookie") : q->id.who);
+	trace_s(&t, "peer", addr_text(&q->peer, peer));
+	trace_s(&t, "tls", "yes");
+	trace_end(&t);
+}
+
+static void send_allowed(struct question *q, struct str user)
+{
+	char ticket[TICKET_LEN + 1];
+	struct ipc_msg m;
+
+	ticket_issue(authd.tickets, user, STR("submission"), clock_mono_ms(), authd.program.conf->auth_ticket_time, ticket);
+	send_logged(q, user);
+	ipc_init(&m, "result");
+	ipc_set(&m, "user", user);
+	ipc_setc(&m, "ticket", ticket);
+	explicit_bzero(ticket, sizeof(ticket));
+	answer_identity(q, &m);
+}
+
+/* The account that a token sends as, as it is now. */
+static void send_account(void *arg, const struct ipc_msg *account)
+{
+	struct question *q = arg;
+	struct str result = account ? ipc_get(account, "result") : STR("temp");
+
+	if (str_eqc(result, "temp"))
+		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+	else if (!str_eqc(result, "ok"))
+		refuse(q, EX_NOPERM, "the account that this token sends as is not there, or not active", NULL);
+	else
+		send_allowed(q, ipc_get(account, "user"));
+}
+
+static void send_begin(struct question *q)
+{
+	if (q->id.user.n > 0)
+		send_allowed(q, q->id.user);
+	else if (q->id.send.n > 0)
+		lookup("account", STR(""), q->id.send, send_account, q);
+	else
+		refuse(q, EX_NOPERM, "this token may not send: it needs the role send:ADDRESS", NULL);
+}
+
 /* --- the question has somebody who asks it ------------------------------------------------- */
 
 static bool csrf_needed(const struct question *q)
 {
-	return q->login[0] && (strcmp(q->op, "logout") == 0 || (q->verb && q->verb->effect == EFFECT_CHANGE));
+	return q->login[0] && (strcmp(q->op, "logout") == 0 || strcmp(q->op, "send") == 0 || (q->verb && q->verb->effect == EFFECT_CHANGE));
 }
 
 static void identified(struct question *q)
@@ -323,6 +382,8 @@ static void identified(struct question *q)
 		question_free(q);
 	} else if (strcmp(q->op, "verbs") == 0) {
 		answer_verbs(q);
+	} else if (strcmp(q->op, "send") == 0) {
+		send_begin(q);
 	} else if (q->verb) {
 		verb_begin(q);
 	} else {
@@ -353,6 +414,7 @@ static void account_seen(void *arg, const struct ipc_msg *account)
 	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
 	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
 	q->id.metrics = false; /* a token's alone */
+	q->id.send = STR("");
 	identified(q);
 }
 
@@ -438,6 +500,7 @@ static void login_account(void *arg, const struct ipc_msg *account)
 	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
 	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
 	q->id.metrics = false;
+	q->id.send = STR("");
 	if (old) /* the browser has a new one now */
 		login_end(authd.logins, old);
 	k = login_make(authd.logins, q->id.user, number, str_of(addr_text(&q->peer, peer)),
@@ -504,7 +567,7 @@ static struct question *question_new(const struct ipc_msg *m, int reply)
 
 bool gate_message(struct client *c, struct ipc_msg *m)
 {
-	static const char ops[] = " login logout me check verbs invite verb ";
+	static const char ops[] = " login logout me check verbs invite send verb ";
 	int reply = ipc_take_fd(m, "reply");
 	struct question *q;
 	char word[16];

@@ -10,6 +10,8 @@
  *     check                        the same question, and the login is not taken as used
  *     verbs                        a row for each verb that the asker may use
  *     invite  invite password      a hand-out link is redeemed: a new password
+ *     send    session              who it is may send mail: ticket user, for one hand-over to an
+ *                                  smtpd (csrf); a token by its role send:ADDRESS
  *     verb    verb a.NAME=...      a verb of conf/verbs.def (csrf, if it changes something)
  *
  * The answer is that of any verb (conf/program.h), on `reply`; a refusal has code 77,

@@ -32,6 +32,8 @@ void rights_roles(struct str roles, struct identity *id)
 			id->admin = true;
 		else if (str_eqc(role, "metrics"))
 			id->metrics = true;
+		else if (str_starts(role, "send:"))
+			id->send = str_from(role, 5);
 		else if (str_starts(role, "admin@"))
 			add_domain(id, str_from(role, 6));
 	}
@@ -58,6 +60,11 @@ int rights_roles_parse(struct str text, bool token, struct arena *a, struct str 
 			add_domain(&id, domain)) {
 			buf_puts(&b, "admin@");
 			buf_str(&b, domain);
+		} else if (token && str_starts(role, "send:") && !id.send.p &&
+			address_read(str_from(role, 5), a, &local, &domain) == 0) {
+			id.send = address_name(local, domain, a); /* one: whose addresses else would count? */
+			buf_puts(&b, "send:");
+			buf_str(&b, id.send);
 		} else
 			r = E_SYNTAX;
 	}

@@ -7,6 +7,7 @@
  *   admin              global administrator
  *   admin@example.org  administrator of that domain
  *   metrics            may read `stats metrics` (tokens)
+ *   send:anna@example.org  may send as that person by POST /api/v1/send (tokens)
  * An account without roles is a person and may look after himself.
  */
 #ifndef MANSIO_AUTH_RIGHTS_H
@@ -21,6 +22,7 @@ struct identity {
 	struct str user; /* name of the account; empty: a token */
 	struct str who; /* for the audit log: the account, or token:LABEL */
 	bool admin, metrics;
+	struct str send; /* whom a token sends as, in normal form; empty: nobody */
 	struct str domain[RIGHTS_DOMAINS]; /* administrator of these */
 	size_t ndomains;
 };

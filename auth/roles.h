@@ -8,7 +8,8 @@
 
 #include "base/arena.h"
 
-/* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics. The list in normal
+/* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics and one
+ * send:ADDRESS. The list in normal
  * form; E_SYNTAX with the bad one in *bad_out. */
 int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out);
 

@@ -29,7 +29,7 @@ static int roles(struct verb *v, struct str *out)
 	if (r == 0 && out->n == 0)
 		r = verb_fail(v, EX_USAGE, "a role is needed");
 	else if (r < 0)
-		verb_fail(v, EX_DATAERR, "there is no role '%.*s'; known: admin, admin@DOMAIN, metrics", STRF(bad));
+		verb_fail(v, EX_DATAERR, "there is no role '%.*s'; known: admin, admin@DOMAIN, metrics, and one send:ADDRESS", STRF(bad));
 	buf_done(&b);
 	return r;
 }

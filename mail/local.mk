@@ -6,7 +6,7 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
 	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
 	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h \
-	mail/dsnparam.c mail/dsnparam.h
+	mail/dsnparam.c mail/dsnparam.h mail/compose.c mail/compose.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA

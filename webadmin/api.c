@@ -68,25 +68,33 @@ static bool from_our_page(struct request *q, bool cookie_needed)
 	return !has_cookie(q);
 }
 
-static bool is_json(struct request *q)
+bool api_type_is(struct request *q, const char *type)
 {
-	struct str type = request_header(q, "Content-Type"), first = str_cut(&type, ';');
+	struct str rest = request_header(q, "Content-Type"), first = str_cut(&rest, ';');
 
-	return str_ieqc(str_trim(first), "application/json");
+	return str_ieqc(str_trim(first), type);
 }
 
-/* False: refused. */
-static bool may_post(struct request *q)
+bool api_may_change(struct request *q)
 {
 	if (!request_is_post(q)) {
 		request_set(q, "Allow", "POST");
 		request_fail(q, 405, EX_USAGE, "this changes something: POST it");
 	} else if (!from_our_page(q, false))
 		request_fail(q, 403, EX_NOPERM, "this request does not come from the page of this server");
-	else if (!is_json(q))
-		request_fail(q, 415, EX_USAGE, "Content-Type must be application/json");
 	else
 		return true;
+	return false;
+}
+
+/* False: refused. */
+static bool may_post(struct request *q)
+{
+	if (!api_may_change(q))
+		return false;
+	if (api_type_is(q, "application/json"))
+		return true;
+	request_fail(q, 415, EX_USAGE, "Content-Type must be application/json");
 	return false;
 }
 
@@ -411,6 +419,10 @@ void api_serve(struct request *q)
 			own(q, (enum api_own)i);
 			return;
 		}
+	if (str_eqc(path, "send")) {
+		send_serve(q);
+		return;
+	}
 	if (str_starts(path, "stream/")) {
 		live_serve(q, str_from(path, 7));
 		return;

@@ -17,6 +17,13 @@ bool api_arguments(struct request *q, const struct verb *v, struct ipc_msg *m);
 const struct verb *api_verb(struct request *q, struct str path);
 unsigned api_status(int code, const struct ipc_msg *last);
 
+/* A POST, from our own page or by a token. False: refused, answered. */
+bool api_may_change(struct request *q);
+bool api_type_is(struct request *q, const char *type); /* its Content-Type */
+
+/* send.c: /api/v1/send */
+void send_serve(struct request *q);
+
 /* live.c: /api/v1/stream/NOUN/VERB */
 void live_serve(struct request *q, struct str path);
 

@@ -45,12 +45,16 @@ struct visit {
 	int64_t requests;
 	bool http_eof;
 	bool clear; /* it came without TLS */
+	bool large; /* its request is a message, and one of [web] sends */
+	char tls_version[16], tls_cipher[64];
+	uint32_t tls_bits;
 	bool streams; /* the answer goes on until somebody ends it */
 	bool leaving; /* no further request */
 	bool stuck; /* an answer waits for a client that does not read: the timer runs */
 };
 
 static struct visit *visits;
+static int64_t larges;
 static struct visit **by_fd;
 static size_t nby_fd;
 
@@ -71,8 +75,15 @@ static void visit_map(int fd, struct visit *v)
 	by_fd[fd] = v;
 }
 
+static void large_end(struct visit *v)
+{
+	larges -= v->large;
+	v->large = false;
+}
+
 static void visit_free(struct visit *v)
 {
+	large_end(v);
 	event_del(&v->ev_client);
 	event_del(&v->ev_lease);
 	event_del(&v->ev_pair);
@@ -144,6 +155,33 @@ static void pass(struct visit *v, size_t n)
 	buf_drop(&v->in, n);
 }
 
+/* A message may be longer than other requests; so many at once, and half of them at most from
+ * one address. */
+static bool take_large(struct visit *v, const struct head *h)
+{
+	const struct conf *conf = web.conf;
+	const struct visit *o;
+	int64_t same = 0;
+
+	if (!str_starts(buf_view(&v->in), "POST /api/v1/send ") && !str_starts(buf_view(&v->in), "POST /api/v1/send?")) {
+		refuse(v, "413 Content Too Large", "the body of the request is too long");
+		return false;
+	}
+	if (h->body > conf->web_send_size) {
+		refuse(v, "413 Content Too Large", "the message is too large ([web] send_size)");
+		return false;
+	}
+	for (o = visits; o; o = o->next)
+		same += o->large && addr_eq(&o->peer, &v->peer);
+	if (larges >= conf->web_sends || same >= (conf->web_sends + 1) / 2) {
+		refuse(v, "503 Service Unavailable", "too many messages are on their way: try again");
+		return false;
+	}
+	v->large = true;
+	larges++;
+	return true;
+}
+
 /* What has come, as far as it may go on. */
 static void take(struct visit *v)
 {
@@ -160,15 +198,15 @@ static void take(struct visit *v)
 		r = head_check(buf_view(&v->in), (size_t)web.conf->web_head, &h);
 		if (r < 0)
 			refuse_head(v, r, &h);
-		else if (r > 0 && h.body > web.conf->web_body)
-			refuse(v, "413 Content Too Large", "the body of the request is too long");
+		else if (r > 0 && h.body > web.conf->web_body && !take_large(v, &h))
+			return;
 		if (r <= 0 || v->state == LAST)
 			return;
 		v->requests++;
 		pass(v, h.n);
 		v->body_left = h.body;
 		v->state = BODY;
-		arm(v, web.conf->web_body_wait);
+		arm(v, v->large ? web.conf->web_send_wait : web.conf->web_body_wait);
 	}
 	if (v->state == BODY) {
 		n = (size_t)MIN(v->body_left, v->in.n);
@@ -364,6 +402,7 @@ void door_answered(int fd)
 	if (!v || v->state != ANSWER)
 		return;
 	v->streams = v->stuck = false;
+	large_end(v);
 	if (v->leaving) { /* what libmicrohttpd has written goes out, then it is over */
 		v->state = LAST;
 		event_active(&v->ev_pair, EV_READ, 0);
@@ -400,6 +439,15 @@ const struct addr *door_peer(int fd)
 	return v ? &v->peer : &none;
 }
 
+void door_tls(int fd, struct str *version_out, struct str *cipher_out, uint32_t *bits_out)
+{
+	const struct visit *v = visit_of(fd);
+
+	*version_out = str_of(v ? v->tls_version : "");
+	*cipher_out = str_of(v ? v->tls_cipher : "");
+	*bits_out = v ? v->tls_bits : 0;
+}
+
 bool door_clear(int fd)
 {
 	const struct visit *v = visit_of(fd);
@@ -429,6 +477,9 @@ static struct visit *visit_new(const struct handover *h, int client, int lease, 
 	v->peer = h->peer;
 	v->clear = !str_eqc(h->service, "https") || h->tls_version.n == 0;
 	snprintf(v->id, sizeof(v->id), "%.*s", STRF(h->id));
+	snprintf(v->tls_version, sizeof(v->tls_version), "%.*s", STRF(h->tls_version));
+	snprintf(v->tls_cipher, sizeof(v->tls_cipher), "%.*s", STRF(h->tls_cipher));
+	v->tls_bits = h->tls_bits;
 	buf_init(&v->in, web.conf->web_head + CHUNK * 2);
 	buf_init(&v->to_http, web.conf->web_head + CHUNK * 2);
 	buf_init(&v->to_client, OUT_MAX + CHUNK * 2);

@@ -68,6 +68,11 @@ struct str request_body(const struct request *q)
 	return buf_view(&q->body);
 }
 
+void request_body_drop(struct request *q)
+{
+	buf_wipe(&q->body);
+}
+
 struct str request_host(const struct request *q)
 {
 	return q->host;
@@ -222,7 +227,8 @@ static void *request_new(void *cls, const char *uri, struct MHD_Connection *mhd)
 		q->path = arena_str(&q->arena, buf_view(&path));
 	q->query = rest;
 	buf_done(&path);
-	buf_init(&q->body, web.conf->web_body);
+	buf_init(&q->body, str_eqc(q->path, "/api/v1/send") ? MAX(web.conf->web_send_size, web.conf->web_body) :
+		web.conf->web_body);
 	return q;
 }
 

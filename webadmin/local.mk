@@ -26,12 +26,14 @@ endif
 # What is pure (grammars) is a library, for tests and fuzz targets
 noinst_LIBRARIES += webadmin/libweb.a
 webadmin_libweb_a_SOURCES = webadmin/head.c webadmin/head.h webadmin/json.c webadmin/json.h \
-	webadmin/cookie.c webadmin/cookie.h webadmin/autoconfig.c webadmin/autoconfig.h webadmin/autodiscover.c
-WEB_LIBS = webadmin/libweb.a $(TRACE_LIBS) $(JANSSON_LIBS) $(EXPAT_LIBS) $(QRENCODE_LIBS)
+	webadmin/cookie.c webadmin/cookie.h webadmin/autoconfig.c webadmin/autoconfig.h webadmin/autodiscover.c \
+	webadmin/letter.c webadmin/letter.h
+WEB_LIBS = webadmin/libweb.a $(TRACE_LIBS) $(MAIL_LIBS) $(JANSSON_LIBS) $(EXPAT_LIBS) $(QRENCODE_LIBS)
 pkglibexec_PROGRAMS += libexec/webadmind
 libexec_webadmind_SOURCES = webadmin/webadmind.c webadmin/web.h webadmin/door.c webadmin/http.c \
 	webadmin/headers.c webadmin/headers.h webadmin/paths.c webadmin/files.c webadmin/ask.c webadmin/ask.h \
-	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c webadmin/autoconfig_serve.c
+	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c webadmin/autoconfig_serve.c \
+	webadmin/send.c webadmin/courier.c webadmin/courier.h
 libexec_webadmind_LDADD = $(WEB_LIBS) webadmin/libpages.a $(EVENT_LIBS) $(MICROHTTPD_LIBS)
 
 
@@ -62,3 +64,15 @@ tests_fuzz_autodiscover_SOURCES = tests/fuzz/autodiscover.c $(FUZZ_MAIN)
 tests_fuzz_autodiscover_LDADD = $(WEB_LIBS) $(NET_LIBS)
 tests_fuzz_autodiscover_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/autodiscover
+
+# what is sent by HTTP
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webadmin/letter_test
+tests_unit_webadmin_letter_test_SOURCES = tests/unit/webadmin/letter_test.c
+tests_unit_webadmin_letter_test_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/web_letter
+tests_fuzz_web_letter_SOURCES = tests/fuzz/web_letter.c $(FUZZ_MAIN)
+tests_fuzz_web_letter_LDADD = $(WEB_LIBS)
+tests_fuzz_web_letter_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/web_letter

@@ -40,6 +40,7 @@ void door_answered(int fd);
 bool door_last(int fd); /* that was its last request: the answer says so */
 void door_streams(int fd); /* its answer is a live page */
 const struct addr *door_peer(int fd);
+void door_tls(int fd, struct str *version_out, struct str *cipher_out, uint32_t *bits_out);
 bool door_clear(int fd); /* it came without TLS */
 void door_drop(int fd); /* ends it now */
 
@@ -65,6 +66,7 @@ struct arena *request_arena(struct request *q);
 struct str request_path(const struct request *q); /* decoded, without the query */
 struct str request_query(const struct request *q); /* as it came, behind the '?' */
 struct str request_body(const struct request *q);
+void request_body_drop(struct request *q); /* its memory is not needed any more */
 struct str request_header(struct request *q, const char *name); /* STR_NONE: none */
 const struct addr *request_peer(const struct request *q);
 bool request_is_post(const struct request *q);

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "trace/trace.h"
-#include "webadmin/web.h"
+#include "webadmin/courier.h"
 
 #define LINKS_MAX 128 /* fronts, old and new */
 #define READS 32
@@ -53,6 +53,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 		web.authd = fd;
 		ev = event_new(web.base, fd, EV_READ | EV_PERSIST, authd_event, &ev);
 		event_add(ev, NULL);
+	} else if (strcmp(name, "smtpd") == 0) {
+		courier_link(fd);
 	} else {
 		close(fd);
 	}

@@ -24,7 +24,8 @@
 
 #define FRONTS_MAX 64
 
-struct front {
+struct front { /* or webadmind, which hands over what comes by its API */
+	bool web;
 	int instance, fd; /* fd -1: free place */
 };
 
@@ -83,20 +84,22 @@ static void on_client(struct program *p, const char *name, int instance, int fd)
 {
 	struct smtpd *d = p->data;
 	struct front *place = NULL;
+	bool web = strcmp(name, "webadmind") == 0;
 	size_t i;
 
 	for (i = 0; i < FRONTS_MAX; i++) {
 		struct front *f = &d->front[i];
 
-		if (f->fd >= 0 && f->instance == instance)
+		if (f->fd >= 0 && f->instance == instance && f->web == web)
 			front_close(d, f);
 		if (f->fd < 0 && !place)
 			place = f;
 	}
-	if (strcmp(name, "front") || !place || !watch(d, fd, EPOLLEXCLUSIVE, place)) {
+	if ((!web && strcmp(name, "front")) || !place || !watch(d, fd, EPOLLEXCLUSIVE, place)) {
 		close(fd);
 		return;
 	}
+	place->web = web;
 	place->instance = instance;
 	place->fd = fd;
 }
@@ -250,8 +253,8 @@ static void idle(struct smtpd *d)
 	}
 	r = receive(d, f);
 	if (r) /* E_PEER: it broke the rules; all else: it is gone */
-		trace_event(r == E_PEER ? TRACE_WARN : TRACE_DEBUG, "peer", NULL, "front %d %s: %s",
-			f->instance, r == E_PEER ? "dropped" : "gone", err_text(r));
+		trace_event(r == E_PEER ? TRACE_WARN : TRACE_DEBUG, "peer", NULL, "%s %d %s: %s",
+			f->web ? "webadmind" : "front", f->instance, r == E_PEER ? "dropped" : "gone", err_text(r));
 	if (r)
 		front_close(d, f);
 }

@@ -20,7 +20,7 @@ def fits(shown, got):
 
 def test_the_examples(suite):
     user = suite.account("anndoc@doc.example")
-    token = json.loads(suite.cli("--json", "token", "add", "docs", "admin").stdout)["token"]
+    token = json.loads(suite.cli("--json", "token", "add", "docs", "admin", f"send:{user.address}").stdout)["token"]
     w = Web(suite, token=token)
     text = (TOP / "docs" / "API.md").read_text()
     examples = EXAMPLE.findall(text)
