@@ -90,3 +90,19 @@ tests_fuzz_queue_result_SOURCES = tests/fuzz/queue_result.c $(FUZZ_MAIN)
 tests_fuzz_queue_result_LDADD = $(QUEUE_LIBS)
 tests_fuzz_queue_result_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/queue_result
+
+# DKIM: no network, no files
+noinst_LIBRARIES += smtp/libdkim.a
+smtp_libdkim_a_SOURCES = smtp/verify/dkim.h smtp/verify/tags.c smtp/verify/canon.c smtp/verify/key.c \
+	smtp/verify/sign.c smtp/verify/check.c
+DKIM_LIBS = smtp/libdkim.a $(MAIL_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp/dkim_test
+tests_unit_smtp_dkim_test_SOURCES = tests/unit/smtp/dkim_test.c
+tests_unit_smtp_dkim_test_LDADD = $(DKIM_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/dkim
+tests_fuzz_dkim_SOURCES = tests/fuzz/dkim.c $(FUZZ_MAIN)
+tests_fuzz_dkim_LDADD = $(DKIM_LIBS)
+tests_fuzz_dkim_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/dkim tests/vectors/dkim
