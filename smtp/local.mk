@@ -45,6 +45,7 @@ POLICY_LIBS = smtp/libpolicy.a $(BASE_LIBS)
 # The sender: what is pure is a library, for tests and fuzz targets
 noinst_LIBRARIES += smtp/libsend.a
 smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c smtp/send/content.h \
+	smtp/send/convert.c smtp/send/convert.h smtp/send/fit.c \
 	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h \
 	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c \
 	smtp/send/security.c smtp/send/security.h
@@ -62,6 +63,9 @@ tests_unit_smtp_policy_sts_test_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test tests/unit/smtp/send_extensions_test
 tests_unit_smtp_send_extensions_test_SOURCES = tests/unit/smtp/send_extensions_test.c tests/unit/smtp/send_dialogue.c \
 	tests/unit/smtp/send_dialogue.h
+check_PROGRAMS += tests/unit/smtp/send_convert_test
+tests_unit_smtp_send_convert_test_SOURCES = tests/unit/smtp/send_convert_test.c
+tests_unit_smtp_send_convert_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_extensions_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_client_test_SOURCES = tests/unit/smtp/send_client_test.c tests/unit/smtp/send_dialogue.c \
 	tests/unit/smtp/send_dialogue.h
@@ -69,6 +73,11 @@ tests_unit_smtp_send_client_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_send_parts_test_SOURCES = tests/unit/smtp/send_parts_test.c
 tests_unit_smtp_send_parts_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 endif
+check_PROGRAMS += tests/fuzz/send_convert
+tests_fuzz_send_convert_SOURCES = tests/fuzz/send_convert.c $(FUZZ_MAIN)
+tests_fuzz_send_convert_LDADD = $(SEND_LIBS)
+tests_fuzz_send_convert_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/send_convert
 check_PROGRAMS += tests/fuzz/send_reply
 tests_fuzz_send_reply_SOURCES = tests/fuzz/send_reply.c $(FUZZ_MAIN)
 tests_fuzz_send_reply_LDADD = $(SEND_LIBS)

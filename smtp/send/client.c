@@ -87,6 +87,7 @@ void client_done(struct client *c)
 	auth_free(c->auth);
 	reply_done(&c->reader);
 	buf_wipe(&c->out);
+	buf_done(&c->converted);
 	free(c->batch);
 	if (--c->opt->refs == 0) {
 		tls_trust_free(c->opt->trust);
@@ -324,6 +325,11 @@ static void on_quit(struct client *c, const struct reply *r)
 {
 	(void)r;
 	client_move(c, CLIENT_CLOSED);
+}
+
+bool client_verified(const struct client *c)
+{
+	return c->secure && (c->verified || c->opt->tls == CONF_SMARTHOST_VERIFY);
 }
 
 void client_again(struct client *c)

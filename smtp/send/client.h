@@ -56,6 +56,7 @@ struct client_options {
 	struct tls_trust *trust;
 	struct str user, password; /* user empty: no login */
 	size_t reply_size, recipients;
+	uint64_t convert_size; /* largest message that is made 7-bit text for it */
 	uint64_t session_messages;
 	bool no_chunking; /* the server offered it and refused BDAT: learnt by a session, for all */
 	int64_t lookup, connect, handshake, greeting, command, data_start, data_block, data_end, idle; /* ms */
@@ -69,6 +70,7 @@ struct client {
 	struct ehlo ehlo;
 	struct buf out;
 	bool secure; /* under TLS */
+	bool verified; /* ... and the connection says that it is the server that was meant: DANE, MTA-STS */
 	bool clear; /* opportunistic, and the server's STARTTLS did not work */
 	struct auth *auth;
 	unsigned auth_steps;
@@ -86,6 +88,8 @@ struct client {
 	bool again; /* what went wrong is known, and does not concern the job: it was not tried */
 	uint64_t mails; /* transactions begun */
 	struct content content;
+	struct str sender; /* as it is said here */
+	struct buf converted; /* the job's message for a server without 8BITMIME; empty: as it is in the file */
 	uint64_t served; /* jobs done */
 	uint64_t progress; /* grows with every whole reply, move, and piece of a message taken */
 	struct dsn why; /* CLOSED: what happened, a temporary failure */
@@ -126,6 +130,10 @@ void client_move(struct client *c, enum client_state to);
 void client_give_up(struct client *c, const char *status, const char *fmt, ...) PRINTF(3, 4);
 /* ... because of this reply. */
 void client_refused(struct client *c, const char *status, const char *what, const struct reply *r);
+/* fit.c: what this server cannot take is refused here, recipient by recipient, and how the rest goes is decided. */
+void client_fit(struct client *c);
+uint64_t client_size(const struct client *c); /* of the job's message, but for dots (RFC 1870 3 asks for no more) */
+bool client_verified(const struct client *c); /* the server was shown to be the one that was meant */
 /* Ends the session with the job not tried: it goes in another one. */
 void client_again(struct client *c);
 void client_on_envelope(struct client *c, const struct reply *r);

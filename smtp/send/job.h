@@ -21,6 +21,7 @@ enum rcpt_state {
 
 struct job_rcpt {
 	struct str address; /* printed */
+	struct str said; /* how this server is told it; empty: as it is */
 	uint32_t number;
 	uint32_t notify; /* bits of mail/envelope.h */
 	struct str orcpt; /* "rfc822;xtext" */

@@ -222,6 +222,7 @@ static void common_options(const struct conf *c, struct client_options *o)
 	o->helo = arena_cstr(&o->a, str_of(conf_hostname(c)));
 	o->reply_size = (size_t)c->send_reply_size;
 	o->session_messages = (uint64_t)c->send_session_messages;
+	o->convert_size = (uint64_t)c->send_convert_size;
 	o->lookup = c->send_lookup;
 	o->connect = c->send_connect;
 	o->handshake = c->send_handshake;

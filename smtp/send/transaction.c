@@ -20,7 +20,6 @@
 
 #define OUT_LOW 32768 /* below this more of the message is read */
 #define CHUNK 65536 /* bytes of the message in one BDAT */
-#define SCAN_MAX (8u << 20) /* larger ones are declared 8BITMIME unread */
 
 static void next_batch(struct client *c);
 
@@ -63,72 +62,6 @@ static bool over(struct client *c, const struct reply *r)
 	return true;
 }
 
-/* --- what the server must be able to ------------------------------------------- */
-
-static void fail_job(struct client *c, int code, const char *status, const char *text)
-{
-	struct dsn why = { 0 };
-
-	dsn_set(&why, code, status, "%s %s", c->opt->label, text);
-	job_fail(c->job, &why);
-}
-
-/* RFC 6531 3.2: without SMTPUTF8 nothing goes that needs it. */
-static void check_utf8(struct client *c, const struct content_facts *f)
-{
-	struct job *j = c->job;
-	bool any = j->utf8 || !str_is_ascii(j->sender);
-	size_t i;
-
-	for (i = 0; i < j->nrcpt; i++) {
-		struct job_rcpt *r = &j->rcpt[i];
-
-		if (r->state != RCPT_OPEN || str_is_ascii(r->address))
-			continue;
-		any = true;
-		if (!c->ehlo.smtputf8)
-			job_set(j, r, 553, "5.6.7", str_of(arena_fmt(&j->a,
-				"%s does not take addresses with non-ASCII characters (SMTPUTF8)", c->opt->label)));
-	}
-	c->declare_utf8 = any && c->ehlo.smtputf8;
-	if (!c->ehlo.smtputf8 && (!str_is_ascii(j->sender) || (j->utf8 && f->utf8_header)))
-		fail_job(c, 553, "5.6.7", "does not take mail with non-ASCII addresses or header fields (SMTPUTF8)");
-}
-
-/* What will be sent, but for dots (RFC 1870 3 asks for no more). */
-static uint64_t size_of(const struct job *j)
-{
-	return j->size + j->prepend.n;
-}
-
-/* Can this message go to this server? If not, its recipients get their results here. */
-static void check_message(struct client *c)
-{
-	struct job *j = c->job;
-	struct content_facts f = { 0 };
-	char text[128];
-
-	if (c->ehlo.size && size_of(j) > c->ehlo.size) { /* RFC 1870 6 */
-		snprintf(text, sizeof text, "takes messages of up to %llu bytes, this one has %llu",
-			(unsigned long long)c->ehlo.size, (unsigned long long)size_of(j));
-		fail_job(c, 552, "5.3.4", text);
-		return;
-	}
-	if (!c->opt->lmtp && (j->size <= SCAN_MAX || !c->ehlo.eight_bit || j->utf8)) {
-		if (content_scan(j->fd, j->offset, j->size, &f) < 0) {
-			dsn_set(&c->why, 451, "4.3.0", "the message could not be read from the queue");
-			job_fail(j, &c->why);
-			return;
-		}
-	} else {
-		f.eight_bit = true;
-	}
-	if (f.eight_bit && !c->ehlo.eight_bit) /* RFC 6152 3: nothing here converts */
-		fail_job(c, 554, "5.6.3", "takes 7-bit text only (no 8BITMIME), and this message has 8-bit characters");
-	c->declare_8bit = f.eight_bit && c->ehlo.eight_bit;
-	check_utf8(c, &f);
-}
-
 /* --- envelope ---------------------------------------------------------------------- */
 
 /* Our own lmtpd needs it for what an alias sends on. */
@@ -156,13 +89,17 @@ static void say_mail(struct client *c)
 	static const char *const ret[] = { [JOB_RET_FULL] = "FULL", [JOB_RET_HDRS] = "HDRS" };
 	const struct job *j = c->job;
 
-	buf_fmt(&c->out, "MAIL FROM:<%.*s>", STRF(j->sender));
+	buf_fmt(&c->out, "MAIL FROM:<%.*s>", STRF(c->sender));
 	if (c->ehlo.size_given)
-		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)size_of(j));
+		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)client_size(c));
 	if (c->declare_8bit)
 		buf_puts(&c->out, " BODY=8BITMIME");
 	if (c->declare_utf8)
 		buf_puts(&c->out, " SMTPUTF8");
+	if (j->requiretls && c->ehlo.requiretls && !c->opt->lmtp)
+		buf_puts(&c->out, " REQUIRETLS");
+	if (j->priority && c->ehlo.mt_priority)
+		buf_fmt(&c->out, " MT-PRIORITY=%d", j->priority);
 	if (says_dsn(c) && j->ret)
 		buf_fmt(&c->out, " RET=%s", ret[j->ret]);
 	if (says_dsn(c) && j->envid.n)
@@ -195,7 +132,7 @@ static void say_notify(struct client *c, uint32_t bits)
 
 static void say_rcpt(struct client *c, const struct job_rcpt *r)
 {
-	buf_fmt(&c->out, "RCPT TO:<%.*s>", STRF(r->address));
+	buf_fmt(&c->out, "RCPT TO:<%.*s>", STRF(r->said.n ? r->said : r->address));
 	if (says_dsn(c)) {
 		say_notify(c, r->notify);
 		if (r->orcpt.n)
@@ -286,7 +223,7 @@ void client_start(struct client *c, struct job *job)
 	c->job = job;
 	if (!c->opt->lmtp)
 		job->remote = arena_str(&job->a, str_of(c->opt->host));
-	check_message(c);
+	client_fit(c);
 	next_batch(c);
 }
 
@@ -297,6 +234,7 @@ struct job *client_take(struct client *c)
 	if (!j || (!c->retry && (job_open(j) || (c->state != CLIENT_READY && c->state != CLIENT_CLOSED))))
 		return NULL;
 	c->job = NULL;
+	buf_done(&c->converted);
 	c->news = false;
 	c->served++;
 	return j;
@@ -343,7 +281,10 @@ static void begin_content(struct client *c)
 {
 	struct job *j = c->job;
 
-	content_init(&c->content, j->fd, j->offset, j->size, j->prepend);
+	if (c->converted.n)
+		content_init_text(&c->content, buf_view(&c->converted), j->prepend);
+	else
+		content_init(&c->content, j->fd, j->offset, j->size, j->prepend);
 	c->chunks = c->chunks_answered = 0;
 	j->begun = true;
 	client_move(c, CLIENT_CONTENT);

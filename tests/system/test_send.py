@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The sender: mail to the outside by a smarthost. The smarthosts are scripted (fakehost.py), or a second suite."""
+import email
+import email.policy
 import itertools
 import re
 import smtplib
@@ -135,14 +137,26 @@ def test_many_messages_share_connections(house, hosts):
     assert {re.search(rb"Subject: (\d)", raw).group(1) for _, _, raw in host.messages} == {b"%d" % i for i in range(10)}
 
 
-def test_eight_bit_text_needs_a_server_that_takes_it(house, hosts):
+def test_eight_bit_text_is_converted_or_returned_by_the_book(house, hosts):
     host = hosts(extensions=("SIZE 1000000",))
     s = house(host)
-    post(s, text="Subject: x\r\n\r\nö\r\n", options=["BODY=8BITMIME"])
-    assert "5.6.3" in s.wait_log(" failed ")
-    assert not host.messages
-    post(s, "ben@outside.example")
-    arrived(host)
+    text = email.message.EmailMessage(policy=email.policy.SMTP)
+    text["Subject"] = "two"
+    text.set_content("Grüße von der Donau\n", cte="8bit")
+    text.add_attachment(bytes(range(256)), "application", "octet-stream")
+    post(s, text=bytes(text), options=["BODY=8BITMIME"])
+    (mail, _, raw), = arrived(host)
+    assert raw.isascii() and b"BODY=" not in mail
+    got = email.message_from_bytes(stuffed_right(raw), policy=email.policy.default)
+    body, data = got.iter_parts()
+    assert data.get_content() == bytes(range(256))
+    assert body.get_content().strip() == "Grüße von der Donau" and body["Content-Transfer-Encoding"] == "quoted-printable"
+    signed = ("Subject: s\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nö\r\n--b\r\nContent-Type: "
+              "application/pgp-signature\r\n\r\nx\r\n--b--\r\n")
+    post(s, text=signed, options=["BODY=8BITMIME"])
+    line = s.wait_log(" failed ")
+    assert "5.6.3" in line and "it is signed" in line
+    assert len(host.messages) == 1
 
 
 def test_dsn_parameters_are_passed_on(house, hosts):

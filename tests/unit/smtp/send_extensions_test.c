@@ -198,6 +198,100 @@ static void limits_are_kept(void **state)
 	end();
 }
 
+/* RFC 6152 3 */
+static void eight_bit_text_is_converted_for_who_does_not_take_it(void **state)
+{
+	(void)state;
+	open_to("S:250 SIZE 145");
+	opt->convert_size = 1000;
+	begin(simple("A: b\r\n\r\nblau und gr\xc3\xbcn\r\n"));
+	PLAY("C:MAIL FROM:<anna@example.org> SIZE=133", "C:RCPT TO:<ben@example.net>", "S:250 ok", "S:250 ok", "C:DATA", "S:354 go", "C:A: b",
+		"C:MIME-Version: 1.0", "C:Content-Type: text/plain; charset=utf-8", "C:Content-Transfer-Encoding: quoted-printable", "C:",
+		"C:blau und gr=C3=BCn", "C:.", "S:250 ok");
+	taken();
+	job_free(job);
+	begin(simple("A: b\r\n\r\nblau und gr\xc3\xbcn und rot und gelb\r\n")); /* too large only now */
+	taken();
+	assert_string_equal(job->rcpt[0].status, "5.3.4");
+	job_free(job);
+	begin(simple("A: b\r\nContent-Transfer-Encoding: base64\r\n\r\n\xc3\xbc\r\n"));
+	taken();
+	result(0, 554, "5.6.3", "smarthost relay.example.net:587 takes 7-bit text only (no 8BITMIME), and this message cannot be converted: "
+		"a part is not in the encoding that it names");
+	job_free(job);
+	begin(simple("a: b\r\n\r\nhello\r\n")); /* and the next one is itself */
+	PLAY("C:MAIL FROM:<anna@example.org> SIZE=15", "C:RCPT TO:<ben@example.net>", "S:250 ok", "S:250 ok", "C:DATA", "S:354 go", "C:a: b", "C:",
+		"C:hello", "C:.", "S:250 ok");
+	taken();
+	end();
+}
+
+/* RFC 6531: only what needs it needs it. */
+static void addresses_are_said_in_ascii_where_that_is_possible(void **state)
+{
+	static const char *const fields[] = { "via=smtp", "sender=anna@b\xc3\xbc.example", "smtputf8=1", "rcpt=1 ben@gr\xc3\xbcn.example",
+		"rcpt=2 j\xc3\xbcrg@x.example", NULL };
+
+	(void)state;
+	open_to("S:250 HELP");
+	begin(make_job("A: b\r\n\r\n", fields));
+	PLAY("C:MAIL FROM:<anna@xn--b-eha.example>", "C:RCPT TO:<ben@xn--grn-ioa.example>", "S:250 ok", "S:250 ok", "C:DATA", "S:354 go",
+		"C:A: b", "C:", "C:.", "S:250 ok");
+	taken();
+	result(0, 250, "2.0.0", "250 ok");
+	assert_string_equal(job->rcpt[1].status, "5.6.7");
+	end();
+	open_to("S:250 SMTPUTF8");
+	begin(make_job("A: b\r\n\r\n", fields));
+	PLAY("C:MAIL FROM:<anna@b\xc3\xbc.example> SMTPUTF8", "C:RCPT TO:<ben@gr\xc3\xbcn.example>", "C:RCPT TO:<j\xc3\xbcrg@x.example>",
+		"S:550 no");
+	end();
+}
+
+/* RFC 8689 4.2.1, 5 */
+static void what_requires_tls_goes_to_who_was_verified_and_passes_it_on(void **state)
+{
+	static const char *const fields[] = { "via=smtp", "sender=anna@example.org", "requiretls=1", "priority=-3", "rcpt=1 ben@example.net", NULL };
+	static const char *const report[] = { "via=smtp", "sender=", "requiretls=1", "rcpt=1 ben@example.net", NULL };
+
+	(void)state;
+	open_to("S:250 REQUIRETLS");
+	begin(make_job("A: b\r\n\r\n", fields));
+	taken();
+	result(0, 550, "5.7.10",
+		"smarthost relay.example.net:587 is not known by a verified certificate, and the sender requires that (REQUIRETLS)");
+	job_free(job);
+	c.secure = true; /* anybody's certificate */
+	begin(make_job("A: b\r\n\r\n", fields));
+	taken();
+	assert_string_equal(job->rcpt[0].status, "5.7.10");
+	job_free(job);
+	begin(make_job("A: b\r\n\r\n", report));
+	PLAY("C:MAIL FROM:<> REQUIRETLS", "C:RCPT TO:<ben@example.net>", "S:550 no", "S:550 no");
+	taken();
+	job_free(job);
+	c.verified = true;
+	begin(make_job("A: b\r\n\r\n", fields));
+	PLAY("C:MAIL FROM:<anna@example.org> REQUIRETLS", "C:RCPT TO:<ben@example.net>", "S:550 no", "S:550 no");
+	taken();
+	job_free(job);
+	c.ehlo.requiretls = false;
+	c.ehlo.mt_priority = true;
+	begin(make_job("A: b\r\n\r\n", fields));
+	taken();
+	result(0, 550, "5.7.30", "smarthost relay.example.net:587 does not offer REQUIRETLS, and the sender requires that");
+	job_free(job);
+	begin(make_job("A: b\r\n\r\n", &fields[0]));
+	taken();
+	job_free(job);
+	job = make_job("A: b\r\n\r\n", fields);
+	job->requiretls = false;
+	begin(job);
+	PLAY("C:MAIL FROM:<anna@example.org> MT-PRIORITY=-3", "C:RCPT TO:<ben@example.net>", "S:550 no", "S:550 no");
+	taken();
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +301,9 @@ int main(void)
 		cmocka_unit_test(a_refused_chunk_stops_the_others_and_the_session_goes_on),
 		cmocka_unit_test(chunking_that_is_none_is_not_tried_again),
 		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(eight_bit_text_is_converted_for_who_does_not_take_it),
+		cmocka_unit_test(addresses_are_said_in_ascii_where_that_is_possible),
+		cmocka_unit_test(what_requires_tls_goes_to_who_was_verified_and_passes_it_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
