@@ -87,6 +87,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_CHECK] = "check",
 		[SANDBOX_WEBADMIND] = "webadmind",
 		[SANDBOX_ACME] = "acme",
+		[SANDBOX_POLICY] = "policy",
 	};
 
 	BUG_ON((unsigned)p >= ARRAY_LEN(names));
@@ -184,7 +185,7 @@ static int enter_landlock(enum sandbox_profile p, const struct sandbox_rule *rul
 		return -errno;
 	for (i = 0; i < nrules && !err; i++)
 		err = add_rule(fd, all.fs, &rules[i]);
-	if (!err && all.net && (p == SANDBOX_RESOLVER || p == SANDBOX_CHECK || p == SANDBOX_ACME))
+	if (!err && all.net && (p == SANDBOX_RESOLVER || p == SANDBOX_CHECK || p == SANDBOX_ACME || p == SANDBOX_POLICY))
 		err = add_ports(fd);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0) != 0)
 		err = -errno;

@@ -36,6 +36,7 @@ enum sandbox_profile {
 	SANDBOX_CHECK, /* TCP to the ports of sandbox_connect_ports, no files; fork */
 	SANDBOX_WEBADMIND, /* sockets that it holds, no files, no new sockets but pairs */
 	SANDBOX_ACME, /* files beneath its folder, TCP to the ports of sandbox_connect_ports; fork */
+	SANDBOX_POLICY, /* as ACME, and its children narrow themselves to CHECK */
 	SANDBOX_NPROFILES
 };
 

@@ -38,12 +38,13 @@ enum {
 	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
 	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
-	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(ACME), /* open files, beneath what Landlock leaves */
+	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(ACME) | BIT(POLICY), /* open files, beneath what Landlock leaves */
 	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
 	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
 	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */
 	CONNECTS = WORKER | BIT(RESOLVER), /* ... and what resolvers need beside connect(2) */
-	TCP_ONLY = BIT(SENDER) | BIT(CHECK) | BIT(ACME),
+	TCP_ONLY = BIT(SENDER) | BIT(CHECK) | BIT(ACME) | BIT(POLICY),
+	NARROWS = FORKS | BIT(POLICY), /* children that enter another profile */
 	SENDS = CONNECTS | TCP_ONLY, /* connect(2) */
 };
 
@@ -95,9 +96,9 @@ static const struct {
 	/* the directories of the mailboxes get their group from authd */
 	ROW(AUTH, S(fchown), S(fchownat), S(chown), S(chmod), S(fchmodat), S(mlock), S(munlock)),
 	/* children, which narrow themselves further */
-	ROW(FORKS | BIT(AUTHD) | BIT(CHECK) | BIT(ACME), S(wait4), S(waitid)),
+	ROW(FORKS | BIT(AUTHD) | BIT(CHECK) | BIT(ACME) | BIT(POLICY), S(wait4), S(waitid)),
 	ROW(BIT(CHECK), S(adjtimex), S(clock_adjtime), S(fstatfs)), /* is the clock kept? (setting it is for root); is there room? */
-	ROW(FORKS, S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
+	ROW(NARROWS, S(seccomp), S(landlock_create_ruleset), S(landlock_add_rule),
 		S(landlock_restrict_self)),
 };
 
@@ -130,7 +131,7 @@ static const struct check {
 	{ ALL, S(prctl), 0, UINT32_MAX, PR_GET_NAME },
 	{ ALL, S(prctl), 0, UINT32_MAX, PR_SET_PDEATHSIG },
 	{ ALL, S(prctl), 0, UINT32_MAX, PR_GET_DUMPABLE },
-	{ FORKS, S(prctl), 0, UINT32_MAX, PR_SET_NO_NEW_PRIVS },
+	{ NARROWS, S(prctl), 0, UINT32_MAX, PR_SET_NO_NEW_PRIVS },
 	/* limits of itself, for which 0 stands: never another's */
 	{ ALL, S(prlimit64), 0, UINT32_MAX, 0 },
 	{ PAIRS, S(socketpair), 0, UINT32_MAX, AF_UNIX },
@@ -142,7 +143,7 @@ static const struct check {
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },
 	/* fork(2) as glibc does it: no thread, no namespace, nothing shared */
-	{ FORKS | BIT(CHECK) | BIT(ACME), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
+	{ FORKS | BIT(CHECK) | BIT(ACME) | BIT(POLICY), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },
 };
 
 /* Options of SOL_SOCKET that anybody may set on what he has. */

@@ -67,6 +67,7 @@ struct settings {
 	size_t ncerts;
 	struct buf trust, password; /* of the smarthost, for sender; empty: none */
 	struct buf import_trust; /* who may vouch for servers that an import asks */
+	struct buf sts_trust; /* who may vouch for web servers with MTA-STS policies */
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
 };
 
@@ -92,6 +93,8 @@ size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_
 /* Adds trust and password in the same way (two descriptors at most). */
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
 
+/* Adds trust for policyd in the same way. */
+size_t settings_add_sts(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and eab for acmed in the same way. */
 size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Tries certificates `from` to ncerts in a child without rights. False: why has a sentence. */
@@ -154,7 +157,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;

@@ -181,6 +181,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	}
 	if (p->id == PROGRAM_sender)
 		n = settings_add_smarthost(m->set, &msg, own);
+	if (p->id == PROGRAM_policyd) {
+		n = settings_add_sts(m->set, &msg, own);
+		ipc_add_fd(&msg, "dir", m->dir_policy);
+	}
 	if (p->id == PROGRAM_importd)
 		n = settings_add_import(m->set, &msg, own);
 	if (p->id == PROGRAM_acmed) {

@@ -183,6 +183,17 @@ static void load_acme(struct settings *s, const char *config, struct buf *errors
 		read_system_trust(&s->acme_trust);
 }
 
+static void load_sts(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->sts_trust, TRUST_MAX);
+	if (c->sts_ca.n)
+		load_trust(c, config, "[sts] ca", c->sts_ca, &s->sts_trust, errors);
+	else if (c->sts_enabled)
+		read_system_trust(&s->sts_trust);
+}
+
 static void load_import(struct settings *s, const char *config, struct buf *errors)
 {
 	struct conf *c = s->conf;
@@ -222,6 +233,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		load_certs(s, path, errors);
 		load_smarthost(s, path, errors);
 		load_import(s, path, errors);
+		load_sts(s, path, errors);
 		load_acme(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
@@ -265,6 +277,7 @@ void settings_free(struct settings *s)
 	buf_done(&s->file);
 	buf_done(&s->trust);
 	buf_done(&s->import_trust);
+	buf_done(&s->sts_trust);
 	buf_wipe(&s->password);
 	buf_done(&s->acme_trust);
 	buf_wipe(&s->acme_eab);
@@ -337,6 +350,16 @@ static size_t add_files(const struct buf *const *file, const char *const *name, 
 			ipc_add_fd(m, name[i], fd_out[n++] = fd);
 	}
 	return n;
+}
+
+size_t settings_add_sts(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	int fd = s->sts_trust.n ? settings_memory("trust", &s->sts_trust) : -1;
+
+	if (fd < 0)
+		return 0;
+	ipc_add_fd(m, "trust", fd_out[0] = fd);
+	return 1;
 }
 
 size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_out)

@@ -118,8 +118,9 @@ int state_open(struct master *m)
 	m->dir_trace = part(m, "trace", 0700, &m->ids[PROGRAM_traced]);
 	m->dir_settings = part(m, "settings", 0700, &top);
 	m->dir_tls = part(m, "tls", 0700, &top);
+	m->dir_policy = part(m, "policy", 0700, &m->ids[PROGRAM_policyd]);
 	m->dir_acme = part(m, "acme", 0700, &m->ids[PROGRAM_acmed]);
-	if (m->dir_trace < 0 || m->dir_acme < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
+	if (m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
 		return EX_CANTCREAT;
 	return take_lock(m);
 }

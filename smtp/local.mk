@@ -39,8 +39,13 @@ libexec_queued_LDADD = $(QUEUE_LIBS)
 
 # Policies of other domains: what is pure, for the sender, policyd, tests and fuzz targets
 noinst_LIBRARIES += smtp/libpolicy.a
-smtp_libpolicy_a_SOURCES = smtp/policy/sts.c smtp/policy/sts.h
-POLICY_LIBS = smtp/libpolicy.a $(BASE_LIBS)
+smtp_libpolicy_a_SOURCES = smtp/policy/sts.c smtp/policy/sts.h smtp/policy/cache.c smtp/policy/cache.h
+POLICY_LIBS = smtp/libpolicy.a $(NET_LIBS) $(BASE_LIBS)
+pkglibexec_PROGRAMS += libexec/policyd
+libexec_policyd_SOURCES = smtp/policy/policyd.c smtp/policy/policyd.h smtp/policy/ask.c smtp/policy/fetch.c \
+	smtp/policy/get.c smtp/policy/get.h
+libexec_policyd_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+libexec_policyd_LDADD = smtp/libpolicy.a $(TRACE_LIBS) $(NET_LIBS) $(CURL_LIBS)
 
 # The sender: what is pure is a library, for tests and fuzz targets
 noinst_LIBRARIES += smtp/libsend.a

@@ -187,7 +187,7 @@ def fields_of(packet):
     for line in lines:
         k, v = line.split("=", 1)
         v = re.sub(rb"%(..)", lambda m: bytes([int(m[1], 16)]), v.encode()).decode(errors="surrogateescape")
-        if k in ("record", "ip", "local"):
+        if k in ("record", "ip", "local", "mx"):
             out.setdefault(k, []).append(v)
         else:
             out[k] = v

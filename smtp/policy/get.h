@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * get.h: one policy from its web server (RFC 8461 3.3), in a throwaway child: https alone, no redirects, no proxy, the
+ * certificate verified for mta-sts.DOMAIN, text/plain, a bounded size, a bounded time. The one place here that knows libcurl.
+ */
+#ifndef MANSIO_SMTP_POLICY_GET_H
+#define MANSIO_SMTP_POLICY_GET_H
+
+#include "smtp/policy/cache.h"
+
+struct get {
+	const char *domain;
+	struct str trust; /* PEM of who may vouch for the server */
+	int resolver; /* a link to resolverd */
+	uint16_t port;
+	int64_t wait; /* ms, for all of it */
+};
+
+void get_init(void); /* what libraries read from files: before the sandbox falls */
+/* 0; negative, and why not in words. The policy's names are in the arena. */
+int get_policy(const struct get *g, struct arena *a, struct sts_policy *out, char words[POLICY_WORDS]);
+
+#endif
