@@ -141,10 +141,9 @@ static void check_send(const struct conf *c, struct conf_report *r)
 	if (c->send_smarthost.n && addr_split_hostport(c->send_smarthost, &host, &port, &literal) < 0)
 		conf_error(r, LINE(r, send, smarthost), "smarthost: '%s' is not a host and port, like mail.example.net:587 or [2001:db8::1]:465",
 			conf_shown(c->send_smarthost, shown));
+	/* the file alone is harmless, so that the two can be set one after the other */
 	if (c->send_smarthost_user.n && c->send_smarthost_password_file.n == 0)
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user needs 'smarthost_password_file', the file with its password");
-	if (c->send_smarthost_password_file.n && c->send_smarthost_user.n == 0)
-		conf_error(r, LINE(r, send, smarthost_password_file), "smarthost_password_file needs 'smarthost_user', whose password it is");
 	if (str_has_ctl(c->send_smarthost_user))
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user: has control characters");
 }

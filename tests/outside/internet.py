@@ -112,8 +112,15 @@ class Policies:
         self.server.server_close()
 
 
+class Names(Knot):
+    negative = 1
+
+
 class Internet:
-    def __init__(self, names):
+    """domains: those that are not NAME.example. aliases: further names of a host, which its certificate has too. A host whose
+    domain is in `bare` publishes nothing but its name servers."""
+
+    def __init__(self, names, domains=None, aliases=None, bare=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mansio-outside."))
         self.folder.chmod(0o755)
         self.names, self.started = list(names), []
@@ -129,9 +136,10 @@ class Internet:
         for n, name in enumerate(self.names):
             host = self.host[name] = Host(self.hub, f"{NET}.{FIRST + n}")
             self.started.append(host)
-            host.domain, host.mail_name = f"{name}.example", f"mail.{name}.example"
-            host.certificate, host.key = self.authority.issue(host.mail_name)
-            host.records = ["@ 60 MX 10 mail", f"mail 60 A {host.address}"]
+            host.domain = (domains or {}).get(name, f"{name}.example")
+            host.mail_name, host.aliases = f"mail.{host.domain}", (aliases or {}).get(name, ())
+            host.certificate, host.key = self.authority.issue(host.mail_name, *host.aliases)
+            host.records = [] if name in bare else ["@ 60 MX 10 mail", f"mail 60 A {host.address}"]
         self.policies = Policies(self.hub, *self.authority.issue(*(f"mta-sts.{n}.example" for n in self.names)))
         self.started.append(self.policies)
         self.resolv = self.folder / "resolv.conf"
@@ -150,18 +158,28 @@ class Internet:
         self.policies.policy[f"mta-sts.{host.domain}"] = \
             f"version: STSv1\r\nmode: {mode}\r\nmx: {mx or host.mail_name}\r\nmax_age: 86400\r\n"
 
+    @staticmethod
+    def zone(records):
+        return "\n".join(records) + f"\n@ 60 NS ns\nns 60 A {ROOT_SERVER}"
+
+    def change(self, name, text):
+        """The records of a domain are these now, for everybody at once."""
+        self.knot.change(self.host[name].domain, self.zone([text]))
+        run(*self.hub.prefix, "unbound-control", "-c", self.folder / "unbound.conf", "flush_zone", self.host[name].domain)
+
     def publish(self):
         """The DNS: a root that is signed and vouches for every domain, which are signed; the resolver validates."""
-        zones = {h.domain: "\n".join(h.records) + f"\n@ 60 NS ns\nns 60 A {ROOT_SERVER}" for h in self.host.values()}
+        zones = {h.domain: self.zone(h.records) for h in self.host.values()}
         zones["."] = "@ 60 NS ns\nns 60 A " + ROOT_SERVER
-        self.knot = Knot(zones, signed=tuple(zones), address=ROOT_SERVER, port=53, net=self.hub)
+        self.knot = Names(zones, signed=tuple(zones), address=ROOT_SERVER, port=53, net=self.hub)
         self.started.append(self.knot)
         root = []
         for h in self.host.values():
             key = dns.rdata.from_text("IN", "DNSKEY", self.knot.dig(h.domain, "DNSKEY"))
             root += [f"{h.domain}. 60 NS ns.{h.domain}.", f"ns.{h.domain}. 60 A {ROOT_SERVER}",
                      f"{h.domain}. 60 DS {dns.dnssec.make_ds(h.domain + '.', key, 'SHA256')}",
-                     ".".join(reversed(h.address.split("."))) + f".in-addr.arpa. 60 PTR {h.mail_name}."]
+                     ".".join(reversed(h.address.split("."))) + f".in-addr.arpa. 60 PTR {h.mail_name}.",
+                     *(f"{a}. 60 A {h.address}" for a in h.aliases)]
         self.knot.change(".", zones["."] + "\n" + "\n".join(root))
         self.anchor = self.folder / "anchor"
         self.anchor.write_text("".join(x for x in self.knot.anchors().splitlines(True) if x.startswith(". ")))
@@ -177,15 +195,18 @@ class Internet:
   num-threads: 1
   trust-anchor-file: {self.anchor}
   qname-minimisation: no
+  aggressive-nsec: no
 stub-zone:
   name: "."
   stub-addr: {ROOT_SERVER}
 remote-control:
-  control-enable: no
+  control-enable: yes
+  control-interface: {self.folder}/control
+  control-use-cert: no
 """)
         self.unbound = subprocess.Popen([*self.hub.prefix, "unbound", "-d", "-c", conf], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=open(self.folder / "unbound.log", "wb"))
-        wait_for(lambda: all(self.proven(h.domain) for h in self.host.values()), 20, 0.1)
+        wait_for(lambda: all(self.proven(h.domain, "SOA") for h in self.host.values()), 20, 0.1)
 
     def proven(self, name, type="MX"):
         """The resolver gives an answer and vouches for it."""

@@ -57,6 +57,7 @@ class Peer:
             shutil.chown(f, UID, UID)
         self.write("/etc/resolv.conf", self.net.resolv.read_text())
         self.write("/etc/hosts", f"127.0.0.1 localhost\n{self.address} {self.name}\n")
+        self.write("/etc/services", "smtp 25/tcp\nsubmission 587/tcp\n")
         self.write("/etc/mailname", self.domain + "\n")
         self.write("/etc/ssl/certs/ca-certificates.crt", self.net.authority.cert.read_text())
         cert, key = self.host.certificate.read_text(), self.host.key.read_text()
@@ -177,6 +178,9 @@ queue_run_delay = 1s
 
 
 class Exim(Peer):
+    """It also stands for a provider that takes mail from its customer on port 587, after login."""
+
+    customer = ("example.org", "the password there")
     kind, log_path = "exim", "var/log/exim4/mainlog"
     command = ("sh", "-c", "mkdir -p /run/exim4 && chown Debian-exim: /run/exim4 && exec exim4 -bdf -q2s")
     spools = ("var/spool/exim4/input", "var/spool/exim4/msglog", "var/spool/exim4/db")
@@ -187,6 +191,7 @@ qualify_domain = {self.domain}
 domainlist local_domains = {self.domain}
 hostlist relay_from_hosts = {self.address}
 local_interfaces = {self.address}
+daemon_smtp_ports = 25 : 587
 disable_ipv6 = true
 keep_environment =
 exim_user = Debian-exim
@@ -204,6 +209,7 @@ dsn_advertise_hosts = *
 begin acl
 check:
   accept hosts = +relay_from_hosts
+  accept authenticated = *
   deny !domains = +local_domains
        message = relay not permitted
   deny !verify = recipient
@@ -242,6 +248,14 @@ remote:
 
 begin retry
 * * F,2h,1s
+
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{self.customer[0]}}}}}{{eq{{$auth3}}{{{self.customer[1]}}}}}}}}}
+  server_set_id = $auth2
 """)
         key = self.root / "etc/ssl/peer/key.pem"
         key.chmod(0o644)  # read by Debian-exim; the chroot's folder is root's alone
@@ -271,4 +285,56 @@ match from src {self.address} for any action "out"
         self.wait_log(session, 'cert-check result="valid"')
 
 
-PEERS = {p.kind: p for p in (Postfix, Exim, OpenSMTPD)}
+class Courier(Peer):
+    kind, log_path = "courier", "var/log/mail.log"
+    command = ("bash", "-c", "rm -f /run/rsyslogd.pid /dev/log; rsyslogd; mkdir -p /run/courier/authdaemon && "
+               "chown courier: /run/courier /run/courier/authdaemon && rm -f /run/courier/*.pid* /run/courier/authdaemon/pid* && "
+               "authdaemond start && courier start && esmtpd start && exec sleep infinity")
+    spools = ("var/lib/courier/msgs", "var/lib/courier/msgq", "var/lib/courier/tmp", "var/lib/courier/track")
+    rows = {"esmtpd": """PORT=25
+ADDRESS={address}
+BOFHCHECKDNS=0
+BLACKLISTS=""
+TCPDOPTS="-stderrlogger=/usr/sbin/courierlogger -noidentlookup"
+TLS_CERTFILE=/etc/courier/peer.pem
+TARPIT=0
+""", "courierd": """ESMTP_USE_STARTTLS=1
+ESMTP_TLS_VERIFY_DOMAIN=1
+TLS_TRUSTCERTS=/etc/ssl/certs/ca-certificates.crt
+TLS_VERIFYPEER=PEER
+"""}
+
+    def configure(self):
+        for name, text in self.rows.items():  # shell fragments: ours stand at their end
+            dist = self.root / "etc/courier" / f"{name}.dist"
+            if not dist.exists():
+                shutil.copy(self.root / "etc/courier" / name, dist)
+            self.write(f"/etc/courier/{name}", dist.read_text() + text.format(address=self.address))
+        self.write("/etc/courier/me", self.name + "\n")
+        self.write("/etc/courier/defaultdomain", self.domain + "\n")
+        self.write("/etc/courier/locals", f"localhost\n{self.name}\n")
+        self.write("/etc/courier/hosteddomains/all", self.domain + "\n")
+        self.write("/etc/courier/esmtpacceptmailfor.dir/all", self.domain + "\n")
+        self.write("/etc/courier/smtpaccess/default", f"{self.address}\tallow,RELAYCLIENT\n")
+        self.write("/etc/courier/userdb", f"anna@{self.domain}\tuid={UID}|gid={UID}|home=/var/vmail/anna|mail=/var/vmail/anna/Maildir\n", 0o600)
+        self.write("/etc/courier/aliases/system", "postmaster: anna@{self.domain}\n")
+        self.write("/etc/courier/peer.pem", (self.root / "etc/ssl/peer/both.pem").read_text(), 0o600)
+        for f in ("new", "cur", "tmp"):
+            (self.root / "var/vmail/anna/Maildir" / f).mkdir(parents=True, mode=0o700)
+        script = """set -e
+chown courier: /etc/courier/peer.pem
+chown -R vmail: /var/vmail 2>/dev/null || chown -R 5000:5000 /var/vmail
+grep -q authuserdb\\\" /etc/courier/authdaemonrc || sed -e 's/^authmodulelist=.*/authmodulelist="authuserdb"/' -i /etc/courier/authdaemonrc
+mkdir -p /run/courier
+makehosteddomains; makeacceptmailfor; makesmtpaccess; makealiases; makeuserdb
+"""
+        p = subprocess.run(["bash", CHROOTS, "--run", self.kind, "bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=60)
+        assert p.returncode == 0, p.stdout + p.stderr
+
+    def verified(self, domain):
+        """It logs no certificates: it takes none but those that name the domain's server (ESMTP_TLS_VERIFY_DOMAIN)."""
+        self.wait_log(f"@{domain}>", "success: delivered", f"mail.{domain}")
+
+
+PEERS = {p.kind: p for p in (Postfix, Exim, OpenSMTPD, Courier)}

@@ -57,6 +57,8 @@ class Namespace:
 class Knot:
     """zones: {"example.test": "text of the zone, without SOA and NS"}; those named in `signed` are signed."""
 
+    negative = 60  # seconds that "there is none" may be kept
+
     def __init__(self, zones, signed=(), address="127.0.0.1", port=None, net=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mansio-knot."))
         self.port = port or free_ports(1)[0]
@@ -81,7 +83,7 @@ class Knot:
     def write(self, name, text):
         ns = "" if re.search(r"^@? .*\bNS\b", text, re.M) else f"@ 60 NS ns\nns 60 A {self.address}\n"
         (self.folder / f"{name.strip('.') or 'root'}.zone").write_text(
-            f"$ORIGIN {name.rstrip('.')}.\n@ 60 SOA ns hostmaster {int(time.time())} 3600 600 86400 60\n{ns}{text}\n")
+            f"$ORIGIN {name.rstrip('.')}.\n@ 60 SOA ns hostmaster {int(time.time())} 3600 600 86400 {self.negative}\n{ns}{text}\n")
 
     def change(self, name, text):
         self.write(name, text)

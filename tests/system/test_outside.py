@@ -3,16 +3,20 @@
 a network, an address, a domain in a signed DNS, and a certificate that DANE or an MTA-STS policy makes others insist on.
 
 one.example publishes TLSA records, two.example an MTA-STS policy; of the others postfix.example and opensmtpd.example have
-TLSA records, exim.example and courier.example a policy.
+TLSA records, exim.example and courier.example a policy. example.org is the host of an admin who does what docs/SENDING.md
+says; Exim is his provider there.
 """
 import email
 import fcntl
+import json
+import re
 import smtplib
+import subprocess
 import sys
 
 import pytest
 
-from conftest import ROOT, Suite, TOP, check_log, wait_for
+from conftest import BUILD, MANSIO, ROOT, Suite, TOP, check_log, wait_for
 
 sys.path.insert(0, str(TOP / "tests" / "outside"))
 import peers as others  # noqa: E402
@@ -20,7 +24,7 @@ from internet import RESOLVER, Internet  # noqa: E402
 
 pytestmark = [pytest.mark.skipif(not ROOT, reason="networks and chroots are root's"), pytest.mark.timeout(900)]
 PEERS = list(others.PEERS)
-HOUSES = ["one", "two"]
+HOUSES = ["one", "two", "org"]
 PORT = {"smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "https": 443}
 
 
@@ -35,7 +39,8 @@ class House(Suite):
         rows = {f"listen.{s}": f"{self.address}:{p}" for s, p in PORT.items()}
         rows.update({"server.hostname": self.host.mail_name, "tls.certificates": str(self.host.certificate),
                      "tls.keys": str(self.host.key), "dns.servers": f"{RESOLVER}:53", "dns.trust_anchor": str(net.anchor),
-                     "queue.retry": "1s", "smtp.processes": "4"})
+                     "queue.retry": "1s", "smtp.processes": "4",
+                     "check.port25_hosts": "mail.postfix.example", "check.blocklists": ""})
         rows.update(settings or {})
         super().__init__(folder, rows)
         self.prefix = net.inside(name)
@@ -63,12 +68,22 @@ class House(Suite):
             raise AssertionError(f"no mail {subject!r} at {self.domain}; its log:\n" + self.log()[-4000:])
 
 
+    def told(self, address, timeout=20):
+        """The report to anna that her mail to this address failed."""
+        def report(m):
+            return "anna@" not in str(m["From"]) and address in m.as_string()
+        try:
+            return wait_for(lambda: next(filter(report, self.inbox()), None), timeout, 0.05)
+        except AssertionError:
+            raise AssertionError(f"{self.domain} told nothing of {address}; its log:\n" + self.log()[-4000:])
+
+
 @pytest.fixture(scope="module")
 def world(system_users):
     roots = others.make_chroots(*PEERS)
     lock = open(roots[PEERS[0]].parent / "outside.run.lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # one run at a time uses the chroots
-    net = Internet(HOUSES + PEERS)
+    net = Internet(HOUSES + PEERS, {"org": "example.org"}, {"exim": ["smtp.provider.example"]}, bare=["org"])
     stop = [net]
     try:
         for name in ("one", "postfix", "opensmtpd"):
@@ -103,14 +118,14 @@ def test_what_the_world_is_made_of_is_proven(world):
     assert net.proven("_mta-sts.two.example", "TXT")
 
 
-@pytest.mark.parametrize("house", HOUSES)
+@pytest.mark.parametrize("house", ["one", "two"])
 @pytest.mark.parametrize("peer", PEERS)
 def test_others_reach_us_over_verified_tls(world, peer, house):
     """They say themselves that our server was authenticated, by its TLSA record or by the name in its certificate."""
     p, s = world[peer], world[house]
     p.send(s.anna.address, f"from {peer} to {house}")
     m = s.arrived(f"from {peer} to {house}")
-    assert "with ESMTPS" in m["Received"] and p.name in m["Received"]
+    assert re.search("with (ESMTP|UTF8SMTP)S\\b", m["Received"]) and p.name in m["Received"]
     p.verified(s.domain)
 
 
@@ -119,3 +134,100 @@ def test_others_tell_their_people_of_an_unknown_address_here(world, peer):
     p, s = world[peer], world["one"]
     p.send(f"nobody.{peer}@{s.domain}", "to nobody")
     assert "5.1.1" in p.told(f"nobody.{peer}@{s.domain}").as_string()
+
+
+# --- docs/SENDING.md: each section's commands are run as they stand there, and then the section's promise is checked
+
+SENDING = (TOP / "docs" / "SENDING.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", SENDING, re.M | re.S))
+
+
+class Admin:
+    """Types what stands in the document, on the host of example.org."""
+
+    def __init__(self, world):
+        self.world, self.house = world, world["org"]
+        self.etc, self.bin = self.house.folder / "etc", self.house.folder / "bin"
+        for d in (self.etc, self.bin):
+            d.mkdir(exist_ok=True)
+        for name, what in (("mansio", f'"{MANSIO}" --state "{self.house.state}"'),
+                           ("sendmail", f'"{BUILD}/sbin/sendmail" -C "{self.house.config}"')):
+            (self.bin / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
+            (self.bin / name).chmod(0o755)
+        self.names = {"/etc/mansio/": f"{self.etc}/", "friend@elsewhere.example": "anna@postfix.example"}
+
+    def does(self, heading):
+        """Runs the section's commands; returns what each block printed."""
+        out = []
+        for block in re.findall(r"^```sh\n(.*?)^```", SECTIONS[heading], re.M | re.S):
+            for word, here in self.names.items():
+                block = block.replace(word, here)
+            p = subprocess.run([*self.world["one"].net.inside("org"), "bash", "-ec", f'PATH="{self.bin}:$PATH"\n' + block],
+                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            assert p.returncode == 0, f"{block}\n{p.stdout}{p.stderr}\n{self.house.log()[-2000:]}"
+            out.append(p.stdout)
+        assert out, f"{heading}: no commands"
+        return out
+
+
+@pytest.fixture(scope="module")
+def admin(world):
+    return Admin(world)
+
+
+@pytest.fixture(scope="module")
+def provider(admin):
+    """example.org sends by its provider."""
+    return admin.does("By a provider")
+
+
+@pytest.fixture(scope="module")
+def records(admin):
+    """example.org has published what the document says, literally."""
+    zone, = admin.does("The records")
+    assert zone.count(" IN ") > 5
+    admin.house.net.change("org", zone)
+    return zone
+
+
+def test_sending_by_a_provider(world, provider):
+    world["postfix"].arrived("by the provider")
+    world["exim"].wait_log("<= anna@example.org", "A=plain:example.org")
+    assert "tls=TLSv1.3" in world["org"].wait_log("connected remote=smtp.provider.example")
+    world["exim"].wait_log("=> anna@postfix.example", "CV=dane")
+
+
+def test_sending_needs_a_host_that_is_fit(world, admin):
+    shown = admin.does("Is this host fit for it?")[0]
+    assert re.search(r"^port25 +OK", shown, re.M) and re.search(r"^ptr +OK", shown, re.M), shown
+
+
+def test_sending_needs_records(world, records):
+    def all_right():
+        rows = json.loads(world["org"].cli("--json", "domain", "check", "example.org").stdout)
+        return rows and not [r for r in rows if r["state"] == "FAIL"]
+    wait_for(all_right, 10, 0.2)
+    world["postfix"].send("anna@example.org", "now there is a way here")
+    world["org"].arrived("now there is a way here")
+
+
+def test_sending_and_dane(world, admin, records):
+    line, = admin.does("TLS that others insist on: DANE")[0].splitlines()
+    world["one"].net.change("org", records + line.lstrip("; "))
+    world["exim"].send("anna@example.org", "by DANE")
+    world["org"].arrived("by DANE")
+    world["exim"].wait_log("=> anna@example.org", "CV=dane")
+
+
+def test_a_failure_behind_the_provider_is_told_to_the_sender(world, provider, records):
+    s = world["org"]
+    s.send("nobody@postfix.example", "to nobody")
+    m = s.told("nobody@postfix.example")
+    assert m.get_content_type() == "multipart/report" and "550" in m.as_string()
+
+
+def test_every_section_of_sending_is_run():
+    text = (TOP / "tests" / "system" / "test_outside.py").read_text()
+    for heading in SECTIONS:
+        if "```sh" in SECTIONS[heading]:
+            assert f'does("{heading}")' in text, heading
