@@ -4,7 +4,9 @@
  *
  * The library gets one mechanism, chosen here, and can read no file: its plug-ins are
  * loaded before the sandbox falls, and no configuration is. The password lives in
- * one block of memory that is wiped with the login.
+ * one block of memory that is wiped with the login. XOAUTH2 is no standard and no matter
+ * of the library: a name and a bearer token in one message, only under TLS, only if it
+ * was asked for by its name.
  */
 #include "smtp/send/auth.h"
 
@@ -13,6 +15,7 @@
 #include "base/codec.h"
 #include "smtp/send/reply.h"
 
+#define XOAUTH2 "XOAUTH2"
 #define CHALLENGE_MAX 12288 /* RFC 4954 4 */
 #define COMMAND_MAX 500 /* longer first answers wait for their 334 (RFC 4954 4) */
 
@@ -26,6 +29,7 @@ struct auth {
 	char *first; /* waits for an empty challenge */
 	size_t first_n;
 	bool complete;
+	bool told; /* XOAUTH2: the reasons of a refusal were heard */
 };
 
 static const struct {
@@ -37,6 +41,7 @@ static const struct {
 	{ MECH_SCRAM_SHA_1, "SCRAM-SHA-1", false },
 	{ MECH_PLAIN, "PLAIN", true },
 	{ MECH_LOGIN, "LOGIN", true },
+	{ MECH_XOAUTH2, XOAUTH2, true },
 };
 
 /* ---- call-backs of the library */
@@ -97,12 +102,14 @@ int auth_init(void)
 
 /* ---- a login */
 
-static const char *choose(unsigned mechs, bool tls)
+static const char *choose(struct str wanted, unsigned mechs, bool tls)
 {
+	bool any = wanted.n == 0 || str_eqc(wanted, "auto");
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(mechanisms); i++)
-		if ((mechs & mechanisms[i].bit) && (tls || !mechanisms[i].tls))
+		if ((any ? mechanisms[i].bit != MECH_XOAUTH2 : str_ieqc(wanted, mechanisms[i].name)) &&
+			(mechs & mechanisms[i].bit) && (tls || !mechanisms[i].tls))
 			return mechanisms[i].name;
 	return NULL;
 }
@@ -116,28 +123,36 @@ static void keep_secret(struct auth *a, struct str password)
 		memcpy(a->secret->data, password.p, password.n);
 }
 
-struct auth *auth_new(const char *host, struct str user, struct str password, unsigned mechs, bool tls)
+/* A connection of the library for one login. */
+static int library(struct auth *a, const char *host, bool tls)
 {
-	const char *mech = choose(mechs, tls);
 	sasl_security_properties_t props = { .max_ssf = 0, .maxbufsize = 0 };
+
+	if (!tls)
+		props.security_flags = SASL_SEC_NOPLAINTEXT | SASL_SEC_NOANONYMOUS;
+	a->callbacks[0] = (sasl_callback_t){ SASL_CB_USER, (any_callback)(void (*)(void))give_name, a };
+	a->callbacks[1] = (sasl_callback_t){ SASL_CB_AUTHNAME, (any_callback)(void (*)(void))give_name, a };
+	a->callbacks[2] = (sasl_callback_t){ SASL_CB_PASS, (any_callback)(void (*)(void))give_password, a };
+	a->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+	return sasl_client_new("smtp", host, NULL, NULL, a->callbacks, 0, &a->conn) == SASL_OK &&
+		sasl_setprop(a->conn, SASL_SEC_PROPS, &props) == SASL_OK ? 0 : E_UNSUPPORTED;
+}
+
+struct auth *auth_new(const char *host, struct str user, struct str password, struct str wanted,
+	unsigned mechs, bool tls)
+{
+	const char *mech = choose(wanted, mechs, tls);
 	struct auth *a;
 
 	if (!mech)
 		return NULL;
-	if (!tls)
-		props.security_flags = SASL_SEC_NOPLAINTEXT | SASL_SEC_NOANONYMOUS;
 	a = mem_alloc(1, sizeof *a);
 	a->mech = mech;
 	a->user = mem_alloc(user.n + 1, 1);
 	if (user.n)
 		memcpy(a->user, user.p, user.n);
 	keep_secret(a, password);
-	a->callbacks[0] = (sasl_callback_t){ SASL_CB_USER, (any_callback)(void (*)(void))give_name, a };
-	a->callbacks[1] = (sasl_callback_t){ SASL_CB_AUTHNAME, (any_callback)(void (*)(void))give_name, a };
-	a->callbacks[2] = (sasl_callback_t){ SASL_CB_PASS, (any_callback)(void (*)(void))give_password, a };
-	a->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
-	if (sasl_client_new("smtp", host, NULL, NULL, a->callbacks, 0, &a->conn) != SASL_OK ||
-		sasl_setprop(a->conn, SASL_SEC_PROPS, &props) != SASL_OK) {
+	if (strcmp(mech, XOAUTH2) != 0 && library(a, host, tls)) {
 		auth_free(a);
 		return NULL;
 	}
@@ -177,14 +192,24 @@ static int outcome(struct auth *a, int r)
 	return r == SASL_OK || r == SASL_CONTINUE ? 0 : E_DENIED;
 }
 
-int auth_start(struct auth *a, struct buf *out)
+/* The first message: of the library, or "user=" NAME ^A "auth=Bearer " TOKEN ^A ^A in b. */
+static int first(struct auth *a, struct buf *b, const char **answer, unsigned *n)
 {
-	const char *answer = NULL, *mech = NULL;
-	unsigned n = 0;
-	int r = outcome(a, sasl_client_start(a->conn, a->mech, NULL, &answer, &n, &mech));
+	const char *mech = NULL;
 
-	if (r)
-		return r;
+	if (a->conn)
+		return outcome(a, sasl_client_start(a->conn, a->mech, NULL, answer, n, &mech));
+	buf_fmt(b, "user=%s\001auth=Bearer ", a->user);
+	buf_str(b, str_make((const char *)a->secret->data, a->secret->len));
+	buf_puts(b, "\001\001");
+	*answer = buf_cstr(b);
+	*n = (unsigned)b->n;
+	a->complete = true;
+	return b->err;
+}
+
+static int say_first(struct auth *a, const char *answer, unsigned n, struct buf *out)
+{
 	buf_fmt(out, "AUTH %s", a->mech);
 	if (!answer)
 		return out->err;
@@ -202,6 +227,21 @@ int auth_start(struct auth *a, struct buf *out)
 	return out->err;
 }
 
+int auth_start(struct auth *a, struct buf *out)
+{
+	const char *answer = NULL;
+	unsigned n = 0;
+	struct buf b;
+	int r;
+
+	buf_init(&b, CHALLENGE_MAX);
+	r = first(a, &b, &answer, &n);
+	if (r == 0)
+		r = say_first(a, answer, n, out);
+	buf_wipe(&b);
+	return r;
+}
+
 int auth_step(struct auth *a, struct str challenge, struct buf *out)
 {
 	const char *answer = NULL;
@@ -215,6 +255,10 @@ int auth_step(struct auth *a, struct str challenge, struct buf *out)
 		free(a->first);
 		a->first = NULL;
 		return challenge.n ? E_SYNTAX : out->err;
+	}
+	if (!a->conn && !a->told) { /* XOAUTH2: a refusal with reasons wants an empty line before its 535 */
+		a->told = true;
+		return out->err;
 	}
 	if (a->complete) /* the server's last word came before: nothing is left to say */
 		return E_SYNTAX;

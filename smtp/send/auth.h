@@ -13,9 +13,11 @@
 int auth_init(void);
 
 struct auth; /* one login */
-/* host: the server's name. user and password are copied. mechs: bits of what the server
+/* mech: the only mechanism to use; empty or "auto": the best one that the server offers, which
+ * is never XOAUTH2, because there the password is a token. host: the server's name. user and password are copied. mechs: bits of what the server
  * offers (smtp/send/reply.h). NULL: nothing of it can be used on this connection. */
-struct auth *auth_new(const char *host, struct str user, struct str password, unsigned mechs, bool tls);
+struct auth *auth_new(const char *host, struct str user, struct str password, struct str mech,
+	unsigned mechs, bool tls);
 void auth_free(struct auth *a);
 const char *auth_mechanism(const struct auth *a);
 /* Appends the command, "AUTH PLAIN AGFubmEA..." without CRLF. 0 or negative. */

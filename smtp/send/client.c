@@ -194,7 +194,7 @@ static void start_login(struct client *c)
 			c->secure ? "" : " without TLS");
 		return;
 	}
-	c->auth = auth_new(c->opt->host, c->opt->user, c->opt->password, c->ehlo.mechs, c->secure);
+	c->auth = auth_new(c->opt->host, c->opt->user, c->opt->password, c->opt->mech, c->ehlo.mechs, c->secure);
 	if (!c->auth || auth_start(c->auth, &c->out)) {
 		c->login_failed = true;
 		client_give_up(c, "4.7.0", "offers no way to log in that can be used %s",

@@ -55,6 +55,7 @@ struct client_options {
 	int64_t tls; /* CONF_SMARTHOST_... */
 	struct tls_trust *trust;
 	struct str user, password; /* user empty: no login */
+	struct str mech; /* the only mechanism for it (smtp/send/auth.h); empty: the best */
 	size_t reply_size, recipients;
 	uint64_t convert_size; /* largest message that is made 7-bit text for it */
 	uint64_t session_messages;

@@ -106,7 +106,7 @@ void reply_print(const struct reply *r, struct buf *out)
 
 static unsigned mech_bits(struct str list)
 {
-	static const char *const names[] = { "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN" };
+	static const char *const names[] = { "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "XOAUTH2" };
 	unsigned bits = 0;
 	size_t i;
 

@@ -35,7 +35,7 @@ int reply_read(struct reply_reader *r, struct str *in, const struct reply **out)
 void reply_print(const struct reply *r, struct buf *out);
 
 /* Mechanisms that we speak, best first (bits). */
-enum { MECH_SCRAM_SHA_256 = 1, MECH_SCRAM_SHA_1 = 2, MECH_PLAIN = 4, MECH_LOGIN = 8 };
+enum { MECH_SCRAM_SHA_256 = 1, MECH_SCRAM_SHA_1 = 2, MECH_PLAIN = 4, MECH_LOGIN = 8, MECH_XOAUTH2 = 16 };
 
 struct ehlo {
 	char name[256]; /* how the server calls itself, printable */

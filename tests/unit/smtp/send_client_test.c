@@ -434,6 +434,64 @@ static void our_own_name_is_a_circle(void **state)
 	end();
 }
 
+#define ALL_MECHS (MECH_SCRAM_SHA_256 | MECH_SCRAM_SHA_1 | MECH_PLAIN | MECH_LOGIN | MECH_XOAUTH2)
+
+/* The mechanism that is chosen, "-": none. */
+static const char *chosen(const char *wanted, unsigned mechs, bool tls)
+{
+	static char name[32];
+	struct auth *a = auth_new("relay.example.net", STR("u"), STR("t"), str_of(wanted), mechs, tls);
+
+	snprintf(name, sizeof name, "%s", a ? auth_mechanism(a) : "-");
+	auth_free(a);
+	return name;
+}
+
+static void a_token_goes_out_only_if_it_is_named_and_under_tls(void **state)
+{
+	struct buf out;
+	struct auth *a;
+
+	(void)state;
+	assert_string_equal(chosen("", ALL_MECHS, true), "SCRAM-SHA-256");
+	assert_string_equal(chosen("auto", MECH_XOAUTH2, true), "-");
+	assert_string_equal(chosen("XOAUTH2", ALL_MECHS, false), "-");
+	assert_string_equal(chosen("XOAUTH2", MECH_PLAIN, true), "-");
+	assert_string_equal(chosen("plain", ALL_MECHS, true), "PLAIN");
+	assert_string_equal(chosen("PLAIN", ALL_MECHS, false), "-");
+	a = auth_new("relay.example.net", STR("u@x"), STR("ya29.tok"), STR("XOAUTH2"), ALL_MECHS, true);
+	buf_init(&out, 4096);
+	assert_int_equal(auth_start(a, &out), 0);
+	assert_string_equal(buf_cstr(&out), "AUTH XOAUTH2 dXNlcj11QHgBYXV0aD1CZWFyZXIgeWEyOS50b2sBAQ==");
+	assert_true(auth_complete(a));
+	/* refused with reasons: one empty line, then it is over */
+	buf_reset(&out);
+	assert_int_equal(auth_step(a, STR("eyJzdGF0dXMiOiI0MDEifQ=="), &out), 0);
+	assert_int_equal(out.n, 0);
+	assert_true(auth_step(a, STR(""), &out) < 0);
+	auth_free(a);
+	buf_done(&out);
+}
+
+static void a_long_token_waits_for_its_turn(void **state)
+{
+	char token[2000];
+	struct buf out;
+	struct auth *a;
+
+	(void)state;
+	memset(token, 'a', sizeof token);
+	a = auth_new("relay.example.net", STR("u"), str_make(token, sizeof token), STR("XOAUTH2"), ALL_MECHS, true);
+	buf_init(&out, 8192);
+	assert_int_equal(auth_start(a, &out), 0);
+	assert_string_equal(buf_cstr(&out), "AUTH XOAUTH2");
+	buf_reset(&out);
+	assert_int_equal(auth_step(a, STR(""), &out), 0);
+	assert_true(out.n > sizeof token * 4 / 3);
+	auth_free(a);
+	buf_done(&out);
+}
+
 static int load_sasl(void **state)
 {
 	(void)state;
@@ -443,6 +501,8 @@ static int load_sasl(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_goes_out_only_if_it_is_named_and_under_tls),
+		cmocka_unit_test(a_long_token_waits_for_its_turn),
 		cmocka_unit_test(a_message_goes_out_dot_stuffed_and_with_crlf),
 		cmocka_unit_test(each_recipient_has_its_own_result),
 		cmocka_unit_test(nobody_taken_is_reset_and_the_session_goes_on),
