@@ -170,6 +170,57 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return r;
 }
 
+/* The word of a rule in a field; absent: no rule. */
+static int access_parse(const struct ipc_msg *m, const char *field, enum auth_access *out)
+{
+	static const char *const words[] = { "", "reject", "hold", "allow", "relay" };
+	struct str given = ipc_get(m, field);
+	size_t i;
+
+	for (i = given.p ? 1 : 0; i < ARRAY_LEN(words); i++)
+		if (!given.p || str_eqc(given, words[i])) {
+			*out = (enum auth_access)i;
+			return 0;
+		}
+	return E_PEER;
+}
+
+static int arrival_parse(const struct ipc_msg *m, struct str address, struct arena *a, struct auth_arrival *out)
+{
+	struct str rewritten = ipc_get(m, "rewritten");
+	bool first = ipc_get(m, "access_first").p != NULL;
+	struct auth_arrival v = { .address = address };
+
+	if (rcpt_parse(m, a, &v.rcpt) < 0 || access_parse(m, first ? "access_first" : "access", &v.access) < 0)
+		return E_PEER;
+	/* a rule about a recipient makes nobody a relay */
+	if (v.access == AUTH_ACCESS_RELAY && !first)
+		return E_PEER;
+	v.text = arena_str(a, ipc_get(m, first ? "text_first" : "text"));
+	if (rewritten.p)
+		v.address = arena_str(a, rewritten);
+	*out = v;
+	return 0;
+}
+
+int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
+	struct auth_arrival *out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "arrival");
+	ipc_set(&q, "address", address);
+	ipc_set(&q, "sender", sender);
+	ipc_set(&q, "peer", peer);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = arrival_parse(&m, address, a, out);
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
 int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,
 	deadline d)
 {
@@ -184,6 +235,25 @@ int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcp
 		r = rcpt_parse(&m, a, out);
 	if (r == 0)
 		*key_out = out->ntargets == 1 ? ipc_take_fd(&m, "key.0") : -1;
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+	enum auth_result *out, struct str *rewritten_out, deadline d)
+{
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "sender");
+	ipc_set(&q, "user", user);
+	ipc_set(&q, "address", address);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, out);
+	if (r == 0)
+		*rewritten_out = arena_str(a, ipc_get(&m, "rewritten"));
 	ipc_done(&m);
 	ipc_done(&q);
 	return r;

@@ -5,7 +5,7 @@
  * verbs of that program (table in auth/authd_link.c):
  *
  *   front              sasl-start sasl-step sasl-abort     (asynchronous, with ids)
- *   smtpd              redeem rcpt sender link
+ *   smtpd              redeem arrival rcpt sender link
  *   imapd pop3d        redeem link
  *   lmtpd              rcpt keys link
  *   mailboxd importd   rcpt keys link
@@ -88,8 +88,27 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
  * messages need no other question. lmtpd may ask so. */
 int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,
 	deadline d);
+/* The same for mail that comes in, by the rules (verbs `access`, `rewrite`): the address may be
+ * another one now. sender: of the envelope, empty for <>; peer: the client's IP address, empty if no
+ * rule about clients counts for it (it is logged in). */
+struct auth_arrival {
+	struct auth_rcpt rcpt;
+	struct str address; /* as it is after rewriting */
+	enum auth_access {
+		AUTH_ACCESS_NONE, /* no rule */
+		AUTH_ACCESS_REJECT, AUTH_ACCESS_HOLD, AUTH_ACCESS_ALLOW,
+		AUTH_ACCESS_RELAY, /* the client may send to other domains */
+	} access;
+	struct str text; /* of a refusal, may be empty */
+};
+int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
+	struct auth_arrival *out, deadline d);
 /* May `user` send with this address (own, alias, user+detail, send-as)? */
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
+/* The same, and the address that stands in its place by the rules of rewriting, empty if none
+ * does. user empty: whoever may relay; his address is not checked. */
+int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+	enum auth_result *out, struct str *rewritten_out, deadline d);
 /* Which way mail to a domain leaves, by the table of routes (verbs `route`). */
 struct auth_route {
 	enum auth_result result; /* AUTH_OK; AUTH_UNKNOWN: no route, so by MX or smarthost; AUTH_TEMP */

@@ -24,6 +24,7 @@ struct question {
 	char service[16], session[RENEWAL_SESSION + 1];
 	int64_t session_until; /* when the login is too old for a session to come back */
 	bool with_key; /* rcpt */
+	char *sender, *peer; /* arrival: whose access is to be looked up */
 	/* keys, rcpt */
 	struct ipc_msg answer;
 	size_t n, waiting;
@@ -50,6 +51,8 @@ static void answer(struct question *q, struct ipc_msg *m)
 	struct client *c = q->c;
 
 	ipc_set_u64(m, "id", q->id);
+	free(q->sender);
+	free(q->peer);
 	free(q);
 	c->questions--;
 	client_send(c, m);
@@ -258,6 +261,57 @@ static void resolved(void *arg, const struct ipc_msg *found)
 	part_ready(q);
 }
 
+/* What the rules say of client and sender goes before what they say of the recipient. */
+static void access_found(void *arg, const struct ipc_msg *found)
+{
+	struct question *q = arg;
+	struct ipc_msg m = q->answer;
+	struct str action = found ? ipc_get(found, "access") : STR_NONE;
+
+	if (!found) {
+		ipc_done(&q->answer);
+		answer_result(q, "temp");
+		return;
+	}
+	if (action.p) {
+		ipc_set(&m, "access_first", action);
+		ipc_set(&m, "text_first", ipc_get(found, "text"));
+	}
+	answer(q, &m);
+}
+
+static void arrived(void *arg, const struct ipc_msg *found)
+{
+	struct question *q = arg;
+	size_t i;
+
+	if (!found) {
+		answer_result(q, "temp");
+		return;
+	}
+	ipc_init(&q->answer, "answer");
+	for (i = 0; i < found->nfields; i++)
+		ipc_set(&q->answer, arena_cstr(&q->answer.arena, found->field[i].name), found->field[i].value);
+	if (ipc_get_bool(found, "guarded")) {
+		lookup("access", str_of(q->sender), str_of(q->peer), access_found, q);
+	} else {
+		struct ipc_msg m = q->answer;
+
+		answer(q, &m);
+	}
+}
+
+static bool ask_arrival(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	struct question *q = question_new(c, id);
+	struct arena *a = &m->arena;
+
+	q->sender = mem_strdup(arena_cstr(a, ipc_get(m, "sender")));
+	q->peer = mem_strdup(arena_cstr(a, ipc_get(m, "peer")));
+	lookup("arrival", STR(""), ipc_get(m, "address"), arrived, q);
+	return true;
+}
+
 static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
 {
 	struct question *q = question_new(c, id);
@@ -383,6 +437,7 @@ static const struct {
 } table[] = {
 	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
 	{ "rcpt", " smtpd lmtpd mailboxd importd backupd ", ask_rcpt },
+	{ "arrival", " smtpd ", ask_arrival },
 	{ "sender", " smtpd ", ask_sender },
 	{ "route", " sender ", ask_route },
 	{ "keys", " lmtpd mailboxd importd backupd ", ask_keys },

@@ -63,6 +63,13 @@ struct directory_route { /* which way mail leaves; key: to and from (auth/route.
 	struct str comment;
 };
 
+struct directory_rule { /* of access and rewriting (auth/rules.h); key: kind and who */
+	struct str kind, who;
+	struct str action; /* or the new address */
+	struct str text; /* said to a client that is refused */
+	struct str comment;
+};
+
 #define DIRECTORY_SECRET 32
 
 struct directory;
@@ -118,6 +125,14 @@ struct directory_ops {
 	int (*route_put)(struct directory *d, const struct directory_route *v, bool is_new);
 	int (*route_remove)(struct directory *d, struct str to, struct str from);
 	int (*routes)(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
+
+	/* Rules; NULL in a back end that has none. rule_kind: is there any of this kind? */
+	int (*rule)(struct directory *d, struct str kind, struct str who, struct arena *a,
+		struct directory_rule *out);
+	int (*rule_kind)(struct directory *d, struct str kind);
+	int (*rule_add)(struct directory *d, const struct directory_rule *v);
+	int (*rule_remove)(struct directory *d, struct str kind, struct str who);
+	int (*rules)(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
 };
 
 struct directory {

@@ -77,6 +77,15 @@ static const char *const schema[] = {
 	" comment TEXT NOT NULL,"
 	" created INTEGER NOT NULL,"
 	" PRIMARY KEY(rcpt_domain, sender_domain)) STRICT, WITHOUT ROWID;",
+	/* 4: access and rewriting */
+	"CREATE TABLE rule("
+	" kind TEXT NOT NULL,"
+	" who TEXT NOT NULL,"
+	" action TEXT NOT NULL,"
+	" text TEXT NOT NULL,"
+	" comment TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" PRIMARY KEY(kind, who)) STRICT, WITHOUT ROWID;",
 };
 
 #define ACCOUNT_COLUMNS                                                                  \
@@ -647,6 +656,11 @@ static const struct directory_ops ops = {
 	.route_put = directory_route_put,
 	.route_remove = directory_route_remove,
 	.routes = directory_routes,
+	.rule = directory_rule,
+	.rule_kind = directory_rule_kind,
+	.rule_add = directory_rule_add,
+	.rule_remove = directory_rule_remove,
+	.rules = directory_rules,
 };
 
 int directory_sqlite_open(struct directory **out)

@@ -12,6 +12,7 @@
 
 enum table_statement {
 	T_ROUTE, T_ROUTE_ADD, T_ROUTE_CHANGE, T_ROUTE_REMOVE, T_ROUTES,
+	T_RULE, T_RULE_KIND, T_RULE_ADD, T_RULE_REMOVE, T_RULES,
 	T_MAX
 };
 
@@ -33,6 +34,12 @@ int directory_route(struct directory *d, struct str to, struct str from, struct 
 int directory_route_put(struct directory *d, const struct directory_route *v, bool is_new);
 int directory_route_remove(struct directory *d, struct str to, struct str from);
 int directory_routes(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
+int directory_rule(struct directory *d, struct str kind, struct str who, struct arena *a,
+	struct directory_rule *out);
+int directory_rule_kind(struct directory *d, struct str kind);
+int directory_rule_add(struct directory *d, const struct directory_rule *v);
+int directory_rule_remove(struct directory *d, struct str kind, struct str who);
+int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
 void directory_tables_done(struct sqlite_directory *o);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#define RULE_COLUMNS "kind, who, action, text, comment FROM rule "
 #define ROUTE_COLUMNS \
 	"rcpt_domain, sender_domain, host, port, tls, start, user, secret, mech, source, comment FROM route "
 
@@ -19,6 +20,12 @@ static const char *const sql[T_MAX] = {
 		" mech = ?9, source = ?10, comment = ?11 WHERE rcpt_domain = ?1 AND sender_domain = ?2",
 	[T_ROUTE_REMOVE] = "DELETE FROM route WHERE rcpt_domain = ?1 AND sender_domain = ?2",
 	[T_ROUTES] = "SELECT " ROUTE_COLUMNS "ORDER BY rcpt_domain, sender_domain",
+	[T_RULE] = "SELECT " RULE_COLUMNS "WHERE kind = ?1 AND who = ?2",
+	[T_RULE_KIND] = "SELECT 1 FROM rule WHERE kind = ?1 LIMIT 1",
+	[T_RULE_ADD] = "INSERT INTO rule(kind, who, action, text, comment, created)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[T_RULE_REMOVE] = "DELETE FROM rule WHERE kind = ?1 AND who = ?2",
+	[T_RULES] = "SELECT " RULE_COLUMNS "ORDER BY kind, who",
 };
 
 static struct sqlite_directory *own(struct directory *d)
@@ -129,6 +136,98 @@ int directory_routes(struct directory *d, bool (*fn)(const struct directory_rout
 	arena_init(&a);
 	while (more && (r = db_step(s)) == 1) {
 		route_row(s, &a, &v);
+		more = fn(&v, arg);
+		arena_reset(&a);
+	}
+	db_reset(s);
+	arena_done(&a);
+	return MIN(r, 0);
+}
+
+/* --- rules: access, rewriting */
+
+static void rule_row(sqlite3_stmt *s, struct arena *a, struct directory_rule *out)
+{
+	out->kind = db_str(s, 0, a);
+	out->who = db_str(s, 1, a);
+	out->action = db_str(s, 2, a);
+	out->text = db_str(s, 3, a);
+	out->comment = db_str(s, 4, a);
+}
+
+int directory_rule(struct directory *d, struct str kind, struct str who, struct arena *a,
+	struct directory_rule *out)
+{
+	sqlite3_stmt *s;
+	int r = query(d, T_RULE, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, kind);
+	db_bind_str(s, 2, who);
+	r = directory_one(s);
+	if (r == 0) {
+		rule_row(s, a, out);
+		db_reset(s);
+	}
+	return r;
+}
+
+int directory_rule_kind(struct directory *d, struct str kind)
+{
+	sqlite3_stmt *s;
+	int r = query(d, T_RULE_KIND, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, kind);
+	r = directory_one(s);
+	if (r == 0)
+		db_reset(s);
+	return r;
+}
+
+int directory_rule_add(struct directory *d, const struct directory_rule *v)
+{
+	sqlite3_stmt *s;
+	int r = query(d, T_RULE_ADD, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, v->kind);
+	db_bind_str(s, 2, v->who);
+	db_bind_str(s, 3, v->action);
+	db_bind_str(s, 4, v->text);
+	db_bind_str(s, 5, v->comment);
+	db_bind_u64(s, 6, (uint64_t)clock_unix());
+	return directory_change(d, s);
+}
+
+int directory_rule_remove(struct directory *d, struct str kind, struct str who)
+{
+	sqlite3_stmt *s;
+	int r = query(d, T_RULE_REMOVE, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, kind);
+	db_bind_str(s, 2, who);
+	return directory_change(d, s);
+}
+
+int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg)
+{
+	struct directory_rule v;
+	struct arena a;
+	sqlite3_stmt *s;
+	bool more = true;
+	int r = query(d, T_RULES, &s);
+
+	if (r < 0)
+		return r;
+	arena_init(&a);
+	while (more && (r = db_step(s)) == 1) {
+		rule_row(s, &a, &v);
 		more = fn(&v, arg);
 		arena_reset(&a);
 	}

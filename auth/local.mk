@@ -10,8 +10,8 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
 	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
-	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/sasl.c auth/sasl.h \
-	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c
+	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h auth/sasl.c auth/sasl.h \
+	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
 	$(SASL_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS)
 

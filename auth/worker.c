@@ -15,6 +15,7 @@
 
 #include "auth/frame.h"
 #include "auth/route.h"
+#include "auth/rules.h"
 #include "auth/sasl.h"
 #include "auth/verbs.h"
 #include "base/db.h"
@@ -104,14 +105,13 @@ static void answer_account(struct worker *w, const struct ipc_msg *q, struct are
 	ipc_set_u64(out, "quota_messages", acc.quota_messages);
 }
 
-static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena *a,
-	struct ipc_msg *out)
+static void put_rcpt(struct worker *w, struct str address, struct arena *a, struct ipc_msg *out)
 {
 	struct auth_rcpt v = { .result = AUTH_TEMP };
 	size_t i;
 
 	/* a failure leaves "temp", and nothing else, in v */
-	(void)resolve_rcpt(&w->service.resolver, ipc_get(q, "address"), a, &v);
+	(void)resolve_rcpt(&w->service.resolver, address, a, &v);
 	ipc_setc(out, "result", result_word(v.result));
 	ipc_set_u64(out, "targets", v.ntargets);
 	ipc_set_u64(out, "outsiders", v.noutside);
@@ -125,14 +125,75 @@ static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena 
 		ipc_set(out, "outside", v.outside[i]);
 }
 
+static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	put_rcpt(w, ipc_get(q, "address"), a, out);
+}
+
+static void put_rule(const struct directory_rule *r, struct ipc_msg *out)
+{
+	ipc_set(out, "access", r->action);
+	ipc_set(out, "text", r->text);
+}
+
+/* A recipient of mail that comes in: rewritten, then resolved; with the access rule about it,
+ * and whether there are rules about clients and senders that must be asked as well. */
+static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	const struct resolver *r = &w->service.resolver;
+	struct str address = ipc_get(q, "address"), rewritten = address;
+	struct directory_rule rule;
+	int e = rule_for_address(r, RULE_RECIPIENT, address, a, &rule);
+	int f = rule_rewrite(r, RULE_REWRITE_RECIPIENT, address, a, &rewritten);
+	int client = r->d->ops->rule_kind(r->d, STR(RULE_CLIENT));
+	int sender = r->d->ops->rule_kind(r->d, STR(RULE_SENDER));
+
+	if ((e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND) || (client < 0 && client != E_NOTFOUND) ||
+		(sender < 0 && sender != E_NOTFOUND)) {
+		ipc_setc(out, "result", result_word(AUTH_TEMP));
+		return;
+	}
+	put_rcpt(w, rewritten, a, out);
+	if (f == 0)
+		ipc_set(out, "rewritten", rewritten);
+	if (e == 0)
+		put_rule(&rule, out);
+	ipc_set_bool(out, "guarded", client == 0 || sender == 0);
+}
+
+/* user: the envelope sender; address: the client's, empty if its rules do not count. */
+static void answer_access(struct worker *w, const struct ipc_msg *q, struct arena *a,
+	struct ipc_msg *out)
+{
+	const struct resolver *r = &w->service.resolver;
+	struct directory_rule rule;
+	int e = rule_for_client(r, ipc_get(q, "address"), a, &rule);
+
+	if (e == E_NOTFOUND)
+		e = rule_for_address(r, RULE_SENDER, ipc_get(q, "user"), a, &rule);
+	ipc_setc(out, "result", result_word(e == 0 ? AUTH_OK : e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	if (e == 0)
+		put_rule(&rule, out);
+}
+
 static void answer_sender(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
+	const struct resolver *r = &w->service.resolver;
+	struct str user = ipc_get(q, "user"), address = ipc_get(q, "address"), rewritten;
 	enum auth_result result = AUTH_TEMP;
+	int e;
 
-	(void)resolve_sender(&w->service.resolver, ipc_get(q, "user"), ipc_get(q, "address"), a,
-		&result);
-	ipc_setc(out, "result", result_word(result));
+	if (user.n == 0) /* nobody's address is asked for: whoever may relay */
+		result = AUTH_OK;
+	else
+		(void)resolve_sender(r, user, address, a, &result);
+	e = result == AUTH_OK ? rule_rewrite(r, RULE_REWRITE_SENDER, address, a, &rewritten) : E_NOTFOUND;
+	ipc_setc(out, "result", result_word(e < 0 && e != E_NOTFOUND ? AUTH_TEMP : result));
+	if (e == 0)
+		ipc_set(out, "rewritten", rewritten);
 }
 
 static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -356,6 +417,8 @@ static const struct {
 } lookups[] = {
 	{ "account", answer_account },
 	{ "rcpt", answer_rcpt },
+	{ "arrival", answer_arrival },
+	{ "access", answer_access },
 	{ "sender", answer_sender },
 	{ "route", answer_route },
 	{ "token", answer_token },
