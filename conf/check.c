@@ -131,6 +131,27 @@ static void check_tls(const struct conf *c, struct conf_report *r)
 			c->tls_certificates.n, c->tls_keys.n);
 }
 
+#define RELAY_BITS_4 8
+#define RELAY_BITS_6 16
+
+/* No network so large that strangers are in it: that would be an open relay. */
+static void check_relay(const struct conf *c, struct conf_report *r)
+{
+	struct addr_net net;
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->smtp_relay_networks.n; i++) {
+		const char *text = conf_shown(c->smtp_relay_networks.v[i], shown);
+
+		if (addr_net_parse(c->smtp_relay_networks.v[i], &net) < 0)
+			conf_error(r, LINE(r, smtp, relay_networks), "relay_networks: '%s' is not a network, like 192.0.2.0/24 or ::1", text);
+		else if (net.bits < (net.net.family == 4 ? RELAY_BITS_4 : RELAY_BITS_6))
+			conf_error(r, LINE(r, smtp, relay_networks), "relay_networks: '%s' is so large that this server would be an open relay: at least /%d",
+				text, net.net.family == 4 ? RELAY_BITS_4 : RELAY_BITS_6);
+	}
+}
+
 static void check_send(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -243,6 +264,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_listen(c, r);
 	check_tls(c, r);
 	check_send(c, r);
+	check_relay(c, r);
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);

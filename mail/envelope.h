@@ -60,6 +60,7 @@ struct envelope {
 	int priority; /* RFC 6710: -ENVELOPE_PRIORITY_MAX to ENVELOPE_PRIORITY_MAX; 0: as all */
 	struct str peer, helo; /* who brought it: address and name as given, empty: nobody known */
 	bool forward; /* sent on by an address of ours */
+	bool hold; /* kept until the admin releases it */
 	uint64_t size; /* of the content in bytes */
 	struct envelope_rcpt *rcpt; /* at least one, with rising numbers */
 	size_t nrcpt;

@@ -245,7 +245,7 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		return;
 	if (r->code)
 		refused_row(&x, r, x.next);
-	else if (q->conf->send_hold_all)
+	else if (q->conf->send_hold_all || e->hold)
 		x.state = RCPT_HELD;
 	else if (e->release > x.next)
 		schedule_row(q, &x, e->release);
@@ -276,7 +276,7 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 	trace_str(&t, "from", str_sub(e->sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", n);
 	trace_u64(&t, "size", e->size);
-	if (q->conf->send_hold_all)
+	if (q->conf->send_hold_all || e->hold)
 		trace_s(&t, "state", "held");
 	trace_end(&t);
 }

@@ -160,7 +160,7 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->ret = p->ret;
 	tx->envid = arena_str(&tx->a, p->envid);
 	if (!c->null_path)
-		tx->sender = arena_str(&tx->a, printed(s, c));
+		tx->sender = arena_str(&tx->a, s->rewritten.n ? s->rewritten : printed(s, c));
 	s->messages++;
 	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "mail");

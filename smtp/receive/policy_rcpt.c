@@ -4,8 +4,12 @@
  *
  *   ends in mailboxes of ours           STRAIGHT (by lmtpd, while the client waits)
  *   an alias that leads outside         STRAIGHT too: lmtpd forwards by way of the queue
- *   another domain                      OUTSIDE, from those who are logged in and nobody else
- *   [send] hold_all                     QUEUE instead of STRAIGHT: it is held there
+ *   another domain                      OUTSIDE, from those who are logged in, from [smtp] relay_networks,
+ *                                       from clients whom a rule of access lets relay, and nobody else
+ *   [send] hold_all, a rule `hold`      QUEUE instead of STRAIGHT: it is held there
+ *
+ * The address is looked up after the rules of rewriting; the rules of access see it as it
+ * came (auth/rules.h). Rules about clients count for those who are not logged in.
  *
  * What leaves this server needs a way out ([send] smarthost, or hold_all): without
  * one it is refused here, in the session, not bounced later.
@@ -14,19 +18,24 @@
 
 #define AUTHD_WAIT_MS 10000
 
-static int ask(struct room *room, struct arena *a, struct str address, struct auth_rcpt *out)
+static int ask(struct session *s, struct str address, struct auth_arrival *out)
 {
-	int link = room->authd;
-	int r = auth_rcpt(link, address, a, out, deadline_in(AUTHD_WAIT_MS));
+	struct room *room = s->room;
+	struct str sender = s->tx.sender, peer = STR("");
+	char text[ADDR_TEXT];
+	int link = room->authd, r;
 
+	if (!s->authenticated && s->h.peer.family)
+		peer = str_of(addr_text(&s->h.peer, text));
+	r = auth_arrival(link, address, sender, peer, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
 	if (r && room_relink(room, &room->authd, link))
-		r = auth_rcpt(room->authd, address, a, out, deadline_in(AUTHD_WAIT_MS));
+		r = auth_arrival(room->authd, address, sender, peer, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
 	return r;
 }
 
 /* <postmaster> without a domain must be taken (RFC 5321 4.5.1): the one of this
  * host's name, or of the nearest domain above it that is ours. */
-static int ask_postmaster(struct session *s, struct str *address, struct auth_rcpt *out)
+static int ask_postmaster(struct session *s, struct str *address, struct auth_arrival *out)
 {
 	struct str domain = str_of(s->room->hostname);
 	ssize_t dot;
@@ -34,9 +43,9 @@ static int ask_postmaster(struct session *s, struct str *address, struct auth_rc
 
 	for (;;) {
 		*address = str_of(arena_fmt(&s->cmd, "postmaster@%.*s", STRF(domain)));
-		r = ask(s->room, &s->cmd, *address, out);
+		r = ask(s, *address, out);
 		dot = str_find(domain, '.');
-		if (r || out->result != AUTH_NODOMAIN || dot < 0)
+		if (r || out->rcpt.result != AUTH_NODOMAIN || dot < 0)
 			return r;
 		domain = str_from(domain, (size_t)dot + 1);
 	}
@@ -54,7 +63,7 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 {
 	switch (rcpt->result) {
 	case AUTH_NODOMAIN:
-		if (s->authenticated)
+		if (policy_trusted(s))
 			dsn_set(why, 550, "5.7.1", "<%.*s>: this server sends no mail to other domains, "
 				"neither [send] direct nor smarthost is set", STRF(address));
 		else
@@ -83,7 +92,7 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 static bool accepts(const struct session *s, const struct auth_rcpt *rcpt)
 {
 	if (rcpt->result == AUTH_NODOMAIN)
-		return s->authenticated && way_out(s);
+		return policy_trusted(s) && way_out(s);
 	if (rcpt->result != AUTH_OK && rcpt->result != AUTH_INACTIVE)
 		return false;
 	return rcpt->noutside ? way_out(s) : rcpt->ntargets > 0;
@@ -91,27 +100,51 @@ static bool accepts(const struct session *s, const struct auth_rcpt *rcpt)
 
 bool policy_report(const struct session *s)
 {
-	return s->authenticated && s->tx.sender.n > 0;
+	return policy_trusted(s) && s->tx.sender.n > 0;
+}
+
+/* What the rules of access say. -1: refused. */
+static int ruled(struct session *s, struct str address, const struct auth_arrival *v, struct dsn *why)
+{
+	switch (v->access) {
+	case AUTH_ACCESS_REJECT:
+		dsn_set(why, 550, "5.7.1", "<%.*s>: %.*s", STRF(address),
+			STRF(v->text.n ? v->text : STR("refused by a rule of this server")));
+		return -1;
+	case AUTH_ACCESS_HOLD:
+		s->tx.hold = true;
+		break;
+	case AUTH_ACCESS_RELAY:
+		s->tx.relay = true;
+		break;
+	case AUTH_ACCESS_ALLOW:
+	case AUTH_ACCESS_NONE:
+		break;
+	}
+	return 0;
 }
 
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why)
 {
-	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
+	struct auth_arrival v = { .rcpt.result = AUTH_TEMP };
 	int r;
 
 	if (str_eqc(*address, "postmaster"))
-		r = ask_postmaster(s, address, &rcpt);
+		r = ask_postmaster(s, address, &v);
 	else
-		r = ask(s->room, &s->cmd, *address, &rcpt);
+		r = ask(s, *address, &v);
 	if (r)
-		rcpt = (struct auth_rcpt){ .result = AUTH_TEMP };
-	if (!accepts(s, &rcpt)) {
-		refuse(s, *address, &rcpt, why);
+		v = (struct auth_arrival){ .rcpt.result = AUTH_TEMP };
+	else if (v.rcpt.result != AUTH_TEMP && ruled(s, *address, &v, why))
+		return -1;
+	if (!accepts(s, &v.rcpt)) {
+		refuse(s, *address, &v.rcpt, why);
 		if (r)
 			dsn_log(why, "authd: %s", err_text(r));
 		return -1;
 	}
-	*route_out = rcpt.result == AUTH_NODOMAIN ? ROUTE_OUTSIDE :
-		s->room->conf->send_hold_all ? ROUTE_QUEUE : ROUTE_STRAIGHT;
+	*address = v.address;
+	*route_out = v.rcpt.result == AUTH_NODOMAIN ? ROUTE_OUTSIDE :
+		s->room->conf->send_hold_all || s->tx.hold ? ROUTE_QUEUE : ROUTE_STRAIGHT;
 	return 0;
 }

@@ -5,31 +5,62 @@
  * 25 may say what he wants, he gets no further than our own mailboxes.
  *
  * The null sender is everybody's: read receipts are sent with it (RFC 8098 3). So is
- * every address for programs on this host (local.c).
+ * every address for programs on this host (local.c), and for the networks that may
+ * relay. What of these has a row in the table of rewriting goes on as that; a
+ * stranger's sender is left as it is.
  */
 #include "smtp/receive/session.h"
 
 #define AUTHD_WAIT_MS 10000
 
-int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why)
+bool policy_network(const struct session *s)
 {
-	struct room *room = s->room;
-	enum auth_result result = AUTH_TEMP;
-	struct str address;
-	struct buf b;
-	int link = room->authd, r;
+	const struct conf_list *l = &s->room->conf->smtp_relay_networks;
+	struct addr_net net;
+	size_t i;
 
-	if (!s->authenticated || s->local || c->null_path)
-		return 0;
+	for (i = 0; i < l->n && s->h.peer.family && !s->local; i++)
+		if (addr_net_parse(l->v[i], &net) == 0 && addr_net_has(&net, &s->h.peer))
+			return true;
+	return false;
+}
+
+bool policy_trusted(const struct session *s)
+{
+	return s->authenticated || s->tx.relay || policy_network(s);
+}
+
+static struct str printed(struct session *s, const struct smtp_path_command *c)
+{
+	struct str out;
+	struct buf b;
+
 	buf_init(&b, 1024);
 	address_print(&c->addr, &b);
-	address = arena_str(&s->cmd, buf_view(&b));
+	out = arena_str(&s->cmd, buf_view(&b));
 	buf_done(&b);
-	r = auth_sender(link, s->who.user, address, &result, deadline_in(AUTHD_WAIT_MS));
+	return out;
+}
+
+int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why)
+{
+	bool account = s->authenticated && !s->local;
+	struct room *room = s->room;
+	enum auth_result result = AUTH_TEMP;
+	struct str address, user = account ? s->who.user : STR("");
+	int link = room->authd, r;
+
+	s->rewritten = STR_NONE;
+	if (c->null_path || !policy_trusted(s))
+		return 0;
+	address = printed(s, c);
+	r = auth_sender_rewritten(link, user, address, &s->cmd, &result, &s->rewritten, deadline_in(AUTHD_WAIT_MS));
 	if (r && room_relink(room, &room->authd, link))
-		r = auth_sender(room->authd, s->who.user, address, &result, deadline_in(AUTHD_WAIT_MS));
+		r = auth_sender_rewritten(room->authd, user, address, &s->cmd, &result, &s->rewritten,
+			deadline_in(AUTHD_WAIT_MS));
 	if (!r && result == AUTH_OK)
 		return 0;
+	s->rewritten = STR_NONE;
 	if (r || result == AUTH_TEMP) {
 		dsn_set(why, 451, "4.3.0", "The sender address cannot be checked at the moment, try again later");
 		dsn_log(why, "authd: %s", r ? err_text(r) : "temporary failure");

@@ -102,7 +102,7 @@ int queue_put(struct session *s, struct dsn *why)
 		.id = str_of(tx->id),
 		.time = clock_unix(),
 		.sender = tx->sender,
-		.confirmed = s->authenticated,
+		.confirmed = policy_trusted(s),
 		.user = s->authenticated ? s->who.user : STR_NONE,
 		.session = s->h.id,
 		.envid = tx->envid,
@@ -112,6 +112,7 @@ int queue_put(struct session *s, struct dsn *why)
 		.requiretls = tx->requiretls,
 		.release = tx->release,
 		.priority = tx->priority,
+		.hold = tx->hold,
 		.peer = s->h.peer.family ? str_of(addr_text(&s->h.peer, peer)) : STR_NONE,
 		.helo = str_sub(s->h.helo, 0, HELO_KEPT),
 	};

@@ -75,6 +75,8 @@ struct tx {
 	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */
 	struct str sender; /* printed, empty: null */
 	bool smtputf8, body8;
+	bool hold; /* a rule of access wants it kept in the queue */
+	bool relay; /* a rule of access lets this client send to other domains */
 	bool requiretls; /* RFC 8689 */
 	int64_t release; /* not before, Unix seconds (RFC 4865); 0: at once */
 	int priority; /* RFC 6710 */
@@ -107,6 +109,7 @@ struct session {
 	struct arena cmd; /* reset before each command */
 	struct handover h; /* deep copy */
 	struct auth_identity who;
+	struct str rewritten; /* the sender of this MAIL by the rules, in `cmd`; empty: as given */
 	bool authenticated, submission;
 	bool local; /* over run/submit, authenticated by the kernel: who.user is "uid N" */
 	/* A transaction that slept at the door: its id, replies that the client has already,
@@ -194,7 +197,12 @@ void cmd_not_here(struct session *s, struct str args);
 
 /* policy_*.c: 0, or -1 with the refusal in why. */
 int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why);
-/* *address: as given; "postmaster" alone becomes the address that we have for it.
+/* Has the client a right to send from here: logged in, in [smtp] relay_networks, or by a rule? */
+bool policy_trusted(const struct session *s);
+/* In [smtp] relay_networks? */
+bool policy_network(const struct session *s);
+/* *address: as given; "postmaster" alone becomes the address that we have for it, and what the
+ * rules of rewriting name the new one.
  * *route_out: STRAIGHT for an address of ours that nothing keeps from it, QUEUE, OUTSIDE. */
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why);
 /* Is there somebody whom a report about this message may be sent to? */

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Which way mail goes: routes, access and rewriting, relaying for others. Nothing here makes an open relay."""
 import json
+import smtplib
 
 import pytest
 
-from conftest import DOMAIN
+from conftest import DOMAIN, wait_for
 
 
 @pytest.fixture
@@ -40,3 +41,85 @@ def test_routes_are_made_listed_changed_and_removed_and_tell_no_secret(house):
     assert "route add" in told and "relay.example" in told
     for text in (told, s.cli("route", "list").stdout, s.log()):
         assert "very hidden" not in text
+
+
+# --- access and rewriting
+
+def refused(s, sender, *rcpts, source=None):
+    """What port 25 says to each recipient, from a stranger."""
+    with smtplib.SMTP("localhost", s.ports["smtp"], timeout=20, source_address=source) as c:
+        c.ehlo()
+        assert c.mail(sender)[0] == 250
+        return [c.rcpt(r)[0] for r in rcpts], c.rcpt(rcpts[-1])[1].decode()
+
+
+def test_access_rules_refuse_hold_and_allow_at_once(house):
+    s = house
+    anna = s.account("anna")
+    s.cli("access", "add", "sender", ".spam.example", "reject", "text=not from there")
+    s.cli("access", "add", "sender", "friend@good.spam.example", "allow")
+    s.cli("access", "add", "recipient", f"secret@{DOMAIN}", "reject")
+    s.cli("alias", "add", f"secret@{DOMAIN}", anna.address)
+    assert refused(s, "x@a.spam.example", anna.address)[0] == [550]
+    assert "5.7.1" in refused(s, "x@a.spam.example", anna.address)[1] and "not from there" in refused(s, "x@a.spam.example", anna.address)[1]
+    assert refused(s, "friend@good.spam.example", anna.address, f"secret@{DOMAIN}")[0] == [250, 250]  # the first rule decides
+    assert refused(s, "other@elsewhere.example", anna.address, f"secret@{DOMAIN}")[0] == [250, 550]
+    s.cli("access", "add", "client", "127.0.0.0/8", "reject")
+    assert refused(s, "other@elsewhere.example", anna.address)[0] == [550]
+    with s.smtp(anna) as c:  # who is logged in is known by more than his address
+        c.sendmail(anna.address, [anna.address], "Subject: own\r\n\r\n")
+    s.cli("access", "remove", "client", "127.0.0.0/8")
+    s.cli("access", "add", "sender", "slow@elsewhere.example", "hold")
+    s.deliver(anna.address, subject="held", sender="slow@elsewhere.example")
+    wait_for(lambda: "held" in s.cli("queue", "list").stdout)
+    s.cli("queue", "release", "--all")
+    wait_for(lambda: not s.cli("queue", "list").stdout.strip(), 20)
+    with s.imap(anna) as c:
+        assert int(c.select()[1][0]) == 2
+
+
+def test_addresses_are_rewritten(house):
+    s = house
+    anna = s.account("anna")
+    s.cli("rewrite", "add", "recipient", f"@old.{DOMAIN}", f"@{DOMAIN}")
+    s.cli("rewrite", "add", "sender", anna.address, f"public@{DOMAIN}")
+    s.deliver(f"Anna@old.{DOMAIN}", subject="moved")
+    with s.smtp(anna) as c:
+        c.sendmail(anna.address, [anna.address], "Subject: own\r\n\r\n")
+    with s.imap(anna) as c:
+        c.select()
+        paths = [c.fetch(n, "(BODY[HEADER.FIELDS (RETURN-PATH)])")[1][0][1] for n in ("1", "2")]
+    assert b"someone@elsewhere.example" in paths[0]  # a stranger's sender stays
+    assert f"public@{DOMAIN}".encode() in paths[1]
+    assert refused(s, "x@elsewhere.example", f"nobody@old.{DOMAIN}")[0] == [550]
+
+
+# --- relaying
+
+def test_only_those_who_are_listed_may_relay(own_suite):
+    """Each way of [smtp] relay_networks and of the access table, and that nobody else gets through."""
+    s = own_suite({"send.hold_all": "yes", "smtp.relay_networks": "127.0.0.2/32, 10.0.0.0/8"})
+    anna = s.account("anna")
+    away = ("x@outside.example", "@example.org:x@outside.example", f"x%outside.example@{DOMAIN}", f'"x@outside.example"@{DOMAIN}', "x@[192.0.2.1]")
+
+    def codes(source):
+        return refused(s, "printer@elsewhere.example", *away, source=(source, 0))[0]
+    assert codes("127.0.0.1") == [550] * 5
+    assert codes("127.0.0.2") == [250, 250, 550, 550, 250]
+    s.cli("access", "add", "client", "127.0.0.3", "relay")
+    assert codes("127.0.0.3") == [250, 250, 550, 550, 250]
+    assert codes("127.0.0.1") == [550] * 5
+    s.cli("access", "add", "sender", "printer@elsewhere.example", "allow")  # taken, but no right to relay
+    s.cli("access", "add", "recipient", "outside.example", "allow")
+    assert codes("127.0.0.1") == [550] * 5
+    s.cli("access", "remove", "client", "127.0.0.3")
+    assert codes("127.0.0.3") == [550] * 5
+    for text in ("0.0.0.0/0", "::/0", "0.0.0.0/7"):
+        assert s.cli("access", "add", "client", text, "relay", check=False).returncode == 65
+        assert s.cli("config", "set", "smtp.relay_networks", text, check=False).returncode != 0
+    with smtplib.SMTP("localhost", s.ports["submission"], timeout=20, source_address=("127.0.0.2", 0)) as c:
+        c.ehlo()
+        assert c.mail("printer@elsewhere.example")[0] == 530
+    with s.smtp(anna) as c:
+        c.mail(anna.address)
+        assert c.rcpt("x@outside.example")[0] == 250

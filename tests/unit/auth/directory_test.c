@@ -4,6 +4,7 @@
  */
 #include "auth/resolve.h"
 #include "auth/route.h"
+#include "auth/rules.h"
 #include "auth/verbs.h"
 #include "base/clock.h"
 #include "conf/conf.h"
@@ -420,6 +421,111 @@ static void what_is_no_route_is_refused(void **state)
 	assert_false(changed);
 }
 
+/* What the rules say: "action text" of the row that counts, "-". */
+static const char *rule(const char *kind, const char *who)
+{
+	struct resolver r = { .d = d, .separator = '+' };
+	static char text[300];
+	struct directory_rule v;
+	struct arena a;
+	int e;
+
+	arena_init(&a);
+	e = strcmp(kind, RULE_CLIENT) == 0 ? rule_for_client(&r, str_of(who), &a, &v) :
+		rule_for_address(&r, kind, str_of(who), &a, &v);
+	snprintf(text, sizeof(text), "%.*s", STRF(e == 0 ? v.action : STR("-")));
+	arena_done(&a);
+	return text;
+}
+
+static const char *rewritten(const char *kind, const char *address)
+{
+	struct resolver r = { .d = d, .separator = '+' };
+	static char text[300];
+	struct arena a;
+	struct str out = STR("-");
+
+	arena_init(&a);
+	rule_rewrite(&r, kind, str_of(address), &a, &out);
+	snprintf(text, sizeof(text), "%.*s", STRF(out));
+	arena_done(&a);
+	return text;
+}
+
+static void the_most_exact_rule_counts(void **state)
+{
+	static const char *const rows_in[][3] = { { "sender", "*", "hold" }, { "sender", ".spam.example", "reject" },
+		{ "sender", "good.spam.example", "allow" }, { "sender", "Bad@good.spam.example", "reject" },
+		{ "sender", "<>", "allow" }, { "client", "192.0.2.0/24", "reject" }, { "client", "192.0.2.9", "relay" },
+		{ "client", "2001:db8::/32", "hold" }, { "recipient", "@x.example", "reject" } };
+	static const char *const want[][3] = { { "sender", "a@b.example", "hold" }, { "sender", "a@spam.example", "hold" },
+		{ "sender", "a@x.y.spam.example", "reject" }, { "sender", "a@GOOD.spam.example", "allow" },
+		{ "sender", "bad@good.spam.example", "reject" }, { "sender", "bad+detail@good.spam.example", "reject" },
+		{ "sender", "", "allow" }, { "sender", "a@[192.0.2.1]", "hold" }, { "client", "192.0.2.8", "reject" },
+		{ "client", "192.0.2.9", "relay" }, { "client", "192.0.3.9", "-" }, { "client", "2001:db8:1::2", "hold" },
+		{ "client", "2001:db9::2", "-" }, { "client", "", "-" }, { "recipient", "anybody@x.example", "reject" },
+		{ "recipient", "anybody@y.x.example", "-" }, { "recipient", "' OR 1=1--@x.org", "-" } };
+	size_t i;
+
+	(void)state;
+	assert_int_equal(d->ops->rule_kind(d, STR(RULE_CLIENT)), E_NOTFOUND);
+	for (i = 0; i < ARRAY_LEN(rows_in); i++)
+		assert_int_equal(verb("access add", "kind", rows_in[i][0], "who", rows_in[i][1], "action", rows_in[i][2], NULL), 0);
+	assert_int_equal(d->ops->rule_kind(d, STR(RULE_CLIENT)), 0);
+	for (i = 0; i < ARRAY_LEN(want); i++)
+		if (strcmp(rule(want[i][0], want[i][1]), want[i][2]) != 0)
+			fail_msg("%s %s: %s, not %s", want[i][0], want[i][1], rule(want[i][0], want[i][1]), want[i][2]);
+	assert_int_equal(verb("access list", NULL), 0);
+	assert_int_equal(rows, ARRAY_LEN(rows_in));
+	assert_int_equal(verb("rewrite list", NULL), 0);
+	assert_int_equal(rows, 0);
+	for (i = 0; i < ARRAY_LEN(rows_in); i++)
+		assert_int_equal(verb("access remove", "kind", rows_in[i][0], "who", rows_in[i][1], NULL), 0);
+	assert_int_equal(verb("access remove", "kind", "sender", "who", "*", NULL), 67);
+}
+
+static void addresses_are_rewritten_whole_or_by_domain(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "@inside.example.org", "new_address", "@Example.org", NULL), 0);
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "root@inside.example.org", "new_address", "anna@example.org", NULL), 0);
+	assert_int_equal(verb("rewrite add", "kind", "recipient", "who", "old@example.org", "new_address", "x@elsewhere.net", NULL), 0);
+	assert_string_equal(rewritten(RULE_REWRITE_SENDER, "Bob@INSIDE.example.org"), "bob@example.org");
+	assert_string_equal(rewritten(RULE_REWRITE_SENDER, "root@inside.example.org"), "anna@example.org");
+	assert_string_equal(rewritten(RULE_REWRITE_SENDER, "bob@example.org"), "-");
+	assert_string_equal(rewritten(RULE_REWRITE_SENDER, ""), "-");
+	assert_string_equal(rewritten(RULE_REWRITE_RECIPIENT, "old@example.org"), "x@elsewhere.net");
+	assert_string_equal(rewritten(RULE_REWRITE_RECIPIENT, "old+a@example.org"), "-");
+	assert_string_equal(rewritten(RULE_REWRITE_RECIPIENT, "root@inside.example.org"), "-");
+	assert_int_equal(verb("rewrite list", NULL), 0);
+	assert_int_equal(rows, 3);
+	assert_int_equal(verb("rewrite remove", "kind", "sender", "who", "@inside.example.org", NULL), 0);
+	assert_int_equal(verb("rewrite remove", "kind", "sender", "who", "root@inside.example.org", NULL), 0);
+	assert_int_equal(verb("rewrite remove", "kind", "recipient", "who", "old@example.org", NULL), 0);
+}
+
+static void what_is_no_rule_is_refused(void **state)
+{
+	static const char *const bad[][3] = { { "peer", "x.example", "reject" }, { "client", "x.example", "reject" },
+		{ "client", "192.0.2.1/24", "reject" }, { "sender", "a b", "reject" }, { "sender", "..", "reject" },
+		{ "recipient", "<>", "reject" }, { "sender", "x.example", "discard" }, { "sender", "x.example", "relay" },
+		{ "sender", "*", "relay" }, { "recipient", "x.example", "relay" }, { "client", "0.0.0.0/0", "relay" },
+		{ "client", "::/0", "relay" }, { "client", "64.0.0.0/7", "relay" }, { "client", "2000::/15", "relay" } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		if (verb("access add", "kind", bad[i][0], "who", bad[i][1], "action", bad[i][2], NULL) != 65)
+			fail_msg("%s %s %s", bad[i][0], bad[i][1], bad[i][2]);
+	assert_int_equal(verb("access add", "kind", "sender", "who", "x.example", "action", "reject", "text", "a\nb", NULL), 65);
+	assert_int_equal(verb("rewrite add", "kind", "client", "who", "x.example", "new_address", "@y.example", NULL), 65);
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "<>", "new_address", "a@y.example", NULL), 65);
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "x.example", "new_address", "", NULL), 65);
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "x.example", "new_address", "|cmd", NULL), 65);
+	assert_int_equal(verb("rewrite add", "kind", "sender", "who", "x.example", "new_address", "<>", NULL), 65);
+	assert_false(changed);
+}
+
 static char handed_out[200];
 
 static void invite(const char *address)
@@ -520,6 +626,9 @@ int main(void)
 		cmocka_unit_test(the_most_exact_route_counts),
 		cmocka_unit_test(a_login_of_a_route_is_kept_and_not_shown),
 		cmocka_unit_test(what_is_no_route_is_refused),
+		cmocka_unit_test(the_most_exact_rule_counts),
+		cmocka_unit_test(addresses_are_rewritten_whole_or_by_domain),
+		cmocka_unit_test(what_is_no_rule_is_refused),
 		cmocka_unit_test(an_invitation_ends),
 		cmocka_unit_test(who_is_only_invited_does_not_switch_scram_off),
 		cmocka_unit_test(numbers_of_accounts_are_never_given_again),

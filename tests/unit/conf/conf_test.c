@@ -106,6 +106,11 @@ static void settings_must_fit_one_another(void **state)
 		"m.conf:2: imap: 'localhost' is not an address and port, like 0.0.0.0:25 or [::1]:25\n");
 	bad("[listen]\nimap = 127.0.0.1:5000\npop3 = 127.0.0.1:5000\n",
 		"m.conf:3: pop3: 127.0.0.1:5000 is taken by 'imap' of this section already\n");
+	bad("[smtp]\nrelay_networks = 0.0.0.0/0\n",
+		"m.conf:2: relay_networks: '0.0.0.0/0' is so large that this server would be an open relay: at least /8\n");
+	bad("[smtp]\nrelay_networks = 10.0.0.0/8, ::/15, all\n",
+		"m.conf:2: relay_networks: '::/15' is so large that this server would be an open relay: at least /16\n"
+		"m.conf:2: relay_networks: 'all' is not a network, like 192.0.2.0/24 or ::1\n");
 	bad("[server]\nhostname = a..b\nproxy_from = 10.0.0.0/33\n",
 		"m.conf:2: hostname: 'a..b' is not a host name\n"
 		"m.conf:3: proxy_from: '10.0.0.0/33' is not a network, like 10.0.0.0/8 or ::1\n");

@@ -37,6 +37,7 @@ static const struct envelope all = {
 	.peer = STR("2001:db8::25"),
 	.helo = STR("mx one=\n"),
 	.forward = true,
+	.hold = true,
 	.size = 12345678901,
 	.rcpt = rcpt,
 	.nrcpt = ARRAY_LEN(rcpt),
@@ -52,7 +53,7 @@ static void same(const struct envelope *a, const struct envelope *b)
 	assert_true(a->confirmed == b->confirmed && a->sender_local == b->sender_local);
 	assert_true(a->body8 == b->body8 && a->smtputf8 == b->smtputf8 && a->report == b->report);
 	assert_true(a->requiretls == b->requiretls && a->release == b->release && a->priority == b->priority);
-	assert_true(str_eq(a->peer, b->peer) && str_eq(a->helo, b->helo) && a->forward == b->forward);
+	assert_true(str_eq(a->peer, b->peer) && str_eq(a->helo, b->helo) && a->forward == b->forward && a->hold == b->hold);
 	assert_int_equal(a->nrcpt, b->nrcpt);
 	for (i = 0; i < a->nrcpt; i++) {
 		const struct envelope_rcpt *x = &a->rcpt[i], *y = &b->rcpt[i];

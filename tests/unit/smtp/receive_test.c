@@ -35,10 +35,17 @@ int auth_redeem(int link, struct str ticket, struct str service, struct arena *a
 	return 0;
 }
 
-int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d)
+int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+	enum auth_result *out, struct str *rewritten_out, deadline d)
 {
 	(void)link;
+	(void)a;
 	(void)d;
+	*rewritten_out = str_eqc(address, "old@relay.example") ? STR("new@example.org") : STR_NONE;
+	if (user.n == 0) {
+		*out = AUTH_OK;
+		return 0;
+	}
 	*out = str_eq(user, address) ? AUTH_OK : AUTH_DENIED;
 	return 0;
 }
@@ -62,6 +69,19 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	else if (str_starts(address, "nobody"))
 		out->result = AUTH_UNKNOWN;
 	return 0;
+}
+
+/* Rules: relay@ as sender may relay, hold@ is held, spam@ is refused, moved@ is anna@. */
+int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
+	struct auth_arrival *out, deadline d)
+{
+	bool moved = str_eqc(address, "moved@example.org");
+
+	out->address = moved ? STR("anna@example.org") : address;
+	out->text = STR("");
+	out->access = str_starts(sender, "spam@") ? AUTH_ACCESS_REJECT : str_starts(sender, "hold@") ? AUTH_ACCESS_HOLD :
+		str_starts(sender, "relay@") && peer.n ? AUTH_ACCESS_RELAY : AUTH_ACCESS_NONE;
+	return auth_rcpt(link, out->address, a, &out->rcpt, d);
 }
 
 /* --- queued --------------------------------------------------------------------- */
@@ -379,6 +399,31 @@ static void relay_is_refused(void **state)
 	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 250");
 }
 
+static void only_listed_networks_and_clients_may_relay(void **state)
+{
+	struct str near[] = { STR("198.51.100.0/24"), STR("2001:db8::/32") }, ours[] = { STR("10.0.0.0/8"), STR("192.0.2.0/25") };
+
+	(void)state;
+	conf->send_hold_all = false;
+	conf->send_smarthost = STR("mx.example.net");
+	conf->smtp_relay_networks = (struct conf_list){ near, 2 };
+	mx("MAIL FROM:<printer@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 550");
+	conf->smtp_relay_networks = (struct conf_list){ ours, 2 };
+	mx("MAIL FROM:<printer@example.org>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<nobody@example.org>\r\n", "250 250 550");
+	/* and needs a way out as all do */
+	conf->send_smarthost = STR_NONE;
+	mx("MAIL FROM:<printer@example.org>\r\nRCPT TO:<x@example.com>\r\n", "250 550");
+	conf->send_smarthost = STR("mx.example.net");
+	/* submission is for those who log in, wherever they are */
+	dialogue("submission", NULL, "MAIL FROM:<printer@example.org>\r\n");
+	assert_string_equal(codes, "530");
+	conf->smtp_relay_networks = (struct conf_list){ NULL, 0 };
+	/* a rule about the client: for its transaction, not for the next one */
+	mx("MAIL FROM:<relay@example.com>\r\nRCPT TO:<x@example.com>\r\nRSET\r\n"
+	   "MAIL FROM:<other@example.com>\r\nRCPT TO:<x@example.com>\r\n", "250 250 250 250 550");
+	conf->send_smarthost = STR_NONE;
+}
+
 static bool in_queue(const char *text)
 {
 	return str_search(buf_view(&queued), str_of(text)) >= 0;
@@ -390,6 +435,30 @@ static bool in_queue(const char *text)
 			fail_msg("not queued: %s\n%s", text, buf_cstr(&queued)); \
 	} while (0)
 #define BODY "DATA\r\nSubject: a\r\n\r\nb\r\n.\r\n"
+
+static void rules_refuse_hold_and_rewrite(void **state)
+{
+	struct str ours[] = { STR("192.0.2.7/32") };
+
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	mx("MAIL FROM:<spam@example.com>\r\nRCPT TO:<anna@example.org>\r\n", "250 550");
+	assert_non_null(strstr(output, "refused by a rule"));
+	mx("MAIL FROM:<hold@example.com>\r\nRCPT TO:<anna@example.org>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nhold=1\n");
+	assert_false(in_queue("confirmed=1"));
+	mx("MAIL FROM:<old@relay.example>\r\nRCPT TO:<moved@example.org>\r\n" BODY, "250 250 354 250");
+	assert_non_null(strstr(mail, "anna@example.org"));
+	assert_null(strstr(mail, "moved@example.org"));
+	assert_null(strstr(mail, "new@example.org")); /* a stranger's sender stays */
+	conf->smtp_relay_networks = (struct conf_list){ ours, 1 };
+	mx("MAIL FROM:<old@relay.example>\r\nRCPT TO:<x@example.com>\r\n" BODY, "250 250 354 250");
+	QUEUED("sender=new@example.org\n");
+	QUEUED("confirmed=1");
+	assert_false(in_queue("hold=1"));
+	conf->smtp_relay_networks = (struct conf_list){ NULL, 0 };
+	conf->send_smarthost = STR_NONE;
+}
 
 static void what_goes_outside_is_queued(void **state)
 {
@@ -770,6 +839,8 @@ int main(void)
 		TEST(submission_adds_what_is_missing),
 		TEST(the_word_of_the_door_lets_no_local_user_in),
 		TEST(relay_is_refused),
+		TEST(only_listed_networks_and_clients_may_relay),
+		TEST(rules_refuse_hold_and_rewrite),
 		TEST(postmaster_needs_no_domain),
 		TEST(senders_of_others_are_refused),
 		TEST(parameters),
