@@ -121,7 +121,7 @@ def test_mail_to_the_outside_needs_a_login_and_a_way_out(own_suite):
     with said(s, a) as c:
         c.docmd(f"MAIL FROM:<{a.address}>")
         code, text = c.docmd("RCPT TO:<x@elsewhere.example>")
-        assert code == 550 and b"[send] smarthost" in text
+        assert code == 550 and b"neither [send] direct nor smarthost" in text
     s.settings.update(NOWHERE)
     s.write_config()
     s.cli("reload")
@@ -370,7 +370,7 @@ def test_forwards_need_a_way_out(own_suite):
         with session as c:
             c.docmd("MAIL FROM:<>")
             code, text = c.docmd("RCPT TO:<out@example.org>")
-            assert code == 550 and b"[send] smarthost" in text
+            assert code == 550 and b"neither [send] direct nor smarthost" in text
 
 
 # --- crowds
