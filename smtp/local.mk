@@ -18,6 +18,9 @@ tests_unit_smtp_queue_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_dests_test
 tests_unit_smtp_queue_dests_test_SOURCES = tests/unit/smtp/queue_dests_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_dests_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/queue_classify_test
+tests_unit_smtp_queue_classify_test_SOURCES = tests/unit/smtp/queue_classify_test.c
+tests_unit_smtp_queue_classify_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_schedule_test
 tests_unit_smtp_queue_schedule_test_SOURCES = tests/unit/smtp/queue_schedule_test.c
 tests_unit_smtp_queue_schedule_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
@@ -29,7 +32,8 @@ endif
 # The queue without its sockets, for its tests too
 noinst_LIBRARIES += smtp/libqueue.a
 smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c \
-	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
+	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/classify.c smtp/queue/classify.h \
+	smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
 	smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
@@ -51,7 +55,7 @@ libexec_policyd_LDADD = smtp/libpolicy.a $(TRACE_LIBS) $(NET_LIBS) $(CURL_LIBS)
 noinst_LIBRARIES += smtp/libsend.a
 smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c smtp/send/content.h \
 	smtp/send/convert.c smtp/send/convert.h smtp/send/fit.c \
-	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h \
+	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h smtp/send/limit.c smtp/send/limit.h \
 	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c \
 	smtp/send/security.c smtp/send/security.h
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
@@ -65,6 +69,9 @@ tests_unit_smtp_send_security_test_SOURCES = tests/unit/smtp/send_security_test.
 tests_unit_smtp_send_security_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_policy_sts_test_SOURCES = tests/unit/smtp/policy_sts_test.c
 tests_unit_smtp_policy_sts_test_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/send_limit_test
+tests_unit_smtp_send_limit_test_SOURCES = tests/unit/smtp/send_limit_test.c
+tests_unit_smtp_send_limit_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/send_client_test tests/unit/smtp/send_parts_test tests/unit/smtp/send_extensions_test
 tests_unit_smtp_send_extensions_test_SOURCES = tests/unit/smtp/send_extensions_test.c tests/unit/smtp/send_dialogue.c \
 	tests/unit/smtp/send_dialogue.h

@@ -363,6 +363,8 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 		trace_str(&t, "ip", r->ip);
 	if (r->tls.n)
 		trace_str(&t, "tls", r->tls);
+	if (x->class)
+		trace_s(&t, "class", bounce_name((enum bounce_class)x->class));
 	if (x->state == RCPT_DONE || x->state == RCPT_FAILED)
 		trace_u64(&t, "age", (uint64_t)MAX(now - j->row.time, (int64_t)0));
 	if (x->state == RCPT_WAITING)
@@ -437,13 +439,37 @@ static void not_tried(struct queue *q, struct job *j, struct job_rcpt *r, struct
 	say(j, r, TRACE_INFO, "deferred", x, now);
 }
 
+/* A server says that there is no such mailbox: nothing more is sent there for a while, because senders
+ * that go on with such addresses are taken for spammers. */
+static void suppress(struct queue *q, struct job *j, const struct job_rcpt *r, const struct rcpt_row *x, bool logged)
+{
+	int64_t seconds = q->conf->queue_suppress / 1000;
+	struct trace t;
+
+	if (j->local || !r->remote.n || x->class != BOUNCE_INVALID || seconds == 0)
+		return;
+	suppress_add(&q->suppress, &q->rows, r->address, clock_unix() + seconds, BOUNCE_INVALID, r->reply);
+	if (logged)
+		return;
+	trace_begin(&t, TRACE_INFO, "suppressed");
+	trace_str(&t, "s", j->row.session);
+	trace_str(&t, "m", j->row.id);
+	trace_str(&t, "to", str_sub(r->address, 0, TRACE_TEXT));
+	trace_u64(&t, "left", (uint64_t)seconds);
+	trace_str(&t, "by", r->remote);
+	trace_end(&t);
+}
+
 static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64_t now)
 {
 	struct rcpt_row x = { .m = j->row.m, .number = r->number, .attempts = r->attempts,
 		.delayed = r->delayed, .code = r->code, .status = r->status, .reply = r->reply,
 		.remote = r->remote, .last = now, .next = now };
+	bool logged;
 
 	r->applying = true;
+	if (r->told && (r->code == 0 || r->code >= 400))
+		x.class = (int)bounce_class(r->code, r->status, r->reply);
 	if (j->state == JOB_UNSENT && r->wish <= WISH_HOLD) { /* no attempt was made */
 		rows_set_state(&q->rows, x.m, x.number, r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
 		return;
@@ -471,7 +497,9 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 		say(j, r, TRACE_INFO, "bounced", &x, now);
 	} else if (r->told && r->code >= 500) {
 		over(q, j, r, &x, RCPT_FAILED, REPORT_FAILURE);
+		logged = r->logged;
 		say(j, r, TRACE_WARN, "failed", &x, now);
+		suppress(q, j, r, &x, logged);
 	} else {
 		again(q, j, r, &x, now);
 	}
@@ -503,18 +531,17 @@ void jobs_apply(struct queue *q)
 	}
 }
 
-void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d)
+/* A result without an attempt by a sender. */
+static void decide(struct queue *q, const struct rcpt_row *x, int code, struct str status, struct str reply)
 {
-	struct job j = { .state = JOB_ENDED };
+	struct job j = { .state = JOB_ENDED, .local = x->local };
 	struct job_rcpt r = { .number = x->number, .address = x->address, .dest = x->dest, .attempts = x->attempts,
-		.last = x->last, .delayed = x->delayed, .code = d->code >= 400 ? d->code : 450,
-		.status = d->status[0] == '4' ? str_of(d->status) : STR("4.4.1"),
-		.reply = d->reply ? str_of(d->reply) : STR("nobody can be reached there for now"), .told = true };
+		.last = x->last, .delayed = x->delayed, .code = code, .status = status, .reply = reply, .told = true };
 	int64_t now = clock_unix();
 
 	if (rows_message(&q->rows, x->m, &q->turn.arena, &j.row) < 0)
 		return;
-	if (now - j.row.time >= MIN(q->schedule.lifetime, MAX(q->schedule.delay_warning, (int64_t)1)))
+	if (code >= 500 || now - j.row.time >= MIN(q->schedule.lifetime, MAX(q->schedule.delay_warning, (int64_t)1)))
 		r.notify = message_notify(q, &j.row, x->number); /* a report may be due: the file is read */
 	apply_rcpt(q, &j, &r, now);
 	q->turn.changed = true;
@@ -522,6 +549,19 @@ void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d)
 		queue_unlink_later(q, j.row.id);
 		q->messages -= q->messages > 0;
 	}
+}
+
+void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d)
+{
+	bool temporary = d->code >= 400 && d->code < 500;
+
+	decide(q, x, temporary ? d->code : 450, temporary && d->status[0] == '4' ? str_of(d->status) : STR("4.4.1"),
+		d->reply ? str_of(d->reply) : STR("nobody can be reached there for now"));
+}
+
+void jobs_suppressed(struct queue *q, const struct rcpt_row *x, struct str why)
+{
+	decide(q, x, 550, STR(SUPPRESSED_STATUS), why);
 }
 
 void jobs_applied(struct queue *q, bool committed)

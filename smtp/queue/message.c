@@ -232,10 +232,36 @@ static void schedule_row(struct queue *q, struct rcpt_row *x, int64_t release)
 	q->next_release = MIN(q->next_release, release);
 }
 
+/* Nothing is sent to it. True: nobody is to be told, so it needs no row. */
+static bool suppressed_row(const struct message_row *row, struct rcpt_row *x, const struct envelope_rcpt *r, struct str why)
+{
+	struct trace t;
+
+	x->state = RCPT_FAILED;
+	x->due = report_wanted(row->reports, r->notify, REPORT_FAILURE) ? REPORT_FAILURE : REPORT_NONE;
+	x->code = 550;
+	x->status = STR(SUPPRESSED_STATUS);
+	x->reply = why;
+	x->last = x->next;
+	trace_begin(&t, TRACE_WARN, "failed");
+	trace_str(&t, "s", row->session);
+	trace_str(&t, "m", row->id);
+	trace_str(&t, "to", str_sub(x->address, 0, TRACE_TEXT));
+	trace_s(&t, "via", "smtp");
+	trace_u64(&t, "attempt", 0);
+	trace_u64(&t, "code", 550);
+	trace_str(&t, "status", x->status);
+	trace_str(&t, "reply", x->reply);
+	trace_s(&t, "report", x->due ? "yes" : "no");
+	trace_end(&t);
+	return !x->due;
+}
+
 static void insert_rcpt(struct queue *q, const struct message_row *row, const struct envelope *e,
 	uint64_t offset, const struct envelope_rcpt *r, bool at_once, size_t *n)
 {
 	struct arena *a = &q->turn.arena;
+	struct str why;
 	struct rcpt_row x = { .m = row->m, .number = r->number, .address = r->address,
 		.local = r->local, .next = clock_unix(), .stream = stream_of(e),
 		.level = MIN(MAX(e->priority + LEVEL_NORMAL, 0), LEVELS - 1) };
@@ -247,7 +273,10 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		refused_row(&x, r, x.next);
 	else if (q->conf->send_hold_all || e->hold)
 		x.state = RCPT_HELD;
-	else if (e->release > x.next)
+	else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, a, &why)) {
+		if (suppressed_row(row, &x, r, why)) /* nobody is to hear of it */
+			return;
+	} else if (e->release > x.next)
 		schedule_row(q, &x, e->release);
 	else if (at_once && join(q, row, e, offset, r, &x))
 		x.state = RCPT_ACTIVE;

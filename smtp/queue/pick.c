@@ -66,6 +66,7 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 	struct rcpt_row *v;
 	struct envelope e;
 	struct job *j;
+	struct str why;
 	uint64_t offset;
 	size_t i, k, n;
 	int fd;
@@ -93,6 +94,10 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 			k++;
 		if (k == e.nrcpt || e.rcpt[k].number != v[i].number) {
 			rows_set_state(&q->rows, row.m, v[i].number, RCPT_DAMAGED, now);
+			continue;
+		}
+		if (!v[i].local && suppress_find(&q->suppress, &q->rows, v[i].address, a, &why)) {
+			jobs_suppressed(q, &v[i], why);
 			continue;
 		}
 		if (!job_add(j, &e.rcpt[k], &v[i]))

@@ -8,10 +8,11 @@
  *   jobs.c      attempts in hand: from rows to a job, from results to rows
  *   pick.c      which recipients are tried next
  *   dests.c     what is known of destinations
+ *   suppress.c  addresses to which nothing is sent     classify.c  kinds of failures
  *   recover.c   after a start: what was in hand, what is missing, what is left over
  *   report.c    reports to the senders (RFC 3461 - 3464)
  *   verbs.c     mansio queue ...: a question becomes a task
- *   tasks.c     tasks, slice by slice
+ *   tasks.c     tasks, slice by slice      lists.c  those of suppressions and destinations
  *   rows.c      the database          schedule.c  when to try again
  *
  * Always true:
@@ -34,9 +35,11 @@
 #include "net/ipc.h"
 #include "smtp/queue/rows.h"
 #include "smtp/queue/schedule.h"
+#include "smtp/queue/suppress.h"
 
 #define QUEUE_REPLY_MAX 1000 /* bytes kept of a remote reply */
 #define QUEUE_SENDERS 64
+#define SUPPRESSED_STATUS "5.7.1"
 #define REPLY_ADMIN "returned by the administrator of this server"
 
 /* --- what comes from and goes to the links (queued.c, or a test) --------------- */
@@ -158,6 +161,7 @@ struct queue {
 	struct schedule schedule;
 	int spool;
 	struct rows rows;
+	struct suppress suppress;
 	int failed; /* the process must end */
 	int64_t next_m, first_m; /* of the next message; of the first one that came in this life */
 	uint64_t messages; /* about */
@@ -241,6 +245,8 @@ void jobs_sender_gone(struct queue *q, void *who);
 void jobs_timeouts(struct queue *q);
 /* A recipient whose destination is down fails for now, as if it had been tried. */
 void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d);
+/* A recipient is on the suppression list: fails for good, with that sentence. */
+void jobs_suppressed(struct queue *q, const struct rcpt_row *x, struct str why);
 
 /* dests.c */
 struct dest *dest_take(struct queue *q, struct str name); /* a job more */

@@ -169,6 +169,10 @@ static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x
 
 	if (t->verb == TASK_RETRY)
 		return true; /* it is being tried */
+	if (t->verb == TASK_REROUTE) {
+		rows_set_hop(&q->rows, x->m, x->number, t->hop); /* from the next attempt on */
+		return true;
+	}
 	LIST_FOREACH(j, &q->jobs, link)
 		for (i = 0; j->row.m == x->m && i < j->n; i++)
 			if (j->rcpt[i].number == x->number) {
@@ -197,6 +201,25 @@ static bool bounce(struct queue *q, const struct message_row *row, struct rcpt_r
 	return true;
 }
 
+/* As if the message came now: all attempts and all its time are before it. */
+static void begin_anew(struct queue *q, const struct message_row *row, struct rcpt_row *x, int64_t now)
+{
+	x->state = RCPT_WAITING;
+	x->next = now;
+	x->attempts = 0;
+	x->delayed = false;
+	rows_update(&q->rows, x);
+	rows_set_time(&q->rows, row->m, now);
+}
+
+static void reroute(struct queue *q, const struct task *t, const struct message_row *row, const struct rcpt_row *x, int64_t now)
+{
+	rows_set_hop(&q->rows, x->m, x->number, t->hop);
+	if (x->state == RCPT_WAITING)
+		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+	say(row, x, "rerouted");
+}
+
 static bool change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x)
 {
 	int64_t now = clock_unix();
@@ -209,7 +232,15 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 	case TASK_RETRY:
 		if (!waits && x->state != RCPT_DAMAGED)
 			return false;
-		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+		if (t->fresh)
+			begin_anew(q, row, x, now);
+		else
+			rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+		return true;
+	case TASK_REROUTE:
+		if (!idle || x->local)
+			return false;
+		reroute(q, t, row, x, now);
 		return true;
 	case TASK_HOLD:
 		if (!waits)
@@ -231,8 +262,7 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 		return true;
 	case TASK_BOUNCE:
 		return idle && bounce(q, row, x, message_notify(q, row, x->number));
-	case TASK_LIST:
-	case TASK_SHOW:
+	default:
 		break;
 	}
 	return false;
@@ -270,6 +300,8 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 		buf_fmt(&line, ", not before %lld s from now, as the sender wants it", (long long)MAX(x->next - now, (int64_t)0));
 	if (x->level != LEVEL_NORMAL)
 		buf_fmt(&line, ", priority %d", x->level - LEVEL_NORMAL);
+	if (x->class)
+		buf_fmt(&line, ", kind of failure: %s", bounce_name((enum bounce_class)x->class));
 	if (x->hop.n)
 		buf_fmt(&line, ", goes to %.*s", STRF(x->hop));
 	if (x->delayed)
@@ -458,16 +490,23 @@ static bool sender_row(struct str key, void *value, void *arg)
 	return true;
 }
 
+static bool slice(struct queue *q, struct task *t)
+{
+	if (t->verb >= TASK_SUPPRESSIONS && t->verb <= TASK_UNSUPPRESS)
+		return lists_slice(q, t);
+	return t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t);
+}
+
 static void run(struct queue *q, struct task *t)
 {
 	deadline over = deadline_in(SLICE_MS);
 
-	while (!t->cut && (t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t)))
+	while (!t->cut && slice(q, t))
 		if (deadline_passed(over) || t->nout >= SLICE)
 			return;
 	if (t->by == BY_SENDER)
 		table_each(&t->sums, sender_row, t);
-	if (t->verb != TASK_LIST && t->messages == 0)
+	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->messages == 0)
 		task_end(t, EX_NOUSER, "nothing matches");
 	else
 		task_end(t, EX_OK, NULL);

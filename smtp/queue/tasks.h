@@ -7,7 +7,10 @@
 
 #include "smtp/queue/queue.h"
 
-enum task_verb { TASK_LIST, TASK_SHOW, TASK_RETRY, TASK_HOLD, TASK_RELEASE, TASK_REMOVE, TASK_BOUNCE };
+enum task_verb { /* those that only look stand first; then those that change recipients; last those that may end messages */
+	TASK_LIST, TASK_SHOW, TASK_SUPPRESSIONS, TASK_DESTINATIONS, TASK_SUPPRESS, TASK_UNSUPPRESS,
+	TASK_RETRY, TASK_HOLD, TASK_RELEASE, TASK_REROUTE, TASK_REMOVE, TASK_BOUNCE
+};
 enum task_by { BY_NONE, BY_DESTINATION, BY_SENDER };
 
 struct filter {
@@ -29,6 +32,10 @@ struct task {
 	enum task_verb verb;
 	enum task_by by;
 	struct filter filter;
+	struct str hop; /* REROUTE: host:port, empty: its own way */
+	bool fresh; /* RETRY: as if it came now */
+	int64_t seconds; /* SUPPRESS: how long */
+	struct str text; /* ... and why */
 	int reply;
 	/* how far it is */
 	size_t next; /* of filter.m */
@@ -50,6 +57,8 @@ struct task {
 void verbs_message(struct queue *q, struct ipc_msg *m);
 void task_result(struct task *t, struct ipc_msg *m); /* takes m */
 void task_end(struct task *t, int code, const char *error);
+/* lists.c: true while there is more */
+bool lists_slice(struct queue *q, struct task *t);
 /* tasks.c */
 void task_start(struct queue *q, struct task *t); /* takes t */
 void tasks_slice(struct queue *q);

@@ -44,6 +44,7 @@ int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops 
 	q->wall = clock_unix();
 	q->mono = clock_mono_ms();
 	q->bring_back = q->more = true;
+	suppress_init(&q->suppress, &q->rows);
 	recover_start(q);
 	return 0;
 }
@@ -78,6 +79,7 @@ void queue_close(struct queue *q)
 	forget_names(&q->turn.made);
 	arena_done(&q->turn.arena);
 	recover_stop(q);
+	suppress_done(&q->suppress);
 	rows_close(&q->rows);
 }
 
@@ -213,6 +215,8 @@ static void bring_back(struct queue *q)
 
 	if (!q->bring_back)
 		return;
+	if (suppress_expire(&q->suppress, &q->rows, BRING_BACK) > 0)
+		q->turn.changed = true;
 	if (rows_bring_back(&q->rows, false, latest, BRING_BACK) +
 		rows_bring_back(&q->rows, true, latest, BRING_BACK) > 0)
 		q->more = true;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs.c: mansio queue list, show, retry, hold, release, remove, bounce: a
- * question becomes a task (tasks.c does it), or is refused with a sentence.
+ * verbs.c: mansio queue list, show, retry, hold, release, reroute, remove, bounce, mansio suppression and
+ * mansio destination: a question becomes a task (tasks.c, lists.c do it), or is refused with a sentence.
  */
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "conf/value.h"
+#include "net/addr.h"
 #include "smtp/queue/tasks.h"
 #include "trace/trace.h"
 
 #define TASKS_MAX 16
 #define IDS_MAX 1000
+#define HOP_MAX 280
 #define LIMIT 10000 /* lines of a list, if nothing else is said: the command holds all of them */
 
 static const struct {
@@ -20,7 +22,9 @@ static const struct {
 } verbs[] = {
 	{ "queue list", TASK_LIST }, { "queue show", TASK_SHOW }, { "queue retry", TASK_RETRY },
 	{ "queue hold", TASK_HOLD }, { "queue release", TASK_RELEASE }, { "queue remove", TASK_REMOVE },
-	{ "queue bounce", TASK_BOUNCE },
+	{ "queue bounce", TASK_BOUNCE }, { "queue reroute", TASK_REROUTE },
+	{ "suppression list", TASK_SUPPRESSIONS }, { "suppression add", TASK_SUPPRESS },
+	{ "suppression remove", TASK_UNSUPPRESS }, { "destination list", TASK_DESTINATIONS },
 };
 
 static struct str lower(struct arena *a, struct str s)
@@ -107,6 +111,38 @@ static bool selects(const struct filter *f)
 	return f->m || f->sender.p || f->recipient.p || f->domain.p || f->older > 0 || f->state >= 0;
 }
 
+/* Host and port, by name or as an address. */
+static const char *read_hop(struct task *t, const struct ipc_msg *m)
+{
+	struct str hop = ipc_get(m, "hop"), host;
+	uint16_t port;
+	bool literal;
+
+	if (!hop.p)
+		return "where to? Say hop=HOST:PORT, or hop= to let them go their own way again";
+	if (hop.n && (hop.n > HOP_MAX || str_has_ctl(hop) || str_find(hop, ' ') >= 0 || addr_split_hostport(hop, &host, &port, &literal) < 0))
+		return "hop: must be HOST:PORT, like mail.example.net:25, 192.0.2.1:25 or [2001:db8::1]:25; or empty";
+	t->hop = lower(&t->arena, hop);
+	return NULL;
+}
+
+static const char *read_suppression(struct queue *q, struct task *t, const struct ipc_msg *m)
+{
+	struct str address = ipc_get(m, "address"), time = ipc_get(m, "time");
+	int64_t ms = q->conf->queue_suppress ? q->conf->queue_suppress : 7 * INT64_C(86400000);
+
+	if (t->verb != TASK_SUPPRESS && t->verb != TASK_UNSUPPRESS)
+		return NULL;
+	if (str_rfind(address, '@') <= 0 || address.n > DEST_NAME_MAX || str_has_ctl(address))
+		return "address: must be one, like anna@example.net";
+	if (time.p && (conf_time_parse(time, &ms) < 0 || ms < 1000))
+		return "time: must be a time, like 30m, 2h, 3d";
+	t->filter.recipient = lower(&t->arena, address);
+	t->seconds = ms / 1000;
+	t->text = arena_str(&t->arena, ipc_get(m, "comment").n ? str_sub(ipc_get(m, "comment"), 0, 200) : STR("the administrator of this server wants it so"));
+	return NULL;
+}
+
 static const char *read_question(struct queue *q, struct task *t, const struct ipc_msg *m, int *code)
 {
 	struct str by = ipc_get(m, "by");
@@ -115,6 +151,9 @@ static const char *read_question(struct queue *q, struct task *t, const struct i
 	*code = EX_USAGE;
 	t->limit = LIMIT;
 	ipc_get_u64(m, "limit", INT64_MAX, &t->limit);
+	if (!wrong)
+		wrong = t->verb == TASK_REROUTE ? read_hop(t, m) : read_suppression(q, t, m);
+	t->fresh = ipc_get_bool(m, "fresh") || str_eqc(ipc_get(m, "fresh"), "yes");
 	if (!wrong)
 		wrong = read_ids(q, t, m, code);
 	if (wrong)
@@ -125,7 +164,7 @@ static const char *read_question(struct queue *q, struct task *t, const struct i
 		return "by: cannot be combined with a choice of messages";
 	if (by.p)
 		t->by = str_eqc(by, "sender") ? BY_SENDER : BY_DESTINATION;
-	if (t->verb != TASK_LIST && !selects(&t->filter) && !str_eqc(ipc_get(m, "all"), "yes"))
+	if ((t->verb == TASK_SHOW || t->verb >= TASK_RETRY) && !selects(&t->filter) && !str_eqc(ipc_get(m, "all"), "yes"))
 		return "which messages? Name them, or say sender=, recipient=, domain=, older=, state=, or --all";
 	return NULL;
 }

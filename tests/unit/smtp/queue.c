@@ -290,6 +290,12 @@ size_t box_files(void)
 
 int box_verb(const char *verb, const char *name, const char *value, struct ipc_msg *row_out)
 {
+	return box_verb2(verb, name, value, NULL, NULL, row_out);
+}
+
+int box_verb2(const char *verb, const char *name, const char *value, const char *name2, const char *value2,
+	struct ipc_msg *row_out)
+{
 	struct ipc_msg m, r;
 	uint64_t code = 255;
 	bool done = false;
@@ -300,6 +306,8 @@ int box_verb(const char *verb, const char *name, const char *value, struct ipc_m
 	ipc_setc(&m, "verb", verb);
 	if (name)
 		ipc_setc(&m, name, value);
+	if (name2)
+		ipc_setc(&m, name2, value2);
 	m.owns_fds = true;
 	ipc_add_fd(&m, "reply", pair[1]);
 	verbs_message(&box.q, &m);

@@ -73,7 +73,9 @@ const char *box_state(const char *id, uint32_t number);
 struct rcpt_row *box_row(const char *id, uint32_t number); /* NULL: gone */
 bool box_file(const char *id);
 size_t box_files(void);
-/* A verb: its last answer's code; rows by box_answer. */
+/* A verb: its last answer's code; its last row. */
 int box_verb(const char *verb, const char *name, const char *value, struct ipc_msg *row_out);
+int box_verb2(const char *verb, const char *name, const char *value, const char *name2, const char *value2,
+	struct ipc_msg *row_out);
 
 #endif

@@ -311,6 +311,162 @@ static void what_is_to_leave_later_leaves_then(void **state)
 	box_close();
 }
 
+static void who_does_not_exist_gets_no_more_mail(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("[queue]\nsuppress = 1d\n");
+	box_sender(5);
+	put_from("m1", "bert@example.org", "Anna@x.example");
+	put_from("held", "", "anna@x.example");
+	box_result(&box.job[0], "550 5.1.1 550 5.1.1 no such user");
+	box_result(&box.job[1], "450 4.1.1 450 4.1.1 later"); /* was in hand already */
+	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "address"), "anna@x.example"));
+	assert_true(str_eqc(ipc_get(&row, "class"), "invalid"));
+	assert_true(str_eqc(ipc_get(&row, "reply"), "550 5.1.1 no such user"));
+	/* what comes now fails at once, and is told; what waits does when its time comes */
+	box_restart();
+	box_sender(5);
+	put_from("m2", "bert@example.org", "anna@X.example b@y.example");
+	box_settle();
+	assert_string_equal(box_state("m2", 1), "failed"); /* its report waits for the other one */
+	assert_string_equal(box_state("m2", 2), "active");
+	box_result(&box.job[box.njobs - 1], FINE);
+	assert_string_equal(box_state("m2", 1), "gone");
+	assert_int_equal(jobs_to("x.example"), 0);
+	clock_set_unix(T0 + 60);
+	box_settle();
+	assert_string_equal(box_state("held", 1), "gone");
+	assert_int_equal(jobs_to("x.example"), 0);
+	/* its time is over */
+	clock_set_unix(T0 + 86400);
+	put_from("m3", "bert@example.org", "anna@x.example");
+	box_settle();
+	assert_int_equal(jobs_to("x.example"), 1);
+	ipc_done(&row);
+	box_close();
+}
+
+static void what_says_nothing_of_the_mailbox_suppresses_nothing(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("");
+	box_sender(5);
+	put_from("m1", "", "a@x.example");
+	box_result(box_job(), "550 5.7.1 550 5.7.1 rejected as spam");
+	put_from("m2", "", "anna@example.org"); /* a mailbox here */
+	box_result(box_job(), "550 5.1.1 550 5.1.1 no such user");
+	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
+	assert_null(ipc_get(&row, "address").p);
+	box_close();
+	box_open("[queue]\nsuppress = 0\n");
+	box_sender(5);
+	put_from("m1", "", "a@x.example");
+	box_result(box_job(), "550 5.1.1 550 5.1.1 no such user");
+	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
+	assert_null(ipc_get(&row, "address").p);
+	box_close();
+}
+
+static void an_admin_puts_addresses_on_the_list_and_takes_them_off(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("");
+	box_sender(5);
+	assert_int_equal(box_verb2("suppression add", "address", "A@x.example", "time", "2h", NULL), 0);
+	put_from("m1", "", "a@x.example"); /* nobody to tell */
+	assert_string_equal(box_state("m1", 1), "gone");
+	assert_false(box_file("m1"));
+	assert_int_equal(box_verb("suppression list", "domain", "y.example", &row), 0);
+	assert_null(ipc_get(&row, "address").p);
+	assert_int_equal(box_verb("suppression list", "domain", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "left"), "7200"));
+	assert_int_equal(box_verb("suppression remove", "address", "a@X.example", NULL), 0);
+	assert_int_equal(box_verb("suppression remove", "address", "a@x.example", NULL), 67);
+	assert_int_equal(box_verb("suppression add", "address", "nonsense", NULL), 64);
+	put_from("m2", "", "a@x.example");
+	assert_int_equal(jobs_to("x.example"), 1);
+	ipc_done(&row);
+	box_close();
+}
+
+static void what_is_rerouted_goes_there(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("");
+	box_sender(5);
+	say_dest("x.example", "down", 3000, 0);
+	put_from("m1", "", "a@x.example b@y.example");
+	put_from("m2", "", "c@x.example d@example.org");
+	box_settle();
+	assert_string_equal(box_state("m1", 2), "active");
+	assert_int_equal(box_verb2("queue reroute", "domain", "x.example", "hop", "Other.example:2525", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "recipients"), "2"));
+	box_settle();
+	assert_string_equal(box_state("m1", 1), "active"); /* at once, though its own way is closed */
+	assert_string_equal(box_field(&box.job[box.njobs - 1], "hop"), "other.example:2525");
+	assert_string_equal(box_field(&box.job[box.njobs - 1], "dest"), "x.example");
+	/* what is in hand follows with its next attempt */
+	assert_int_equal(box_verb2("queue reroute", "recipient", "b@y.example", "hop", "[::1]:25", NULL), 0);
+	box_restart();
+	assert_true(str_eqc(box_row("m1", 2)->hop, "[::1]:25"));
+	assert_true(str_eqc(box_row("m2", 1)->hop, "other.example:2525"));
+	assert_int_equal(box_verb2("queue reroute", "state", "waiting", "hop", "", NULL), 0);
+	assert_true(str_eqc(box_row("m1", 2)->hop, ""));
+	assert_int_equal(box_verb("queue reroute", "domain", "x.example", NULL), 64);
+	assert_int_equal(box_verb2("queue reroute", "domain", "x.example", "hop", "no port", NULL), 64);
+	assert_int_equal(box_verb2("queue reroute", "recipient", "d@example.org", "hop", "a:25", NULL), 67); /* here */
+	ipc_done(&row);
+	box_close();
+}
+
+static void a_fresh_retry_forgets_the_attempts(void **state)
+{
+	int i;
+
+	(void)state;
+	box_open("[queue]\nretry = 10m\n");
+	box_sender(5);
+	put_from("m1", "", "a@x.example");
+	for (i = 0; i < 3; i++) {
+		box_result(box_job(), LATER);
+		clock_set_unix(clock_unix() + 600);
+	}
+	box_result(box_job(), LATER);
+	assert_int_equal(box_row("m1", 1)->attempts, 4);
+	assert_int_equal(box_verb2("queue retry", "message", "m1", "fresh", "1", NULL), 0);
+	assert_int_equal(box_row("m1", 1)->attempts, 0);
+	assert_non_null(box_job());
+	box_close();
+}
+
+static void destinations_are_listed(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("");
+	box_sender(5);
+	say_dest("x.example", "slow", 300, 2);
+	put_from("m1", "", "a@x.example");
+	assert_int_equal(box_verb("destination list", NULL, NULL, &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "destination"), "x.example"));
+	assert_true(str_eqc(ipc_get(&row, "state"), "slow"));
+	assert_true(str_eqc(ipc_get(&row, "active"), "1"));
+	assert_true(str_eqc(ipc_get(&row, "limit"), "2"));
+	assert_true(str_eqc(ipc_get(&row, "reply"), "no address of it answers"));
+	ipc_done(&row);
+	box_close();
+}
+
 /* What the version before made: rows without hop, level, stream. */
 static void an_older_database_is_taken_over(void **state)
 {
@@ -355,6 +511,12 @@ int main(void)
 		cmocka_unit_test(higher_priorities_go_first),
 		cmocka_unit_test(what_is_to_leave_later_leaves_then),
 		cmocka_unit_test(an_older_database_is_taken_over),
+		cmocka_unit_test(who_does_not_exist_gets_no_more_mail),
+		cmocka_unit_test(what_says_nothing_of_the_mailbox_suppresses_nothing),
+		cmocka_unit_test(an_admin_puts_addresses_on_the_list_and_takes_them_off),
+		cmocka_unit_test(what_is_rerouted_goes_there),
+		cmocka_unit_test(a_fresh_retry_forgets_the_attempts),
+		cmocka_unit_test(destinations_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * suppress.h: addresses outside to which nothing is sent for some time, because a server said that the
+ * mailbox does not exist, or somebody asked for it (by hand). Kept in queue.db; in the transaction of the turn.
+ *
+ * Mail to such an address fails at once, and its sender is told why and how it ends. The list is not in the
+ * files of the spool: a queue.db that is built anew begins with an empty one.
+ */
+#ifndef MANSIO_SMTP_QUEUE_SUPPRESS_H
+#define MANSIO_SMTP_QUEUE_SUPPRESS_H
+
+#include "base/clock.h"
+#include "smtp/queue/classify.h"
+#include "smtp/queue/rows.h"
+
+enum { SUPPRESS_NSTMT = 8 };
+struct suppress {
+	sqlite3_stmt *stmt[SUPPRESS_NSTMT];
+	bool any; /* the list may hold something */
+};
+
+void suppress_init(struct suppress *s, struct rows *r);
+void suppress_done(struct suppress *s);
+/* Until then (Unix seconds), because of that. Another entry for it is replaced. */
+void suppress_add(struct suppress *s, struct rows *r, struct str address, int64_t until, enum bounce_class class,
+	struct str reply);
+bool suppress_remove(struct suppress *s, struct rows *r, struct str address); /* false: it was not there */
+/* Is it on the list? Then the sentence for the sender. */
+bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct arena *a, struct str *why_out);
+/* Entries whose time is over: n at most. How many. */
+size_t suppress_expire(struct suppress *s, struct rows *r, size_t n);
+
+struct suppress_row {
+	struct str address, reply;
+	int64_t until, since;
+	enum bounce_class class;
+};
+/* Up to n above `after`, in order. */
+size_t suppress_range(struct suppress *s, struct rows *r, struct str after, struct arena *a, struct suppress_row *out,
+	size_t n);
+
+#endif
