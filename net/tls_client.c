@@ -19,6 +19,7 @@
 struct tls_trust {
 	SSL_CTX *ctx;
 	size_t n;
+	unsigned refs; /* beside the first */
 };
 
 static char why_text[256];
@@ -93,10 +94,16 @@ int tls_trust_new(struct str pem, struct tls_trust **out, const char **why_out)
 
 void tls_trust_free(struct tls_trust *t)
 {
-	if (!t)
+	if (!t || t->refs-- > 0)
 		return;
 	SSL_CTX_free(t->ctx); /* connections hold it until they end */
 	free(t);
+}
+
+struct tls_trust *tls_trust_ref(struct tls_trust *t)
+{
+	t->refs++;
+	return t;
 }
 
 size_t tls_trust_count(const struct tls_trust *t)

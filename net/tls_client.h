@@ -16,6 +16,8 @@ struct tls_trust; /* certificates that may vouch for a server */
  * is passed over. 0, also if none is left (then nobody is trusted); E_TLS with a
  * sentence in *why_out (static) if one of them cannot be read. */
 int tls_trust_new(struct str pem, struct tls_trust **out, const char **why_out);
+/* One user more; the last of them frees it. */
+struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_free(struct tls_trust *t);
 size_t tls_trust_count(const struct tls_trust *t);
 

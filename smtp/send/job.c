@@ -122,6 +122,8 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->envid = arena_str(&j->a, ipc_get(m, "envid"));
 	j->session = arena_str(&j->a, ipc_get(m, "session"));
 	j->user = arena_str(&j->a, ipc_get(m, "user"));
+	j->dest = arena_str(&j->a, ipc_get(m, "dest"));
+	j->hop = arena_str(&j->a, ipc_get(m, "hop"));
 	j->utf8 = ipc_get_bool(m, "smtputf8");
 	j->requiretls = ipc_get_bool(m, "requiretls");
 	j->forward = ipc_get_bool(m, "forward");
@@ -133,7 +135,7 @@ static int parse(struct ipc_msg *m, struct job *j)
 		str_has_ctl(j->helo) || j->helo.n > PARAM_MAX)
 		return E_PEER;
 	if (!word_ok(j->id) || !word_ok(j->message) || (!j->lmtp && !str_eqc(via, "smtp")) ||
-		!address_ok(j->sender) || !param_ok(j->envid) || (j->session.n && !word_ok(j->session)) || j->user.n > ADDRESS_MAX ||
+		!address_ok(j->sender) || !address_ok(j->dest) || !param_ok(j->hop) || !param_ok(j->envid) || (j->session.n && !word_ok(j->session)) || j->user.n > ADDRESS_MAX ||
 		ipc_get_u64(m, "offset", INT64_MAX / 2, &j->offset) ||
 		ipc_get_u64(m, "size", INT64_MAX / 2, &j->size))
 		return E_PEER;
@@ -232,6 +234,10 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 	}
 	if (j->remote.n)
 		ipc_set(m, "remote", j->remote);
+	if (j->ip.n)
+		ipc_set(m, "ip", j->ip);
+	if (j->tls.n)
+		ipc_set(m, "tls", j->tls);
 	if (j->dsn)
 		ipc_set_bool(m, "dsn", true);
 	if (last)

@@ -35,6 +35,8 @@ struct job {
 	struct job *next;
 	struct arena a;
 	struct str id, message, sender, envid, session, user;
+	struct str dest; /* domain in lower case, or literal, of all recipients; empty: not told */
+	struct str hop; /* "HOST:PORT": goes there whatever DNS says */
 	bool lmtp; /* else to the smarthost */
 	bool utf8;
 	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
@@ -49,6 +51,7 @@ struct job {
 	size_t nrcpt;
 	deadline until;
 	struct str remote; /* who answered, empty: nobody, or our own lmtpd */
+	struct str ip, tls; /* of the connection to it: "192.0.2.1", "none" or "TLSv1.3 ..." */
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool begun; /* bytes of the message have left */
 	bool orphan; /* the queued that asked is gone */

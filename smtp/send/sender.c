@@ -14,7 +14,6 @@
 #include "smtp/send/sender.h"
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,11 +21,6 @@
 #include "smtp/send/auth.h"
 #include "trace/trace.h"
 
-#define TRUST_MAX (4 * 1024 * 1024)
-#define PASSWORD_MAX 1024
-#define RESULTS 30 /* recipients in one message, so that their replies fit */
-#define SUBMISSION_PORT 587
-#define SUBMISSIONS_PORT 465
 
 static struct sender sender;
 
@@ -35,128 +29,41 @@ void sender_wake(struct sender *s)
 	event_active(&s->ev_work, EV_TIMEOUT, 0);
 }
 
-/* --- results ----------------------------------------------------------------- */
-
-static void queued_lost(struct sender *s);
-
-/* What waits, as far as the link takes it. */
-static void flush_results(struct sender *s)
-{
-	while (s->results && s->queued >= 0) {
-		struct result *x = s->results;
-		int r = ipc_try_send(s->queued, &x->m);
-
-		if (r == -EAGAIN) {
-			event_add(&s->ev_queued_out, NULL);
-			return;
-		}
-		if (r == E_CLOSED) {
-			queued_lost(s);
-			return;
-		}
-		if (r) /* cannot be said: queued learns of it by the job's time */
-			trace_event(TRACE_ERROR, "result-lost", NULL, "%s", err_text(r));
-		s->results = x->next;
-		if (!s->results)
-			s->last_result = &s->results;
-		ipc_done(&x->m);
-		free(x);
-	}
-}
-
-static struct ipc_msg *new_result(struct sender *s)
-{
-	struct result *x = mem_alloc(1, sizeof *x);
-
-	*s->last_result = x;
-	s->last_result = &x->next;
-	return &x->m;
-}
-
-/* Gives queued the places that it does not know of. */
-static void grant(struct sender *s, struct route *r)
-{
-	size_t places = route_places(r);
-	struct ipc_msg *m;
-
-	if (s->queued < 0 || s->stopping || r->granted >= places)
-		return;
-	m = new_result(s);
-	ipc_init(m, "ready");
-	ipc_setc(m, "via", r->lmtp ? "lmtp" : "smtp");
-	ipc_set_u64(m, "n", places - r->granted);
-	r->granted = places;
-}
-
-void sender_done(struct sender *s, struct job *j)
-{
-	struct route *r = j->lmtp ? &s->local : &s->smarthost;
-	bool last = j->orphan || s->queued < 0;
-
-	while (!last)
-		job_results(j, RESULTS, new_result(s), &last);
-	r->granted -= r->granted > 0;
-	grant(s, r);
-	job_free(j);
-	flush_results(s);
-}
-
-void sender_tell(struct sender *s, struct job *j)
-{
-	bool last;
-
-	while (job_news(j) && !j->orphan && s->queued >= 0)
-		job_results(j, RESULTS, new_result(s), &last);
-	flush_results(s);
-}
-
-static void drop_results(struct sender *s)
-{
-	while (s->results) {
-		struct result *x = s->results;
-
-		s->results = x->next;
-		ipc_done(&x->m);
-		free(x);
-	}
-	s->last_result = &s->results;
-}
-
 /* --- queued ---------------------------------------------------------------------- */
 
-static void queued_lost(struct sender *s)
+static bool drop_dest(struct str key, void *value, void *arg)
+{
+	(void)key, (void)arg;
+	dest_drop(value);
+	return true;
+}
+
+static bool drop_host(struct str key, void *value, void *arg)
+{
+	(void)key;
+	host_drop(value, *(bool *)arg);
+	return true;
+}
+
+static void drop_all(struct sender *s, bool orphan)
+{
+	dest_drop(&s->local);
+	dest_drop(&s->smarthost);
+	table_each(&s->dests, drop_dest, NULL);
+	host_drop(&s->local_host, orphan);
+	host_drop(&s->smarthost_host, orphan);
+	table_each(&s->hosts, drop_host, &orphan);
+}
+
+void sender_queued_lost(struct sender *s)
 {
 	if (s->queued < 0)
 		return;
 	event_del(&s->ev_queued);
 	event_del(&s->ev_queued_out);
 	fd_close(&s->queued);
-	drop_results(s);
-	route_drop(&s->smarthost, true);
-	route_drop(&s->local, true);
-}
-
-static size_t busy(const struct route *r)
-{
-	const struct session *x;
-	size_t n = r->nwaiting;
-
-	for (x = r->sessions; x; x = x->next)
-		n += x->client.job != NULL;
-	return n;
-}
-
-/* At the start of a link. Jobs of an earlier queued hold their places until they are done. */
-static void grant_places(struct sender *s)
-{
-	struct route *r[] = { &s->local, &s->smarthost };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(r); i++) {
-		r[i]->granted = busy(r[i]);
-		grant(s, r[i]);
-	}
-	flush_results(s);
+	results_forget(s);
+	drop_all(s, true);
 }
 
 static int on_job(struct sender *s, struct ipc_msg *m)
@@ -172,7 +79,7 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 	if (s->stopping)
 		job_free(j); /* queued sees the link end */
 	else
-		route_add(j->lmtp ? &s->local : &s->smarthost, j);
+		route_job(s, j);
 	return 0;
 }
 
@@ -193,125 +100,53 @@ static void queued_event(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (r == E_PEER)
 		trace_event(TRACE_ERROR, "peer-dropped", NULL, "queued sent a malformed message");
-	queued_lost(s);
+	sender_queued_lost(s);
 }
 
 static void queued_out_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	flush_results(arg);
+	results_flush(arg);
 }
 
 static void queued_set(struct sender *s, int fd)
 {
-	queued_lost(s);
+	sender_queued_lost(s);
 	fd_nonblock(fd, true);
 	s->queued = fd;
 	event_assign(&s->ev_queued, s->base, fd, EV_READ | EV_PERSIST, queued_event, s);
 	event_assign(&s->ev_queued_out, s->base, fd, EV_WRITE, queued_out_event, s);
 	event_add(&s->ev_queued, NULL);
-	grant_places(s);
+	places_start(s);
 }
 
 /* --- settings ---------------------------------------------------------------------- */
 
-static void common_options(const struct conf *c, struct client_options *o)
+static bool forget_host(struct str key, void *value, void *arg)
 {
-	o->refs = 1;
-	arena_init(&o->a);
-	o->helo = arena_cstr(&o->a, str_of(conf_hostname(c)));
-	o->reply_size = (size_t)c->send_reply_size;
-	o->session_messages = (uint64_t)c->send_session_messages;
-	o->convert_size = (uint64_t)c->send_convert_size;
-	o->lookup = c->send_lookup;
-	o->connect = c->send_connect;
-	o->handshake = c->send_handshake;
-	o->greeting = c->send_greeting;
-	o->command = c->send_command;
-	o->data_start = c->send_data_start;
-	o->data_block = c->send_data_block;
-	o->data_end = c->send_data_end;
-	o->idle = c->send_session_idle;
-}
+	struct host *h = value;
+	struct sender *s = arg;
 
-static struct client_options *local_options(const struct conf *c)
-{
-	struct client_options *o = mem_alloc(1, sizeof *o);
-
-	common_options(c, o);
-	o->lmtp = true;
-	o->tls = CONF_SMARTHOST_NONE;
-	o->host = "";
-	o->label = "local delivery";
-	o->recipients = (size_t)c->smtp_recipients;
-	o->idle = c->delivery_keep_idle;
-	return o;
-}
-
-/* A file in memory, from master; its descriptor is closed. */
-static void take_file(struct ipc_msg *m, const char *name, size_t max, struct buf *out)
-{
-	int fd = ipc_take_fd(m, name);
-	struct stat st;
-	char *p;
-
-	buf_init(out, max);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) == 0 && st.st_size > 0 && (p = buf_room(out, (size_t)st.st_size)) &&
-		file_pread_all(fd, p, (size_t)st.st_size, 0) == 0)
-		buf_grew(out, (size_t)st.st_size);
-	close(fd);
-}
-
-static struct client_options *smarthost_options(const struct conf *c, struct ipc_msg *m)
-{
-	struct client_options *o;
-	struct buf pem, password;
-	const char *why = "";
-	struct str host;
-	uint16_t port;
-	bool literal;
-
-	take_file(m, "trust", TRUST_MAX, &pem);
-	take_file(m, "password", PASSWORD_MAX, &password);
-	if (c->send_smarthost.n == 0 || addr_split_hostport(c->send_smarthost, &host, &port, &literal)) {
-		buf_done(&pem);
-		buf_wipe(&password);
-		return NULL;
-	}
-	o = mem_alloc(1, sizeof *o);
-	common_options(c, o);
-	o->host = arena_cstr(&o->a, host);
-	o->literal = literal;
-	o->port = port ? port : SUBMISSION_PORT;
-	o->label = arena_fmt(&o->a, literal && str_find(host, ':') >= 0 ? "smarthost [%s]:%u" : "smarthost %s:%u", o->host, o->port);
-	o->tls = c->send_smarthost_tls;
-	o->implicit = c->send_smarthost_tls_start == CONF_TLS_START_IMPLICIT ||
-		(c->send_smarthost_tls_start == CONF_TLS_START_AUTO && o->port == SUBMISSIONS_PORT);
-	o->recipients = (size_t)c->send_recipients;
-	o->user = arena_str(&o->a, c->send_smarthost_user);
-	o->password = arena_str(&o->a, buf_view(&password));
-	if (tls_trust_new(buf_view(&pem), &o->trust, &why)) {
-		trace_event(TRACE_ERROR, "smarthost-ca", NULL, "%s", why);
-		if (tls_trust_new(STR_NONE, &o->trust, &why))
-			BUG_ON(true);
-	}
-	buf_done(&pem);
-	buf_wipe(&password);
-	return o;
+	/* its name and port are those of the options; the key stays */
+	(void)key;
+	host_set(h, options_mx(s->conf, str_of(h->opt->host), h->opt->port, s->trust), (size_t)s->conf->send_host_sessions);
+	return true;
 }
 
 static void settings(struct sender *s, struct ipc_msg *m)
 {
 	const struct conf *c = s->program.conf;
+	const char *why;
 
 	s->conf = c;
-	route_set(&s->local, local_options(c), (size_t)c->send_local_sessions);
-	route_set(&s->smarthost, smarthost_options(c, m), (size_t)c->send_sessions);
+	if (!s->trust && tls_trust_new(STR_NONE, &s->trust, &why))
+		BUG_ON(true);
+	host_set(&s->local_host, options_local(c), (size_t)c->send_local_sessions);
+	host_set(&s->smarthost_host, options_smarthost(c, m), (size_t)c->send_sessions);
+	dest_fix(&s->local, &s->local_host);
+	dest_fix(&s->smarthost, s->smarthost_host.opt ? &s->smarthost_host : NULL);
+	table_each(&s->hosts, forget_host, s);
 }
-
-static void resolver_set(struct sender *s, int fd);
 
 /* --- master's wishes ------------------------------------------------------------------ */
 
@@ -325,7 +160,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 		fd_close(&s->lmtpd);
 		s->lmtpd = fd;
 	} else if (!strcmp(name, "resolverd")) {
-		resolver_set(s, fd);
+		lookup_link(s, fd);
 	} else if (!strcmp(name, "traced")) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "sender");
@@ -342,9 +177,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	(void)old;
 	trace_least(p->conf->log_level);
 	settings(s, m);
-	grant(s, &s->local);
-	grant(s, &s->smarthost);
-	flush_results(s);
+	places_grant(s);
 	trace_event(TRACE_INFO, "reload", NULL, "settings of the smarthost");
 }
 
@@ -365,8 +198,7 @@ static void on_stop(struct program *p)
 	if (s->stopping)
 		return;
 	s->stopping = true;
-	route_drop(&s->smarthost, false);
-	route_drop(&s->local, false);
+	drop_all(s, false);
 	event_add(&s->ev_stop, &(struct timeval){ ms / 1000, ms % 1000 * 1000 });
 	sender_wake(s);
 }
@@ -384,26 +216,63 @@ static void control_event(evutil_socket_t fd, short what, void *arg)
 	s->conf = s->program.conf;
 }
 
-static void work_event(evutil_socket_t fd, short what, void *arg)
+/* Hosts have their turn in order; those that are woken meanwhile have the next. */
+static void work_hosts(struct sender *s)
 {
-	struct sender *s = arg;
-	char note[sizeof s->told - 24], now[sizeof s->told] = "";
-	uint64_t n;
+	struct host_list now = TAILQ_HEAD_INITIALIZER(now);
+	struct host *h;
 
-	(void)fd, (void)what;
-	route_work(&s->local);
-	route_work(&s->smarthost);
-	n = busy(&s->local) + busy(&s->smarthost);
-	if ((route_waits(&s->local) || route_waits(&s->smarthost)) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
-		event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
-	route_note(&s->smarthost, note, sizeof note);
-	snprintf(now, sizeof now, "%llu %s", (unsigned long long)n, note);
+	TAILQ_CONCAT(&now, &s->work, work);
+	while ((h = TAILQ_FIRST(&now))) {
+		TAILQ_REMOVE(&now, h, work);
+		h->works = false;
+		host_work(h);
+	}
+}
+
+static void tell_status(struct sender *s)
+{
+	char note[sizeof s->told - 24], now[sizeof s->told] = "";
+	size_t n = s->in_hand[0] + s->in_hand[1];
+
+	if (s->smarthost_host.opt || !s->conf->send_direct)
+		host_note(&s->smarthost_host, s->smarthost.nwaiting, note, sizeof note);
+	else
+		snprintf(note, sizeof note, "%zu connections, %zu messages in hand", s->nsessions, s->in_hand[0]);
+	snprintf(now, sizeof now, "%zu %s", n, note);
 	if (strcmp(now, s->told) != 0) {
 		memcpy(s->told, now, sizeof now);
 		program_status(&s->program, n, note);
 	}
+}
+
+static void work_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct sender *s = arg;
+	size_t n;
+
+	(void)fd, (void)what;
+	work_hosts(s);
+	n = s->in_hand[0] + s->in_hand[1];
+	if ((n || lookup_waits(s) || s->dests.n || s->hosts.n) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
+		event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
+	tell_status(s);
 	if (s->stopping && n == 0 && !s->results)
 		event_base_loopexit(s->base, NULL);
+}
+
+static bool tick_dest(struct str key, void *value, void *arg)
+{
+	(void)key, (void)arg;
+	dest_tick(value);
+	return true;
+}
+
+static bool tick_host(struct str key, void *value, void *arg)
+{
+	(void)key, (void)arg;
+	host_tick(value);
+	return true;
 }
 
 static void tick_event(evutil_socket_t fd, short what, void *arg)
@@ -411,43 +280,14 @@ static void tick_event(evutil_socket_t fd, short what, void *arg)
 	struct sender *s = arg;
 
 	(void)fd, (void)what;
-	route_tick(&s->local);
-	route_tick(&s->smarthost);
+	lookup_tick(s);
+	dest_tick(&s->local);
+	dest_tick(&s->smarthost);
+	table_each(&s->dests, tick_dest, NULL);
+	host_tick(&s->local_host);
+	host_tick(&s->smarthost_host);
+	table_each(&s->hosts, tick_host, NULL);
 	sender_wake(s); /* which sets the next tick, if there is need */
-}
-
-/* resolverd died: master starts it anew and sends a new link; what was asked is asked again. */
-static void resolver_lost(struct sender *s)
-{
-	if (s->resolver < 0)
-		return;
-	event_del(&s->ev_resolver);
-	fd_close(&s->resolver);
-}
-
-static void resolver_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct sender *s = arg;
-	struct resolver_addresses a;
-	struct ipc_msg m;
-	int r = ipc_try_recv(fd, &m);
-
-	(void)what;
-	if (r == 0 && resolver_parse_address(&m, &a) == 0)
-		route_addresses(&s->smarthost, &a);
-	ipc_done(&m);
-	if (r < 0 && r != -EAGAIN && r != -EINTR)
-		resolver_lost(s);
-}
-
-static void resolver_set(struct sender *s, int fd)
-{
-	resolver_lost(s);
-	fd_nonblock(fd, true);
-	s->resolver = fd;
-	event_assign(&s->ev_resolver, s->base, fd, EV_READ | EV_PERSIST, resolver_event, s);
-	event_add(&s->ev_resolver, NULL);
-	route_ask_again(&s->smarthost);
 }
 
 /* --- main ----------------------------------------------------------------------------------- */
@@ -478,7 +318,7 @@ static void open_base(struct sender *s)
 static void raise_descriptors(const struct conf *c)
 {
 	struct rlimit lim;
-	rlim_t want = (rlim_t)(c->send_sessions * 3 + c->send_local_sessions * 2) + 256;
+	rlim_t want = (rlim_t)(c->send_sessions * 3 + c->send_local_sessions * 2 + c->send_connections * (2 + DIALS)) + 256;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur >= want)
 		return;
@@ -509,8 +349,15 @@ int main(int argc, char **argv)
 		cannot("the SASL library cannot be had");
 	raise_descriptors(s->conf);
 	open_base(s);
-	route_init(&s->local, s, true);
-	route_init(&s->smarthost, s, false);
+	host_init(&s->local_host, s, HOST_LMTP);
+	host_init(&s->smarthost_host, s, HOST_SMARTHOST);
+	dest_init(&s->local, s);
+	dest_init(&s->smarthost, s);
+	table_init(&s->dests);
+	table_init(&s->hosts);
+	TAILQ_INIT(&s->work);
+	TAILQ_INIT(&s->starved);
+	lookup_init(s);
 	settings(s, &s->program.start);
 	enter_sandbox(s);
 	event_add(&s->ev_control, NULL);

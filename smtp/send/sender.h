@@ -1,37 +1,74 @@
 /* SPDX-License-Identifier: ISC
  *
- * sender.h: private to the program sender: jobs, routes, sessions.
+ * sender.h: private to the program sender: jobs, destinations, hosts, sessions.
  *
- *   sender.c    the process: links, settings, results, stop
- *   route.c     a way that jobs go (the smarthost; our own lmtpd): who waits, which
- *               sessions there are, addresses
+ *   sender.c    the process: links, settings, stop
+ *   results.c   what queued is told: results, places
+ *   options.c   settings as each kind of session sees them
+ *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
+ *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
+ *   host.c      a server: its addresses, its sessions, who of its destinations is next
+ *   lookup.c    questions to resolverd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
+ *   dial.c      connecting: the addresses of a host, one after the other, or side by side
  *
  * Always true:
- *   1. A job is in exactly one place: waiting at its route, in a session's client, or freed.
- *   2. Sessions only note what happened, and wake the work event; jobs are given and
- *      taken, and sessions freed, there (route_work), never in the middle of a session's step.
+ *   1. A job is in exactly one place: waiting at its destination, in a session's client, or freed.
+ *   2. Sessions only note what happened, and wake their host; jobs are given and taken, and
+ *      sessions freed, there (host_work), never in the middle of a session's step.
  *   3. A credit is given back to queued for each job that it gave (docs/QUEUE.md).
+ *   4. A destination stands in the line of one host at most, and only while jobs wait.
  */
 #ifndef MANSIO_SMTP_SEND_SENDER_H
 #define MANSIO_SMTP_SEND_SENDER_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sys/queue.h>
 
+#include "base/table.h"
 #include "conf/program.h"
 #include "net/resolver.h"
 #include "smtp/send/client.h"
 
 struct sender;
-struct route;
+struct host;
+struct dest;
+struct session;
+
+/* --- lookup.c: one question under way, part of who asks */
+
+struct lookup {
+	TAILQ_ENTRY(lookup) link;
+	uint64_t id; /* 0: nothing is asked */
+	bool sent, address;
+	enum dns_type type;
+	char name[256];
+	deadline until; /* from when it was sent */
+	/* One of them, once; x and a are valid during the call. */
+	void (*answered)(struct lookup *l, const struct dns_answer *x);
+	void (*addresses)(struct lookup *l, const struct resolver_addresses *a);
+};
+TAILQ_HEAD(lookup_list, lookup);
+
+/* --- dial.c: connections to the addresses of a host, until one stands */
+
+#define DIALS 3 /* at once */
+
+struct dial {
+	struct session *session;
+	int fd; /* negative: free */
+	size_t at;
+	deadline until;
+	struct event ev;
+};
 
 struct session {
 	struct session *next;
-	struct route *route;
+	struct host *host;
+	struct dest *dest; /* of the job in hand */
 	struct client client;
 	int fd;
-	bool connecting; /* connect(2) is under way */
 	bool tls_wants_write;
 	bool tls_failed, clear; /* opportunistic: the next try goes without */
 	bool ready_told; /* the log knows that it works */
@@ -40,26 +77,63 @@ struct session {
 	short ev_what;
 	uint64_t seen; /* client.progress when the deadline was set */
 	deadline until;
-	struct addr addr[RESOLVER_ADDRESSES]; /* to try, from at on */
-	size_t naddrs, at;
+	struct addr addr[RESOLVER_ADDRESSES]; /* of the host */
+	size_t naddrs, at; /* at: the one that is connected */
+	bool tried[RESOLVER_ADDRESSES];
+	struct dial dial[DIALS];
+	deadline fallback; /* the next address is tried then */
+	char failures[200]; /* what the addresses said until now */
 };
 
-struct route {
+/* --- host.c */
+
+enum host_kind { HOST_LMTP, HOST_SMARTHOST, HOST_MX };
+
+struct host {
+	TAILQ_ENTRY(host) link, work, starved;
+	bool works, starves; /* is in that list */
 	struct sender *sender;
-	bool lmtp;
-	struct client_options *opt; /* NULL: there is no such way */
-	struct job *waiting, **last;
-	size_t nwaiting, max;
+	enum host_kind kind;
+	char *key; /* in the table of hosts; NULL: one of the two fixed ones */
+	unsigned refs; /* lists of destinations that it stands in */
+	struct client_options *opt; /* NULL: there is no such server */
+	size_t max, nsessions;
 	struct session *sessions;
-	size_t granted; /* places that queued knows of, jobs in hand included */
+	TAILQ_HEAD(dest_list, dest) dests; /* with jobs for it, in turn */
+	struct lookup lookup;
 	struct addr addr[RESOLVER_ADDRESSES];
 	size_t naddrs;
+	bool secure; /* the addresses are proven by DNSSEC */
+	bool ours; /* it is this server */
 	deadline addrs_until;
-	uint64_t looking; /* number of the question under way, 0: none */
-	deadline look_until;
 	deadline hold; /* no new session before, after one failed beside others that work */
+	deadline down; /* nobody was reached there: not tried before */
+	struct dsn down_why;
 	bool login_told; /* the admin knows that the login fails */
 	char failure[120]; /* why the last session failed; empty since one worked */
+};
+
+/* --- dest.c */
+
+struct mx {
+	struct host *host; /* a reference */
+	uint16_t preference;
+};
+
+struct dest {
+	TAILQ_ENTRY(dest) turn; /* in the host's line */
+	struct sender *sender;
+	char *name; /* domain or literal; of the fixed ones NULL */
+	struct mx *mx; /* the best first */
+	size_t nmx, at;
+	bool known, attached, secure; /* secure: the MX records are proven by DNSSEC */
+	deadline known_until, used_until;
+	struct lookup lookup;
+	struct job *waiting, **last;
+	size_t nwaiting, active; /* active: jobs in sessions */
+	struct dsn why; /* gathers why the hosts tried so far did not do */
+	deadline down; /* none of them did: not tried before, with that reason */
+	struct dsn down_why;
 };
 
 struct result {
@@ -72,47 +146,108 @@ struct sender {
 	struct event_base *base;
 	const struct conf *conf;
 	int queued, lmtpd, resolver;
-	struct event ev_control, ev_queued, ev_queued_out, ev_resolver, ev_work, ev_tick, ev_stop;
-	struct route smarthost, local;
-	struct result *results, **last_result; /* that the link could not take yet */
-	uint64_t questions;
+	struct event ev_control, ev_queued, ev_queued_out, ev_resolver, ev_resolver_out, ev_work, ev_tick, ev_stop;
+	struct host local_host, smarthost_host;
+	struct dest local, smarthost;
+	struct table dests, hosts; /* by name, by key */
+	TAILQ_HEAD(host_list, host) work, starved;
+	struct tls_trust *trust; /* for servers by MX */
+	size_t nsessions; /* of hosts by MX */
+	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
+	struct table questions; /* by id */
+	struct lookup_list asked, unasked;
+	size_t nasked;
+	uint64_t last_question;
+	struct result *results, **last_result; /* not yet sent */
 	bool stopping;
 	char told[160]; /* the last status */
 	char scratch[64 * 1024]; /* one read, on its way to a client */
 };
 
 /* sender.c */
+void sender_wake(struct sender *s); /* the work event, soon */
+void sender_queued_lost(struct sender *s);
+
+/* results.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
 void sender_tell(struct sender *s, struct job *j); /* some are there: a crash shall not double them */
-void sender_wake(struct sender *s); /* the work event, soon */
+void sender_drop(struct sender *s, struct job *j); /* frees it untold */
+void results_flush(struct sender *s);
+void results_forget(struct sender *s);
+/* Tells queued of places: those that it does not know of; at the start of a link. */
+void places_grant(struct sender *s);
+void places_start(struct sender *s);
+
+/* options.c: what sessions of this kind need; a reference is the caller's */
+struct client_options *options_local(const struct conf *c);
+struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m); /* NULL: none is set */
+struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust);
+void options_drop(struct client_options *o);
 
 /* route.c */
-void route_init(struct route *r, struct sender *s, bool lmtp);
+void route_job(struct sender *s, struct job *j); /* to its destination, or fails it */
+size_t route_places(const struct sender *s, bool local);
+
+/* lookup.c */
+void lookup_init(struct sender *s);
+void lookup_records(struct sender *s, struct lookup *l, const char *name, enum dns_type type);
+void lookup_addresses(struct sender *s, struct lookup *l, const char *name);
+void lookup_stop(struct sender *s, struct lookup *l);
+void lookup_tick(struct sender *s); /* once a second: gives up what nobody answers */
+void lookup_link(struct sender *s, int fd); /* a new resolverd: all is asked again */
+bool lookup_waits(const struct sender *s);
+
+/* dest.c */
+void dest_init(struct dest *d, struct sender *s); /* a fixed one */
+#define DEST_HOP "hop " /* name of a destination: HOST:PORT follows, no MX is asked */
+struct dest *dest_get(struct sender *s, struct str name); /* made if need be */
+void dest_fix(struct dest *d, struct host *h); /* all of its mail goes there; NULL: nowhere */
+void dest_add(struct dest *d, struct job *j);
+void dest_again(struct dest *d, struct job *j); /* in front of the others: it was not tried */
+struct job *dest_take(struct dest *d); /* the next one for a session */
+void dest_released(struct dest *d); /* a job of it left its session */
+/* This host, in whose line it stood, cannot be had. ours: because it is this server. */
+void dest_host_failed(struct dest *d, const struct dsn *why, bool ours);
+void dest_fail(struct dest *d, const struct dsn *why); /* all that waits */
+void dest_drop(struct dest *d);
+void dest_tick(struct dest *d); /* may free it */
+
+/* host.c */
+void host_init(struct host *h, struct sender *s, enum host_kind kind); /* a fixed one */
 /* New options (a reference is taken over, NULL: none); sessions of the old ones end when idle. */
-void route_set(struct route *r, struct client_options *opt, size_t max);
-void route_add(struct route *r, struct job *j);
-void route_work(struct route *r);
-/* Once a second while it has something to wait for. */
-void route_tick(struct route *r);
-bool route_waits(const struct route *r);
-void route_addresses(struct route *r, const struct resolver_addresses *a);
-/* There is a resolver again: asks it for what is waited for. */
-void route_ask_again(struct route *r);
+void host_set(struct host *h, struct client_options *opt, size_t max);
+struct host *host_get(struct sender *s, struct str name, uint16_t port); /* by MX; a reference */
+void host_release(struct host *h);
+bool host_is_down(const struct host *h);
+void host_attach(struct host *h, struct dest *d);
+void host_detach(struct host *h, struct dest *d);
+void host_wake(struct host *h);
+void host_work(struct host *h); /* may free it */
+void host_tick(struct host *h); /* once a second; may free it */
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
  * goes on (orphan: its results are nobody's). */
-void route_drop(struct route *r, bool orphan);
+void host_drop(struct host *h, bool orphan);
 /* For `mansio status`: how it stands with the smarthost. */
-void route_note(const struct route *r, char *out, size_t n);
-/* Places for jobs: what queued is told at the start of its link. */
-size_t route_places(const struct route *r);
+void host_note(const struct host *h, size_t waiting, char *out, size_t n);
 
 /* session.c */
 /* To the first of the addresses; for lmtp over a pair whose other end goes to lmtpd. NULL: why. */
-struct session *session_open(struct route *r, struct dsn *why);
+struct session *session_open(struct host *h, struct str trace, struct dsn *why);
 void session_free(struct session *s);
 void session_step(struct session *s); /* does what can be done now */
+/* Notes in the job whom it goes to, for the result. */
+void session_describe(const struct session *s, struct job *j);
 /* The set-up failed: goes on with the next address, or without TLS where that may be. False: no
  * way is left. */
 bool session_next_address(struct session *s);
+void session_lost(struct session *s, const char *status, const char *fmt, ...) PRINTF(3, 4);
+
+/* dial.c */
+void dial_init(struct session *s);
+void dial_start(struct session *s, size_t at); /* this address, and if it comes to that the others */
+bool dial_left(const struct session *s, size_t *at_out); /* an address that was not tried */
+deadline dial_wait(const struct session *s);
+void dial_timer(struct session *s);
+void dial_stop(struct session *s);
 
 #endif

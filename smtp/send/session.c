@@ -9,7 +9,6 @@
  */
 #include "smtp/send/sender.h"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +19,7 @@
 
 static void watch(struct session *s, short what);
 
-static void lost(struct session *s, const char *status, const char *fmt, ...) PRINTF(3, 4);
-static void lost(struct session *s, const char *status, const char *fmt, ...)
+void session_lost(struct session *s, const char *status, const char *fmt, ...)
 {
 	char text[300];
 	va_list ap;
@@ -43,52 +41,8 @@ static void hang_up(struct session *s)
 	if (s->ev_what)
 		event_del(&s->ev);
 	s->ev_what = 0;
+	dial_stop(s);
 	fd_close(&s->fd);
-}
-
-static void connect_failed(struct session *s, int err)
-{
-	char ip[ADDR_TEXT];
-
-	if (s->client.opt->literal)
-		lost(s, "4.4.1", "cannot be reached: %s", err_text(err));
-	else
-		lost(s, "4.4.1", "cannot be reached at %s: %s", addr_text(&s->addr[s->at], ip), err_text(err));
-}
-
-static void connect_now(struct session *s)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = addr_to_sockaddr(&s->addr[s->at], &ss);
-	int on = 1;
-
-	s->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0) {
-		connect_failed(s, -errno);
-		return;
-	}
-	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(s->fd, (struct sockaddr *)&ss, len) == 0) {
-		client_connected(&s->client);
-	} else if (errno == EINPROGRESS) {
-		s->connecting = true;
-	} else {
-		connect_failed(s, -errno);
-	}
-}
-
-static void connected(struct session *s)
-{
-	int err = 0;
-	socklen_t len = sizeof err;
-
-	s->connecting = false;
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-		err = errno;
-	if (err)
-		connect_failed(s, -err);
-	else
-		client_connected(&s->client);
 }
 
 /* lmtpd's parent gets the other end, and forks a child for it. */
@@ -97,14 +51,14 @@ static int connect_lmtpd(struct session *s, struct str session)
 	struct ipc_msg m;
 	int pair[2], r;
 
-	if (s->route->sender->lmtpd < 0)
+	if (s->host->sender->lmtpd < 0)
 		return E_CLOSED;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	ipc_init(&m, "lmtp");
 	ipc_set(&m, "session", session);
 	ipc_add_fd(&m, "client", pair[1]);
-	r = ipc_try_send(s->route->sender->lmtpd, &m);
+	r = ipc_try_send(s->host->sender->lmtpd, &m);
 	ipc_done(&m);
 	close(pair[1]);
 	s->fd = pair[0];
@@ -119,11 +73,12 @@ static void tell_ready(struct session *s)
 	char ip[ADDR_TEXT];
 	struct trace t;
 
-	if (s->ready_told || s->client.state != CLIENT_READY || s->route->lmtp)
+	if (s->ready_told || s->client.state != CLIENT_READY || s->host->kind == HOST_LMTP)
 		return;
 	s->ready_told = true;
-	s->route->login_told = false;
-	s->route->failure[0] = '\0';
+	s->host->down = DEADLINE_NEVER;
+	s->host->login_told = false;
+	s->host->failure[0] = '\0';
 	trace_begin(&t, TRACE_INFO, "connected");
 	trace_s(&t, "remote", s->client.opt->host);
 	trace_s(&t, "ip", addr_text(&s->addr[s->at], ip));
@@ -136,6 +91,28 @@ static void tell_ready(struct session *s)
 	trace_end(&t);
 }
 
+/* "none", "TLSv1.3 verified". */
+static const char *security(const struct session *s, char out[64])
+{
+	const struct client_options *o = s->client.opt;
+
+	if (!s->tls)
+		return "none";
+	snprintf(out, 64, "%s %s", tls_version(s->tls), o->tls == CONF_SMARTHOST_VERIFY ? "verified" :
+			o->tls == CONF_SMARTHOST_ENCRYPT ? "encrypted" : "opportunistic");
+	return out;
+}
+
+void session_describe(const struct session *s, struct job *j)
+{
+	char text[64];
+
+	if (s->host->kind == HOST_LMTP)
+		return;
+	j->ip = arena_str(&j->a, str_of(addr_text(&s->addr[s->at], text)));
+	j->tls = arena_str(&j->a, str_of(security(s, text)));
+}
+
 /* True: something happened. */
 static bool handshake(struct session *s)
 {
@@ -143,11 +120,11 @@ static bool handshake(struct session *s)
 	bool verify = o->tls == CONF_SMARTHOST_VERIFY;
 
 	if (!s->tls && verify && tls_trust_count(o->trust) == 0) {
-		lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or smarthost_ca)");
+		session_lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or smarthost_ca)");
 		return true;
 	}
 	if (!s->tls && tls_connect(o->trust, s->fd, o->host, o->literal, verify, &s->tls)) {
-		lost(s, "4.7.5", "gets no TLS: the library refuses its name");
+		session_lost(s, "4.7.5", "gets no TLS: the library refuses its name");
 		return true;
 	}
 	switch (tls_handshake(s->tls)) {
@@ -163,7 +140,7 @@ static bool handshake(struct session *s)
 		return false;
 	default:
 		s->tls_failed = true;
-		lost(s, "4.7.5", "fails in the TLS handshake: %s", tls_refusal(s->tls));
+		session_lost(s, "4.7.5", "fails in the TLS handshake: %s", tls_refusal(s->tls));
 		return true;
 	}
 }
@@ -185,8 +162,8 @@ static ssize_t write_some(struct session *s)
 
 static ssize_t read_some(struct session *s)
 {
-	char *p = s->route->sender->scratch;
-	size_t cap = sizeof s->route->sender->scratch;
+	char *p = s->host->sender->scratch;
+	size_t cap = sizeof s->host->sender->scratch;
 	ssize_t n;
 
 	if (!s->tls) {
@@ -234,11 +211,11 @@ static bool pull(struct session *s)
 	if (again(n))
 		return false;
 	if (n < 0) {
-		lost(s, "4.4.2", "closed the connection while we waited for %s", client_waits_for(&s->client));
+		session_lost(s, "4.4.2", "closed the connection while we waited for %s", client_waits_for(&s->client));
 		return true;
 	}
-	client_input(&s->client, str_make(s->route->sender->scratch, (size_t)n));
-	explicit_bzero(s->route->sender->scratch, (size_t)n);
+	client_input(&s->client, str_make(s->host->sender->scratch, (size_t)n));
+	explicit_bzero(s->host->sender->scratch, (size_t)n);
 	return true;
 }
 
@@ -246,7 +223,7 @@ static bool turn(struct session *s)
 {
 	bool any;
 
-	if (s->connecting || s->fd < 0)
+	if (s->fd < 0)
 		return false;
 	/* what STARTTLS is to be answered with must be out, and nothing else read, before */
 	if (s->client.state == CLIENT_HANDSHAKE)
@@ -269,7 +246,7 @@ static void arm(struct session *s)
 		s->seen = c->progress;
 		s->until = deadline_in(client_wait(c));
 	}
-	d = s->until;
+	d = c->state == CLIENT_CONNECTING ? dial_wait(s) : s->until;
 	if (c->job && c->job->until < d)
 		d = c->job->until;
 	ms = deadline_left(d);
@@ -281,8 +258,6 @@ static void event_of(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 
 	(void)fd, (void)what;
-	if (s->connecting)
-		connected(s);
 	session_step(s);
 }
 
@@ -293,7 +268,7 @@ static void watch(struct session *s, short what)
 	if (s->ev_what)
 		event_del(&s->ev);
 	s->ev_what = what;
-	event_assign(&s->ev, s->route->sender->base, s->fd, what | EV_PERSIST, event_of, s);
+	event_assign(&s->ev, s->host->sender->base, s->fd, what | EV_PERSIST, event_of, s);
 	event_add(&s->ev, NULL);
 }
 
@@ -305,14 +280,14 @@ static void timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	s->tls_failed |= c->state == CLIENT_HANDSHAKE;
 	if (c->job && deadline_passed(c->job->until))
-		lost(s, "4.4.2", "took too long with this message (attempt = %llds): waited for %s",
-			(long long)s->route->sender->conf->send_attempt / 1000, client_waits_for(c));
+		session_lost(s, "4.4.2", "took too long with this message (attempt = %llds): waited for %s",
+			(long long)s->host->sender->conf->send_attempt / 1000, client_waits_for(c));
 	else if (c->state == CLIENT_READY && !c->job)
 		client_quit(c);
 	else if (c->state == CLIENT_CONNECTING)
-		connect_failed(s, E_TIMEOUT);
+		dial_timer(s);
 	else
-		lost(s, "4.4.2", "was silent for too long: waited %llds for %s", (long long)client_wait(c) / 1000,
+		session_lost(s, "4.4.2", "was silent for too long: waited %llds for %s", (long long)client_wait(c) / 1000,
 			client_waits_for(c));
 	session_step(s);
 }
@@ -331,47 +306,49 @@ void session_step(struct session *s)
 	} else {
 		bool more = turns < 0 || (s->tls && tls_pending(s->tls));
 
-		watch(s, (short)(s->connecting || s->tls_wants_write || c->out.n || c->state == CLIENT_CONTENT ?
+		if (s->fd >= 0)
+			watch(s, (short)(s->tls_wants_write || c->out.n || c->state == CLIENT_CONTENT ?
 				(EV_READ | EV_WRITE) : EV_READ));
 		arm(s);
-		if (more)
+		if (more && s->ev_what)
 			event_active(&s->ev, EV_READ, 0);
 	}
 	/* a place for work, results, or its end */
 	if (c->state == CLIENT_CLOSED || c->state == CLIENT_READY || c->news)
-		sender_wake(s->route->sender);
+		host_wake(s->host);
 }
 
 /* --- life --------------------------------------------------------------------------- */
 
-static struct session *session_new(struct route *r)
+static struct session *session_new(struct host *h)
 {
 	struct session *s = mem_alloc(1, sizeof *s);
 
-	s->route = r;
+	s->host = h;
 	s->fd = -1;
-	client_init(&s->client, r->opt);
-	evtimer_assign(&s->ev_timer, r->sender->base, timer, s);
+	dial_init(s);
+	client_init(&s->client, h->opt);
+	evtimer_assign(&s->ev_timer, h->sender->base, timer, s);
 	return s;
 }
 
-struct session *session_open(struct route *r, struct dsn *why)
+struct session *session_open(struct host *h, struct str trace, struct dsn *why)
 {
-	struct session *s = session_new(r);
+	struct session *s = session_new(h);
 	int e;
 
-	if (r->lmtp) {
-		e = connect_lmtpd(s, r->waiting ? r->waiting->session : STR_NONE);
+	if (h->kind == HOST_LMTP) {
+		e = connect_lmtpd(s, trace);
 		if (e) {
-			dsn_set(why, 451, "4.3.0", "%s is not available: %s", r->opt->label, err_text(e));
+			dsn_set(why, 451, "4.3.0", "%s is not available: %s", h->opt->label, err_text(e));
 			session_free(s);
 			return NULL;
 		}
 		client_connected(&s->client);
 	} else {
-		memcpy(s->addr, r->addr, sizeof s->addr);
-		s->naddrs = r->naddrs;
-		connect_now(s);
+		memcpy(s->addr, h->addr, sizeof s->addr);
+		s->naddrs = h->naddrs;
+		dial_start(s, 0);
 	}
 	session_step(s);
 	return s;
@@ -381,23 +358,23 @@ bool session_next_address(struct session *s)
 {
 	struct client_options *opt = s->client.opt;
 	bool clear = s->tls_failed && !s->clear && opt->tls == CONF_SMARTHOST_OPPORTUNISTIC && !opt->implicit;
+	size_t at = s->at;
 
 	if (s->client.login_failed || s->client.served || s->client.job || s->ready_told ||
-		s->route->sender->stopping || (!clear && s->at + 1 >= s->naddrs))
+		s->host->sender->stopping || s->host->kind == HOST_LMTP || (!clear && !dial_left(s, &at)))
 		return false;
-	if (!clear)
-		s->at++;
 	s->clear = clear;
 	s->tls_failed = false;
+	s->failures[0] = '\0';
 	hang_up(s);
 	opt->refs++; /* over client_done */
 	client_done(&s->client);
 	client_init(&s->client, opt);
 	opt->refs--;
 	s->client.clear = clear;
-	s->connecting = s->tls_wants_write = false;
+	s->tls_wants_write = false;
 	s->until = DEADLINE_NEVER;
-	connect_now(s);
+	dial_start(s, at);
 	session_step(s);
 	return true;
 }
