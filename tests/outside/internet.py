@@ -140,7 +140,7 @@ class Internet:
             host.mail_name, host.aliases = f"mail.{host.domain}", (aliases or {}).get(name, ())
             host.certificate, host.key = self.authority.issue(host.mail_name, *host.aliases)
             host.records = [] if name in bare else ["@ 60 MX 10 mail", f"mail 60 A {host.address}"]
-        self.policies = Policies(self.hub, *self.authority.issue(*(f"mta-sts.{n}.example" for n in self.names)))
+        self.policies = Policies(self.hub, *self.authority.issue(*(f"mta-sts.{w}{n}.example" for n in self.names for w in ("", "wrong."))))
         self.started.append(self.policies)
         self.resolv = self.folder / "resolv.conf"
         self.resolv.write_text(f"nameserver {RESOLVER}\noptions edns0 trust-ad\n")
@@ -157,6 +157,18 @@ class Internet:
         host.records += ['_mta-sts 60 TXT "v=STSv1; id=1;"', f"mta-sts 60 A {WEB}"]
         self.policies.policy[f"mta-sts.{host.domain}"] = \
             f"version: STSv1\r\nmode: {mode}\r\nmx: {mx or host.mail_name}\r\nmax_age: 86400\r\n"
+
+    def impostor(self, name):
+        """wrong.DOMAIN: a domain whose server is the same, but what it says of its certificate, or its server, is not true."""
+        host = self.host[name]
+        wrong = f"wrong.{host.domain}"
+        host.records += ["wrong 60 MX 10 mx.wrong", f"mx.wrong 60 A {host.address}"]
+        if host.domain in self.dane_domains:
+            host.records.append("_25._tcp.mx.wrong 60 TLSA 3 1 1 " + "00" * 32)
+        else:
+            host.records += ['_mta-sts.wrong 60 TXT "v=STSv1; id=1;"', f"mta-sts.wrong 60 A {WEB}"]
+            self.policies.policy[f"mta-sts.{wrong}"] = f"version: STSv1\r\nmode: enforce\r\nmx: {host.mail_name}\r\nmax_age: 86400\r\n"
+        return wrong
 
     @staticmethod
     def zone(records):

@@ -58,6 +58,16 @@ class House(Suite):
             c.login(self.anna.address, self.anna.password)
             c.sendmail(self.anna.address, [to], text, **kw)
 
+    def outcome(self, address, timeout=20):
+        """What the log says of the last attempt with a recipient."""
+        def look():
+            return next((x for x in reversed(self.log().splitlines())
+                         if f"to={address} " in x and any(w in x for w in (" sent ", " deferred ", " failed "))), None)
+        try:
+            return wait_for(look, timeout, 0.05)
+        except AssertionError:
+            raise AssertionError(f"nothing became of {address}:\n" + self.log()[-4000:])
+
     def inbox(self):
         return [email.message_from_bytes(f.read_bytes()) for d in ("new", "cur") for f in (self.mail_folder(self.anna) / "Maildir" / d).glob("*")]
 
@@ -92,10 +102,12 @@ def world(system_users):
         for name in ("two", "exim", "courier"):
             if name in net.host:
                 net.mta_sts(name)
+        for name in ("one", *PEERS):
+            net.impostor(name)
         net.publish()
         w = {}
         for name in HOUSES:
-            w[name] = House(net, name)
+            w[name] = House(net, name, {"send.direct": "yes"} if name != "org" else None)
             stop.append(w[name])
             w[name].start()
         for name in PEERS:
@@ -134,6 +146,34 @@ def test_others_tell_their_people_of_an_unknown_address_here(world, peer):
     p, s = world[peer], world["one"]
     p.send(f"nobody.{peer}@{s.domain}", "to nobody")
     assert "5.1.1" in p.told(f"nobody.{peer}@{s.domain}").as_string()
+
+
+# --- from us: straight to the servers that MX records name
+
+@pytest.mark.parametrize("house", ["one", "two"])
+@pytest.mark.parametrize("peer", PEERS)
+def test_we_reach_others_over_tls(world, peer, house):
+    p, s = world[peer], world[house]
+    s.send(f"anna@{p.domain}", f"from {house} to {peer}")
+    p.arrived(f"from {house} to {peer}")
+    line = s.outcome(f"anna@{p.domain}")
+    assert " sent " in line and "tls=" in line and "TLSv1.3" in line and f"remote={p.name}" in line, line
+
+
+@pytest.mark.parametrize("here, there", [("one", "two"), ("two", "one")])
+def test_two_of_us_reach_each_other_over_tls(world, here, there):
+    a, b = world[here], world[there]
+    a.send(b.anna.address, f"from {here} to {there}")
+    assert re.search("with (ESMTP|UTF8SMTP)S\\b", b.arrived(f"from {here} to {there}")["Received"])
+    assert "TLSv1.3" in a.outcome(b.anna.address)
+
+
+@pytest.mark.parametrize("peer", PEERS + ["one"])
+def test_we_tell_our_people_of_an_unknown_address_there(world, peer):
+    s, p = world["two"], world[peer]
+    s.send(f"nobody.{peer}@{p.domain}", "to nobody")
+    m = s.told(f"nobody.{peer}@{p.domain}")
+    assert m.get_content_type() == "multipart/report" and re.search(r"^Status: 5\.", m.as_string(), re.M), m.as_string()
 
 
 # --- docs/SENDING.md: each section's commands are run as they stand there, and then the section's promise is checked
@@ -211,9 +251,23 @@ def test_sending_needs_records(world, records):
     world["org"].arrived("now there is a way here")
 
 
+def test_sending_straight(world, admin, provider, records):
+    s = world["org"]
+    zone = admin.does("Straight to the others")[-1]
+    assert '"v=spf1 mx -all"' in zone, "who may send is the host alone now"
+    s.net.change("org", zone)
+    world["postfix"].arrived("by myself")
+    assert "ip=" + world["postfix"].address in s.outcome("anna@postfix.example")
+
+
+def test_sending_is_watched(world, admin, provider):
+    shown = "".join(admin.does("What became of it?"))
+    assert "by the provider" in shown and "250" in shown, shown
+
+
 def test_sending_and_dane(world, admin, records):
     line, = admin.does("TLS that others insist on: DANE")[0].splitlines()
-    world["one"].net.change("org", records + line.lstrip("; "))
+    world["one"].net.change("org", admin.does("The records")[0] + line.lstrip("; "))
     world["exim"].send("anna@example.org", "by DANE")
     world["org"].arrived("by DANE")
     world["exim"].wait_log("=> anna@example.org", "CV=dane")
