@@ -32,7 +32,7 @@ enum { PUTS = 3 };
 static struct told {
 	char path[64];
 	char answer[PUTS][16]; /* of the puts, when it came */
-	bool held, removed; /* verbs that were answered with 0 */
+	bool held, removed, rerouted, suppressed; /* verbs that were answered with 0 */
 	bool sent, asked; /* results were handed in, a removal was asked for */
 	bool failed; /* the process had to end */
 	char text[300];
@@ -146,11 +146,11 @@ static void change_update(void)
 		else if (str_search(rcpt, STR("b@example.net")) >= 0)
 			result(&box.job[i], "1 451 4.0.0 later");
 		else
-			result(&box.job[i], "1 550 5.0.0 never");
+			result(&box.job[i], "1 550 5.1.1 550 5.1.1 no such user");
 	}
 }
 
-static bool verb(const char *name, const char *id)
+static bool verb2(const char *name, const char *field, const char *value, const char *field2, const char *value2)
 {
 	struct ipc_msg m, r;
 	bool done = false;
@@ -161,7 +161,9 @@ static bool verb(const char *name, const char *id)
 		bad("no pair");
 	ipc_init(&m, "control");
 	ipc_setc(&m, "verb", name);
-	ipc_setc(&m, "message", id);
+	ipc_setc(&m, field, value);
+	if (field2)
+		ipc_setc(&m, field2, value2);
 	m.owns_fds = true;
 	ipc_add_fd(&m, "reply", pair[1]);
 	verbs_message(&box.q, &m);
@@ -181,6 +183,18 @@ static bool verb(const char *name, const char *id)
 	return done && code == 0;
 }
 
+static bool verb(const char *name, const char *id)
+{
+	return verb2(name, "message", id, NULL, NULL);
+}
+
+/* One after the other: another way, and an address to which nothing is sent. */
+static void change_ways(void)
+{
+	told->rerouted = verb2("queue reroute", "message", "u2", "hop", "other.example:25");
+	told->suppressed = verb2("suppression add", "address", "b@example.net", NULL, NULL);
+}
+
 static void change_verbs(void)
 {
 	told->held = verb("queue hold", "u2");
@@ -191,7 +205,8 @@ static void change_verbs(void)
 static const struct scenario {
 	const char *name;
 	void (*change)(void);
-} scenarios[] = { { "put", change_put }, { "update", change_update }, { "verbs", change_verbs }, { NULL, NULL } };
+} scenarios[] = { { "put", change_put }, { "update", change_update }, { "verbs", change_verbs },
+	{ "ways", change_ways }, { NULL, NULL } };
 
 /* --- children ------------------------------------------------------------------------- */
 
@@ -287,6 +302,13 @@ static void look_at_updates(void)
 		bad("a recipient without a last word is gone");
 	if (told->held && count_of("u2", " AND state=2") != 1)
 		bad("a held message goes on");
+	if (told->rerouted && count_of("u2", " AND hop='other.example:25'") != 1)
+		bad("a rerouted message goes its own way");
+	if (told->suppressed && count("SELECT count(*) FROM suppression WHERE address='b@example.net'") != 1)
+		bad("an address that was put on the list is not there");
+	/* in one transaction: refused for good, and on the list */
+	if ((count_of("u3", " AND state<>3") == 0) != (count("SELECT count(*) FROM suppression WHERE address='c@example.edu'") == 1))
+		bad("a mailbox that does not exist, and the list, do not agree");
 	if (reports > 1 || (count_of("u3", "") == 0 && reports != 1))
 		bad("refused for good: %lld reports", (long long)reports);
 	if (reports && count("SELECT count(*) FROM recipient JOIN message USING(m) WHERE sender=''") != 1)
