@@ -397,6 +397,29 @@ static struct finding judge_tlsa(struct domain_check *d, const struct want *w, c
 	return finding(CHECK_OK, "There is none, and none is needed.", NULL);
 }
 
+/* --- MTA-STS, TLS-RPT ----------------------------------------------------------------------------------- */
+
+static struct finding judge_policy(struct domain_check *d, const struct want *w, const struct dns_answer *x)
+{
+	struct str want = str_sub(str_of(w->value), 1, strlen(w->value) - 1), kind = want;
+	size_t i, n = 0;
+	bool same = false;
+
+	kind = str_cut(&kind, ';');
+	for (i = 0; i < x->n; i++)
+		if (str_starts(x->record[i].data, arena_cstr(&d->k->a, kind))) {
+			n++;
+			same |= str_eq(x->record[i].data, want);
+		}
+	if (n == 0)
+		return finding(CHECK_OK, "There is none, and none is needed.", NULL);
+	if (n > 1)
+		return finding(CHECK_WARN, "There are several, so that none counts.", "Leave one.");
+	if (same || !str_starts(kind, "v=STSv1"))
+		return finding(CHECK_OK, "It is there.", NULL);
+	return finding(CHECK_WARN, "It names another version of the policy than the one that is served: others keep the old one for long.", publish(d, w));
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------ */
 
 static void check_want(struct domain_check *d, const struct want *w)
@@ -419,7 +442,10 @@ static void check_want(struct domain_check *d, const struct want *w)
 		f = judge_ptr(d, w, x);
 		break;
 	case DNS_TXT:
-		f = dmarc ? judge_dmarc(d, w, x) : judge_spf(d, w, x);
+		if (str_starts(str_of(w->name), "_mta-sts.") || str_starts(str_of(w->name), "_smtp._tls."))
+			f = judge_policy(d, w, x);
+		else
+			f = dmarc ? judge_dmarc(d, w, x) : judge_spf(d, w, x);
 		break;
 	case DNS_SRV:
 		f = judge_srv(d, w, x);

@@ -3,11 +3,13 @@
  * records.c: what a domain publishes so that mail comes to this host, is believed by others, and
  * programs find their settings. Only what this host really serves is in the list.
  *
- * MX: RFC 5321 5.1; SPF: RFC 7208; DMARC: RFC 7489; SRV: RFC 6186, 8314; TLSA: RFC 7672.
+ * MTA-STS: RFC 8461; TLS-RPT: RFC 8460; MX: RFC 5321 5.1; SPF: RFC 7208; DMARC: RFC 7489; SRV: RFC 6186, 8314; TLSA: RFC 7672.
  */
 #include "check/check.h"
 
 #include <strings.h>
+
+#include "conf/sts.h"
 
 #define TTL "3600"
 #define UNKNOWN_ADDRESS "<the public address of this host>"
@@ -140,6 +142,24 @@ static void add_tlsa(const struct facts *f, struct arena *a, struct wants *w)
 				"DANE: other servers then insist on this certificate's key. Only if the zone is signed (DNSSEC), and only if you change it before the key.");
 }
 
+/* The policy is served by https, on the port that others look for it alone. */
+static void add_sts(const struct facts *f, struct arena *a, const char *domain, struct wants *w)
+{
+	char id[CONF_STS_ID + 1];
+	struct buf text;
+
+	buf_init(&text, 4096);
+	if (listens_on(f->conf, "https") && conf_sts_policy(f->conf, &text, id)) {
+		add(w, NEED_MAY, arena_fmt(a, "mta-sts.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+			"MTA-STS: others fetch there what encryption to insist on. The certificate must be for this name too ([acme] names); port 443 must lead here.");
+		add(w, NEED_MAY, arena_fmt(a, "_mta-sts.%s", domain), DNS_TXT, arena_fmt(a, "\"v=STSv1; id=%s\"", id),
+			"MTA-STS: that there is a policy, and which. Only when the name mta-sts serves it; change it whenever [sts] publish changes.");
+	}
+	buf_done(&text);
+	add(w, NEED_MAY, arena_fmt(a, "_smtp._tls.%s", domain), DNS_TXT, arena_fmt(a, "\"v=TLSRPTv1; rua=mailto:postmaster@%s\"", domain),
+		"TLS-RPT: others report each day how encryption with this domain went.");
+}
+
 void wants_make(const struct facts *f, struct arena *a, const char *domain, struct wants *out)
 {
 	out->n = 0;
@@ -148,6 +168,7 @@ void wants_make(const struct facts *f, struct arena *a, const char *domain, stru
 	add_trust(f, a, domain, out);
 	add_services(f, a, domain, out);
 	add_tlsa(f, a, out);
+	add_sts(f, a, domain, out);
 }
 
 /* --- for people --------------------------------------------------------------------- */

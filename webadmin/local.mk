@@ -32,7 +32,7 @@ WEB_LIBS = webadmin/libweb.a $(TRACE_LIBS) $(MAIL_LIBS) $(JANSSON_LIBS) $(EXPAT_
 pkglibexec_PROGRAMS += libexec/webadmind
 libexec_webadmind_SOURCES = webadmin/webadmind.c webadmin/web.h webadmin/door.c webadmin/http.c \
 	webadmin/headers.c webadmin/headers.h webadmin/paths.c webadmin/files.c webadmin/ask.c webadmin/ask.h \
-	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c webadmin/autoconfig_serve.c \
+	webadmin/api.c webadmin/api.h webadmin/live.c webadmin/stream.c webadmin/autoconfig_serve.c webadmin/sts_serve.c \
 	webadmin/send.c webadmin/courier.c webadmin/courier.h
 libexec_webadmind_LDADD = $(WEB_LIBS) webadmin/libpages.a $(EVENT_LIBS) $(MICROHTTPD_LIBS)
 

@@ -11,6 +11,7 @@ const struct web_path web_paths[] = {
 	/* names that programs look for: autoconfig.h. Outlook writes them in its own ways */
 	{ "/mail/config-v1.1.xml", false, autoconfig_serve_mozilla, true, true },
 	{ "/.well-known/autoconfig/mail/config-v1.1.xml", false, autoconfig_serve_mozilla, true, true },
+	{ "/.well-known/mta-sts.txt", false, sts_serve, true, false },
 	{ "/autodiscover/autodiscover.xml", true, autoconfig_serve_outlook, true, false },
 	{ "/Autodiscover/Autodiscover.xml", true, autoconfig_serve_outlook, true, false },
 	{ "/AutoDiscover/AutoDiscover.xml", true, autoconfig_serve_outlook, true, false },

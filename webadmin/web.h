@@ -106,6 +106,7 @@ void api_serve(struct request *q);
 void api_metrics(struct request *q);
 
 /* autoconfig_serve.c */
+void sts_serve(struct request *q);
 void autoconfig_serve_mozilla(struct request *q);
 void autoconfig_serve_outlook(struct request *q);
 void autoconfig_serve_json(struct request *q);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """What mail programs are told: Thunderbird's, Outlook's and Apple's documents over https; and a real Thunderbird that is given
 an address and a password, in a network of its own with its own DNS."""
+import hashlib
+import json
 import http.client
 import os
 import pathlib
@@ -191,3 +193,17 @@ def test_thunderbird_needs_an_address_and_a_password(town):
     assert "out smtp mail.good.example 465 3 %EMAILADDRESS%" in lines
     assert "logged in" in lines and "made imap mail.good.example 993 anna@good.example" in lines
     assert "user=anna@good.example" in town.log()
+
+
+def test_our_own_sts_policy_is_served_and_published(suite):
+    """RFC 8461: the record's id is that of the policy which is served, by the name mta-sts.DOMAIN alone."""
+    r, body = ask(suite, "/.well-known/mta-sts.txt", host="mta-sts.example.org")
+    assert r.status == 200 and r.headers["Content-Type"].split(";")[0] == "text/plain"
+    text = body.decode()
+    assert text.splitlines() == ["version: STSv1", "mode: testing", "mx: mail.example.org", "max_age: 604800"]
+    assert ask(suite, "/.well-known/mta-sts.txt", host="mail.example.org")[0].status == 404
+    rows = {(w["name"], w["type"]): w["value"] for w in json.loads(suite.cli("--json", "domain", "dns", "example.org").stdout)}
+    id = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert rows["_mta-sts.example.org", "TXT"] == f'"v=STSv1; id={id}"'
+    assert rows["mta-sts.example.org", "CNAME"] == "mail.example.org."
+    assert rows["_smtp._tls.example.org", "TXT"] == '"v=TLSRPTv1; rua=mailto:postmaster@example.org"'

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sts.h: our own MTA-STS policy (RFC 8461 3.2): what webadmind serves at https://mta-sts.DOMAIN/.well-known/mta-sts.txt and whose
+ * id stands in the TXT record of _mta-sts.DOMAIN. It is the same for all domains: their MX is this host.
+ */
+#ifndef MANSIO_CONF_STS_H
+#define MANSIO_CONF_STS_H
+
+#include "conf/conf.h"
+
+#define CONF_STS_ID 16
+
+/* False: none is published ([sts] publish = none). id: changes whenever the policy does. */
+bool conf_sts_policy(const struct conf *c, struct buf *text_out, char id_out[CONF_STS_ID + 1]);
+
+#endif
