@@ -18,6 +18,7 @@ struct directory_domain {
 	struct str name;
 	bool active; /* no: no mail, no logins */
 	struct str catchall; /* address or empty */
+	bool backup; /* its mail goes on to its own servers; its recipients are aliases of themselves */
 	uint64_t accounts, aliases; /* only in lists */
 };
 

@@ -86,6 +86,8 @@ static const char *const schema[] = {
 	" comment TEXT NOT NULL,"
 	" created INTEGER NOT NULL,"
 	" PRIMARY KEY(kind, who)) STRICT, WITHOUT ROWID;",
+	/* 5: domains that we are backup for */
+	"ALTER TABLE domain ADD COLUMN backup INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define ACCOUNT_COLUMNS                                                                  \
@@ -95,7 +97,7 @@ static const char *const schema[] = {
 #define DOMAIN_COLUMNS                                                                   \
 	"name, active, catchall,"                                                            \
 	" (SELECT count(*) FROM account WHERE domain = d.name),"                             \
-	" (SELECT count(*) FROM alias WHERE domain = d.name) FROM domain d "
+	" (SELECT count(*) FROM alias WHERE domain = d.name), backup FROM domain d "
 
 enum statement {
 	Q_DOMAIN, Q_ACCOUNT, Q_ALIAS, Q_KEEPER, Q_SCRAM, Q_SECRET, Q_CREDENTIALS,
@@ -117,8 +119,8 @@ static const char *const sql[Q_MAX] = {
 		" WHERE active AND hash <> ''", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
 	[Q_CREDENTIALS] = "UPDATE account SET hash = ?2, scram = ?3 WHERE id = ?1",
-	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, created) VALUES(?1, ?2, ?3, ?4)",
-	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = ?2, catchall = ?3 WHERE name = ?1",
+	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, backup, created) VALUES(?1, ?2, ?3, ?4, ?5)",
+	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = ?2, catchall = ?3, backup = ?4 WHERE name = ?1",
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = ?1",
 	[Q_ACCOUNT_ADD] = "INSERT INTO account(local, domain, name, hash, scram, quota_bytes,"
 		" quota_messages, active, roles, forward, forward_keep, created)"
@@ -170,6 +172,7 @@ static void domain_row(sqlite3_stmt *s, struct arena *a, struct directory_domain
 	out->catchall = db_str(s, 2, a);
 	out->accounts = db_u64(s, 3);
 	out->aliases = db_u64(s, 4);
+	out->backup = db_u64(s, 5) != 0;
 }
 
 static void account_row(sqlite3_stmt *s, struct arena *a, struct directory_account *out)
@@ -334,8 +337,9 @@ static int put_domain(struct directory *d, const struct directory_domain *v, boo
 	db_bind_str(s, 1, v->name);
 	db_bind_u64(s, 2, v->active);
 	db_bind_str(s, 3, v->catchall);
+	db_bind_u64(s, 4, v->backup);
 	if (is_new)
-		db_bind_u64(s, 4, (uint64_t)clock_unix());
+		db_bind_u64(s, 5, (uint64_t)clock_unix());
 	return directory_change(d, s);
 }
 

@@ -11,6 +11,8 @@
  * An account with a forward is like an alias of its targets, with its own mailbox
  * beside them if it keeps a copy; a forward that leads nowhere (a loop) leaves the
  * mail in the mailbox.
+ * In a domain that we are backup for, an alias of itself is a recipient that the domain's own
+ * servers know: it is "outside" as it stands, with its detail. Nobody else is there.
  */
 #include "auth/resolve.h"
 
@@ -115,6 +117,27 @@ static int add_outside(struct walk *w, struct str address)
 }
 
 static int expand(struct walk *w, struct str text, unsigned depth);
+
+/* In a backup domain: the mail goes on to this address itself. 1 it is so, 0 no, negative. */
+static int try_backup(struct walk *w, const struct directory_domain *dom, struct str local, struct str given)
+{
+	ssize_t at = detail_at(w->r, local);
+	struct directory_alias al;
+	struct str name;
+	int e, i;
+
+	for (i = 0; i < (at > 0 ? 2 : 1); i++) {
+		name = address_name(i ? str_sub(local, 0, (size_t)at) : local, dom->name, w->a);
+		e = w->r->d->ops->alias(w->r->d, name, w->a, &al);
+		if (e < 0 && e != E_NOTFOUND)
+			return e;
+		if (e == 0 && str_eq(str_trim(al.targets), name)) {
+			e = add_outside(w, address_name(given, dom->name, w->a));
+			return e < 0 ? e : 1;
+		}
+	}
+	return 0;
+}
 
 /* 1 there was such an alias, 0 none, negative. */
 static int try_alias(struct walk *w, struct str local, struct str domain, unsigned depth)
@@ -227,7 +250,10 @@ static int try_local(struct walk *w, const struct directory_domain *dom, struct 
 	struct str given, unsigned depth)
 {
 	ssize_t at = detail_at(w->r, local), given_at = detail_at(w->r, given);
-	int r = try_account(w, local, dom->name, STR(""), depth);
+	int r = dom->backup ? try_backup(w, dom, local, given) : 0;
+
+	if (r == 0)
+		r = try_account(w, local, dom->name, STR(""), depth);
 
 	if (r == 0 && at > 0 && given_at > 0)
 		r = try_account(w, str_sub(local, 0, (size_t)at), dom->name,

@@ -17,16 +17,17 @@ static bool row(const struct directory_domain *dom, void *arg)
 	ipc_set_u64(&m, "users", dom->accounts);
 	ipc_set_u64(&m, "aliases", dom->aliases);
 	ipc_set(&m, "catchall", dom->catchall);
+	ipc_setc(&m, "backup", dom->backup ? "yes" : "no");
 	verb_row(v, &m);
 	return true;
 }
 
-/* active=, catchall= (empty: none); absent ones stay. */
+/* active=, backup=, catchall= (empty: none); absent ones stay. */
 static int arguments(struct verb *v, struct directory_domain *dom)
 {
 	struct str given = ipc_get(v->m, "catchall"), local, domain;
 
-	if (verb_bool(v, "active", &dom->active) < 0)
+	if (verb_bool(v, "active", &dom->active) < 0 || verb_bool(v, "backup", &dom->backup) < 0)
 		return -1;
 	if (given.p && given.n == 0) {
 		dom->catchall = STR("");
@@ -36,6 +37,8 @@ static int arguments(struct verb *v, struct directory_domain *dom)
 				STRF(given));
 		dom->catchall = address_name(local, domain, &v->a);
 	}
+	if (dom->backup && (dom->accounts > 0 || dom->catchall.n > 0))
+		return verb_fail(v, EX_DATAERR, "a backup domain has no accounts and no catch-all: its recipients are aliases to themselves");
 	return 0;
 }
 

@@ -124,6 +124,7 @@ void verb_user_put(struct verb *v, const struct directory_account *acc, bool is_
 void verb_user_add(struct verb *v)
 {
 	struct directory_account acc = { .name = STR(""), .roles = STR(""), .active = true };
+	struct directory_domain dom;
 	struct directory_alias al;
 	struct str name;
 	int r;
@@ -131,6 +132,10 @@ void verb_user_add(struct verb *v)
 	if (verb_address(v, &acc.local, &acc.domain) < 0 || arguments(v, &acc) < 0)
 		return;
 	name = address_name(acc.local, acc.domain, &v->a);
+	if (v->d->ops->domain(v->d, acc.domain, &v->a, &dom) == 0 && dom.backup) {
+		verb_fail(v, EX_DATAERR, "%.*s is a backup domain: its recipients are aliases to themselves", STRF(acc.domain));
+		return;
+	}
 	r = v->d->ops->alias(v->d, name, &v->a, &al);
 	if (r != E_NOTFOUND) {
 		verb_error(v, r < 0 ? r : E_EXISTS, "alias", name);

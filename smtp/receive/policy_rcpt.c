@@ -6,6 +6,8 @@
  *   an alias that leads outside         STRAIGHT too: lmtpd forwards by way of the queue
  *   another domain                      OUTSIDE, from those who are logged in, from [smtp] relay_networks,
  *                                       from clients whom a rule of access lets relay, and nobody else
+ *   an address of a domain that we are     OUTSIDE, from everybody: its own servers know it
+ *   backup for
  *   [send] hold_all, a rule `hold`      QUEUE instead of STRAIGHT: it is held there
  *
  * The address is looked up after the rules of rewriting; the rules of access see it as it
@@ -103,6 +105,12 @@ bool policy_report(const struct session *s)
 	return policy_trusted(s) && s->tx.sender.n > 0;
 }
 
+/* An address of ours that leads to itself, outside: of a domain that we are backup for. */
+static bool goes_on(const struct auth_arrival *v)
+{
+	return v->rcpt.ntargets == 0 && v->rcpt.noutside == 1 && str_ieq(v->rcpt.outside[0], v->address);
+}
+
 /* What the rules of access say. -1: refused. */
 static int ruled(struct session *s, struct str address, const struct auth_arrival *v, struct dsn *why)
 {
@@ -144,7 +152,7 @@ int policy_rcpt(struct session *s, struct str *address, enum route *route_out, s
 		return -1;
 	}
 	*address = v.address;
-	*route_out = v.rcpt.result == AUTH_NODOMAIN ? ROUTE_OUTSIDE :
+	*route_out = v.rcpt.result == AUTH_NODOMAIN || goes_on(&v) ? ROUTE_OUTSIDE :
 		s->room->conf->send_hold_all || s->tx.hold ? ROUTE_QUEUE : ROUTE_STRAIGHT;
 	return 0;
 }

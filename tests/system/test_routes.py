@@ -6,6 +6,7 @@ import smtplib
 import pytest
 
 from conftest import DOMAIN, wait_for
+from fakehost import FakeHost
 
 
 @pytest.fixture
@@ -123,3 +124,21 @@ def test_only_those_who_are_listed_may_relay(own_suite):
     with s.smtp(anna) as c:
         c.mail(anna.address)
         assert c.rcpt("x@outside.example")[0] == 250
+
+
+def test_a_backup_mx_takes_known_recipients_and_sends_them_on(own_suite):
+    host = FakeHost()
+    try:
+        s = own_suite({"send.smarthost": f"127.0.0.1:{host.port}", "send.smarthost_tls": "none"})
+        s.cli("domain", "add", "backed.example", "backup=yes")
+        s.cli("alias", "add", "anna@backed.example", "anna@backed.example")
+        assert s.cli("user", "add", "ben@backed.example", input="secret pass 1\n", check=False).returncode == 65
+        assert refused(s, "x@elsewhere.example", "Anna@backed.example", "anna+list@backed.example", "ben@backed.example",
+                       "postmaster@backed.example", "x@sub.backed.example")[0] == [250, 250, 550, 550, 550]
+        s.deliver("anna@backed.example", subject="passing through")
+        wait_for(lambda: host.messages, 20)
+        mail, rcpts, raw = host.messages[0]
+        assert b"<someone@elsewhere.example>" in mail and b"<anna@backed.example>" in rcpts[0]  # nothing is rewritten
+        assert b"Subject: passing through" in raw
+    finally:
+        host.close()

@@ -526,6 +526,37 @@ static void what_is_no_rule_is_refused(void **state)
 	assert_false(changed);
 }
 
+static void a_backup_domain_has_the_recipients_that_are_listed(void **state)
+{
+	struct auth_rcpt w;
+
+	(void)state;
+	assert_int_equal(verb("domain add", "domain", "b.example", "backup", "yes", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "x@b.example", "target", "x@b.example", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "info@b.example", "target", "anna@example.org", NULL), 0);
+	w = where("X@B.example");
+	assert_int_equal(w.result, AUTH_OK);
+	assert_int_equal(w.ntargets, 0);
+	assert_int_equal(w.noutside, 1);
+	assert_true(str_ieq(w.outside[0], STR("x@b.example")));
+	w = where("x+d@b.example");
+	assert_int_equal(w.noutside, 1);
+	assert_true(str_eqc(w.outside[0], "x+d@b.example"));
+	assert_int_equal(where("y@b.example").result, AUTH_UNKNOWN);
+	assert_int_equal(where("postmaster@b.example").result, AUTH_UNKNOWN);
+	assert_int_equal(where("info@b.example").ntargets, 1);
+	/* it keeps no mail, and a domain with mail is none */
+	assert_int_equal(verb("user add", "address", "u@b.example", "password", "p", NULL), 65);
+	assert_int_equal(verb("domain change", "domain", "b.example", "catchall", "x@b.example", NULL), 65);
+	assert_int_equal(verb("domain change", "domain", "example.org", "backup", "yes", NULL), 65);
+	/* elsewhere an alias to itself leads nowhere */
+	assert_int_equal(verb("domain change", "domain", "b.example", "backup", "no", NULL), 0);
+	assert_int_equal(where("x@b.example").result, AUTH_UNKNOWN);
+	assert_int_equal(verb("alias remove", "address", "x@b.example", NULL), 0);
+	assert_int_equal(verb("alias remove", "address", "info@b.example", NULL), 0);
+	assert_int_equal(verb("domain remove", "domain", "b.example", NULL), 0);
+}
+
 static char handed_out[200];
 
 static void invite(const char *address)
@@ -629,6 +660,7 @@ int main(void)
 		cmocka_unit_test(the_most_exact_rule_counts),
 		cmocka_unit_test(addresses_are_rewritten_whole_or_by_domain),
 		cmocka_unit_test(what_is_no_rule_is_refused),
+		cmocka_unit_test(a_backup_domain_has_the_recipients_that_are_listed),
 		cmocka_unit_test(an_invitation_ends),
 		cmocka_unit_test(who_is_only_invited_does_not_switch_scram_off),
 		cmocka_unit_test(numbers_of_accounts_are_never_given_again),
