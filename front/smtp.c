@@ -10,6 +10,7 @@
  */
 #include "base/codec.h"
 #include "front/conn.h"
+#include "mail/holdparam.h"
 
 #define PARKED_PIECE 1024
 
@@ -26,6 +27,21 @@ static bool may_auth(const struct conn *c)
 static bool has_helo(const struct conn *c)
 {
 	return c->u.smtp.helo != NULL;
+}
+
+/* What only who logs in may use: RFC 4865 4.2, RFC 6710 4.1. */
+static void say_submission(struct conn *c)
+{
+	int64_t max = c->front->conf->smtp_future_release / 1000;
+	struct buf until;
+
+	conn_say(c, "250-MT-PRIORITY");
+	if (!max)
+		return;
+	buf_init(&until, 64);
+	hold_until_print(clock_unix() + max, &until);
+	conn_say(c, "250-FUTURERELEASE %lld %s", (long long)max, buf_cstr(&until));
+	buf_done(&until);
 }
 
 static void cmd_hello(struct conn *c, const struct smtp_line *l)
@@ -49,6 +65,10 @@ static void cmd_hello(struct conn *c, const struct smtp_line *l)
 		conn_say(c, "250-STARTTLS");
 	if (may_auth(c))
 		conn_say(c, "250-AUTH %s", conn_mechs(c));
+	if (c->tls) /* RFC 8689 4.1: it is no use in clear */
+		conn_say(c, "250-REQUIRETLS");
+	if (may_auth(c))
+		say_submission(c);
 	conn_say(c, "250-LIMITS RCPTMAX=%lld MAILMAX=%lld", (long long)conf->smtp_recipients,
 		(long long)conf->smtp_transactions);
 	conn_say(c, "250 ENHANCEDSTATUSCODES");

@@ -6,13 +6,15 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
 	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
 	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h \
-	mail/dsnparam.c mail/dsnparam.h mail/compose.c mail/compose.h
+	mail/dsnparam.c mail/dsnparam.h mail/holdparam.c mail/holdparam.h mail/compose.c mail/compose.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/smtp_test tests/unit/mail/dsn_test \
 	tests/unit/mail/smtpdata_test tests/unit/mail/received_test tests/unit/mail/envelope_test \
-	tests/unit/mail/report_test tests/unit/mail/dsnparam_test
+	tests/unit/mail/report_test tests/unit/mail/dsnparam_test tests/unit/mail/holdparam_test
+tests_unit_mail_holdparam_test_SOURCES = tests/unit/mail/holdparam_test.c
+tests_unit_mail_holdparam_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_dsnparam_test_SOURCES = tests/unit/mail/dsnparam_test.c
 tests_unit_mail_dsnparam_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_report_test_SOURCES = tests/unit/mail/report_test.c

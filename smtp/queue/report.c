@@ -82,7 +82,7 @@ static int content_of(struct queue *q, int fd, const struct envelope *e, uint64_
 	enum report_kind kind, struct report *r)
 {
 	/* RFC 3461 5.3: RET is about reports of failure */
-	bool whole = kind == REPORT_FAILURE && e->ret != RET_HDRS && e->size <= q->conf->queue_report_size;
+	bool whole = kind == REPORT_FAILURE && e->ret != RET_HDRS && !e->requiretls /* RFC 8689 5 */ && e->size <= q->conf->queue_report_size;
 	size_t n = (size_t)(whole ? e->size : MIN(e->size, (uint64_t)HEADER_MAX));
 	char *p = arena_alloc(&q->turn.arena, n + 1);
 	int err = file_pread_all(fd, p, n, (off_t)offset);
@@ -121,6 +121,7 @@ static int submit(struct queue *q, const struct envelope *about, struct report *
 	struct envelope_rcpt to = { .address = about->sender, .number = 1, .local = about->sender_local,
 		.notify = NOTIFY_NEVER };
 	struct envelope e = { .id = r->id, .time = r->time, .session = about->session, .report = true,
+		.requiretls = about->requiretls, .priority = about->priority, /* RFC 8689 5, RFC 6710 4.6 */
 		.body8 = needs->body8, .smtputf8 = needs->smtputf8, .size = content.n, .rcpt = &to, .nrcpt = 1 };
 	struct buf head;
 	int err;

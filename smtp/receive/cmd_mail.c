@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: ISC
  *
  * cmd_mail.c: MAIL FROM (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC
- * 6152), SMTPUTF8 (RFC 6531 3.4), AUTH (RFC 4954 5), RET and ENVID (RFC 3461 4.3, 4.4).
+ * 6152), SMTPUTF8 (RFC 6531 3.4), AUTH (RFC 4954 5), RET and ENVID (RFC 3461 4.3, 4.4),
+ * REQUIRETLS (RFC 8689 3), and from who is logged in HOLDFOR, HOLDUNTIL (RFC 4865 4.2) and
+ * MT-PRIORITY (RFC 6710 4.1).
  */
 #include "smtp/receive/session.h"
 
 #include "base/codec.h"
 #include "mail/dsnparam.h"
 #include "mail/envelope.h"
+#include "mail/holdparam.h"
 
 struct mail_params {
 	uint64_t size;
 	bool body8, smtputf8;
 	int ret;
 	struct str envid;
+	bool requiretls, lowered; /* lowered: not the priority that was asked for */
+	int64_t release;
+	int priority;
 };
 
 /* SIZE=: a declared size beyond the limit is refused before the message is sent. */
@@ -85,6 +91,79 @@ static int param_envid(struct str value, struct mail_params *p, struct dsn *why)
 	return 0;
 }
 
+/* HOLDFOR=, HOLDUNTIL=: one of them (RFC 4865 4.2). */
+static int param_hold(struct session *s, struct str value, bool until, struct mail_params *p, struct dsn *why)
+{
+	int64_t now = clock_unix(), max = s->room->conf->smtp_future_release / 1000, n = 0;
+	int r = until ? hold_until_parse(value, &n) : hold_for_parse(value, &n);
+
+	if (!until)
+		n += now;
+	if (!r && !p->release && n <= now + max) {
+		p->release = MAX(n, 1); /* in the past: now */
+		return 0;
+	}
+	if (r)
+		dsn_set(why, 501, "5.5.4", until ? "HOLDUNTIL is a time in UTC like 2026-12-24T18:00:00Z" :
+			"HOLDFOR is a number of seconds");
+	else if (p->release)
+		dsn_set(why, 501, "5.5.4", "One of HOLDFOR and HOLDUNTIL, once");
+	else
+		dsn_set(why, 501, "5.5.4", "A message is kept for %lld seconds at most", (long long)max);
+	return -1;
+}
+
+static bool is_admin(const struct session *s)
+{
+	struct str roles = s->who.roles;
+
+	while (roles.n)
+		if (str_eqc(str_trim(str_cut(&roles, ',')), "admin"))
+			return true;
+	return s->local;
+}
+
+/* MT-PRIORITY=: what an account may not ask for is lowered, and told (RFC 6710 4.1). */
+static int param_priority(struct session *s, struct str value, struct mail_params *p, struct dsn *why)
+{
+	int64_t max = is_admin(s) ? ENVELOPE_PRIORITY_MAX : s->room->conf->smtp_priority_max;
+
+	if (priority_parse(value, &p->priority)) {
+		dsn_set(why, 501, "5.5.2", "MT-PRIORITY is a number from -9 to 9");
+		return -1;
+	}
+	p->lowered = p->priority > max;
+	if (p->lowered)
+		p->priority = (int)max;
+	return 0;
+}
+
+/* RFC 8689 4.1: only what came under TLS may ask for it. */
+static int param_requiretls(struct session *s, struct mail_params *p, struct dsn *why)
+{
+	p->requiretls = s->h.tls_version.n > 0 || s->local;
+	if (p->requiretls)
+		return 0;
+	dsn_set(why, 530, "5.7.0", "REQUIRETLS needs STARTTLS first");
+	return -1;
+}
+
+/* What strangers may not use, and what this session was not offered. 1: it is none of these. */
+static int param_more(struct session *s, struct str name, struct str value, struct mail_params *p, struct dsn *why)
+{
+	if (str_eqc(name, "REQUIRETLS") && !value.p)
+		return param_requiretls(s, p, why);
+	if (!s->authenticated || !value.p)
+		return 1;
+	if (str_eqc(name, "HOLDFOR") && s->room->conf->smtp_future_release)
+		return param_hold(s, value, false, p, why);
+	if (str_eqc(name, "HOLDUNTIL") && s->room->conf->smtp_future_release)
+		return param_hold(s, value, true, p, why);
+	if (str_eqc(name, "MT-PRIORITY"))
+		return param_priority(s, value, p, why);
+	return 1;
+}
+
 static int params(struct session *s, const struct smtp_path_command *c, struct mail_params *p,
 	struct dsn *why)
 {
@@ -107,7 +186,7 @@ static int params(struct session *s, const struct smtp_path_command *c, struct m
 			r = param_ret(value, p, why);
 		} else if (s->h.esmtp && str_eqc(name, "ENVID") && value.p) {
 			r = param_envid(value, p, why);
-		} else {
+		} else if ((r = s->h.esmtp ? param_more(s, name, value, p, why) : 1) == 1) {
 			dsn_set(why, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(name.n, 60),
 				name.p);
 			r = -1;
@@ -158,6 +237,9 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->body8 = p->body8;
 	tx->smtputf8 = p->smtputf8;
 	tx->ret = p->ret;
+	tx->requiretls = p->requiretls;
+	tx->release = p->release;
+	tx->priority = p->priority;
 	tx->envid = arena_str(&tx->a, p->envid);
 	if (!c->null_path)
 		tx->sender = arena_str(&tx->a, s->rewritten.n ? s->rewritten : printed(s, c));
@@ -174,8 +256,15 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 		trace_str(&t, "user", s->who.user);
 	if (p->size)
 		trace_u64(&t, "size", p->size);
+	if (p->priority)
+		trace_s(&t, "priority", arena_fmt(&s->cmd, "%d", p->priority));
+	if (p->release)
+		trace_u64(&t, "release", (uint64_t)p->release);
 	trace_end(&t);
-	reply(s, 250, "2.1.0", "Sender ok");
+	if (p->lowered)
+		reply(s, 250, "2.3.6", "%d is the priority of this message, you may not ask for more", p->priority);
+	else
+		reply(s, 250, "2.1.0", "Sender ok");
 }
 
 void cmd_mail(struct session *s, struct str args)

@@ -93,8 +93,8 @@ static int decide(struct session *s, struct recipient *r, struct dsn *why)
 		r->route = ROUTE_QUEUE;
 		if (!was_broken)
 			trace_no_lmtpd(s);
-	} else if (r->notify & NOTIFY_SUCCESS && policy_report(s)) {
-		r->route = ROUTE_QUEUE; /* there the report is made */
+	} else if ((r->notify & NOTIFY_SUCCESS && policy_report(s)) || s->tx.release) {
+		r->route = ROUTE_QUEUE; /* there the report is made, or the time waited for */
 	}
 	return 0;
 }

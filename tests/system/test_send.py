@@ -7,6 +7,7 @@ import re
 import smtplib
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -77,6 +78,19 @@ def server_context(folder, *names):
 
 
 # --- what leaves
+
+def test_a_message_leaves_when_its_sender_said(house, hosts):
+    host = hosts()
+    s = house(host)
+    anna = s.account()
+    began = time.time()
+    with s.smtp(anna) as c:
+        assert b"FUTURERELEASE" in c.ehlo()[1]
+        c.sendmail(anna.address, ["ben@outside.example"], "Subject: later\r\n\r\nx\r\n", mail_options=["HOLDFOR=2", "MT-PRIORITY=-4"])
+        c.sendmail(anna.address, ["ben@outside.example"], "Subject: now\r\n\r\nx\r\n")
+    assert b"Subject: now" in arrived(host)[0][2]
+    assert b"Subject: later" in arrived(host, 2)[1][2]
+    assert time.time() - began >= 2
 
 def test_a_message_leaves_once_and_unchanged(house, hosts):
     host = hosts()

@@ -460,6 +460,37 @@ static void rules_refuse_hold_and_rewrite(void **state)
 	conf->send_smarthost = STR_NONE;
 }
 
+/* RFC 4865 4.2, RFC 6710 4.1 */
+static void what_is_to_wait_is_queued_until_then(void **state)
+{
+	static const char *const bad[] = { "HOLDFOR=0", "HOLDFOR=x", "HOLDFOR=3601", "HOLDUNTIL=2099-01-01T00:00:00Z", "HOLDUNTIL=tomorrow",
+		"HOLDFOR=5 HOLDUNTIL=2026-12-24T18:00:00Z", "MT-PRIORITY=10", "MT-PRIORITY=+1" };
+	char in[300];
+	size_t i;
+
+	(void)state;
+	conf->smtp_future_release = 3600 * 1000;
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(in, sizeof in, "MAIL FROM:<anna@example.org> %s\r\n", bad[i]);
+		submission(in, "501");
+	}
+	submission("MAIL FROM:<anna@example.org> HOLDFOR=3600 MT-PRIORITY=5\r\nRCPT TO:<bert@example.org>\r\n" BODY, "250 250 354 250");
+	assert_non_null(strstr(output, "250 2.3.6 0 is the priority"));
+	assert_null(strstr(mail, "Subject")); /* not delivered at once */
+	QUEUED("\nrelease=");
+	assert_null(strstr(buf_cstr(&queued), "\npriority="));
+	QUEUED("\nrcpt=bert@example.org number=1 local=1\n");
+	conf->smtp_priority_max = 4;
+	submission("MAIL FROM:<anna@example.org> MT-PRIORITY=5\r\n", "250");
+	assert_non_null(strstr(output, "250 2.3.6 4 is the priority"));
+	conf->smtp_priority_max = 0;
+	submission("MAIL FROM:<anna@example.org> HOLDUNTIL=2001-01-01T00:00:00Z MT-PRIORITY=-3\r\nRCPT TO:<bert@example.org>\r\n" BODY,
+		"250 250 354 250");
+	QUEUED("\npriority=-3\n");
+	conf->smtp_future_release = 0;
+	submission("MAIL FROM:<anna@example.org> HOLDFOR=1\r\n", "555");
+}
+
 static void what_goes_outside_is_queued(void **state)
 {
 	(void)state;
@@ -559,6 +590,9 @@ static void parameters(void **state)
 		snprintf(in, sizeof in, "MAIL FROM:<x@example.net> %s\r\n", row[i].in);
 		mx(in, row[i].code);
 	}
+	/* not from strangers, not in clear */
+	mx("MAIL FROM:<> HOLDFOR=5\r\nMAIL FROM:<> HOLDUNTIL=2026-12-24T18:00:00Z\r\nMAIL FROM:<> MT-PRIORITY=-1\r\n"
+	   "MAIL FROM:<> REQUIRETLS\r\nMAIL FROM:<> REQUIRETLS=1\r\n", "555 555 555 530 555");
 	mx("MAIL FROM:<>\r\nRCPT TO:<anna@example.org> NOTIFY=NEVER\r\nRCPT TO:<anna@example.org> NOTIFY=never,delay\r\n"
 	   "RCPT TO:<anna@example.org> NOTIFY=\r\nRCPT TO:<anna@example.org> NOTIFY\r\n"
 	   "RCPT TO:<anna@example.org> ORCPT=rfc822;a+40b NOTIFY=FAILURE\r\n"
@@ -850,6 +884,7 @@ int main(void)
 		TEST(content_refusals),
 		TEST(C04_chunks),
 		TEST(what_goes_outside_is_queued),
+		TEST(what_is_to_wait_is_queued_until_then),
 		TEST(a_queue_that_cannot),
 		TEST(hold_all),
 		TEST(refusals_of_lmtpd),
