@@ -108,6 +108,10 @@ class Peer:
         """Waits until its log says that the server of the domain was authenticated."""
         raise NotImplementedError
 
+    def refused_to_talk(self, domain):
+        """Waits until its log says that mail to the domain waits, because its server could not be authenticated."""
+        raise NotImplementedError
+
     def inbox(self):
         """The mails in anna's mailbox."""
         return [email.message_from_bytes(f.read_bytes()) for f in (self.root / "var/vmail/anna").glob("Maildir/new/*")]
@@ -175,6 +179,9 @@ queue_run_delay = 1s
 
     def verified(self, domain):
         self.wait_log("Verified TLS connection established to", f"mail.{domain}[")
+
+    def refused_to_talk(self, domain):
+        self.wait_log(f"to=<anna@{domain}>", "status=deferred", "Server certificate not verified")
 
 
 class Exim(Peer):
@@ -263,6 +270,9 @@ plain:
     def verified(self, domain):
         self.wait_log(f"@{domain} ", f"H=mail.{domain} ", "CV=dane" if domain in self.net.dane_domains else "CV=yes")
 
+    def refused_to_talk(self, domain):
+        self.wait_log(f"DANE attempt failed; TLS connection to mx.{domain}")
+
 
 class OpenSMTPD(Peer):
     kind, command = "opensmtpd", ("smtpd", "-d")
@@ -283,6 +293,9 @@ match from src {self.address} for any action "out"
     def verified(self, domain):
         session = self.wait_log("mta connecting", f"host=mail.{domain}").split()[0]
         self.wait_log(session, 'cert-check result="valid"')
+
+    def refused_to_talk(self, domain):
+        self.wait_log(f"name `mx.{domain}' not present in server certificate")
 
 
 class Courier(Peer):
@@ -335,6 +348,9 @@ makehosteddomains; makeacceptmailfor; makesmtpaccess; makealiases; makeuserdb
     def verified(self, domain):
         """It logs no certificates: it takes none but those that name the domain's server (ESMTP_TLS_VERIFY_DOMAIN)."""
         self.wait_log(f"@{domain}>", "success: delivered", f"mail.{domain}")
+
+    def refused_to_talk(self, domain):
+        self.wait_log(f"addr=<anna@{domain}>", "Certificate owner mismatch")
 
 
 PEERS = {p.kind: p for p in (Postfix, Exim, OpenSMTPD, Courier)}

@@ -148,6 +148,15 @@ def test_others_tell_their_people_of_an_unknown_address_here(world, peer):
     assert "5.1.1" in p.told(f"nobody.{peer}@{s.domain}").as_string()
 
 
+@pytest.mark.parametrize("peer", PEERS)
+def test_others_do_verify(world, peer):
+    """... so that what they say above means something: nothing reaches us by a name that our certificate and records do not fit."""
+    p, s = world[peer], world["one"]
+    p.send(f"anna@wrong.{s.domain}", "to an impostor")
+    p.refused_to_talk(f"wrong.{s.domain}")
+    assert f"@wrong.{s.domain}" not in s.log()
+
+
 # --- from us: straight to the servers that MX records name
 
 @pytest.mark.parametrize("house", ["one", "two"])
