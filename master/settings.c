@@ -163,7 +163,7 @@ static void load_smarthost(struct settings *s, const char *config, struct buf *e
 		load_secret(c, config, "[send] smarthost_password_file", c->send_smarthost_password_file, &s->password, errors);
 	if (c->send_smarthost_ca.n)
 		load_trust(c, config, "[send] smarthost_ca", c->send_smarthost_ca, &s->trust, errors);
-	else if (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY)
+	else if (c->send_direct || (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY))
 		read_system_trust(&s->trust);
 }
 

@@ -214,7 +214,7 @@ static void after_hello(struct client *c)
 		buf_puts(&c->out, "STARTTLS\r\n");
 		client_move(c, CLIENT_STARTTLS);
 	} else if (wanted && c->opt->tls != CONF_SMARTHOST_OPPORTUNISTIC) {
-		client_give_up(c, "4.7.5", "does not offer STARTTLS, and smarthost_tls allows nothing in clear");
+		client_give_up(c, "4.7.5", "does not offer STARTTLS, and nothing may go to it in clear");
 	} else if (c->opt->user.n && !c->logged_in) {
 		start_login(c);
 	} else {

@@ -31,12 +31,16 @@
 /* --- life ------------------------------------------------------------------------- */
 
 static void answered(struct lookup *l, const struct dns_answer *x);
+static void policy_told(struct lookup *l, const struct ipc_msg *m);
 
 void dest_init(struct dest *d, struct sender *s)
 {
 	*d = (struct dest){ .sender = s };
 	d->last = &d->waiting;
 	d->lookup.answered = answered;
+	d->lookup.type = DNS_MX;
+	d->policy.told = policy_told;
+	arena_init(&d->a);
 }
 
 struct dest *dest_get(struct sender *s, struct str name)
@@ -78,6 +82,8 @@ static void dest_free(struct dest *d)
 {
 	forget(d);
 	lookup_stop(d->sender, &d->lookup);
+	lookup_stop(d->sender, &d->policy);
+	arena_done(&d->a);
 	table_remove(&d->sender->dests, str_of(d->name));
 	free(d->name);
 	free(d);
@@ -167,6 +173,8 @@ static void go_down(struct dest *d, const struct dsn *why)
 	if (d->name) {
 		d->down = d->sender->conf->send_down ? deadline_in(d->sender->conf->send_down) : DEADLINE_NEVER;
 		d->down_why = reason;
+		if (d->down && dsn_temporary(&reason))
+			sender_tell_dest(d->sender, d->name, &reason, d->sender->conf->send_down);
 	}
 	d->at = 0;
 	d->known &= d->nmx > 0 || !d->name;
@@ -203,6 +211,12 @@ static void attach(struct dest *d)
 	}
 }
 
+/* First how safe it must be (MTA-STS, RFC 8461), then where. */
+static void ask(struct dest *d)
+{
+	lookup_start(d->sender, &d->policy, LOOKUP_POLICY, d->name);
+}
+
 static void go(struct dest *d)
 {
 	if (!d->waiting || d->sender->stopping)
@@ -212,11 +226,11 @@ static void go(struct dest *d)
 		return;
 	}
 	d->down = DEADLINE_NEVER;
-	if (d->name && !d->lookup.id && (!d->known || deadline_passed(d->known_until))) {
+	if (d->name && !d->lookup.id && !d->policy.id && (!d->known || deadline_passed(d->known_until))) {
 		if (d->name[0] == '[' || str_starts(str_of(d->name), DEST_HOP))
 			answered(&d->lookup, NULL);
 		else
-			lookup_records(d->sender, &d->lookup, d->name, DNS_MX);
+			ask(d);
 	}
 	if (d->known && !d->attached && d->waiting)
 		attach(d);
@@ -251,6 +265,24 @@ void dest_released(struct dest *d)
 		host_wake(d->mx[d->at].host);
 }
 
+/* --- what policyd says ------------------------------------------------------------------- */
+
+/* A policy that cannot be had is none: policyd keeps those that it once had (RFC 8461 5.1). */
+static void policy_told(struct lookup *l, const struct ipc_msg *m)
+{
+	struct dest *d = (struct dest *)((char *)l - offsetof(struct dest, policy));
+	struct str mx;
+
+	arena_reset(&d->a);
+	d->sts_found = m && ipc_is(m, "policy") && str_eqc(ipc_get(m, "result"), "found") &&
+		sts_mode_parse(ipc_get(m, "mode"), &d->sts_mode) == 0;
+	d->sts_n = 0;
+	d->sts_mx = arena_array(&d->a, STS_MX, sizeof *d->sts_mx);
+	while (d->sts_found && d->sts_n < STS_MX && (mx = ipc_get_nth(m, "mx", d->sts_n)).p)
+		d->sts_mx[d->sts_n++] = arena_str(&d->a, mx);
+	lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
+}
+
 /* --- what DNS says ---------------------------------------------------------------------- */
 
 /* A list of n hosts; the jobs that stood in a line move to the new one. */
@@ -267,7 +299,7 @@ static void one_host(struct dest *d, struct str name, uint16_t port, uint32_t tt
 {
 	struct mx *mx = mem_alloc(1, sizeof *mx);
 
-	mx->host = host_get(d->sender, name, port ? port : (uint16_t)d->sender->conf->send_port);
+	mx->host = host_get(d, name, port ? port : (uint16_t)d->sender->conf->send_port);
 	learn(d, mx, 1, ttl);
 }
 
@@ -381,7 +413,7 @@ static void by_mx(struct dest *d, const struct dns_answer *x)
 	} else {
 		mx = mem_alloc(n, sizeof *mx);
 		for (i = 0; i < n; i++) {
-			mx[i].host = host_get(d->sender, v[i].name, (uint16_t)d->sender->conf->send_port);
+			mx[i].host = host_get(d, v[i].name, (uint16_t)d->sender->conf->send_port);
 			mx[i].preference = v[i].priority;
 		}
 		learn(d, mx, n, x->ttl);
@@ -446,7 +478,7 @@ void dest_tick(struct dest *d)
 		too_late(d);
 	if (d->waiting && !d->attached)
 		go(d);
-	if (d->name && !d->waiting && !d->active && !d->lookup.id && deadline_passed(d->used_until) &&
+	if (d->name && !d->waiting && !d->active && !d->lookup.id && !d->policy.id && deadline_passed(d->used_until) &&
 		(!d->down || deadline_passed(d->down)))
 		dest_free(d);
 }

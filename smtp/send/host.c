@@ -20,6 +20,7 @@
 #define HOLD_MS 5000
 
 static void addresses(struct lookup *l, const struct resolver_addresses *a);
+static void tlsa(struct lookup *l, const struct dns_answer *x);
 
 /* --- life --------------------------------------------------------------------------- */
 
@@ -28,6 +29,10 @@ void host_init(struct host *h, struct sender *s, enum host_kind kind)
 	*h = (struct host){ .sender = s, .kind = kind };
 	TAILQ_INIT(&h->dests);
 	h->lookup.addresses = addresses;
+	h->tlsa.answered = tlsa;
+	h->tlsa.type = DNS_TLSA;
+	arena_init(&h->a);
+	arena_init(&h->records);
 }
 
 /* Idle sessions end. */
@@ -51,6 +56,10 @@ void host_set(struct host *h, struct client_options *opt, size_t max)
 	h->max = max;
 	h->naddrs = 0;
 	lookup_stop(h->sender, &h->lookup);
+	lookup_stop(h->sender, &h->tlsa);
+	h->decided = false;
+	if (h->kind == HOST_MX)
+		h->facts.host = opt->host;
 	h->hold = h->down = DEADLINE_NEVER;
 	h->login_told = false;
 	h->failure[0] = '\0';
@@ -59,12 +68,37 @@ void host_set(struct host *h, struct client_options *opt, size_t max)
 	host_wake(h);
 }
 
-struct host *host_get(struct sender *s, struct str name, uint16_t port)
+/* What may differ between destinations that name the same host stands in its key. */
+static void print_key(const struct dest *d, struct str name, uint16_t port, bool allowed, char *out, size_t n)
 {
-	char key[300];
+	bool special = d->secure || d->sts_found;
+
+	snprintf(out, n, "%.*s %u %d %d %d %s", STRF(name), port, d->secure, d->sts_found ? (int)d->sts_mode : -1, allowed,
+		special ? d->name : "");
+}
+
+/* d->a may go before the host: what it says is copied. */
+static void set_facts(struct host *h, const struct dest *d)
+{
+	struct str *mx = arena_array(&h->a, d->sts_n + 1, sizeof *mx);
+	size_t i;
+
+	for (i = 0; i < d->sts_n; i++)
+		mx[i] = arena_str(&h->a, d->sts_mx[i]);
+	h->facts = (struct security_facts){
+		.domain = arena_cstr(&h->a, str_of(d->name)), .host = h->opt->host, .literal = h->opt->literal, .mx_secure = d->secure,
+		.sts_found = d->sts_found, .sts_mode = d->sts_mode, .sts_mx = mx, .sts_n = d->sts_n,
+	};
+}
+
+struct host *host_get(const struct dest *d, struct str name, uint16_t port)
+{
+	struct sender *s = d->sender;
+	bool allowed = d->sts_found && sts_allows(d->sts_mx, d->sts_n, name.p ? name.p : "");
+	char key[900];
 	struct host *h;
 
-	snprintf(key, sizeof key, "%.*s %u", STRF(name), port);
+	print_key(d, name, port, allowed, key, sizeof key);
 	h = table_get(&s->hosts, str_of(key));
 	if (!h) {
 		h = mem_alloc(1, sizeof *h);
@@ -72,6 +106,7 @@ struct host *host_get(struct sender *s, struct str name, uint16_t port)
 		h->key = mem_strdup(key);
 		h->opt = options_mx(s->conf, name, port, s->trust);
 		h->max = (size_t)s->conf->send_host_sessions;
+		set_facts(h, d);
 		table_set(&s->hosts, str_of(key), h);
 	}
 	h->refs++;
@@ -85,6 +120,9 @@ static void host_free(struct host *h)
 	if (h->starves)
 		TAILQ_REMOVE(&h->sender->starved, h, starved);
 	lookup_stop(h->sender, &h->lookup);
+	lookup_stop(h->sender, &h->tlsa);
+	arena_done(&h->a);
+	arena_done(&h->records);
 	table_remove(&h->sender->hosts, str_of(h->key));
 	options_drop(h->opt);
 	free(h->key);
@@ -203,6 +241,51 @@ static void alternate(struct addr *v, size_t n)
 	}
 }
 
+/* The sessions of now are as safe as was asked for when they began; the next ones are as safe as is asked now. */
+static void decide(struct host *h)
+{
+	static const int64_t tls[] = { [SEC_NONE] = CONF_SMARTHOST_NONE, [SEC_MAY] = CONF_SMARTHOST_OPPORTUNISTIC,
+		[SEC_ENCRYPT] = CONF_SMARTHOST_ENCRYPT, [SEC_VERIFY] = CONF_SMARTHOST_VERIFY, [SEC_DANE] = CONF_SMARTHOST_ENCRYPT };
+	struct client_options *old = h->opt;
+	struct security was = h->sec;
+
+	security_decide(&h->facts, h->canonical, &h->sec);
+	if (h->sec.refused) {
+		no_address(h, h->sec.code, h->sec.status, h->sec.words, false);
+		h->naddrs = 0;
+		return;
+	}
+	h->decided = true;
+	if (old->tls != tls[h->sec.level] || was.level != h->sec.level) {
+		h->opt = options_mx(h->sender->conf, str_of(old->host), old->port, h->sender->trust);
+		h->opt->tls = tls[h->sec.level];
+		h->facts.host = h->opt->host;
+		security_decide(&h->facts, h->canonical, &h->sec); /* its names are those of the options */
+		options_drop(old);
+	}
+	host_wake(h);
+}
+
+/* The answer lives as long as the decision does. */
+static void tlsa(struct lookup *l, const struct dns_answer *x)
+{
+	struct host *h = (struct host *)((char *)l - offsetof(struct host, tlsa));
+	struct dns_answer *keep = &h->tlsa_answer;
+	size_t i;
+
+	arena_reset(&h->records);
+	*keep = *x;
+	keep->record = arena_array(&h->records, x->n + 1, sizeof *keep->record);
+	for (i = 0; i < x->n; i++) {
+		keep->record[i] = x->record[i];
+		keep->record[i].data = arena_str(&h->records, x->record[i].data);
+	}
+	keep->why = arena_str(&h->records, x->why);
+	keep->canonical = arena_str(&h->records, x->canonical);
+	h->facts.tlsa = keep;
+	decide(h);
+}
+
 static void addresses(struct lookup *l, const struct resolver_addresses *a)
 {
 	struct host *h = (struct host *)((char *)l - offsetof(struct host, lookup));
@@ -228,19 +311,29 @@ static void addresses(struct lookup *l, const struct resolver_addresses *a)
 		h->addr[i].port = h->opt->port;
 	}
 	h->naddrs = h->kind == HOST_MX ? MIN(a->n, (size_t)h->sender->conf->send_addresses) : a->n;
-	h->secure = a->secure;
 	alternate(h->addr, h->naddrs);
 	h->addrs_until = deadline_in(ADDRESSES_MS);
-	host_wake(h);
+	h->facts.address_secure = a->secure;
+	h->facts.tlsa = NULL;
+	if (h->kind == HOST_MX && security_wants_tlsa(&h->facts)) {
+		snprintf(text, sizeof text, "_%u._tcp.%s", h->opt->port, h->opt->host);
+		h->decided = false;
+		lookup_stop(h->sender, &h->tlsa);
+		lookup_start(h->sender, &h->tlsa, LOOKUP_RECORDS, text);
+	} else if (h->kind == HOST_MX) {
+		decide(h);
+	} else {
+		host_wake(h);
+	}
 }
 
 /* True: they are known. */
 static bool have_addresses(struct host *h)
 {
-	if (h->kind == HOST_LMTP || (h->naddrs && !deadline_passed(h->addrs_until)))
+	if (h->kind == HOST_LMTP || (h->naddrs && !deadline_passed(h->addrs_until) && (h->decided || h->kind != HOST_MX)))
 		return true;
-	if (!h->lookup.id)
-		lookup_addresses(h->sender, &h->lookup, h->opt->host);
+	if (!h->lookup.id && !h->tlsa.id)
+		lookup_start(h->sender, &h->lookup, LOOKUP_ADDRESSES, h->opt->host);
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * lookup.c: questions to resolverd and its answers (see sender.h, net/resolver.h).
+ * lookup.c: questions to resolverd, policyd and authd, and their answers (see sender.h, net/resolver.h,
+ * smtp/policy/policyd.h, auth/auth.h).
  *
  *   asked:   (nothing) --lookup_*--> unasked --room--> asked --answer, time--> (nothing)
  *                                       ^                |
@@ -24,86 +25,107 @@ static struct str key_of(const uint64_t *id)
 
 void lookup_init(struct sender *s)
 {
+	size_t i;
+
 	table_init(&s->questions);
-	TAILQ_INIT(&s->asked);
-	TAILQ_INIT(&s->unasked);
+	for (i = 0; i < LOOKUP_LINKS; i++) {
+		struct lookup_link *k = &s->link[i];
+
+		k->sender = s;
+		k->fd = -1;
+		TAILQ_INIT(&k->asked);
+		TAILQ_INIT(&k->unasked);
+	}
 }
 
 /* Takes it out of its list; it is free for the next question then. */
 void lookup_stop(struct sender *s, struct lookup *l)
 {
+	struct lookup_link *k = &s->link[l->to];
+
 	if (!l->id)
 		return;
 	if (l->sent) {
-		TAILQ_REMOVE(&s->asked, l, link);
-		s->nasked--;
+		TAILQ_REMOVE(&k->asked, l, link);
+		k->nasked--;
 	} else {
-		TAILQ_REMOVE(&s->unasked, l, link);
+		TAILQ_REMOVE(&k->unasked, l, link);
 	}
 	table_remove(&s->questions, key_of(&l->id));
 	l->id = 0;
 }
 
-static int say(struct sender *s, const struct lookup *l)
+static int64_t wait_of(const struct lookup *l, const struct conf *c)
 {
-	if (l->address)
-		return resolver_send_address(s->resolver, l->id, l->name, s->conf->send_lookup);
-	return resolver_send(s->resolver, l->id, l->name, l->type, s->conf->send_lookup);
+	return (l->kind == LOOKUP_POLICY ? c->sts_wait : c->send_lookup) + SLACK_MS;
+}
+
+static int say(struct lookup_link *k, const struct lookup *l)
+{
+	int64_t wait = k->sender->conf->send_lookup;
+	struct ipc_msg m;
+	int r;
+
+	if (l->kind == LOOKUP_ADDRESSES)
+		return resolver_send_address(k->fd, l->id, l->name, wait);
+	if (l->kind == LOOKUP_RECORDS)
+		return resolver_send(k->fd, l->id, l->name, l->type, wait);
+	ipc_init(&m, l->kind == LOOKUP_POLICY ? "policy" : "route");
+	ipc_set_u64(&m, "id", l->id);
+	ipc_setc(&m, "domain", l->name);
+	if (l->kind == LOOKUP_ROUTE)
+		ipc_setc(&m, "sender", l->sender);
+	r = ipc_try_send(k->fd, &m);
+	ipc_done(&m);
+	return r;
 }
 
 /* As many as there is room for. A link that is gone is no reason to fail: a new one comes. */
-static void ask(struct sender *s)
+static void ask(struct lookup_link *k)
 {
+	struct sender *s = k->sender;
 	size_t room = (size_t)MAX(s->conf->dns_queries / 4, (int64_t)1); /* an address takes two */
 	struct lookup *l;
 
-	while (s->resolver >= 0 && s->nasked < room && (l = TAILQ_FIRST(&s->unasked))) {
-		int r = say(s, l);
+	while (k->fd >= 0 && k->nasked < room && (l = TAILQ_FIRST(&k->unasked))) {
+		int r = say(k, l);
 
 		if (r == -EAGAIN) {
-			event_add(&s->ev_resolver_out, NULL);
+			event_add(&k->ev_out, NULL);
 			return;
 		}
 		if (r == E_CLOSED)
 			return;
-		TAILQ_REMOVE(&s->unasked, l, link);
-		TAILQ_INSERT_TAIL(&s->asked, l, link);
+		TAILQ_REMOVE(&k->unasked, l, link);
+		TAILQ_INSERT_TAIL(&k->asked, l, link);
 		l->sent = true;
-		l->until = deadline_in(s->conf->send_lookup + SLACK_MS);
-		s->nasked++;
+		l->until = deadline_in(wait_of(l, s->conf));
+		k->nasked++;
 	}
 }
 
-static void begin(struct sender *s, struct lookup *l, const char *name)
+void lookup_start(struct sender *s, struct lookup *l, enum lookup_kind kind, const char *name)
 {
+	static const enum lookup_to to[] = { [LOOKUP_RECORDS] = LOOKUP_RESOLVER, [LOOKUP_ADDRESSES] = LOOKUP_RESOLVER,
+		[LOOKUP_POLICY] = LOOKUP_POLICYD, [LOOKUP_ROUTE] = LOOKUP_AUTHD };
+
 	BUG_ON(l->id);
 	l->id = ++s->last_question;
+	l->kind = kind;
+	l->to = to[kind];
 	l->sent = false;
-	/* while there is no resolver, the time runs all the same */
-	l->until = deadline_in(s->conf->send_lookup + SLACK_MS);
+	/* while nobody is there to ask, the time runs all the same */
+	l->until = deadline_in(wait_of(l, s->conf));
 	snprintf(l->name, sizeof l->name, "%s", name);
 	table_set(&s->questions, key_of(&l->id), l);
-	TAILQ_INSERT_TAIL(&s->unasked, l, link);
-	ask(s);
+	TAILQ_INSERT_TAIL(&s->link[l->to].unasked, l, link);
+	ask(&s->link[l->to]);
 	sender_wake(s); /* for the tick */
-}
-
-void lookup_records(struct sender *s, struct lookup *l, const char *name, enum dns_type type)
-{
-	l->address = false;
-	l->type = type;
-	begin(s, l, name);
-}
-
-void lookup_addresses(struct sender *s, struct lookup *l, const char *name)
-{
-	l->address = true;
-	begin(s, l, name);
 }
 
 bool lookup_waits(const struct sender *s)
 {
-	return !TAILQ_EMPTY(&s->asked) || !TAILQ_EMPTY(&s->unasked);
+	return s->questions.n > 0;
 }
 
 /* --- answers ------------------------------------------------------------------------ */
@@ -115,10 +137,12 @@ static void give_up(struct sender *s, struct lookup *l, enum dns_state state)
 
 	lookup_stop(s, l);
 	snprintf(a.error, sizeof a.error, "%s", dns_state_text(state));
-	if (l->address)
+	if (l->kind == LOOKUP_ADDRESSES)
 		l->addresses(l, &a);
-	else
+	else if (l->kind == LOOKUP_RECORDS)
 		l->answered(l, &x);
+	else
+		l->told(l, NULL);
 }
 
 static void take(struct sender *s, const struct ipc_msg *m)
@@ -128,20 +152,25 @@ static void take(struct sender *s, const struct ipc_msg *m)
 	struct arena arena;
 	struct lookup *l;
 	uint64_t id;
-	int r;
+	int r = 0;
 
 	if (ipc_get_u64(m, "id", UINT64_MAX, &id) || !(l = table_get(&s->questions, key_of(&id))))
 		return; /* too late */
 	arena_init(&arena);
-	r = l->address ? resolver_parse_address(m, &a) : resolver_parse(m, l->type, &arena, &x);
+	if (l->kind == LOOKUP_ADDRESSES)
+		r = resolver_parse_address(m, &a);
+	else if (l->kind == LOOKUP_RECORDS)
+		r = resolver_parse(m, l->type, &arena, &x);
 	if (r < 0) {
 		give_up(s, l, DNS_SERVFAIL);
 	} else {
 		lookup_stop(s, l);
-		if (l->address)
+		if (l->kind == LOOKUP_ADDRESSES)
 			l->addresses(l, &a);
-		else
+		else if (l->kind == LOOKUP_RECORDS)
 			l->answered(l, &x);
+		else
+			l->told(l, m);
 	}
 	arena_done(&arena);
 }
@@ -149,50 +178,55 @@ static void take(struct sender *s, const struct ipc_msg *m)
 void lookup_tick(struct sender *s)
 {
 	struct lookup *l;
+	size_t i;
 
-	while ((l = TAILQ_FIRST(&s->asked)) && deadline_passed(l->until))
-		give_up(s, l, DNS_TIMEOUT);
-	while (s->resolver < 0 && (l = TAILQ_FIRST(&s->unasked)) && deadline_passed(l->until))
-		give_up(s, l, DNS_AWAY);
-	ask(s);
+	for (i = 0; i < LOOKUP_LINKS; i++) {
+		struct lookup_link *k = &s->link[i];
+
+		while ((l = TAILQ_FIRST(&k->asked)) && deadline_passed(l->until))
+			give_up(s, l, DNS_TIMEOUT);
+		while (k->fd < 0 && (l = TAILQ_FIRST(&k->unasked)) && deadline_passed(l->until))
+			give_up(s, l, DNS_AWAY);
+		ask(k);
+	}
 }
 
-/* --- the link ------------------------------------------------------------------------- */
+/* --- the links ------------------------------------------------------------------------- */
 
-/* resolverd died: master starts it anew and sends a new link; what was asked is asked again. */
-static void lost(struct sender *s)
+/* The other side died: master starts it anew and sends a new link; what was asked is asked again. */
+static void lost(struct lookup_link *k)
 {
 	struct lookup *l;
 
-	if (s->resolver < 0)
+	if (k->fd < 0)
 		return;
-	event_del(&s->ev_resolver);
-	event_del(&s->ev_resolver_out);
-	fd_close(&s->resolver);
-	while ((l = TAILQ_LAST(&s->asked, lookup_list))) {
-		TAILQ_REMOVE(&s->asked, l, link);
-		TAILQ_INSERT_HEAD(&s->unasked, l, link);
+	event_del(&k->ev);
+	event_del(&k->ev_out);
+	fd_close(&k->fd);
+	while ((l = TAILQ_LAST(&k->asked, lookup_list))) {
+		TAILQ_REMOVE(&k->asked, l, link);
+		TAILQ_INSERT_HEAD(&k->unasked, l, link);
 		l->sent = false;
 	}
-	s->nasked = 0;
+	k->nasked = 0;
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct sender *s = arg;
+	struct lookup_link *k = arg;
 	struct ipc_msg m;
 	int i, r = 0;
 
 	(void)what;
-	for (i = 0; i < 64 && r == 0 && s->resolver == fd; i++) {
+	for (i = 0; i < 64 && r == 0 && k->fd == fd; i++) {
 		r = ipc_try_recv(fd, &m);
 		if (r == 0)
-			take(s, &m);
+			take(k->sender, &m);
 		ipc_done(&m);
 	}
 	if (r < 0 && r != -EAGAIN && r != -EINTR)
-		lost(s);
-	ask(s);
+		lost(k);
+	ask(k);
 }
 
 static void writable(evutil_socket_t fd, short what, void *arg)
@@ -201,13 +235,15 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 	ask(arg);
 }
 
-void lookup_link(struct sender *s, int fd)
+void lookup_linked(struct sender *s, enum lookup_to to, int fd)
 {
-	lost(s);
+	struct lookup_link *k = &s->link[to];
+
+	lost(k);
 	fd_nonblock(fd, true);
-	s->resolver = fd;
-	event_assign(&s->ev_resolver, s->base, fd, EV_READ | EV_PERSIST, readable, s);
-	event_assign(&s->ev_resolver_out, s->base, fd, EV_WRITE, writable, s);
-	event_add(&s->ev_resolver, NULL);
-	ask(s);
+	k->fd = fd;
+	event_assign(&k->ev, s->base, fd, EV_READ | EV_PERSIST, readable, k);
+	event_assign(&k->ev_out, s->base, fd, EV_WRITE, writable, k);
+	event_add(&k->ev, NULL);
+	ask(k);
 }

@@ -68,19 +68,32 @@ static void take_file(struct ipc_msg *m, const char *name, size_t max, struct bu
 	close(fd);
 }
 
-struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m)
+struct tls_trust *options_trust(struct ipc_msg *m)
+{
+	struct tls_trust *t = NULL;
+	const char *why = "";
+	struct buf pem;
+
+	take_file(m, "trust", TRUST_MAX, &pem);
+	if (tls_trust_new(buf_view(&pem), &t, &why)) {
+		trace_event(TRACE_ERROR, "smarthost-ca", NULL, "%s", why);
+		if (tls_trust_new(STR_NONE, &t, &why))
+			BUG_ON(true);
+	}
+	buf_done(&pem);
+	return t;
+}
+
+struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m, struct tls_trust *trust)
 {
 	struct client_options *o;
-	struct buf pem, password;
-	const char *why = "";
+	struct buf password;
 	struct str host;
 	uint16_t port;
 	bool literal;
 
-	take_file(m, "trust", TRUST_MAX, &pem);
 	take_file(m, "password", PASSWORD_MAX, &password);
 	if (c->send_smarthost.n == 0 || addr_split_hostport(c->send_smarthost, &host, &port, &literal)) {
-		buf_done(&pem);
 		buf_wipe(&password);
 		return NULL;
 	}
@@ -95,12 +108,7 @@ struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m
 	o->recipients = (size_t)c->send_recipients;
 	o->user = arena_str(&o->a, c->send_smarthost_user);
 	o->password = arena_str(&o->a, buf_view(&password));
-	if (tls_trust_new(buf_view(&pem), &o->trust, &why)) {
-		trace_event(TRACE_ERROR, "smarthost-ca", NULL, "%s", why);
-		if (tls_trust_new(STR_NONE, &o->trust, &why))
-			BUG_ON(true);
-	}
-	buf_done(&pem);
+	o->trust = tls_trust_ref(trust);
 	buf_wipe(&password);
 	return o;
 }

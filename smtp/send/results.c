@@ -55,6 +55,24 @@ void results_forget(struct sender *s)
 	s->last_result = &s->results;
 }
 
+void sender_tell_dest(struct sender *s, const char *name, const struct dsn *down, int64_t ms)
+{
+	struct ipc_msg *m;
+
+	if (s->queued < 0)
+		return;
+	m = new_result(s);
+	ipc_init(m, "dest");
+	ipc_setc(m, "name", name);
+	ipc_setc(m, "state", down ? "down" : "up");
+	if (down) {
+		ipc_set_u64(m, "again", (uint64_t)(ms + 999) / 1000);
+		ipc_set_u64(m, "code", (uint64_t)down->code);
+		ipc_setc(m, "status", down->status);
+		ipc_setc(m, "reply", down->text);
+	}
+}
+
 /* --- places ------------------------------------------------------------------ */
 
 static void grant(struct sender *s, bool local)

@@ -136,13 +136,13 @@ static bool forget_host(struct str key, void *value, void *arg)
 static void settings(struct sender *s, struct ipc_msg *m)
 {
 	const struct conf *c = s->program.conf;
-	const char *why;
+	struct tls_trust *old = s->trust;
 
 	s->conf = c;
-	if (!s->trust && tls_trust_new(STR_NONE, &s->trust, &why))
-		BUG_ON(true);
+	s->trust = options_trust(m);
+	tls_trust_free(old);
 	host_set(&s->local_host, options_local(c), (size_t)c->send_local_sessions);
-	host_set(&s->smarthost_host, options_smarthost(c, m), (size_t)c->send_sessions);
+	host_set(&s->smarthost_host, options_smarthost(c, m, s->trust), (size_t)c->send_sessions);
 	dest_fix(&s->local, &s->local_host);
 	dest_fix(&s->smarthost, s->smarthost_host.opt ? &s->smarthost_host : NULL);
 	table_each(&s->hosts, forget_host, s);
@@ -160,7 +160,11 @@ static void on_peer(struct program *p, const char *name, int fd)
 		fd_close(&s->lmtpd);
 		s->lmtpd = fd;
 	} else if (!strcmp(name, "resolverd")) {
-		lookup_link(s, fd);
+		lookup_linked(s, LOOKUP_RESOLVER, fd);
+	} else if (!strcmp(name, "policyd")) {
+		lookup_linked(s, LOOKUP_POLICYD, fd);
+	} else if (!strcmp(name, "authd")) {
+		lookup_linked(s, LOOKUP_AUTHD, fd);
 	} else if (!strcmp(name, "traced")) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "sender");
@@ -339,7 +343,7 @@ int main(int argc, char **argv)
 {
 	struct sender *s = &sender;
 
-	s->queued = s->lmtpd = s->resolver = -1;
+	s->queued = s->lmtpd = -1;
 	s->last_result = &s->results;
 	program_start(&s->program, "sender", &ops, argc, argv);
 	s->program.data = s;

@@ -8,7 +8,7 @@
  *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
  *   host.c      a server: its addresses, its sessions, who of its destinations is next
- *   lookup.c    questions to resolverd, by the thousand
+ *   lookup.c    questions to resolverd, policyd and authd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
  *   dial.c      connecting: the addresses of a host, one after the other, or side by side
  *
@@ -30,6 +30,7 @@
 #include "conf/program.h"
 #include "net/resolver.h"
 #include "smtp/send/client.h"
+#include "smtp/send/security.h"
 
 struct sender;
 struct host;
@@ -38,18 +39,33 @@ struct session;
 
 /* --- lookup.c: one question under way, part of who asks */
 
+enum lookup_kind { LOOKUP_RECORDS, LOOKUP_ADDRESSES, LOOKUP_POLICY, LOOKUP_ROUTE };
+enum lookup_to { LOOKUP_RESOLVER, LOOKUP_POLICYD, LOOKUP_AUTHD, LOOKUP_LINKS };
+
 struct lookup {
 	TAILQ_ENTRY(lookup) link;
 	uint64_t id; /* 0: nothing is asked */
-	bool sent, address;
-	enum dns_type type;
+	enum lookup_kind kind;
+	enum lookup_to to;
+	bool sent;
+	enum dns_type type; /* of RECORDS */
 	char name[256];
+	const char *sender; /* of ROUTE: the domain of the envelope sender */
 	deadline until; /* from when it was sent */
-	/* One of them, once; x and a are valid during the call. */
+	/* The one that fits the kind, once; what comes is valid during the call. m NULL: nobody answered. */
 	void (*answered)(struct lookup *l, const struct dns_answer *x);
 	void (*addresses)(struct lookup *l, const struct resolver_addresses *a);
+	void (*told)(struct lookup *l, const struct ipc_msg *m);
 };
 TAILQ_HEAD(lookup_list, lookup);
+
+struct lookup_link {
+	struct sender *sender;
+	int fd; /* negative: none now */
+	struct event ev, ev_out;
+	struct lookup_list asked, unasked;
+	size_t nasked;
+};
 
 /* --- dial.c: connections to the addresses of a host, until one stands */
 
@@ -103,7 +119,13 @@ struct host {
 	struct lookup lookup;
 	struct addr addr[RESOLVER_ADDRESSES];
 	size_t naddrs;
-	bool secure; /* the addresses are proven by DNSSEC */
+	struct lookup tlsa;
+	struct arena a, records; /* of the facts; of the answer */
+	struct security_facts facts; /* what is known of it and the destinations that lead to it; by MX only */
+	struct dns_answer tlsa_answer;
+	bool decided;
+	struct security sec;
+	char canonical[DNS_NAME_TEXT]; /* of sec */
 	bool ours; /* it is this server */
 	deadline addrs_until;
 	deadline hold; /* no new session before, after one failed beside others that work */
@@ -128,7 +150,12 @@ struct dest {
 	size_t nmx, at;
 	bool known, attached, secure; /* secure: the MX records are proven by DNSSEC */
 	deadline known_until, used_until;
-	struct lookup lookup;
+	struct lookup lookup, policy;
+	struct arena a; /* of sts_mx */
+	bool sts_found;
+	enum sts_mode sts_mode;
+	struct str *sts_mx;
+	size_t sts_n;
 	struct job *waiting, **last;
 	size_t nwaiting, active; /* active: jobs in sessions */
 	struct dsn why; /* gathers why the hosts tried so far did not do */
@@ -145,8 +172,8 @@ struct sender {
 	struct program program;
 	struct event_base *base;
 	const struct conf *conf;
-	int queued, lmtpd, resolver;
-	struct event ev_control, ev_queued, ev_queued_out, ev_resolver, ev_resolver_out, ev_work, ev_tick, ev_stop;
+	int queued, lmtpd;
+	struct event ev_control, ev_queued, ev_queued_out, ev_work, ev_tick, ev_stop;
 	struct host local_host, smarthost_host;
 	struct dest local, smarthost;
 	struct table dests, hosts; /* by name, by key */
@@ -155,8 +182,7 @@ struct sender {
 	size_t nsessions; /* of hosts by MX */
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
-	struct lookup_list asked, unasked;
-	size_t nasked;
+	struct lookup_link link[LOOKUP_LINKS];
 	uint64_t last_question;
 	struct result *results, **last_result; /* not yet sent */
 	bool stopping;
@@ -167,6 +193,9 @@ struct sender {
 /* sender.c */
 void sender_wake(struct sender *s); /* the work event, soon */
 void sender_queued_lost(struct sender *s);
+
+/* Tells queued how it stands with a destination: nobody to be reached for so long, or somebody again. */
+void sender_tell_dest(struct sender *s, const char *name, const struct dsn *down, int64_t ms);
 
 /* results.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
@@ -180,7 +209,9 @@ void places_start(struct sender *s);
 
 /* options.c: what sessions of this kind need; a reference is the caller's */
 struct client_options *options_local(const struct conf *c);
-struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m); /* NULL: none is set */
+/* NULL: none is set. */
+struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m, struct tls_trust *trust);
+struct tls_trust *options_trust(struct ipc_msg *m); /* from master: who may vouch for other servers */
 struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust);
 void options_drop(struct client_options *o);
 
@@ -190,11 +221,10 @@ size_t route_places(const struct sender *s, bool local);
 
 /* lookup.c */
 void lookup_init(struct sender *s);
-void lookup_records(struct sender *s, struct lookup *l, const char *name, enum dns_type type);
-void lookup_addresses(struct sender *s, struct lookup *l, const char *name);
+void lookup_start(struct sender *s, struct lookup *l, enum lookup_kind kind, const char *name);
 void lookup_stop(struct sender *s, struct lookup *l);
 void lookup_tick(struct sender *s); /* once a second: gives up what nobody answers */
-void lookup_link(struct sender *s, int fd); /* a new resolverd: all is asked again */
+void lookup_linked(struct sender *s, enum lookup_to to, int fd); /* a new link: all is asked again */
 bool lookup_waits(const struct sender *s);
 
 /* dest.c */
@@ -216,7 +246,8 @@ void dest_tick(struct dest *d); /* may free it */
 void host_init(struct host *h, struct sender *s, enum host_kind kind); /* a fixed one */
 /* New options (a reference is taken over, NULL: none); sessions of the old ones end when idle. */
 void host_set(struct host *h, struct client_options *opt, size_t max);
-struct host *host_get(struct sender *s, struct str name, uint16_t port); /* by MX; a reference */
+/* By MX, for a destination: shared by all that ask for the same safety. A reference. */
+struct host *host_get(const struct dest *d, struct str name, uint16_t port);
 void host_release(struct host *h);
 bool host_is_down(const struct host *h);
 void host_attach(struct host *h, struct dest *d);

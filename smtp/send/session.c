@@ -67,10 +67,24 @@ static int connect_lmtpd(struct session *s, struct str session)
 
 /* --- bytes -------------------------------------------------------------------- */
 
+/* "none", "TLSv1.3 verified". */
+static void security(const struct session *s, char out[64])
+{
+	const struct client_options *o = s->client.opt;
+
+	if (s->host->kind == HOST_MX)
+		security_told(&s->host->sec, s->tls ? tls_version(s->tls) : NULL, out, 64);
+	else if (!s->tls)
+		snprintf(out, 64, "none");
+	else
+		snprintf(out, 64, "%s %s", tls_version(s->tls), o->tls == CONF_SMARTHOST_VERIFY ? "verified" :
+				o->tls == CONF_SMARTHOST_ENCRYPT ? "encrypted" : "opportunistic");
+}
+
 /* The log learns whom we talk to as soon as mail may go. */
 static void tell_ready(struct session *s)
 {
-	char ip[ADDR_TEXT];
+	char ip[ADDR_TEXT], tls[64];
 	struct trace t;
 
 	if (s->ready_told || s->client.state != CLIENT_READY || s->host->kind == HOST_LMTP)
@@ -83,24 +97,13 @@ static void tell_ready(struct session *s)
 	trace_s(&t, "remote", s->client.opt->host);
 	trace_s(&t, "ip", addr_text(&s->addr[s->at], ip));
 	trace_u64(&t, "port", s->client.opt->port);
-	trace_s(&t, "tls", s->tls ? tls_version(s->tls) : "none");
+	security(s, tls);
+	trace_s(&t, "tls", s->host->kind == HOST_MX ? tls : s->tls ? tls_version(s->tls) : "none");
 	if (s->tls)
 		trace_s(&t, "cipher", tls_cipher(s->tls));
 	if (s->client.logged_in)
 		trace_str(&t, "user", s->client.opt->user);
 	trace_end(&t);
-}
-
-/* "none", "TLSv1.3 verified". */
-static const char *security(const struct session *s, char out[64])
-{
-	const struct client_options *o = s->client.opt;
-
-	if (!s->tls)
-		return "none";
-	snprintf(out, 64, "%s %s", tls_version(s->tls), o->tls == CONF_SMARTHOST_VERIFY ? "verified" :
-			o->tls == CONF_SMARTHOST_ENCRYPT ? "encrypted" : "opportunistic");
-	return out;
 }
 
 void session_describe(const struct session *s, struct job *j)
@@ -110,26 +113,43 @@ void session_describe(const struct session *s, struct job *j)
 	if (s->host->kind == HOST_LMTP)
 		return;
 	j->ip = arena_str(&j->a, str_of(addr_text(&s->addr[s->at], text)));
-	j->tls = arena_str(&j->a, str_of(security(s, text)));
+	security(s, text);
+	j->tls = arena_str(&j->a, str_of(text));
+}
+
+/* The first step of the handshake, as safe as it must be. */
+static int begin_tls(struct session *s)
+{
+	const struct client_options *o = s->client.opt;
+	const struct security *sec = &s->host->sec;
+
+	if (s->host->kind != HOST_MX)
+		return tls_connect(o->trust, s->fd, o->host, o->literal, o->tls == CONF_SMARTHOST_VERIFY, &s->tls);
+	if (sec->level == SEC_DANE)
+		return tls_connect_dane(o->trust, s->fd, sec->name, sec->nnames, sec->tlsa, sec->ntlsa, &s->tls);
+	if (sec->testing)
+		return tls_connect_try(o->trust, s->fd, sec->name[0], &s->tls);
+	return tls_connect(o->trust, s->fd, sec->level >= SEC_VERIFY ? sec->name[0] : o->host, o->literal,
+		sec->level >= SEC_VERIFY, &s->tls);
 }
 
 /* True: something happened. */
 static bool handshake(struct session *s)
 {
 	const struct client_options *o = s->client.opt;
-	bool verify = o->tls == CONF_SMARTHOST_VERIFY;
 
-	if (!s->tls && verify && tls_trust_count(o->trust) == 0) {
+	if (!s->tls && o->tls == CONF_SMARTHOST_VERIFY && tls_trust_count(o->trust) == 0) {
 		session_lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or smarthost_ca)");
 		return true;
 	}
-	if (!s->tls && tls_connect(o->trust, s->fd, o->host, o->literal, verify, &s->tls)) {
+	if (!s->tls && begin_tls(s)) {
 		session_lost(s, "4.7.5", "gets no TLS: the library refuses its name");
 		return true;
 	}
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		s->tls_wants_write = false;
+		s->client.verified = tls_verified(s->tls) && s->host->kind == HOST_MX && s->host->sec.level >= SEC_VERIFY;
 		client_secured(&s->client);
 		return true;
 	case TLS_WANT_READ:

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: ISC
 """The sender without a smarthost: servers found by MX records of zones on knot, and played by fakehost.py on addresses of
 loopback. Each test has a domain of its own in the zones, so that all of them share one suite."""
+import hashlib
 import itertools
-import re
 import shutil
 import smtplib
 import socket
+import ssl
+import subprocess
 
 import pytest
 
 from conftest import DOMAIN, Suite, check_log, free_ports, make_folder, wait_for
-from fakehost import CLOSE, SILENT, FakeHost
+from fakehost import SILENT, FakeHost
 from nameservers import Knot, Scripted, TYPES, wire_name, wire_record
-from test_send import stuffed_right
+from test_send import server_context, stuffed_right
 
 serial = itertools.count(1)
-GOOD, OTHER, THIRD, REFUSED, DEEP, OWN, SILENT_ADDRESS = (f"127.0.7.{i}" for i in range(1, 8))
+GOOD, OTHER, THIRD, REFUSED, DEEP, OWN, SILENT_ADDRESS, SAFE = (f"127.0.7.{i}" for i in range(1, 9))
 
 ZONE = f"""good 60 MX 10 one.good
 one.good 60 A {GOOD}
@@ -52,6 +54,8 @@ backup 60 MX 30 one.good
 door 60 MX 10 door.host
 door 60 MX 20 one.good
 door.host 60 A {OWN}
+tls 60 MX 10 mail.tls
+mail.tls 60 A {SAFE}
 dead 60 MX 10 first.order
 slow 60 MX 10 mail.slow
 mail.slow 60 A {SILENT_ADDRESS}
@@ -91,18 +95,34 @@ class World:
 
     def __init__(self):
         self.port = free_ports(1)[0]
-        self.knot = Knot({"mx.example": ZONE, "bogus.example": "@ 60 MX 10 one.mx.example.\none 60 A 127.0.7.1\n"},
-                         signed=("bogus.example",))
+        folder = make_folder()
+        context, cert = server_context(folder, "mail.dane.example")
+        key = ssl.PEM_cert_to_DER_cert(subprocess.run(["openssl", "x509", "-in", cert], capture_output=True, text=True, check=True).stdout)
+        tlsa = hashlib.sha256(key).hexdigest()
+        dane = f"""@ 60 MX 10 mail
+mail 60 A {SAFE}
+_{self.port}._tcp.mail 60 TLSA 3 0 1 {tlsa}
+wrong 60 MX 10 bad
+bad 60 A {SAFE}
+_{self.port}._tcp.bad 60 TLSA 3 0 1 {"ab" * 32}
+plain 60 MX 10 clear
+clear 60 A {GOOD}
+_{self.port}._tcp.clear 60 TLSA 3 0 1 {tlsa}
+"""
+        self.knot = Knot({"dane.example": dane, "mx.example": ZONE, "bogus.example": "@ 60 MX 10 one.mx.example.\none 60 A 127.0.7.1\n"},
+                         signed=("bogus.example", "dane.example"))
         self.liar, self.hung = Scripted(liar), Scripted(hung)
         self.hosts = {a: FakeHost(address=a, port=self.port, name=f"host{a[-1]}.example.net") for a in (GOOD, OTHER, THIRD, DEEP)}
-        folder = make_folder()
+        self.hosts[SAFE] = FakeHost(address=SAFE, port=self.port, name="safe.example.net", context=context,
+                                    extensions=("PIPELINING", "STARTTLS"))
         self.anchor = folder / "anchor"
-        self.anchor.write_text("bogus.example. IN DS 1 13 2 " + "ab" * 32 + "\n")
+        self.anchor.write_text("bogus.example. IN DS 1 13 2 " + "ab" * 32 + "\n" +
+                               "".join(x for x in self.knot.anchors().splitlines(True) if x.startswith("dane")))
         zones = ", ".join(self.knot.setting() + [f"liar.example=127.0.0.1:{self.liar.port}", f"hung.example=127.0.0.1:{self.hung.port}",
                                                  "lame.example=127.0.0.1:1"])
         self.s = Suite(folder, {"server.hostname": "mail.self-is.example", "send.direct": "yes", "send.port": self.port, "send.down": "100ms",
                         "send.lookup": "2s", "send.session_idle": "100ms", "queue.retry": "1s, 1h", "dns.zones": zones,
-                        "send.connect": "3s", "dns.trust_anchor": str(self.anchor)}).start()
+                        "send.connect": "3s", "sts.wait": "1s", "dns.trust_anchor": str(self.anchor)}).start()
         self.s.cli("domain", "add", DOMAIN)
 
     def post(self, *targets, text="Subject: hello\r\n\r\nHello.\r\n"):
@@ -276,3 +296,30 @@ def test_a_session_serves_every_destination_of_its_host(world):
         world.post(f"s{i}@good.mx.example", f"s{i}@implicit.mx.example")
     wait_for(lambda: len(world.hosts[GOOD].messages) >= n + 20, 20)
     assert len(world.hosts[GOOD].connections) - before < 20
+
+
+# --- how safe
+
+def connected(world, address, tls):
+    return [x for x in world.s.log().splitlines() if " connected " in x and f"ip={address} " in x and f'tls="{tls}"' in x]
+
+
+def test_tls_is_used_where_it_is_offered(world):
+    world.post("a@tls.mx.example")
+    assert "remote=mail.tls.mx.example" in world.log("sent", "a@tls.mx.example")
+    assert connected(world, SAFE, "TLSv1.3 opportunistic")
+
+
+def test_a_record_in_a_signed_zone_vouches_for_the_server(world):
+    world.post("a@dane.example")
+    assert "remote=mail.dane.example" in world.log("sent", "a@dane.example")
+    assert connected(world, SAFE, "TLSv1.3 DANE")
+
+
+@pytest.mark.parametrize("domain", ["wrong.dane.example", "plain.dane.example"])
+def test_without_what_the_record_vouches_for_nothing_is_sent(world, domain):
+    """Another certificate, or no TLS at all."""
+    world.post(f"a@{domain}")
+    line = world.log("deferred", f"a@{domain}")
+    assert "status=4.7." in line
+    assert not any(world.at(x, f"a@{domain}") for x in world.hosts)
