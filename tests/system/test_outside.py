@@ -68,6 +68,10 @@ class House(Suite):
         except AssertionError:
             raise AssertionError(f"nothing became of {address}:\n" + self.log()[-4000:])
 
+    def verified(self, domain):
+        """What its log says of a server of the domain that was authenticated."""
+        return 'tls="TLSv1.3 ' + ("DANE" if domain in self.net.dane_domains else "MTA-STS") + '"'
+
     def inbox(self):
         return [email.message_from_bytes(f.read_bytes()) for d in ("new", "cur") for f in (self.mail_folder(self.anna) / "Maildir" / d).glob("*")]
 
@@ -161,20 +165,31 @@ def test_others_do_verify(world, peer):
 
 @pytest.mark.parametrize("house", ["one", "two"])
 @pytest.mark.parametrize("peer", PEERS)
-def test_we_reach_others_over_tls(world, peer, house):
+def test_we_reach_others_over_verified_tls(world, peer, house):
     p, s = world[peer], world[house]
     s.send(f"anna@{p.domain}", f"from {house} to {peer}")
     p.arrived(f"from {house} to {peer}")
     line = s.outcome(f"anna@{p.domain}")
-    assert " sent " in line and "tls=" in line and "TLSv1.3" in line and f"remote={p.name}" in line, line
+    assert " sent " in line and f"remote={p.name}" in line and s.verified(p.domain) in line, line
 
 
 @pytest.mark.parametrize("here, there", [("one", "two"), ("two", "one")])
-def test_two_of_us_reach_each_other_over_tls(world, here, there):
+def test_two_of_us_reach_each_other_over_verified_tls(world, here, there):
     a, b = world[here], world[there]
     a.send(b.anna.address, f"from {here} to {there}")
     assert re.search("with (ESMTP|UTF8SMTP)S\\b", b.arrived(f"from {here} to {there}")["Received"])
-    assert "TLSv1.3" in a.outcome(b.anna.address)
+    assert a.verified(b.domain) in a.outcome(b.anna.address)
+
+
+@pytest.mark.parametrize("peer", PEERS + ["one"])
+def test_what_cannot_be_verified_does_not_leave(world, peer):
+    """A domain whose TLSA record or policy its server does not fit: the mail waits, and the reason is told."""
+    s, p = world["two"], world[peer]
+    s.send(f"anna@wrong.{p.domain}", "to an impostor")
+    line = s.outcome(f"anna@wrong.{p.domain}")
+    assert " deferred " in line and re.search("TLSA|DANE|MTA-STS", line), line
+    s.cli("queue", "remove", f"recipient=anna@wrong.{p.domain}")
+    assert f"@wrong.{p.domain}" not in p.log() and not [m for m in p.inbox() if m["Subject"] == "to an impostor"]
 
 
 @pytest.mark.parametrize("peer", PEERS + ["one"])
