@@ -229,6 +229,38 @@ static void check_acme(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, acme, retry_max), "retry_max is shorter than retry");
 }
 
+/* Who is told of mail must be told in secret, or on this machine. */
+static void check_webhook(const struct conf *c, struct conf_report *r)
+{
+	static const char *const known[] = { "delivered", "deferred", "bounced", "expired", "complaint" };
+	struct str url = c->webhook_url, rest, host;
+	char shown[80];
+	uint16_t port;
+	bool literal;
+	size_t i, k;
+
+	if (url.n > 0) {
+		bool tls = str_starts(url, "https://"), clear = str_starts(url, "http://");
+
+		rest = str_from(url, tls ? 8 : 7);
+		rest = str_sub(rest, 0, strcspn(rest.p, "/?"));
+		if ((!tls && !clear) || str_find(rest, '@') >= 0 || str_has_ctl(url) || str_find(url, ' ') >= 0 || url.n > 2000 ||
+		    addr_split_hostport(rest, &host, &port, &literal) < 0 || host.n == 0)
+			conf_error(r, LINE(r, webhook, url), "url: must be like https://hooks.example.org/mail, without name and password");
+		else if (clear && !str_eqc(host, "localhost") && !str_starts(host, "127.") && !str_eqc(host, "::1"))
+			conf_error(r, LINE(r, webhook, url), "url: http:// is for this machine itself alone");
+	}
+	for (i = 0; i < c->webhook_events.n; i++) {
+		for (k = 0; k < ARRAY_LEN(known) && !str_eqc(c->webhook_events.v[i], known[k]); k++)
+			;
+		if (k == ARRAY_LEN(known))
+			conf_error(r, LINE(r, webhook, events), "events: '%s' is none of delivered, deferred, bounced, expired, complaint",
+				conf_shown(c->webhook_events.v[i], shown));
+	}
+	if (c->webhook_retry > c->webhook_retry_max)
+		conf_error(r, LINE(r, webhook, retry_max), "retry_max is shorter than retry");
+}
+
 static void check_queue(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -268,6 +300,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);
+	check_webhook(c, r);
 	check_acme(c, r);
 	check_rest(c, r);
 }

@@ -277,6 +277,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_CHECKD] = PROGRAM_checkd,
 	[OWNER_BACKUPD] = PROGRAM_backupd,
 	[OWNER_ACMED] = PROGRAM_acmed,
+	[OWNER_HOOKD] = PROGRAM_hookd,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)

@@ -69,6 +69,7 @@ struct settings {
 	struct buf import_trust; /* who may vouch for servers that an import asks */
 	struct buf sts_trust; /* who may vouch for web servers with MTA-STS policies */
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
+	struct buf hook_trust, hook_secret; /* for hookd */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
@@ -97,6 +98,8 @@ size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *
 size_t settings_add_sts(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and eab for acmed in the same way. */
 size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* Adds trust and secret for hookd in the same way. */
+size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Tries certificates `from` to ncerts in a child without rights. False: why has a sentence. */
 bool settings_try_certs(const struct settings *s, size_t from, struct buf *why);
 
@@ -157,7 +160,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, dir_hooks, control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;

@@ -192,6 +192,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		n += settings_add_acme(m->set, &msg, own + n);
 		ipc_add_fd(&msg, "dir", m->dir_acme);
 	}
+	if (p->id == PROGRAM_hookd) {
+		n = settings_add_hook(m->set, &msg, own);
+		ipc_add_fd(&msg, "dir", m->dir_hooks);
+	}
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (start && p->id == PROGRAM_authd) {

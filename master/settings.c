@@ -205,6 +205,22 @@ static void load_import(struct settings *s, const char *config, struct buf *erro
 		read_system_trust(&s->import_trust);
 }
 
+static void load_hook(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->hook_trust, TRUST_MAX);
+	buf_init(&s->hook_secret, PASSWORD_MAX);
+	if (c->webhook_url.n == 0)
+		return;
+	if (c->webhook_secret_file.n)
+		load_secret(c, config, "[webhook] secret_file", c->webhook_secret_file, &s->hook_secret, errors);
+	if (c->webhook_ca_file.n)
+		load_trust(c, config, "[webhook] ca_file", c->webhook_ca_file, &s->hook_trust, errors);
+	else
+		read_system_trust(&s->hook_trust);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -235,6 +251,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		load_import(s, path, errors);
 		load_sts(s, path, errors);
 		load_acme(s, path, errors);
+		load_hook(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -281,6 +298,8 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->password);
 	buf_done(&s->acme_trust);
 	buf_wipe(&s->acme_eab);
+	buf_done(&s->hook_trust);
+	buf_wipe(&s->hook_secret);
 	conf_free(s->conf);
 	free(s);
 }
@@ -384,6 +403,14 @@ size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_ou
 {
 	const struct buf *const file[] = { &s->acme_trust, &s->acme_eab };
 	static const char *const name[] = { "trust", "eab" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
+}
+
+size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->hook_trust, &s->hook_secret };
+	static const char *const name[] = { "trust", "secret" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

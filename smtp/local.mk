@@ -35,7 +35,7 @@ smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/messag
 	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/classify.c smtp/queue/classify.h \
 	smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
-	smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
+	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued
 libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h
@@ -128,3 +128,18 @@ tests_fuzz_dkim_SOURCES = tests/fuzz/dkim.c $(FUZZ_MAIN)
 tests_fuzz_dkim_LDADD = $(DKIM_LIBS)
 tests_fuzz_dkim_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/dkim tests/vectors/dkim
+
+# records of attempts and webhooks; what is pure is a library, for tests
+noinst_LIBRARIES += smtp/libhook.a
+smtp_libhook_a_SOURCES = smtp/hook/record.c smtp/hook/record.h
+HOOK_LIBS = smtp/libhook.a $(TRACE_LIBS) $(NET_LIBS) $(OPENSSL_LIBS)
+pkglibexec_PROGRAMS += libexec/hookd
+libexec_hookd_SOURCES = smtp/hook/hookd.c smtp/hook/hookd.h smtp/hook/account.c smtp/hook/store.c smtp/hook/push.c \
+	smtp/hook/poster.c smtp/hook/verbs.c
+libexec_hookd_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+libexec_hookd_LDADD = smtp/libhook.a $(TRACE_LIBS) $(DB_LIBS) $(NET_LIBS) $(CURL_LIBS) $(OPENSSL_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp/hook_record_test
+tests_unit_smtp_hook_record_test_SOURCES = tests/unit/smtp/hook_record_test.c
+tests_unit_smtp_hook_record_test_LDADD = $(HOOK_LIBS) $(CMOCKA_LIBS)
+endif

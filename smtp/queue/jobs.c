@@ -10,6 +10,7 @@
  * server may get such a message twice, never not at all.)
  */
 #include "smtp/queue/queue.h"
+#include "smtp/queue/records.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -372,6 +373,7 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 	if (x->state == RCPT_FAILED)
 		trace_s(&t, "report", x->due ? "yes" : "no");
 	trace_end(&t);
+	records_attempt(j, r, x, event);
 }
 
 /* What lmtpd says of an alias that leads outside only. */

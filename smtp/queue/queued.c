@@ -20,6 +20,7 @@
 #include "conf/program.h"
 #include "smtp/queue/copy.h"
 #include "smtp/queue/links.h"
+#include "smtp/queue/records.h"
 #include "trace/trace.h"
 
 #define OPEN_AGAIN_MS 1000
@@ -42,6 +43,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 	if (strcmp(name, "traced") == 0) {
 		trace_open(fd, p->name);
 		g.depth_told = UINT64_MAX; /* a new one knows nothing */
+	} else if (strcmp(name, "hookd") == 0) {
+		records_link(fd);
 	} else {
 		close(fd);
 	}
@@ -60,6 +63,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	(void)old;
 	trace_least(p->conf->log_level);
 	queue_settings(&g.q, p->conf);
+	records_settings(p->conf);
 }
 
 static void on_control(struct program *p, struct ipc_msg *m)
@@ -142,12 +146,15 @@ static void loop(bool open)
 	int r;
 
 	for (;;) {
-		pfd = links_poll(&g.links, 1, &n);
+		pfd = links_poll(&g.links, 2, &n);
 		pfd[0] = (struct pollfd){ g.stopping ? -1 : g.p.control, POLLIN, 0 };
+		pfd[1] = (struct pollfd){ records_fd(), POLLIN, 0 };
 		r = poll(pfd, n, wait_ms(open));
 		if (r < 0)
 			continue;
-		any = links_read(&g.links, 1);
+		any = links_read(&g.links, 2);
+		if (g.links.pfd[1].revents)
+			records_read();
 		if (g.links.pfd[0].revents)
 			program_dispatch(&g.p);
 		if (!open) {
@@ -187,6 +194,7 @@ int main(int argc, char **argv)
 
 	program_start(&g.p, "queued", &ops, argc, argv);
 	trace_open(-1, g.p.name);
+	records_settings(g.p.conf);
 	g.spool = ipc_take_fd(&g.p.start, "spool");
 	g.dir = ipc_take_fd(&g.p.start, "dir");
 	if (g.spool < 0 || g.dir < 0 || fchdir(g.dir) < 0)

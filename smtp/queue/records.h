@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * records.h: what the queue tells hookd of each attempt, for accounting and webhooks
+ * (docs/QUEUE.md, queued and hookd). Nothing in the queue ever waits for it: what hookd has
+ * not confirmed is kept up to `[queue] records` bytes, sent again to the next hookd, and what
+ * comes above that is counted as lost. What queued knew alone when it died is lost too.
+ */
+#ifndef MANSIO_SMTP_QUEUE_RECORDS_H
+#define MANSIO_SMTP_QUEUE_RECORDS_H
+
+#include "smtp/queue/queue.h"
+
+/* Are any wanted? Else nothing is kept. */
+void records_settings(const struct conf *conf);
+/* A new hookd; takes fd. */
+void records_link(int fd);
+int records_fd(void); /* to wait for, -1: none */
+void records_read(void); /* what it confirms */
+
+/* An attempt is over, as `event` of the log says. */
+void records_attempt(const struct job *j, const struct job_rcpt *r, const struct rcpt_row *x, const char *event);
+/* A complaint came (mail/arf.h): fields of the message, as they are. */
+void records_complaint(const struct ipc_msg *m);
+
+#endif
