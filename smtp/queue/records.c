@@ -181,6 +181,7 @@ void records_attempt(const struct job *j, const struct job_rcpt *r, const struct
 	ipc_set_u64(&m, "attempts", x->attempts);
 	ipc_set_u64(&m, "size", j->size);
 	set(&m, "user", j->user);
+	set(&m, "class", str_of(bounce_name((enum bounce_class)x->class)));
 	keep(&m);
 }
 
