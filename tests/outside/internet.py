@@ -117,7 +117,8 @@ class Names(Knot):
 
 
 class Internet:
-    """domains: those that are not NAME.example. aliases: further names of a host, which its certificate has too. A host whose
+    """domains: those that are not NAME.example. aliases: further names of a host, which its certificate has too; those of other
+    domains lead there. A host whose
     domain is in `bare` publishes nothing but its name servers."""
 
     def __init__(self, names, domains=None, aliases=None, bare=()):
@@ -191,7 +192,7 @@ class Internet:
             root += [f"{h.domain}. 60 NS ns.{h.domain}.", f"ns.{h.domain}. 60 A {ROOT_SERVER}",
                      f"{h.domain}. 60 DS {dns.dnssec.make_ds(h.domain + '.', key, 'SHA256')}",
                      ".".join(reversed(h.address.split("."))) + f".in-addr.arpa. 60 PTR {h.mail_name}.",
-                     *(f"{a}. 60 A {h.address}" for a in h.aliases)]
+                     *(f"{a}. 60 A {h.address}" for a in h.aliases if not a.endswith(h.domain))]
         self.knot.change(".", zones["."] + "\n" + "\n".join(root))
         self.anchor = self.folder / "anchor"
         self.anchor.write_text("".join(x for x in self.knot.anchors().splitlines(True) if x.startswith(". ")))

@@ -303,7 +303,7 @@ class Courier(Peer):
     command = ("bash", "-c", "rm -f /run/rsyslogd.pid /dev/log; rsyslogd; mkdir -p /run/courier/authdaemon && "
                "chown courier: /run/courier /run/courier/authdaemon && rm -f /run/courier/*.pid* /run/courier/authdaemon/pid* && "
                "authdaemond start && courier start && esmtpd start && exec sleep infinity")
-    spools = ("var/lib/courier/msgs", "var/lib/courier/msgq", "var/lib/courier/tmp", "var/lib/courier/track")
+    spools = ("var/lib/courier/msgs", "var/lib/courier/msgq", "var/lib/courier/tmp", "var/lib/courier/track", "var/lib/courier/sts")
     rows = {"esmtpd": """PORT=25
 ADDRESS={address}
 BOFHCHECKDNS=0
@@ -338,7 +338,8 @@ TLS_VERIFYPEER=PEER
 chown courier: /etc/courier/peer.pem
 chown -R vmail: /var/vmail 2>/dev/null || chown -R 5000:5000 /var/vmail
 grep -q authuserdb\\\" /etc/courier/authdaemonrc || sed -e 's/^authmodulelist=.*/authmodulelist="authuserdb"/' -i /etc/courier/authdaemonrc
-mkdir -p /run/courier
+mkdir -p /run/courier /var/lib/courier/sts
+chown courier: /var/lib/courier/sts
 makehosteddomains; makeacceptmailfor; makesmtpaccess; makealiases; makeuserdb
 """
         p = subprocess.run(["bash", CHROOTS, "--run", self.kind, "bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,

@@ -97,7 +97,7 @@ def world(system_users):
     roots = others.make_chroots(*PEERS)
     lock = open(roots[PEERS[0]].parent / "outside.run.lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # one run at a time uses the chroots
-    net = Internet(HOUSES + PEERS, {"org": "example.org"}, {"exim": ["smtp.provider.example"]}, bare=["org"])
+    net = Internet(HOUSES + PEERS, {"org": "example.org"}, {"exim": ["smtp.provider.example"], "org": ["mta-sts.example.org"]}, bare=["org"])
     stop = [net]
     try:
         for name in ("one", "postfix", "opensmtpd"):
@@ -289,8 +289,18 @@ def test_sending_is_watched(world, admin, provider):
     assert "by the provider" in shown and "250" in shown, shown
 
 
+def test_sending_and_mta_sts(world, admin, provider, records):
+    lines = admin.does("TLS that others insist on: MTA-STS")[0]
+    zone = admin.does("The records")[0]
+    s = world["org"]
+    s.net.change("org", zone + "\n".join(x.lstrip("; ") for x in lines.splitlines() if " IN " in x) + "\n")
+    world["two"].send("anna@example.org", "by MTA-STS")
+    s.arrived("by MTA-STS")
+    assert 'tls="TLSv1.3 MTA-STS"' in world["two"].outcome("anna@example.org")
+
+
 def test_sending_and_dane(world, admin, records):
-    line, = admin.does("TLS that others insist on: DANE")[0].splitlines()
+    line = admin.does("TLS that others insist on: DANE")[0]
     world["one"].net.change("org", admin.does("The records")[0] + line.lstrip("; "))
     world["exim"].send("anna@example.org", "by DANE")
     world["org"].arrived("by DANE")
