@@ -42,9 +42,19 @@ static bool not_the_mail(int code)
 	return code == 503 || code == 530 || code == 534 || code == 535 || code == 538;
 }
 
+/* It offered something, or must know it (RFC 5321 4.5.1), and refuses it now: a command or a parameter that it
+ * does not know. Another day it does. 501 with 5.1.x is about the address. */
+static bool broke_its_word(const struct reply *r)
+{
+	return r->code == 500 || r->code == 502 || r->code == 504 || r->code == 555 ||
+		(r->code == 501 && str_starts(str_of(r->status), "5.5."));
+}
+
 static void set(struct client *c, struct job_rcpt *to, const struct reply *r)
 {
-	if (not_the_mail(r->code))
+	if (broke_its_word(r))
+		job_set(c->job, to, 451, "4.5.0", printed(c, r));
+	else if (not_the_mail(r->code))
 		job_set(c->job, to, 451, "4.7.0", printed(c, r));
 	else
 		job_set(c->job, to, r->code, r->status, printed(c, r));

@@ -198,6 +198,32 @@ static void limits_are_kept(void **state)
 	end();
 }
 
+/* A parameter or a command that it offered and does not know: later, with its words. */
+static void what_was_offered_and_is_refused_ends_no_mail(void **state)
+{
+	static const char *const words[] = { "555 5.5.4 SIZE?", "504 no", "501 5.5.4 BODY", "500 what", "502 5.5.1 not here" };
+	char reply[64];
+	size_t i;
+
+	(void)state;
+	open_to("S:250-SIZE 1000\r\n250 DSN");
+	for (i = 0; i < ARRAY_LEN(words); i++) {
+		snprintf(reply, sizeof reply, "%s\r\n250 ok\r\n", words[i]);
+		begin(simple("A: b\r\n\r\n"));
+		PLAY("C:MAIL FROM:<anna@example.org> SIZE=8", "C:RCPT TO:<ben@example.net>");
+		say(reply);
+		taken();
+		result(0, 451, "4.5.0", words[i]);
+		job_free(job);
+	}
+	begin(simple("A: b\r\n\r\n"));
+	PLAY("C:MAIL FROM:<anna@example.org> SIZE=8", "C:RCPT TO:<ben@example.net>", "S:250 ok", "S:501 5.1.3 what an address", "C:RSET",
+		"S:250 ok");
+	taken();
+	result(0, 501, "5.1.3", "501 5.1.3 what an address");
+	end();
+}
+
 /* RFC 6152 3 */
 static void eight_bit_text_is_converted_for_who_does_not_take_it(void **state)
 {
@@ -301,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_refused_chunk_stops_the_others_and_the_session_goes_on),
 		cmocka_unit_test(chunking_that_is_none_is_not_tried_again),
 		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(what_was_offered_and_is_refused_ends_no_mail),
 		cmocka_unit_test(eight_bit_text_is_converted_for_who_does_not_take_it),
 		cmocka_unit_test(addresses_are_said_in_ascii_where_that_is_possible),
 		cmocka_unit_test(what_requires_tls_goes_to_who_was_verified_and_passes_it_on),
