@@ -61,7 +61,7 @@ smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
 libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/results.c smtp/send/options.c \
-	smtp/send/route.c smtp/send/dest.c smtp/send/host.c smtp/send/lookup.c smtp/send/session.c smtp/send/dial.c
+	smtp/send/route.c smtp/send/dest.c smtp/send/host.c smtp/send/pace.c smtp/send/lookup.c smtp/send/session.c smtp/send/dial.c
 libexec_sender_LDADD = $(SEND_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA

@@ -379,6 +379,8 @@ static void ended(struct host *h, struct session *s)
 		tell_failure(h, &s->client);
 	if (h->kind == HOST_LMTP || s->ready_told || !s->client.why.code || s->client.opt != h->opt)
 		return;
+	if (s->client.why.code == 421)
+		pace_reply(h, NULL, 421);
 	if (count(h, true) + count(h, false) > 0) {
 		h->hold = deadline_in(HOLD_MS);
 	} else {
@@ -398,6 +400,7 @@ static void close_session(struct host *h, struct session *s)
 	if (h->kind != HOST_MX)
 		return;
 	sender->nsessions--;
+	pace_session(h, false);
 	next = TAILQ_FIRST(&sender->starved);
 	if (next) {
 		TAILQ_REMOVE(&sender->starved, next, starved);
@@ -420,6 +423,8 @@ static void take_job(struct host *h, struct session *s)
 	if (!j)
 		return;
 	s->dest = NULL;
+	if (h->kind == HOST_MX)
+		pace_reply(h, d, retry && s->client.why.code ? s->client.why.code : pace_code(j));
 	dest_released(d);
 	if (retry && !h->sender->stopping && !j->orphan)
 		dest_again(d, j);
@@ -468,6 +473,7 @@ static bool open_one(struct host *h)
 		h->sessions = s;
 		h->nsessions++;
 		h->sender->nsessions += h->kind == HOST_MX;
+		pace_session(h, true);
 		return true;
 	}
 	j = dest_take(d);
@@ -477,10 +483,12 @@ static bool open_one(struct host *h)
 	return false;
 }
 
-static size_t room_of(const struct host *h, const struct dest *d)
+static size_t room_of(struct host *h, struct dest *d)
 {
 	size_t max = h->kind == HOST_MX ? (size_t)h->sender->conf->send_destination_sessions : SIZE_MAX;
 
+	if (h->kind == HOST_MX && d->active < max)
+		max = MIN(max, pace_dest(h, d));
 	return d->active < max ? MIN(max - d->active, d->nwaiting) : 0;
 }
 
@@ -508,10 +516,13 @@ static void give(struct host *h)
 	for (s = h->sessions; s && !TAILQ_EMPTY(&h->dests); s = s->next) {
 		if (s->client.state != CLIENT_READY || s->client.job || s->client.opt != h->opt)
 			continue;
+		if (!pace_host(h))
+			return;
 		d = next_dest(h);
 		if (!d)
 			return;
 		s->dest = d;
+		pace_sent(h, d);
 		j = dest_take(d);
 		session_describe(s, j);
 		client_start(&s->client, j);
@@ -520,9 +531,9 @@ static void give(struct host *h)
 }
 
 /* Jobs that would have a session if there were more of them. */
-static size_t wanted(const struct host *h)
+static size_t wanted(struct host *h)
 {
-	const struct dest *d;
+	struct dest *d;
 	size_t n = 0;
 
 	TAILQ_FOREACH(d, &h->dests, turn) {
@@ -585,7 +596,7 @@ static void work(struct host *h)
 	want = wanted(h);
 	if (h->kind != HOST_LMTP && !serving)
 		want = MIN(want, (size_t)1);
-	while (!TAILQ_EMPTY(&h->dests) && opening < want && opening + serving < h->max && !starve(h))
+	while (!TAILQ_EMPTY(&h->dests) && opening < want && opening + serving < h->max && pace_may_open(h) && !starve(h))
 		opening += open_one(h);
 }
 
@@ -598,6 +609,10 @@ void host_work(struct host *h)
 
 void host_tick(struct host *h)
 {
+	if (h->pace && deadline_passed(h->pace)) {
+		h->pace = DEADLINE_NEVER;
+		host_wake(h);
+	}
 	if (h->hold && deadline_passed(h->hold))
 		host_wake(h);
 	if (is_unused(h))

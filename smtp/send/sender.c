@@ -291,6 +291,7 @@ static void tick_event(evutil_socket_t fd, short what, void *arg)
 	host_tick(&s->local_host);
 	host_tick(&s->smarthost_host);
 	table_each(&s->hosts, tick_host, NULL);
+	limits_sweep(&s->limits, clock_mono_ms());
 	sender_wake(s); /* which sets the next tick, if there is need */
 }
 
@@ -359,6 +360,7 @@ int main(int argc, char **argv)
 	dest_init(&s->smarthost, s);
 	table_init(&s->dests);
 	table_init(&s->hosts);
+	limits_init(&s->limits);
 	TAILQ_INIT(&s->work);
 	TAILQ_INIT(&s->starved);
 	lookup_init(s);

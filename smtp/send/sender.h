@@ -7,6 +7,7 @@
  *   options.c   settings as each kind of session sees them
  *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
+ *   pace.c      limits of hosts, providers, destinations (limit.h)
  *   host.c      a server: its addresses, its sessions, who of its destinations is next
  *   lookup.c    questions to resolverd, policyd and authd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
@@ -31,6 +32,7 @@
 #include "net/resolver.h"
 #include "smtp/send/client.h"
 #include "smtp/send/security.h"
+#include "smtp/send/limit.h"
 
 struct sender;
 struct host;
@@ -130,6 +132,7 @@ struct host {
 	deadline addrs_until;
 	deadline hold; /* no new session before, after one failed beside others that work */
 	deadline down; /* nobody was reached there: not tried before */
+	deadline pace; /* held up by limits: looks again then */
 	struct dsn down_why;
 	bool login_told; /* the admin knows that the login fails */
 	char failure[120]; /* why the last session failed; empty since one worked */
@@ -180,6 +183,7 @@ struct sender {
 	TAILQ_HEAD(host_list, host) work, starved;
 	struct tls_trust *trust; /* for servers by MX */
 	size_t nsessions; /* of hosts by MX */
+	struct limits limits;
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
 	struct lookup_link link[LOOKUP_LINKS];
@@ -260,6 +264,15 @@ void host_tick(struct host *h); /* once a second; may free it */
 void host_drop(struct host *h, bool orphan);
 /* For `mansio status`: how it stands with the smarthost. */
 void host_note(const struct host *h, size_t waiting, char *out, size_t n);
+
+/* pace.c */
+bool pace_may_open(struct host *h);
+void pace_session(struct host *h, bool opened); /* else closed */
+bool pace_host(struct host *h); /* may a message begin? */
+size_t pace_dest(struct host *h, struct dest *d); /* jobs that may be in sessions; 0: none may begin now */
+void pace_sent(struct host *h, struct dest *d);
+void pace_reply(struct host *h, struct dest *d, int code); /* d NULL: to the connection */
+int pace_code(const struct job *j);
 
 /* session.c */
 /* To the first of the addresses; for lmtp over a pair whose other end goes to lmtpd. NULL: why. */

@@ -302,7 +302,6 @@ static void what_is_to_leave_later_leaves_then(void **state)
 	assert_string_equal(box_state("m1", 1), "scheduled");
 	box_sender(5);
 	clock_set_unix(T0 + 90000);
-	box.njobs = 0;
 	box_settle();
 	assert_string_equal(box_state("m1", 1), "active");
 	box_result(&box.job[box.njobs - 1], LATER); /* its age begins then */
