@@ -76,7 +76,7 @@ def test_kills_of_sender_and_queue_lose_nothing(own_suite):
     doubled = [n for n, count in arrived.items() if count > 1]
     print(f"{dict(killed)}, {len(arrived)} arrived, {len(doubled)} twice")
     assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
-    # the share that the kills of the long run may double; the short one has more kills a message
-    assert len(doubled) <= max(MESSAGES * 3 // 1000, KILLS // 2), doubled
+    # what was on its way at a kill: of some sessions each time here; the long run asks for the share of Postfix
+    assert len(doubled) <= (MESSAGES * 3 // 1000 if SOAK else 2 * KILLS), doubled
     assert all(raw.endswith(b"\r\n.\r\n") for _, _, raw in host.messages)
     host.close()
