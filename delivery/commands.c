@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "mail/dsnparam.h"
+#include "mail/holdparam.h"
 #include "mail/envelope.h"
 
 static void cmd_lhlo(struct session *s, struct str args)
@@ -42,13 +43,27 @@ struct mail_params {
 	bool smtputf8, body8;
 	struct str xid, session, user, envid;
 	int ret;
+	bool requiretls;
+	int priority;
+	struct str peer, helo;
 };
+
+static int get_xtext(struct str value, struct arena *a, struct str *out)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, 1024);
+	r = xtext_decode(value, &text);
+	*out = arena_str(a, buf_view(&text));
+	buf_done(&text);
+	return r;
+}
 
 /* What only our own programs may say (docs/PROCESSES.md). 1 taken, 0 not known, E_SYNTAX. */
 static int inside_param(struct session *s, const struct smtp_param *in, struct mail_params *p)
 {
 	bool full = false;
-	struct buf user;
 	int r = 0;
 
 	if (!s->inside || !in->value.p)
@@ -60,10 +75,16 @@ static int inside_param(struct session *s, const struct smtp_param *in, struct m
 	if (str_eqc(in->name, "XSESSION")) {
 		p->session = in->value;
 	} else if (str_eqc(in->name, "XUSER")) {
-		buf_init(&user, 1024);
-		r = xtext_decode(in->value, &user);
-		p->user = arena_str(&s->cmd, buf_view(&user));
-		buf_done(&user);
+		r = get_xtext(in->value, &s->cmd, &p->user);
+	} else if (str_eqc(in->name, "XPEER")) {
+		r = get_xtext(in->value, &s->cmd, &p->peer);
+	} else if (str_eqc(in->name, "XHELO")) {
+		r = get_xtext(in->value, &s->cmd, &p->helo);
+	} else if (str_eqc(in->name, "XREQUIRETLS")) {
+		p->requiretls = str_eqc(in->value, "1");
+		r = p->requiretls ? 0 : E_SYNTAX;
+	} else if (str_eqc(in->name, "XPRIORITY")) {
+		r = priority_parse(in->value, &p->priority);
 	} else if (str_eqc(in->name, "RET")) {
 		r = dsn_ret_parse(in->value, &full);
 		p->ret = full ? RET_FULL : RET_HDRS;
@@ -134,6 +155,10 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	s->tx.user = arena_str(&s->tx.a, p->user);
 	s->tx.envid = arena_str(&s->tx.a, p->envid);
 	s->tx.ret = p->ret;
+	s->tx.requiretls = p->requiretls;
+	s->tx.priority = p->priority;
+	s->tx.peer = arena_str(&s->tx.a, p->peer);
+	s->tx.helo = arena_str(&s->tx.a, p->helo);
 	if (!c->null_path)
 		s->tx.sender = printed(&c->addr, &s->tx.a);
 	if (p->xid.n) {

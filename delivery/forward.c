@@ -213,6 +213,11 @@ void forward(struct session *s, const struct recipient *rcpt, const struct str *
 		.ret = tx->ret,
 		.body8 = tx->body8,
 		.smtputf8 = tx->smtputf8,
+		.requiretls = tx->requiretls, /* RFC 8689 4.1, RFC 6710 4.4 */
+		.priority = tx->priority,
+		.peer = tx->peer,
+		.helo = tx->helo,
+		.forward = true,
 	};
 	size_t i;
 	int r;

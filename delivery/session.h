@@ -84,6 +84,9 @@ struct tx {
 	struct str user; /* XUSER=: who sent it logged in; empty: nobody */
 	struct str envid;
 	int ret; /* of enum in struct envelope */
+	bool requiretls; /* XREQUIRETLS=, XPRIORITY=, XPEER=, XHELO=: for what goes on from here */
+	int priority;
+	struct str peer, helo;
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap;
 	struct account *account;

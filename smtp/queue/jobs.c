@@ -141,8 +141,9 @@ static void fill(const struct job *j, struct ipc_msg *m)
 		ipc_set_bool(m, "requiretls", true);
 	if (j->priority)
 		ipc_setc(m, "priority", arena_fmt(&m->arena, "%d", j->priority));
-	if (j->forward) {
+	if (j->forward)
 		ipc_set_bool(m, "forward", true);
+	if (j->forward || j->local) { /* an address here may send it on */
 		ipc_set(m, "peer", j->peer);
 		ipc_set(m, "helo", j->helo);
 	}

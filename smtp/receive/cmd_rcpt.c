@@ -36,6 +36,7 @@ static void remember(struct session *s, const struct recipient *r)
 static int ask_lmtpd(struct session *s, const struct recipient *rcpt, struct dsn *why)
 {
 	const struct tx *tx = &s->tx;
+	char peer[ADDR_TEXT];
 	const struct lmtp_envelope e = {
 		.hostname = s->room->hostname,
 		.id = tx->id,
@@ -47,6 +48,10 @@ static int ask_lmtpd(struct session *s, const struct recipient *rcpt, struct dsn
 		.size = tx->declared,
 		.body8 = tx->body8,
 		.smtputf8 = tx->smtputf8,
+		.requiretls = tx->requiretls,
+		.priority = tx->priority,
+		.peer = s->h.peer.family ? str_of(addr_text(&s->h.peer, peer)) : STR_NONE,
+		.helo = str_sub(s->h.helo, 0, HELO_KEPT),
 		.spare = &s->room->spare,
 		.keep_ms = s->room->conf->delivery_keep_idle,
 	};

@@ -121,6 +121,18 @@ static void write_envelope(struct lmtp *l, const struct lmtp_envelope *e)
 		stream_puts(&l->io, " XUSER=");
 		write_xtext(&l->io, e->user);
 	}
+	if (e->requiretls)
+		stream_puts(&l->io, " XREQUIRETLS=1");
+	if (e->priority)
+		stream_fmt(&l->io, " XPRIORITY=%d", e->priority);
+	if (e->peer.n) {
+		stream_puts(&l->io, " XPEER=");
+		write_xtext(&l->io, e->peer);
+	}
+	if (e->helo.n) {
+		stream_puts(&l->io, " XHELO=");
+		write_xtext(&l->io, e->helo);
+	}
 	if (e->ret)
 		stream_fmt(&l->io, " RET=%s", e->ret);
 	if (e->envid.n)

@@ -41,7 +41,9 @@ struct lmtp_envelope {
 	struct str envid; /* empty: none */
 	const char *ret; /* "FULL", "HDRS"; NULL: none */
 	uint64_t size; /* 0: unknown */
-	bool body8, smtputf8;
+	bool body8, smtputf8, requiretls;
+	int priority;
+	struct str peer, helo; /* who brought it, empty: nobody known */
 	struct lmtp_spare *spare; /* is taken, and put back by lmtp_close; may be NULL */
 	int64_t keep_ms;
 };

@@ -14,7 +14,6 @@
 #include "net/spool.h"
 
 #define AUTHD_WAIT_MS 10000
-#define HELO_KEPT 255 /* the longest name there is */
 
 static int not_now(struct dsn *why, const char *who, int err)
 {

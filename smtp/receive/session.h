@@ -70,6 +70,8 @@ struct park {
 };
 
 #define TX_ID 12
+#define HELO_KEPT 255 /* of what EHLO said goes on: the longest name there is */
+
 struct tx {
 	struct arena a;
 	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */

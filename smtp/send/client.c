@@ -329,7 +329,7 @@ static void on_quit(struct client *c, const struct reply *r)
 
 bool client_verified(const struct client *c)
 {
-	return c->secure && (c->verified || c->opt->tls == CONF_SMARTHOST_VERIFY);
+	return c->secure && c->verified;
 }
 
 void client_again(struct client *c)

@@ -71,7 +71,7 @@ struct client {
 	struct ehlo ehlo;
 	struct buf out;
 	bool secure; /* under TLS */
-	bool verified; /* ... and the connection says that it is the server that was meant: DANE, MTA-STS */
+	bool verified; /* ... and the connection says that it is the server that was meant: by the admin's setting, DANE, MTA-STS */
 	bool clear; /* opportunistic, and the server's STARTTLS did not work */
 	struct auth *auth;
 	unsigned auth_steps;

@@ -149,7 +149,8 @@ static bool handshake(struct session *s)
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		s->tls_wants_write = false;
-		s->client.verified = tls_verified(s->tls) && s->host->kind == HOST_MX && s->host->sec.level >= SEC_VERIFY;
+		s->client.verified = tls_verified(s->tls) && (s->host->kind == HOST_MX ? s->host->sec.level >= SEC_VERIFY :
+				o->tls == CONF_SMARTHOST_VERIFY);
 		client_secured(&s->client);
 		return true;
 	case TLS_WANT_READ:

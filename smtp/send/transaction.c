@@ -88,6 +88,18 @@ static void say_inside(struct client *c)
 	buf_fmt(&c->out, " XID=%.*s", STRF(j->message));
 	if (j->session.n)
 		buf_fmt(&c->out, " XSESSION=%.*s", STRF(j->session));
+	if (j->requiretls)
+		buf_puts(&c->out, " XREQUIRETLS=1");
+	if (j->priority)
+		buf_fmt(&c->out, " XPRIORITY=%d", j->priority);
+	if (j->peer.n) {
+		buf_puts(&c->out, " XPEER=");
+		xtext_encode(j->peer, &c->out);
+	}
+	if (j->helo.n) {
+		buf_puts(&c->out, " XHELO=");
+		xtext_encode(j->helo, &c->out);
+	}
 	if (j->user.n) {
 		buf_puts(&c->out, " XUSER=");
 		xtext_encode(j->user, &c->out);

@@ -544,7 +544,7 @@ static void forwards_go_to_the_queue_before_250(void **state)
 	(void)state;
 	/* without a way to the outside they are refused, and the reason named */
 	inside(LHLO XMAIL TO("ext") TO("away"), "220 250 250 550 550");
-	assert_non_null(strstr(output, "[send] smarthost"));
+	assert_non_null(strstr(output, "nor smarthost"));
 	conf->send_smarthost = STR("mx.example.net");
 	forwards = true;
 	inside(LHLO "MAIL FROM:<x@example.net> XID=abc123 RET=HDRS ENVID=e+2B1 BODY=8BITMIME\r\n"
@@ -553,7 +553,7 @@ static void forwards_go_to_the_queue_before_250(void **state)
 		"220 250 250 250 250 250 354 250 250 250");
 	has_queued("abc123f3|mansio-envelope 1 ");
 	has_queued("\nid=abc123f3\n");
-	has_queued("\nsender=x@example.net\nsession=abcdefghijkl\nenvid=e+2B1\nret=hdrs\nbody8=1\n"
+	has_queued("\nsender=x@example.net\nsession=abcdefghijkl\nenvid=e+2B1\nret=hdrs\nbody8=1\nforward=1\n"
 		   "rcpt=e1@example.net number=1 notify=delay orcpt=rfc822;o@example.org\n"
 		   "rcpt=e2@example.net number=2 notify=delay orcpt=rfc822;o@example.org\n\n"
 		   "Delivered-To: ext@example.org\r\nSubject: a\r\n\r\nb\r\n");
@@ -569,6 +569,10 @@ static void forwards_go_to_the_queue_before_250(void **state)
 	inside(LHLO "MAIL FROM:<anna@example.org> XID=abc123 XUSER=anna@example.org\r\n" TO("ext") DATA,
 		"220 250 250 250 354 250");
 	has_queued("\nconfirmed=1\nsender-local=1\nuser=anna@example.org\n");
+	/* what the message requires, and who brought it (RFC 8689 4.1, RFC 6710 4.4) */
+	inside(LHLO "MAIL FROM:<x@example.net> XID=abc124 XREQUIRETLS=1 XPRIORITY=-4 XPEER=192.0.2.9 XHELO=one.example\r\n" TO("ext") DATA,
+		"220 250 250 250 354 250");
+	has_queued("\nrequiretls=1\npriority=-4\npeer=192.0.2.9\nhelo=one.example\nforward=1\n");
 }
 
 static void a_forward_that_fails_is_temporary(void **state)

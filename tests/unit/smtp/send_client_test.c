@@ -261,7 +261,8 @@ static void what_the_server_can_is_told(void **state)
 static void lmtp_answers_each_recipient(void **state)
 {
 	static const char *const fields[] = { "via=lmtp", "sender=", "rcpt=1 a@x.example", "rcpt=5 b@x.example", "rcpt=9 c@x.example",
-		"notify.1=2", "session=s1", "user=anna+x@example.org", NULL };
+		"notify.1=2", "session=s1", "user=anna+x@example.org", "requiretls=1", "priority=-2", "peer=192.0.2.1",
+		"helo=a+b", NULL };
 
 	(void)state;
 	session(CONF_SMARTHOST_NONE, "");
@@ -270,7 +271,8 @@ static void lmtp_answers_each_recipient(void **state)
 	client_connected(&c);
 	PLAY("S:220 x LMTP", "C:LHLO our.example.org", "S:250-x", "S:250-PIPELINING", "S:250 8BITMIME");
 	begin(make_job("A: b\r\n\r\n", fields));
-	PLAY("C:MAIL FROM:<> BODY=8BITMIME XID=m7 XSESSION=s1 XUSER=anna+2Bx@example.org",
+	PLAY("C:MAIL FROM:<> BODY=8BITMIME XID=m7 XSESSION=s1 XREQUIRETLS=1 XPRIORITY=-2 XPEER=192.0.2.1 XHELO=a+2Bb "
+		"XUSER=anna+2Bx@example.org",
 		"C:RCPT TO:<a@x.example> NOTIFY=SUCCESS XN=1", "C:RCPT TO:<b@x.example> XN=5",
 		"C:RCPT TO:<c@x.example> XN=9", "S:250 ok", "S:250 ok", "S:550 5.1.1 gone", "S:250 ok", "C:DATA", "S:354 ok", "C:A: b",
 		"C:", "C:.", "S:250 2.0.0 stored");
