@@ -221,6 +221,10 @@ remote-control:
                                         stdout=subprocess.DEVNULL, stderr=open(self.folder / "unbound.log", "wb"))
         wait_for(lambda: all(self.proven(h.domain, "SOA") for h in self.host.values()), 20, 0.1)
 
+    def ask(self, name, type):
+        """The records, as everybody sees them."""
+        return subprocess.run([*self.hub.prefix, "kdig", f"@{RESOLVER}", "+short", "+time=2", name, type], capture_output=True, text=True).stdout
+
     def proven(self, name, type="MX"):
         """The resolver gives an answer and vouches for it."""
         said = subprocess.run([*self.hub.prefix, "kdig", f"@{RESOLVER}", "+adflag", "+time=1", "+retry=0", name, type],

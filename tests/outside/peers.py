@@ -113,8 +113,13 @@ class Peer:
         raise NotImplementedError
 
     def inbox(self):
-        """The mails in anna's mailbox."""
-        return [email.message_from_bytes(f.read_bytes()) for f in (self.root / "var/vmail/anna").glob("Maildir/new/*")]
+        """The mails in anna's mailbox; `raw` is each as it lies there."""
+        out = []
+        for f in (self.root / "var/vmail/anna").glob("Maildir/new/*"):
+            raw = f.read_bytes()
+            out.append(email.message_from_bytes(raw))
+            out[-1].raw = raw
+        return out
 
     def arrived(self, subject, timeout=20):
         """The mail with this subject."""
@@ -349,6 +354,8 @@ makehosteddomains; makeacceptmailfor; makesmtpaccess; makealiases; makeuserdb
     def verified(self, domain):
         """It logs no certificates: it takes none but those that name the domain's server (ESMTP_TLS_VERIFY_DOMAIN)."""
         self.wait_log(f"@{domain}>", "success: delivered", f"mail.{domain}")
+        if domain in self.net.sts_domains:  # it keeps the policies that it fetched
+            assert f"mx: mail.{domain}" in (self.root / "var/lib/courier/sts" / domain).read_text()
 
     def refused_to_talk(self, domain):
         self.wait_log(f"addr=<anna@{domain}>", "Certificate owner mismatch")
