@@ -86,6 +86,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_RESOLVER] = "resolver",
 		[SANDBOX_CHECK] = "check",
 		[SANDBOX_WEBADMIND] = "webadmind",
+		[SANDBOX_SIGND] = "signd",
 		[SANDBOX_ACME] = "acme",
 		[SANDBOX_POLICY] = "policy",
 	};

@@ -35,6 +35,7 @@ enum sandbox_profile {
 	SANDBOX_RESOLVER, /* UDP to the network, TCP to the ports of sandbox_connect_ports; no files, no fork */
 	SANDBOX_CHECK, /* TCP to the ports of sandbox_connect_ports, no files; fork */
 	SANDBOX_WEBADMIND, /* sockets that it holds, no files, no new sockets but pairs */
+	SANDBOX_SIGND, /* files beneath its folder, links; no network, no fork */
 	SANDBOX_ACME, /* files beneath its folder, TCP to the ports of sandbox_connect_ports; fork */
 	SANDBOX_POLICY, /* as ACME, and its children narrow themselves to CHECK */
 	SANDBOX_NPROFILES

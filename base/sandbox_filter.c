@@ -38,7 +38,7 @@ enum {
 	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
 	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
-	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(ACME) | BIT(POLICY), /* open files, beneath what Landlock leaves */
+	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(SIGND) | BIT(ACME) | BIT(POLICY), /* open files, beneath what Landlock leaves */
 	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
 	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
 	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */

@@ -278,6 +278,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_BACKUPD] = PROGRAM_backupd,
 	[OWNER_ACMED] = PROGRAM_acmed,
 	[OWNER_HOOKD] = PROGRAM_hookd,
+	[OWNER_SIGND] = PROGRAM_signd,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)

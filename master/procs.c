@@ -206,6 +206,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		ipc_add_fd(&msg, "spool", m->dir_spool);
 		ipc_add_fd(&msg, "dir", m->dir_queue);
 	}
+	if (start && p->id == PROGRAM_signd)
+		ipc_add_fd(&msg, "dir", m->dir_dkim);
 	if (start && p->id == PROGRAM_backupd)
 		n = backup_add_folder(m, p, &msg, own);
 	if (start && programs[p->id].kind == KIND_ZYGOTE)

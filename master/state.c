@@ -9,6 +9,7 @@
  *     STATE/queue/      _queue 0700 queued's database
  *     STATE/trace/      _trace 0700 traced's database and statistics
  *     STATE/hooks/      _hook 0700  records of attempts, events for webhooks
+ *     STATE/dkim/       _sign 0700  keys that sign mail, a folder a domain: smtp/sign/keys.h
  *     STATE/acme/       _acme 0700  account, key and certificate from the authority
  *     STATE/tls/        root 0700   the self-signed certificate: certs.c
  *     STATE/settings/   root 0700   settings changed by command: history.c
@@ -122,7 +123,8 @@ int state_open(struct master *m)
 	m->dir_hooks = part(m, "hooks", 0700, &m->ids[PROGRAM_hookd]);
 	m->dir_policy = part(m, "policy", 0700, &m->ids[PROGRAM_policyd]);
 	m->dir_acme = part(m, "acme", 0700, &m->ids[PROGRAM_acmed]);
-	if (m->dir_hooks < 0 || m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
+	m->dir_dkim = part(m, "dkim", 0700, &m->ids[PROGRAM_signd]);
+	if (m->dir_dkim < 0 || m->dir_hooks < 0 || m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
 		return EX_CANTCREAT;
 	return take_lock(m);
 }

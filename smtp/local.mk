@@ -60,7 +60,7 @@ smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c
 	smtp/send/security.c smtp/send/security.h
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
-libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/results.c smtp/send/options.c \
+libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/sign.c smtp/send/sign.h smtp/send/results.c smtp/send/options.c \
 	smtp/send/route.c smtp/send/dest.c smtp/send/host.c smtp/send/pace.c smtp/send/lookup.c smtp/send/session.c smtp/send/dial.c
 libexec_sender_LDADD = $(SEND_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
@@ -143,3 +143,9 @@ check_PROGRAMS += tests/unit/smtp/hook_record_test
 tests_unit_smtp_hook_record_test_SOURCES = tests/unit/smtp/hook_record_test.c
 tests_unit_smtp_hook_record_test_LDADD = $(HOOK_LIBS) $(CMOCKA_LIBS)
 endif
+
+# signd: keys and signatures
+pkglibexec_PROGRAMS += libexec/signd
+libexec_signd_SOURCES = smtp/sign/signd.c smtp/sign/signd.h smtp/sign/task.c smtp/sign/keys.c smtp/sign/keys.h \
+	smtp/sign/publish.c smtp/sign/verbs.c
+libexec_signd_LDADD = $(DKIM_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)

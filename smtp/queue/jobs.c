@@ -44,6 +44,7 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->requiretls = e->requiretls;
 	j->priority = e->priority;
 	j->forward = e->forward;
+	j->report = e->report;
 	j->peer = arena_str(a, e->peer);
 	j->helo = arena_str(a, e->helo);
 	j->ret = e->ret;
@@ -141,6 +142,8 @@ static void fill(const struct job *j, struct ipc_msg *m)
 		ipc_set_bool(m, "requiretls", true);
 	if (j->priority)
 		ipc_setc(m, "priority", arena_fmt(&m->arena, "%d", j->priority));
+	if (j->report)
+		ipc_set_bool(m, "report", true);
 	if (j->forward)
 		ipc_set_bool(m, "forward", true);
 	if (j->forward || j->local) { /* an address here may send it on */

@@ -105,7 +105,7 @@ struct job {
 	struct message_row row;
 	bool local;
 	uint64_t offset, size;
-	bool body8, smtputf8, requiretls, forward;
+	bool body8, smtputf8, requiretls, forward, report;
 	int ret, priority;
 	struct str envid, user, peer, helo;
 	struct str to, hop; /* outside: the domain of all its recipients, empty if they are mixed */

@@ -126,6 +126,7 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->hop = arena_str(&j->a, ipc_get(m, "hop"));
 	j->utf8 = ipc_get_bool(m, "smtputf8");
 	j->requiretls = ipc_get_bool(m, "requiretls");
+	j->report = ipc_get_bool(m, "report");
 	j->forward = ipc_get_bool(m, "forward");
 	j->peer = arena_str(&j->a, ipc_get(m, "peer"));
 	j->helo = arena_str(&j->a, ipc_get(m, "helo"));
@@ -168,7 +169,7 @@ void job_free(struct job *j)
 void job_set(struct job *j, struct job_rcpt *r, int code, const char *status, struct str reply)
 {
 	/* the class of the code counts where an enhanced code says otherwise, or nothing */
-	bool fits = status && status[0] == '0' + code / 100;
+	bool fits = status && (code == 0 || status[0] == '0' + code / 100);
 
 	r->code = code;
 	snprintf(r->status, sizeof r->status, "%s",

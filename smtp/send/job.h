@@ -41,6 +41,7 @@ struct job {
 	bool utf8;
 	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
 	int priority; /* RFC 6710, -9 to 9 */
+	bool report; /* of our own making */
 	bool forward; /* sent on by an address of ours; who brought it: */
 	struct str peer, helo;
 	struct str prepend; /* header fields with CRLF that go before the message (its signature), in the arena */

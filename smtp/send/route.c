@@ -43,7 +43,6 @@ void route_job(struct sender *s, struct job *j)
 {
 	char name[DEST_NAME];
 
-	s->in_hand[j->lmtp]++;
 	if (j->lmtp) {
 		dest_add(&s->local, j);
 	} else if (j->hop.n) {

@@ -47,6 +47,7 @@ static bool drop_host(struct str key, void *value, void *arg)
 
 static void drop_all(struct sender *s, bool orphan)
 {
+	sign_drop(s->signing, sender_drop);
 	dest_drop(&s->local);
 	dest_drop(&s->smarthost);
 	table_each(&s->dests, drop_dest, NULL);
@@ -76,10 +77,12 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 	r = job_parse(m, &j);
 	if (r)
 		return r;
-	if (s->stopping)
+	if (s->stopping) {
 		job_free(j); /* queued sees the link end */
-	else
-		route_job(s, j);
+		return 0;
+	}
+	s->in_hand[j->lmtp]++;
+	sign_job(s->signing, j);
 	return 0;
 }
 
@@ -165,6 +168,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 		lookup_linked(s, LOOKUP_POLICYD, fd);
 	} else if (!strcmp(name, "authd")) {
 		lookup_linked(s, LOOKUP_AUTHD, fd);
+	} else if (!strcmp(name, "signd")) {
+		sign_link(s->signing, fd);
 	} else if (!strcmp(name, "traced")) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "sender");
@@ -364,6 +369,7 @@ int main(int argc, char **argv)
 	TAILQ_INIT(&s->work);
 	TAILQ_INIT(&s->starved);
 	lookup_init(s);
+	s->signing = sign_new(s, route_job, sender_done);
 	settings(s, &s->program.start);
 	enter_sandbox(s);
 	event_add(&s->ev_control, NULL);

@@ -14,7 +14,7 @@
  *   dial.c      connecting: the addresses of a host, one after the other, or side by side
  *
  * Always true:
- *   1. A job is in exactly one place: waiting at its destination, in a session's client, or freed.
+ *   1. A job is in exactly one place: waiting for its signature (sign.h), at its destination, in a session's client, or freed.
  *   2. Sessions only note what happened, and wake their host; jobs are given and taken, and
  *      sessions freed, there (host_work), never in the middle of a session's step.
  *   3. A credit is given back to queued for each job that it gave (docs/QUEUE.md).
@@ -33,6 +33,7 @@
 #include "smtp/send/client.h"
 #include "smtp/send/security.h"
 #include "smtp/send/limit.h"
+#include "smtp/send/sign.h"
 
 struct sender;
 struct host;
@@ -184,6 +185,7 @@ struct sender {
 	struct tls_trust *trust; /* for servers by MX */
 	size_t nsessions; /* of hosts by MX */
 	struct limits limits;
+	struct signing *signing; /* jobs that wait for their signature */
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
 	struct lookup_link link[LOOKUP_LINKS];

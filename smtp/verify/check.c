@@ -133,7 +133,7 @@ static struct str lower(struct str s, struct arena *a)
 }
 
 /* d= and s= become a name that is asked for: letters, digits, hyphens, underscores in labels. */
-static bool name_ok(struct str s)
+bool dkim_name_ok(struct str s)
 {
 	size_t i, label = 0;
 
@@ -188,7 +188,7 @@ int dkim_signature_parse(struct str field_body, struct arena *a, struct dkim_sig
 		return E_UNSUPPORTED;
 	out->domain = lower(dkim_tag(&t, "d"), a);
 	out->selector = lower(dkim_tag(&t, "s"), a);
-	if (!name_ok(out->domain) || !name_ok(out->selector))
+	if (!dkim_name_ok(out->domain) || !dkim_name_ok(out->selector))
 		return E_SYNTAX;
 	l = dkim_tag(&t, "l");
 	if ((r = parse_algorithm(dkim_tag(&t, "a"), &out->algorithm)) || (r = parse_canon(dkim_tag(&t, "c"), out)) ||

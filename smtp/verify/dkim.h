@@ -112,6 +112,8 @@ struct dkim_signature {
 	uint64_t limit; /* l=; UINT64_MAX: none */
 	int64_t made, expires; /* t=, x=; 0: not said */
 };
+/* May be d= or s=: labels of letters, digits, hyphens and underscores. */
+bool dkim_name_ok(struct str s);
 /* The body of a DKIM-Signature field. 0, E_SYNTAX, E_UNSUPPORTED (version, algorithm), E_LIMIT. */
 int dkim_signature_parse(struct str field_body, struct arena *a, struct dkim_signature *out);
 /* Does it hold? hash, size: of the body in the signature's form (dkim_body_end). 0; E_DENIED: it does not;

@@ -15,6 +15,9 @@
 
 #define LINE 72
 #define MAILBOXES 100
+/* The header is parsed as it will be for others: with fields before it. Else a first line "From  : x"
+ * would be the "From " line of an mbox. Nobody lists this one. */
+#define FIRST "X:\r\n"
 
 static const struct {
 	const char *name;
@@ -45,7 +48,8 @@ struct dkim_signer *dkim_signer_new(size_t header_max)
 {
 	struct dkim_signer *s = mem_alloc(1, sizeof *s);
 
-	buf_init(&s->head, header_max);
+	buf_init(&s->head, header_max + strlen(FIRST));
+	buf_puts(&s->head, FIRST);
 	arena_init(&s->a);
 	s->body = dkim_body_new(DKIM_RELAXED, UINT64_MAX);
 	return s;

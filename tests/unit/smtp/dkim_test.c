@@ -353,6 +353,24 @@ static void lines_of_a_signature_are_short_and_pieces_do_not_matter(void **state
 	pair_done(&p);
 }
 
+static void a_first_field_is_no_mbox_line(void **state)
+{
+	const char *odd = "From  : Anna <anna@example.org>\r\n__\r\n folded\r\nSubject: x\r\n\r\nx\r\n";
+	struct buf whole;
+	struct pair p;
+	size_t k;
+
+	(void)state;
+	pair_init(&p);
+	buf_init(&whole, MIB);
+	assert_int_equal(sign(&p, str_of(odd), 1000, &whole), 0);
+	buf_puts(&whole, odd);
+	for (k = 0; k < 2; k++)
+		assert_int_equal(verify(buf_view(&whole), k, buf_view(&p.record[k])), 0);
+	buf_done(&whole);
+	pair_done(&p);
+}
+
 static void line_ends_are_those_that_leave(void **state)
 {
 	struct buf one, other;
@@ -505,6 +523,7 @@ int main(void)
 		cmocka_unit_test(the_messages_of_the_rfcs_verify),
 		cmocka_unit_test(what_we_sign_holds_until_something_that_counts_is_changed),
 		cmocka_unit_test(lines_of_a_signature_are_short_and_pieces_do_not_matter),
+		cmocka_unit_test(a_first_field_is_no_mbox_line),
 		cmocka_unit_test(line_ends_are_those_that_leave),
 		cmocka_unit_test(the_author_is_one_or_none),
 		cmocka_unit_test(a_header_has_its_limit),
