@@ -6,7 +6,7 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
 	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
 	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h \
-	mail/dsnparam.c mail/dsnparam.h mail/holdparam.c mail/holdparam.h mail/compose.c mail/compose.h
+	mail/dsnparam.c mail/dsnparam.h mail/holdparam.c mail/holdparam.h mail/compose.c mail/compose.h mail/arf.c mail/arf.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
@@ -100,3 +100,14 @@ EXTRA_DIST += tests/fuzz/corpus/header \
 	tests/fuzz/corpus/mboxname \
 	tests/fuzz/corpus/imapdesc \
 	tests/vectors/mime tests/corpus/README.md tests/corpus/modern.tar.zst
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/mail/arf_test
+tests_unit_mail_arf_test_SOURCES = tests/unit/mail/arf_test.c
+tests_unit_mail_arf_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+endif
+check_PROGRAMS += tests/fuzz/arf
+tests_fuzz_arf_SOURCES = tests/fuzz/arf.c $(FUZZ_MAIN)
+tests_fuzz_arf_LDADD = $(MAIL_LIBS)
+tests_fuzz_arf_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/arf

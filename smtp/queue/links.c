@@ -2,7 +2,7 @@
  *
  * links.c: what each program may ask the queue, and the answers.
  *
- *   smtpd, lmtpd   file put link     (net/spool.h)
+ *   smtpd, lmtpd   file put link complaint     (net/spool.h)
  *   sender         ready result dest (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
@@ -18,6 +18,7 @@
 
 #include "base/file.h"
 #include "smtp/queue/copy.h"
+#include "smtp/queue/records.h"
 #include "trace/trace.h"
 
 #define LINK_READS 32 /* messages of one link a turn */
@@ -153,6 +154,16 @@ static bool ask_link(struct links *l, struct link *k, struct ipc_msg *m, uint64_
 	return sent;
 }
 
+/* No answer: nobody waits for it. */
+static bool ask_complaint(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)l;
+	(void)k;
+	(void)id;
+	records_complaint(m);
+	return true;
+}
+
 static bool ask_ready(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
 {
 	struct str via = ipc_get(m, "via");
@@ -250,6 +261,7 @@ static const struct {
 	{ "file", WHO_ROOM, ask_file },
 	{ "put", WHO_ROOM, ask_put },
 	{ "link", WHO_ROOM, ask_link },
+	{ "complaint", WHO_ROOM, ask_complaint },
 	{ "ready", WHO_SENDER, ask_ready },
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },

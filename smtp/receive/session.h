@@ -224,4 +224,7 @@ int queue_put(struct session *s, struct dsn *why);
 /* submit.c: checks, delivers, replies, ends the transaction. */
 void submit(struct session *s);
 
+/* complaint.c: an accepted message that is a report of abuse is told. */
+void complaint_look(struct session *s);
+
 #endif

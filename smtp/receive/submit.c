@@ -161,8 +161,10 @@ void submit(struct session *s)
 	s->tx.began = clock_mono_us();
 	if (!content_check(s, &why))
 		queued = find_place(s, &why);
-	if (why.code == 250)
+	if (why.code == 250) {
 		trace_accepted(s, queued ? "queue" : "straight");
+		complaint_look(s);
+	}
 	reply_dsn(s, &why);
 	tx_reset(s);
 }

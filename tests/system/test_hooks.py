@@ -171,3 +171,21 @@ def test_settings_that_would_tell_strangers(own_suite):
         s.write_config()
         p = s.cli("config", "check", "--config", str(s.config), check=False)
         assert (p.returncode == 0) == good, (url, p.stdout, p.stderr)
+
+
+def test_a_complaint_is_delivered_and_told(own_suite, receiver):
+    r = receiver()
+    s = own_suite({**r.settings, "accounting.format": "json", "reports.feedback": "fbl@example.org"})
+    fbl, other = s.account("fbl"), s.account()
+    report = (TOP / "tests/fuzz/corpus/arf/rfc5965").read_bytes()
+    with s.smtp() as c:
+        c.sendmail("abusedesk@example.com", [other.address], report)  # to another address: mail, and nothing else
+        c.sendmail("abusedesk@example.com", [fbl.address], report.replace(b"Version: 1", b"X: 1"))  # not as the RFC wants it
+        c.sendmail("abusedesk@example.com", [fbl.address], report)
+    wait_for(lambda: r.got)
+    (e,) = r.got
+    assert (e["event"], e["class"], e["recipient"], e["sender"], e["ip"]) == ("complaint", "abuse", "user@example.com", "somespammer@example.net",
+                                                                            "192.0.2.2")
+    assert "8787KJKJ3K4J3K4J3K4J3.mail@example.net" in e["reply"] and json.loads(records(s))["id"] == e["id"]
+    with s.imap(fbl) as m:
+        assert int(m.select()[1][0]) == 2
