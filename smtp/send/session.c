@@ -122,15 +122,29 @@ static int begin_tls(struct session *s)
 {
 	const struct client_options *o = s->client.opt;
 	const struct security *sec = &s->host->sec;
+	int r;
 
 	if (s->host->kind != HOST_MX)
 		return tls_connect(o->trust, s->fd, o->host, o->literal, o->tls == CONF_SMARTHOST_VERIFY, &s->tls);
-	if (sec->level == SEC_DANE)
-		return tls_connect_dane(o->trust, s->fd, sec->name, sec->nnames, sec->tlsa, sec->ntlsa, &s->tls);
+	if (sec->level == SEC_DANE) {
+		r = tls_connect_dane(o->trust, s->fd, sec->name, sec->nnames, sec->tlsa, sec->ntlsa, &s->tls);
+		/* full keys that are none: as if no record could be used, encrypted (RFC 7672 2.2) */
+		return r == E_UNSUPPORTED ? tls_connect(o->trust, s->fd, o->host, o->literal, false, &s->tls) : r;
+	}
 	if (sec->testing)
 		return tls_connect_try(o->trust, s->fd, sec->name[0], &s->tls);
 	return tls_connect(o->trust, s->fd, sec->level >= SEC_VERIFY ? sec->name[0] : o->host, o->literal,
 		sec->level >= SEC_VERIFY, &s->tls);
+}
+
+/* What a policy on trial would have refused is told (RFC 8461 5). */
+static void tell_trial(const struct session *s)
+{
+	const struct security *sec = &s->host->sec;
+
+	if (s->host->kind == HOST_MX && sec->testing && (sec->sts_mismatch || !tls_verified(s->tls)))
+		trace_event(TRACE_WARN, "sts-testing", NULL, "%s: the MTA-STS policy on trial would refuse this server: %s", s->client.opt->label,
+			sec->sts_mismatch ? "it is none of its hosts" : tls_refusal(s->tls));
 }
 
 /* True: something happened. */
@@ -149,6 +163,7 @@ static bool handshake(struct session *s)
 	switch (tls_handshake(s->tls)) {
 	case TLS_DONE:
 		s->tls_wants_write = false;
+		tell_trial(s);
 		s->client.verified = tls_verified(s->tls) && (s->host->kind == HOST_MX ? s->host->sec.level >= SEC_VERIFY :
 				o->tls == CONF_SMARTHOST_VERIFY);
 		client_secured(&s->client);
