@@ -40,3 +40,17 @@ int route_find(struct directory *d, struct str domain, struct str sender, struct
 	}
 	return r == E_NOTFOUND ? look(d, STR(ROUTE_ANY), from, a, out) : r;
 }
+
+static bool seen(const struct directory_route *v, void *arg)
+{
+	(void)v;
+	*(bool *)arg = true;
+	return false;
+}
+
+bool route_any(struct directory *d)
+{
+	bool any = false;
+
+	return d->ops->routes && (d->ops->routes(d, seen, &any) < 0 || any);
+}

@@ -16,4 +16,7 @@
 int route_find(struct directory *d, struct str domain, struct str sender, struct arena *a,
 	struct directory_route *out);
 
+/* Is there any row? Also true if that cannot be told. */
+bool route_any(struct directory *d);
+
 #endif

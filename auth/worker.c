@@ -203,6 +203,8 @@ static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena
 	int r = route_find(w->service.resolver.d, ipc_get(q, "address"), ipc_get(q, "user"), a, &v);
 
 	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	if (r == E_NOTFOUND)
+		ipc_set_bool(out, "none", !route_any(w->service.resolver.d));
 	if (r < 0)
 		return;
 	ipc_set(out, "host", v.host);

@@ -83,6 +83,7 @@ static const struct {
 	ROW(BIT(FRONT) | BIT(ZYGOTE), S(accept4), S(accept)),
 	ROW(STORE, S(bind)), /* the notify socket, made before STORE is entered */
 	ROW(SENDS, S(connect)),
+	ROW(BIT(SENDER), S(bind)), /* an address to send from (routes); to listen it has no call */
 	ROW(CONNECTS, S(bind), S(sendmmsg), S(recvmmsg)),
 	/* files */
 	ROW(FILES, S(openat), S(openat2), S(open), S(access), S(faccessat), S(faccessat2), S(readlink),
@@ -140,7 +141,7 @@ static const struct check {
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET6 },
 	{ WORKER, S(socket), 0, UINT32_MAX, AF_NETLINK },
 	{ ALL, S(setsockopt), 1, UINT32_MAX, IPPROTO_TCP },
-	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
+	{ CONNECTS | BIT(SENDER), S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },
 	/* fork(2) as glibc does it: no thread, no namespace, nothing shared */
 	{ FORKS | BIT(CHECK) | BIT(ACME) | BIT(POLICY), S(clone), 0, ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL), 0 },

@@ -43,16 +43,21 @@ void dest_init(struct dest *d, struct sender *s)
 	arena_init(&d->a);
 }
 
-struct dest *dest_get(struct sender *s, struct str name)
+struct dest *dest_get(struct sender *s, struct str name, struct way *way)
 {
-	struct dest *d = table_get(&s->dests, name);
+	struct dest *d;
+	char key[400];
 
+	snprintf(key, sizeof key, "%.*s%s%s", STRF(name), way ? " " : "", way ? way->key : "");
+	d = table_get(&s->dests, str_of(key));
 	if (!d) {
 		d = mem_alloc(1, sizeof *d);
 		dest_init(d, s);
 		d->name = mem_alloc(name.n + 1, 1);
 		memcpy(d->name, name.p, name.n);
-		table_set(&s->dests, name, d);
+		d->key = mem_strdup(key);
+		d->way = way_ref(way);
+		table_set(&s->dests, str_of(key), d);
 	}
 	d->used_until = deadline_in(KNOWN_MS);
 	return d;
@@ -84,7 +89,9 @@ static void dest_free(struct dest *d)
 	lookup_stop(d->sender, &d->lookup);
 	lookup_stop(d->sender, &d->policy);
 	arena_done(&d->a);
-	table_remove(&d->sender->dests, str_of(d->name));
+	table_remove(&d->sender->dests, str_of(d->key));
+	way_drop(d->way);
+	free(d->key);
 	free(d->name);
 	free(d);
 }
@@ -211,6 +218,12 @@ static void attach(struct dest *d)
 	}
 }
 
+/* Its route names the server: no MX is asked for. */
+static bool has_host(const struct dest *d)
+{
+	return d->way && d->way->route.host.n > 0;
+}
+
 /* First how safe it must be (MTA-STS, RFC 8461), then where. */
 static void ask(struct dest *d)
 {
@@ -227,7 +240,7 @@ static void go(struct dest *d)
 	}
 	d->down = DEADLINE_NEVER;
 	if (d->name && !d->lookup.id && !d->policy.id && (!d->known || deadline_passed(d->known_until))) {
-		if (d->name[0] == '[' || str_starts(str_of(d->name), DEST_HOP))
+		if (d->name[0] == '[' || has_host(d) || str_starts(str_of(d->name), DEST_HOP))
 			answered(&d->lookup, NULL);
 		else
 			ask(d);
@@ -426,7 +439,9 @@ static void answered(struct lookup *l, const struct dns_answer *x)
 	struct dest *d = (struct dest *)((char *)l - offsetof(struct dest, lookup));
 	char what[200];
 
-	if (!x && d->name[0] == '[') {
+	if (!x && has_host(d)) {
+		one_host(d, d->way->route.host, d->way->route.port, KNOWN_MS / 1000);
+	} else if (!x && d->name[0] == '[') {
 		literal(d);
 	} else if (!x) {
 		hop(d);

@@ -99,6 +99,12 @@ static int dial_one(struct session *s, struct dial *d, size_t at)
 	d->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0)
 		return -errno;
+	if (way_bind(s->host->way, d->fd, ss.ss_family) < 0) {
+		int err = -errno;
+
+		fd_close(&d->fd);
+		return err;
+	}
 	setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	event_assign(&d->ev, s->host->sender->base, d->fd, EV_WRITE, event_of, d);
 	if (connect(d->fd, (struct sockaddr *)&ss, len) == 0) {

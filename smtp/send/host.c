@@ -73,8 +73,8 @@ static void print_key(const struct dest *d, struct str name, uint16_t port, bool
 {
 	bool special = d->secure || d->sts_found;
 
-	snprintf(out, n, "%.*s %u %d %d %d %s", STRF(name), port, d->secure, d->sts_found ? (int)d->sts_mode : -1, allowed,
-		special ? d->name : "");
+	snprintf(out, n, "%.*s %u %d %d %d %s %s", STRF(name), port, d->secure, d->sts_found ? (int)d->sts_mode : -1, allowed,
+		special ? d->name : "", d->way ? d->way->key : "");
 }
 
 /* d->a may go before the host: what it says is copied. */
@@ -89,6 +89,7 @@ static void set_facts(struct host *h, const struct dest *d)
 		.domain = arena_cstr(&h->a, str_of(d->name)), .host = h->opt->host, .literal = h->opt->literal, .mx_secure = d->secure,
 		.sts_found = d->sts_found, .sts_mode = d->sts_mode, .sts_mx = mx, .sts_n = d->sts_n,
 	};
+	way_facts(d->way, &h->facts);
 }
 
 struct host *host_get(const struct dest *d, struct str name, uint16_t port)
@@ -104,7 +105,8 @@ struct host *host_get(const struct dest *d, struct str name, uint16_t port)
 		h = mem_alloc(1, sizeof *h);
 		host_init(h, s, HOST_MX);
 		h->key = mem_strdup(key);
-		h->opt = options_mx(s->conf, name, port, s->trust);
+		h->way = way_ref(d->way);
+		h->opt = options_mx(s->conf, name, port, s->trust, d->way);
 		h->max = (size_t)s->conf->send_host_sessions;
 		set_facts(h, d);
 		table_set(&s->hosts, str_of(key), h);
@@ -125,6 +127,7 @@ static void host_free(struct host *h)
 	arena_done(&h->records);
 	table_remove(&h->sender->hosts, str_of(h->key));
 	options_drop(h->opt);
+	way_drop(h->way);
 	free(h->key);
 	free(h);
 }
@@ -257,7 +260,7 @@ static void decide(struct host *h)
 	}
 	h->decided = true;
 	if (old->tls != tls[h->sec.level] || was.level != h->sec.level) {
-		h->opt = options_mx(h->sender->conf, str_of(old->host), old->port, h->sender->trust);
+		h->opt = options_mx(h->sender->conf, str_of(old->host), old->port, h->sender->trust, h->way);
 		h->opt->tls = tls[h->sec.level];
 		h->facts.host = h->opt->host;
 		security_decide(&h->facts, h->canonical, &h->sec); /* its names are those of the options */

@@ -113,8 +113,10 @@ struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m
 	return o;
 }
 
-/* TLS if the server has it; that nobody can be sure of the other side is the nature of MX. */
-struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust)
+/* TLS if the server has it; that nobody can be sure of the other side is the nature of MX. A route
+ * says for itself what it wants. */
+struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust,
+	const struct way *way)
 {
 	struct client_options *o = options_new(c);
 	struct addr a;
@@ -127,6 +129,8 @@ struct client_options *options_mx(const struct conf *c, struct str name, uint16_
 	o->tls = CONF_SMARTHOST_OPPORTUNISTIC;
 	o->recipients = (size_t)c->send_recipients;
 	o->trust = tls_trust_ref(trust);
+	if (way)
+		way_options(way, o);
 	return o;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * route.c: which way a job goes (see sender.h): to our own lmtpd; to the hop that the admin
- * named (mansio queue reroute); to the smarthost, if one is set; by MX, if mail goes direct.
+ * named (mansio queue reroute); by a route of its domain (way.c); to the smarthost, if one is
+ * set; by MX, if mail goes direct.
  */
 #include "smtp/send/sender.h"
 
@@ -39,6 +40,32 @@ static struct str destination(struct job *j, char out[DEST_NAME])
 	return dest;
 }
 
+/* Do all recipients go to one place, as far as the table of routes knows places? */
+static bool mixed(const struct job *j, struct str domain)
+{
+	char other[DEST_NAME];
+	size_t i;
+
+	for (i = 0; i < j->nrcpt && !j->dest.n; i++)
+		if (!str_eq(domain_of(j->rcpt[i].address, other), domain))
+			return true;
+	return false;
+}
+
+void route_by(struct sender *s, struct job *j, struct str domain, struct way *way, bool none)
+{
+	bool direct = !s->smarthost_host.opt && s->conf->send_direct;
+	char name[DEST_NAME];
+
+	/* other domains in it may have routes of their own */
+	if (!none && !direct && mixed(j, domain))
+		destination(j, name);
+	if (direct || (way && way->route.host.n))
+		dest_add(dest_get(s, destination(j, name), way), j);
+	else
+		dest_add(&s->smarthost, j);
+}
+
 void route_job(struct sender *s, struct job *j)
 {
 	char name[DEST_NAME];
@@ -47,11 +74,10 @@ void route_job(struct sender *s, struct job *j)
 		dest_add(&s->local, j);
 	} else if (j->hop.n) {
 		snprintf(name, sizeof name, DEST_HOP "%.*s", STRF(j->hop));
-		dest_add(dest_get(s, str_of(name)), j);
-	} else if (s->smarthost_host.opt || !s->conf->send_direct) {
-		dest_add(&s->smarthost, j);
+		dest_add(dest_get(s, str_of(name), NULL), j);
 	} else {
-		dest_add(dest_get(s, destination(j, name)), j);
+		way_job(s, j, j->dest.n ? str_sub(j->dest, 0, MIN(j->dest.n, (size_t)DEST_NAME - 1)) :
+			domain_of(j->rcpt[0].address, name));
 	}
 }
 

@@ -48,6 +48,7 @@ static bool drop_host(struct str key, void *value, void *arg)
 static void drop_all(struct sender *s, bool orphan)
 {
 	sign_drop(s->signing, sender_drop);
+	way_forget(s);
 	dest_drop(&s->local);
 	dest_drop(&s->smarthost);
 	table_each(&s->dests, drop_dest, NULL);
@@ -132,7 +133,7 @@ static bool forget_host(struct str key, void *value, void *arg)
 
 	/* its name and port are those of the options; the key stays */
 	(void)key;
-	host_set(h, options_mx(s->conf, str_of(h->opt->host), h->opt->port, s->trust), (size_t)s->conf->send_host_sessions);
+	host_set(h, options_mx(s->conf, str_of(h->opt->host), h->opt->port, s->trust, h->way), (size_t)s->conf->send_host_sessions);
 	return true;
 }
 
@@ -167,7 +168,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (!strcmp(name, "policyd")) {
 		lookup_linked(s, LOOKUP_POLICYD, fd);
 	} else if (!strcmp(name, "authd")) {
-		lookup_linked(s, LOOKUP_AUTHD, fd);
+		way_link(s, fd);
 	} else if (!strcmp(name, "signd")) {
 		sign_link(s->signing, fd);
 	} else if (!strcmp(name, "traced")) {
@@ -186,6 +187,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	(void)old;
 	trace_least(p->conf->log_level);
 	settings(s, m);
+	way_reload(s);
 	places_grant(s);
 	trace_event(TRACE_INFO, "reload", NULL, "settings of the smarthost");
 }
@@ -263,7 +265,7 @@ static void work_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	work_hosts(s);
 	n = s->in_hand[0] + s->in_hand[1];
-	if ((n || lookup_waits(s) || s->dests.n || s->hosts.n) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
+	if ((n || lookup_waits(s) || way_waits(s) || s->dests.n || s->hosts.n) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
 		event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
 	tell_status(s);
 	if (s->stopping && n == 0 && !s->results)
@@ -290,6 +292,7 @@ static void tick_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	lookup_tick(s);
+	way_tick(s);
 	dest_tick(&s->local);
 	dest_tick(&s->smarthost);
 	table_each(&s->dests, tick_dest, NULL);
@@ -370,6 +373,7 @@ int main(int argc, char **argv)
 	TAILQ_INIT(&s->starved);
 	lookup_init(s);
 	s->signing = sign_new(s, route_job, sender_done);
+	way_init(s);
 	settings(s, &s->program.start);
 	enter_sandbox(s);
 	event_add(&s->ev_control, NULL);

@@ -6,6 +6,7 @@
  *   results.c   what queued is told: results, places
  *   options.c   settings as each kind of session sees them
  *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
+ *   way.c       what the table of routes says of a job
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
  *   pace.c      limits of hosts, providers, destinations (limit.h)
  *   host.c      a server: its addresses, its sessions, who of its destinations is next
@@ -34,7 +35,9 @@
 #include "smtp/send/security.h"
 #include "smtp/send/limit.h"
 #include "smtp/send/sign.h"
+#include "smtp/send/way.h"
 
+struct ask;
 struct sender;
 struct host;
 struct dest;
@@ -114,6 +117,7 @@ struct host {
 	struct sender *sender;
 	enum host_kind kind;
 	char *key; /* in the table of hosts; NULL: one of the two fixed ones */
+	struct way *way; /* the route that leads here, a reference; NULL: none */
 	unsigned refs; /* lists of destinations that it stands in */
 	struct client_options *opt; /* NULL: there is no such server */
 	size_t max, nsessions;
@@ -150,6 +154,8 @@ struct dest {
 	TAILQ_ENTRY(dest) turn; /* in the host's line */
 	struct sender *sender;
 	char *name; /* domain or literal; of the fixed ones NULL */
+	char *key; /* in the table of destinations: its name, and its route */
+	struct way *way; /* a reference; NULL: no route */
 	struct mx *mx; /* the best first */
 	size_t nmx, at;
 	bool known, attached, secure; /* secure: the MX records are proven by DNSSEC */
@@ -189,6 +195,12 @@ struct sender {
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
 	struct lookup_link link[LOOKUP_LINKS];
+	int authd; /* way.c */
+	struct event ev_authd;
+	struct table ways, way_ids;
+	TAILQ_HEAD(ask_list, ask) asks;
+	size_t nways_asked;
+	uint64_t last_ask;
 	uint64_t last_question;
 	struct result *results, **last_result; /* not yet sent */
 	bool stopping;
@@ -218,11 +230,14 @@ struct client_options *options_local(const struct conf *c);
 /* NULL: none is set. */
 struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m, struct tls_trust *trust);
 struct tls_trust *options_trust(struct ipc_msg *m); /* from master: who may vouch for other servers */
-struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust);
+struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust,
+	const struct way *way);
 void options_drop(struct client_options *o);
 
 /* route.c */
 void route_job(struct sender *s, struct job *j); /* to its destination, or fails it */
+/* The same, when the table has answered: its route or NULL; none: there are no routes at all. */
+void route_by(struct sender *s, struct job *j, struct str domain, struct way *way, bool none);
 size_t route_places(const struct sender *s, bool local);
 
 /* lookup.c */
@@ -236,7 +251,7 @@ bool lookup_waits(const struct sender *s);
 /* dest.c */
 void dest_init(struct dest *d, struct sender *s); /* a fixed one */
 #define DEST_HOP "hop " /* name of a destination: HOST:PORT follows, no MX is asked */
-struct dest *dest_get(struct sender *s, struct str name); /* made if need be */
+struct dest *dest_get(struct sender *s, struct str name, struct way *way); /* made if need be */
 void dest_fix(struct dest *d, struct host *h); /* all of its mail goes there; NULL: nowhere */
 void dest_add(struct dest *d, struct job *j);
 void dest_again(struct dest *d, struct job *j); /* in front of the others: it was not tried */

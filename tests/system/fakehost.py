@@ -56,6 +56,7 @@ class FakeHost:
         self.hooks, self.extensions, self.context, self.implicit, self.name = hooks or {}, extensions, context, implicit, name
         self.messages = []  # (sender, [recipients], raw content as it came, with the end)
         self.connections = []
+        self.peers = set()  # the addresses that connected
         self.lock = threading.Lock()
         self.listener = socket.create_server((address, port), backlog=50,
                                              family=socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -65,7 +66,7 @@ class FakeHost:
     def accept(self):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 if self.listener.fileno() < 0:
                     return
@@ -74,6 +75,7 @@ class FakeHost:
             with self.lock:
                 c = Connection(self, sock, len(self.connections) + 1)
                 self.connections.append(c)
+                self.peers.add(peer[0])
             threading.Thread(target=self.serve, args=(c,), daemon=True).start()
 
     def close(self):

@@ -142,3 +142,68 @@ def test_a_backup_mx_takes_known_recipients_and_sends_them_on(own_suite):
         assert b"Subject: passing through" in raw
     finally:
         host.close()
+
+
+# --- routes at work
+
+@pytest.fixture
+def hosts():
+    made = []
+
+    def make(*args, **kw):
+        made.append(FakeHost(*args, **kw))
+        return made[-1]
+
+    yield make
+    for h in made:
+        h.close()
+
+
+def got(host):
+    return sorted((m[0].split(b">")[0] + b">", *(r.split(b">")[0] + b">" for r in m[1])) for m in host.messages)
+
+
+@pytest.mark.parametrize("others", ["direct", "smarthost"])
+def test_mail_of_a_domain_goes_its_own_way_and_the_rest_elsewhere(own_suite, hosts, others):
+    one, two, rest = hosts(), hosts(), hosts()
+    s = own_suite({"send.direct": "yes", "queue.retry": "1s",
+                   **({"send.smarthost": f"127.0.0.1:{rest.port}", "send.smarthost_tls": "none"} if others == "smarthost" else {})})
+    anna = s.account("anna")
+    s.cli("route", "add", "one.example", f"127.0.0.1:{one.port}", "tls=none", "source=127.0.0.9")
+    s.cli("route", "add", ".two.example", f"127.0.0.1:{two.port}", "tls=none")
+    s.cli("route", "add", "one.example", f"127.0.0.1:{two.port}", "sender-domain=other.example", "tls=none")
+    if others == "direct":
+        s.cli("route", "add", "*", f"127.0.0.1:{rest.port}", "tls=none")
+    with s.smtp(anna) as c:
+        c.sendmail(anna.address, ["a@one.example", "b@one.example", "c@x.two.example", "d@two.example", "e@three.example"], "Subject: x\r\n\r\nx\r\n")
+    wait_for(lambda: len(one.messages) == 1 and len(two.messages) == 1 and sum(len(m[1]) for m in rest.messages) == 2, 30)
+    assert got(one) == [(b"MAIL FROM:<anna@example.org>", b"RCPT TO:<a@one.example>", b"RCPT TO:<b@one.example>")]
+    assert got(two) == [(b"MAIL FROM:<anna@example.org>", b"RCPT TO:<c@x.two.example>")]
+    assert {r for m in got(rest) for r in m[1:]} == {b"RCPT TO:<d@two.example>", b"RCPT TO:<e@three.example>"}
+    assert one.peers == {"127.0.0.9"} and two.peers == {"127.0.0.1"}
+    s.settle()
+
+
+def test_a_route_logs_in_with_scram_under_verified_tls_only(own_suite):
+    relay = own_suite({"server.hostname": "relay.example.net"})
+    courier = relay.account("courier@relay.example.net", "a long password")
+    inbox = relay.account("ben@outside.example")
+    relay.cli("alias", "add", "sender@relay.example.net", courier.address)
+    s = own_suite({"send.direct": "yes", "send.smarthost_ca": str(relay.cert), "queue.retry": "1s"})
+    anna = s.account("anna")
+    s.cli("rewrite", "add", "sender", anna.address, "sender@relay.example.net")  # what the relay lets its account say
+    where = f"localhost:{relay.ports['submissions']}"
+    s.cli("route", "add", "outside.example", where, "start=implicit", f"username={courier.address}", input="a wrong password\n")
+    with s.smtp(anna) as c:
+        c.sendmail(anna.address, [inbox.address], "Subject: by route\r\n\r\nx\r\n")
+    s.wait_log(" deferred ", timeout=20)
+    s.cli("route", "change", "outside.example", f"username={courier.address}", input="a long password\n")
+    s.cli("reload")
+    with relay.imap(inbox) as c:
+        def there():
+            s.cli("queue", "retry", "--all", check=False)
+            return int(c.select()[1][0]) == 1
+        wait_for(there, 20, 0.1)
+    logins = [x for x in relay.log().splitlines() if " login " in x and "service=submissions" in x]
+    assert logins and all("mech=SCRAM-SHA-256" in x for x in logins)
+    assert "long password" not in s.log() + relay.log()

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * way.c: see way.h.
+ */
+#include "smtp/send/way.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/rand.h"
+#include "base/sha256.h"
+#include "smtp/send/sender.h"
+#include "trace/trace.h"
+
+#define KNOWN_MS 60000
+#define STALE_MS 5000 /* authd did not answer: asked again after this */
+#define ASKED_MAX 4000 /* at once: authd drops who asks without end */
+#define KEY_MAX 700
+#define ANSWERS 64 /* of one turn */
+#define SUBMISSIONS_PORT 465
+
+/* A question, and its answer as long as that is good. */
+struct ask {
+	TAILQ_ENTRY(ask) link;
+	char *key, *domain, *from;
+	uint64_t id; /* 0: nothing is asked */
+	bool known, none; /* none: there are no routes at all */
+	struct way *way; /* NULL: no route */
+	deadline until, give_up, used_until;
+	struct job *waiting, **last;
+};
+
+/* --- ways ------------------------------------------------------------------------- */
+
+struct way *way_ref(struct way *w)
+{
+	if (w)
+		w->refs++;
+	return w;
+}
+
+void way_drop(struct way *w)
+{
+	if (!w || --w->refs > 0)
+		return;
+	explicit_bzero((char *)(uintptr_t)w->route.secret.p, w->route.secret.n);
+	arena_done(&w->a);
+	free(w);
+}
+
+static void digest(const struct auth_route *r, char out[65])
+{
+	const struct str part[] = { r->host, r->user, r->secret, r->mech, r->source };
+	const uint32_t number[] = { r->port, r->tls, r->start };
+	unsigned char sum[SHA256_SIZE];
+	struct sha256 s;
+	uint64_t n;
+	size_t i;
+
+	sha256_init(&s);
+	for (i = 0; i < ARRAY_LEN(part); i++) {
+		n = part[i].n;
+		sha256_add(&s, &n, sizeof n);
+		sha256_add(&s, part[i].p, part[i].n);
+	}
+	sha256_add(&s, number, sizeof number);
+	sha256_end(&s, sum);
+	sha256_print(sum, out);
+}
+
+/* The route that m tells; NULL: none. Negative: authd does not know now, or speaks nonsense. */
+static int way_read(const struct ipc_msg *m, struct way **out)
+{
+	struct way *w = mem_alloc(1, sizeof *w);
+	struct str rest;
+	uint64_t id;
+	int r;
+
+	arena_init(&w->a);
+	w->refs = 1;
+	r = auth_route_parse(m, &w->a, &id, &w->route);
+	if (r == 0 && w->route.result == AUTH_TEMP)
+		r = E_TEMP;
+	if (r < 0 || w->route.result != AUTH_OK) {
+		way_drop(w);
+		*out = NULL;
+		return r;
+	}
+	digest(&w->route, w->key);
+	for (rest = w->route.source; rest.n > 0 && w->nsources < WAY_SOURCES;)
+		if (addr_parse(str_cut(&rest, ','), &w->source[w->nsources]) == 0)
+			w->nsources++;
+	*out = w;
+	return 0;
+}
+
+void way_options(const struct way *w, struct client_options *o)
+{
+	static const int64_t tls[] = { [AUTH_ROUTE_TLS_DEFAULT] = CONF_SMARTHOST_OPPORTUNISTIC,
+		[AUTH_ROUTE_TLS_VERIFY] = CONF_SMARTHOST_VERIFY, [AUTH_ROUTE_TLS_ENCRYPT] = CONF_SMARTHOST_ENCRYPT,
+		[AUTH_ROUTE_TLS_MAY] = CONF_SMARTHOST_OPPORTUNISTIC, [AUTH_ROUTE_TLS_NONE] = CONF_SMARTHOST_NONE };
+
+	o->tls = tls[w->route.tls];
+	o->implicit = w->route.start == AUTH_ROUTE_IMPLICIT ||
+		(w->route.start == AUTH_ROUTE_START_AUTO && w->route.port == SUBMISSIONS_PORT);
+	o->user = arena_str(&o->a, w->route.user);
+	o->password = arena_str(&o->a, w->route.secret);
+	o->mech = arena_str(&o->a, w->route.mech);
+}
+
+void way_facts(const struct way *w, struct security_facts *f)
+{
+	static const enum security_level demand[] = { [AUTH_ROUTE_TLS_DEFAULT] = SEC_MAY, [AUTH_ROUTE_TLS_VERIFY] = SEC_VERIFY,
+		[AUTH_ROUTE_TLS_ENCRYPT] = SEC_ENCRYPT, [AUTH_ROUTE_TLS_MAY] = SEC_MAY, [AUTH_ROUTE_TLS_NONE] = SEC_NONE };
+
+	if (!w)
+		return;
+	if (w->route.host.n > 0)
+		f->mx_secure = true; /* the admin named it */
+	f->by_admin = w->route.tls != AUTH_ROUTE_TLS_DEFAULT;
+	f->demand = demand[w->route.tls];
+}
+
+int way_bind(const struct way *w, int fd, int family)
+{
+	struct sockaddr_storage ss;
+	size_t fit[WAY_SOURCES], n = 0, i;
+	socklen_t len;
+	int on = 1;
+
+	for (i = 0; w && i < w->nsources; i++)
+		if (w->source[i].family == (family == AF_INET6 ? 6 : 4))
+			fit[n++] = i;
+	if (n == 0)
+		return 0;
+	len = addr_to_sockaddr(&w->source[fit[rand_u64() % n]], &ss);
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); /* the port is found by connect */
+	return bind(fd, (struct sockaddr *)&ss, len) == 0 ? 0 : -errno;
+}
+
+/* --- questions ---------------------------------------------------------------------- */
+
+void way_init(struct sender *s)
+{
+	s->authd = -1;
+	table_init(&s->ways);
+	table_init(&s->way_ids);
+	TAILQ_INIT(&s->asks);
+}
+
+static struct ask *ask_get(struct sender *s, struct str domain, struct str from)
+{
+	struct ask *k;
+	struct buf key;
+
+	buf_init(&key, KEY_MAX);
+	buf_str(&key, domain);
+	buf_c(&key, ' ');
+	buf_str(&key, from);
+	k = table_get(&s->ways, buf_view(&key));
+	if (!k) {
+		k = mem_alloc(1, sizeof *k);
+		k->last = &k->waiting;
+		k->key = mem_strdup(buf_cstr(&key));
+		k->domain = mem_alloc(domain.n + 1, 1);
+		memcpy(k->domain, domain.p, domain.n);
+		k->from = mem_alloc(from.n + 1, 1);
+		if (from.n)
+			memcpy(k->from, from.p, from.n);
+		table_set(&s->ways, str_of(k->key), k);
+		TAILQ_INSERT_TAIL(&s->asks, k, link);
+	}
+	buf_done(&key);
+	return k;
+}
+
+static void ask_free(struct sender *s, struct ask *k)
+{
+	TAILQ_REMOVE(&s->asks, k, link);
+	table_remove(&s->ways, str_of(k->key));
+	way_drop(k->way);
+	free(k->key);
+	free(k->domain);
+	free(k->from);
+	free(k);
+}
+
+/* A link that is gone or full: the tick and the next link ask again. */
+static void say(struct sender *s, struct ask *k)
+{
+	if (s->authd < 0 || s->nways_asked > ASKED_MAX || auth_route_send(s->authd, str_of(k->domain), str_of(k->from), k->id) < 0)
+		k->until = deadline_in(0);
+}
+
+static struct str id_key(const uint64_t *id)
+{
+	return str_make((const char *)id, sizeof *id);
+}
+
+static void asked(struct sender *s, struct ask *k)
+{
+	table_remove(&s->way_ids, id_key(&k->id));
+	s->nways_asked--;
+	k->id = 0;
+}
+
+static void begin(struct sender *s, struct ask *k)
+{
+	k->id = ++s->last_ask;
+	table_set(&s->way_ids, id_key(&k->id), k);
+	s->nways_asked++;
+	k->give_up = deadline_in(s->conf->send_lookup);
+	say(s, k);
+	sender_wake(s); /* for the tick */
+}
+
+/* --- jobs --------------------------------------------------------------------------- */
+
+static void go(struct sender *s, const struct ask *k, struct job *j)
+{
+	route_by(s, j, str_of(k->domain), k->way, k->none);
+}
+
+static void all_go(struct sender *s, struct ask *k)
+{
+	struct job *j = k->waiting, *next;
+
+	k->waiting = NULL;
+	k->last = &k->waiting;
+	for (; j; j = next) {
+		next = j->next;
+		j->next = NULL;
+		go(s, k, j);
+	}
+}
+
+static void all_fail(struct sender *s, struct ask *k)
+{
+	struct dsn why = { 0 };
+	struct job *j = k->waiting, *next;
+
+	k->waiting = NULL;
+	k->last = &k->waiting;
+	dsn_set(&why, 451, "4.3.0", "which way mail to %s goes cannot be looked up at the moment", k->domain);
+	for (; j; j = next) {
+		next = j->next;
+		j->next = NULL;
+		job_fail(j, &why);
+		sender_done(s, j);
+	}
+}
+
+void way_job(struct sender *s, struct job *j, struct str domain)
+{
+	ssize_t at = str_rfind(j->sender, '@');
+	struct ask *k = ask_get(s, domain, at >= 0 ? str_from(j->sender, (size_t)at + 1) : STR(""));
+
+	k->used_until = deadline_in(KNOWN_MS);
+	if (!k->id && (!k->known || deadline_passed(k->until)))
+		begin(s, k);
+	if (k->known) { /* while it is asked for anew, what was true a minute ago will do */
+		go(s, k, j);
+		return;
+	}
+	*k->last = j;
+	k->last = &j->next;
+}
+
+static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
+{
+	struct way *w = NULL;
+
+	asked(s, k);
+	if (way_read(m, &w) < 0) {
+		k->until = deadline_in(STALE_MS);
+		if (!k->known)
+			all_fail(s, k);
+		return;
+	}
+	way_drop(k->way);
+	k->way = w;
+	k->none = ipc_get_bool(m, "none");
+	k->known = true;
+	k->until = deadline_in(KNOWN_MS);
+	all_go(s, k);
+}
+
+static void take(struct sender *s, const struct ipc_msg *m)
+{
+	struct ask *k;
+	uint64_t id;
+
+	if (ipc_get_u64(m, "id", UINT64_MAX, &id) == 0 && (k = table_get(&s->way_ids, id_key(&id))))
+		learn(s, k, m);
+}
+
+void way_tick(struct sender *s)
+{
+	struct ask *k, *next;
+
+	for (k = TAILQ_FIRST(&s->asks); k; k = next) {
+		next = TAILQ_NEXT(k, link);
+		if (k->id && deadline_passed(k->give_up)) {
+			asked(s, k);
+			k->until = deadline_in(STALE_MS);
+			all_fail(s, k);
+		} else if (k->id && k->until && deadline_passed(k->until) && !k->known) {
+			say(s, k);
+		}
+		if (!k->id && !k->waiting && deadline_passed(k->used_until))
+			ask_free(s, k);
+	}
+}
+
+bool way_waits(const struct sender *s)
+{
+	return !TAILQ_EMPTY(&s->asks);
+}
+
+void way_reload(struct sender *s)
+{
+	struct ask *k;
+
+	TAILQ_FOREACH(k, &s->asks, link)
+		k->known = false;
+}
+
+void way_forget(struct sender *s)
+{
+	struct ask *k;
+	struct job *j;
+
+	TAILQ_FOREACH(k, &s->asks, link) {
+		while ((j = k->waiting)) {
+			k->waiting = j->next;
+			j->next = NULL;
+			sender_drop(s, j);
+		}
+		k->last = &k->waiting;
+	}
+}
+
+/* --- the link ------------------------------------------------------------------------- */
+
+static void lost(struct sender *s)
+{
+	if (s->authd < 0)
+		return;
+	event_del(&s->ev_authd);
+	fd_close(&s->authd);
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct sender *s = arg;
+	struct ipc_msg m;
+	int i, r = 0;
+
+	(void)what;
+	for (i = 0; i < ANSWERS && r == 0 && s->authd == fd; i++) {
+		r = ipc_try_recv(fd, &m);
+		if (r == 0)
+			take(s, &m);
+		ipc_done(&m);
+	}
+	if (r < 0 && r != -EAGAIN && r != -EINTR)
+		lost(s);
+}
+
+void way_link(struct sender *s, int fd)
+{
+	struct ask *k;
+
+	lost(s);
+	fd_nonblock(fd, true);
+	s->authd = fd;
+	event_assign(&s->ev_authd, s->base, fd, EV_READ | EV_PERSIST, readable, s);
+	event_add(&s->ev_authd, NULL);
+	TAILQ_FOREACH(k, &s->asks, link)
+		if (k->id)
+			say(s, k);
+}
