@@ -14,6 +14,7 @@ import smtplib
 import subprocess
 import sys
 
+import dkim
 import pytest
 
 from conftest import BUILD, MANSIO, ROOT, Suite, TOP, check_log, wait_for
@@ -288,6 +289,23 @@ def test_sending_is_watched(world, admin, provider):
     def shown():
         return "".join(admin.does("What became of it?"))
     wait_for(lambda: "by the provider" in shown() and "250" in shown(), 10, 0.3)
+
+
+def test_sending_and_dkim(world, admin, provider, records):
+    """The keys that the receiver finds in the DNS are those that signed, for a verifier of another hand."""
+    shown = admin.does("A signature: DKIM")[-1]
+    keys = re.findall(r"(\S+\._domainkey\.example\.org)\s+(v=DKIM1.*?)(?=\s\s|$)", shown, re.M)
+    assert len(keys) == 2, shown
+    lines = [f"{name}. 60 TXT " + " ".join(f'"{value[i:i + 250]}"' for i in range(0, len(value), 250)) for name, value in keys]
+    s = world["org"]
+    s.net.change("org", records + "\n".join(lines) + "\n")
+    s.send("anna@postfix.example", "with a signature")
+    message = world["postfix"].arrived("with a signature").raw.replace(b"\n", b"\r\n")
+    message = message[message.index(b"DKIM-Signature:"):]
+
+    def look(name, timeout=5):
+        return "".join(re.findall(r'"([^"]*)"', s.net.ask(name.decode(), "TXT"))).encode()
+    assert [dkim.DKIM(message).verify(idx=i, dnsfunc=look) for i in range(message.count(b"DKIM-Signature:"))] == [True, True]
 
 
 def test_sending_and_mta_sts(world, admin, provider, records):
