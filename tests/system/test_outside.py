@@ -219,7 +219,8 @@ class Admin:
                            ("sendmail", f'"{BUILD}/sbin/sendmail" -C "{self.house.config}"')):
             (self.bin / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
             (self.bin / name).chmod(0o755)
-        self.names = {"/etc/mansio/": f"{self.etc}/", "friend@elsewhere.example": "anna@postfix.example"}
+        self.names = {"/etc/mansio/": f"{self.etc}/", "friend@elsewhere.example": "anna@postfix.example",
+                      "friend@big.example": "anna@courier.example", "big.example": "courier.example"}
 
     def does(self, heading):
         """Runs the section's commands; returns what each block printed."""
@@ -278,11 +279,13 @@ def test_sending_needs_records(world, records):
 
 def test_sending_straight(world, admin, provider, records):
     s = world["org"]
-    zone = admin.does("Straight to the others")[-1]
+    _, zone, _ = admin.does("Straight to the others")
     assert '"v=spf1 mx -all"' in zone, "who may send is the host alone now"
     s.net.change("org", zone)
     world["postfix"].arrived("by myself")
     s.wait_log("ip=" + world["postfix"].address)
+    world["courier"].arrived("by a route")
+    assert "remote=smtp.provider.example" in s.outcome("anna@courier.example")
 
 
 def test_sending_is_watched(world, admin, provider):
