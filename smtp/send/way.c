@@ -44,7 +44,8 @@ void way_drop(struct way *w)
 {
 	if (!w || --w->refs > 0)
 		return;
-	explicit_bzero((char *)(uintptr_t)w->route.secret.p, w->route.secret.n);
+	if (w->route.secret.n)
+		explicit_bzero((char *)(uintptr_t)w->route.secret.p, w->route.secret.n);
 	arena_done(&w->a);
 	free(w);
 }
