@@ -139,6 +139,8 @@ static void finish(struct signd *d, struct task *t)
 		r = sign_all(d, t, of, &out);
 	if (r == E_LIMIT)
 		answer(d, t, STR(""), NULL, "its header is too large to be signed", false);
+	else if (r == E_SYNTAX)
+		answer(d, t, STR(""), NULL, "it does not begin with a field", false);
 	else if (r)
 		answer(d, t, STR(""), NULL, err_text(r), true);
 	else

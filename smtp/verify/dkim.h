@@ -89,7 +89,7 @@ struct dkim_signer *dkim_signer_new(size_t header_max);
 void dkim_signer_free(struct dkim_signer *s);
 /* 0, or E_LIMIT: the header is too large (and so it stays). */
 int dkim_signer_add(struct dkim_signer *s, struct str piece);
-/* All is there. */
+/* All is there. E_SYNTAX: the message begins with the fold of a field that is not there. */
 int dkim_signer_end(struct dkim_signer *s);
 /* After the end: the domain of the author, lower case: of all mailboxes of the one From field.
  * E_NOTFOUND: there is no single one. */

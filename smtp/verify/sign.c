@@ -127,6 +127,9 @@ int dkim_signer_end(struct dkim_signer *s)
 		s->err = s->head.err;
 	if (s->err)
 		return s->err;
+	/* a fold of nothing: it would become one of the signature's own */
+	if (s->head.n > strlen(FIRST) && (s->head.p[strlen(FIRST)] == ' ' || s->head.p[strlen(FIRST)] == '\t'))
+		return s->err = E_SYNTAX;
 	header_parse(buf_view(&s->head), &header_default_limits, &s->a, &s->h);
 	return s->err = s->h.cut ? E_LIMIT : 0;
 }

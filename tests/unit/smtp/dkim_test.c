@@ -428,6 +428,20 @@ static void a_header_has_its_limit(void **state)
 	dkim_signer_free(s);
 }
 
+static void a_fold_of_nothing_is_not_signed(void **state)
+{
+	struct buf out;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p);
+	buf_init(&out, MIB);
+	assert_int_equal(sign(&p, STR(" x\r\nFrom: a@example.org\r\n\r\n"), 1, &out), E_SYNTAX);
+	assert_int_equal(out.n, 0);
+	buf_done(&out);
+	pair_done(&p);
+}
+
 static void keys_survive_their_file(void **state)
 {
 	struct pair p;
@@ -527,6 +541,7 @@ int main(void)
 		cmocka_unit_test(line_ends_are_those_that_leave),
 		cmocka_unit_test(the_author_is_one_or_none),
 		cmocka_unit_test(a_header_has_its_limit),
+		cmocka_unit_test(a_fold_of_nothing_is_not_signed),
 		cmocka_unit_test(keys_survive_their_file),
 		cmocka_unit_test(a_folder_is_signed_for_others),
 	};
