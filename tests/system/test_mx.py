@@ -323,3 +323,13 @@ def test_without_what_the_record_vouches_for_nothing_is_sent(world, domain):
     line = world.log("deferred", f"a@{domain}")
     assert "status=4.7." in line
     assert not any(world.at(x, f"a@{domain}") for x in world.hosts)
+
+
+def test_mail_leaves_by_the_address_that_is_set(world):
+    world.s.cli("config", "set", "send.source", "127.0.7.77")
+    try:
+        world.post("from@tls.mx.example")
+        world.log("sent", "from@tls.mx.example")
+        assert "127.0.7.77" in world.hosts[SAFE].peers
+    finally:
+        world.s.cli("config", "unset", "send.source")
