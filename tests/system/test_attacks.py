@@ -101,7 +101,7 @@ def descriptors(suite):
 
 def children(suite):
     lasting = {p["pid"] for p in suite.status()} | {suite.process.pid}
-    return {pid: name for pid, name in suite.tree().items() if pid not in lasting and name not in ("authd", "sender", "traced", "importd")}  # their own helpers
+    return {pid: name for pid, name in suite.tree().items() if pid not in lasting and name not in ("authd", "sender", "traced", "importd", "hookd")}  # their own helpers
 
 
 def rss(suite):

@@ -51,6 +51,7 @@ class Web:
         h.update(headers or {})
         h = {k: v for k, v in h.items() if v is not None}
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        data = data.encode() if isinstance(data, str) else data
         for attempt in (1, 2):
             if fresh or not self.connection:
                 self.connection = self.open()
