@@ -35,8 +35,9 @@ def test_configure_without_optional_back_ends(tmp_path):
     subprocess.run(["make", "-s", "-j2", "libexec/authd"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
 
 
+@pytest.mark.timeout(600)
 def test_distcheck():
     """The release archive builds, tests and installs by itself (unit tests run in it)."""
-    p = subprocess.run(["make", "-s", "-C", BUILD, "-j2", "distcheck"], capture_output=True, text=True, timeout=900,
+    p = subprocess.run(["make", "-s", "-C", BUILD, "-j2", "distcheck"], capture_output=True, text=True, timeout=580,
                        env={**os.environ, "DISTCHECK_CONFIGURE_FLAGS": ""})
     assert p.returncode == 0, p.stdout[-3000:] + p.stderr[-3000:]
