@@ -255,7 +255,7 @@ def test_dns_01_by_hook(acme):
     s.settings["acme.hook"] = str(hook)
     s.write_config()
     s.start()
-    said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+    said = wait_for(lambda: (now := show(s))["state"] == "failed" and now, 20)
     assert "the zone is locked" in said["words"] and "_acme-challenge.example.org" in said["words"] and said["fix"]
     (zone / "broken").unlink()
     pem = issued(s)
@@ -272,11 +272,11 @@ def test_what_the_authority_says_is_told_with_the_next_step(acme):
     # until there is one, the suite serves its own
     assert "CN = mail.example.org" in text_of(served(s))
     assert all(r["source"] == "self-signed" and r["state"] in ("WARN", "FAIL") and r["words"] for r in rows(s))
-    said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+    said = wait_for(lambda: (now := show(s))["state"] == "failed" and now, 20)
     assert NAMES[1] in said["words"], said
     assert said["fix"] and said["next_try"]
     # never more orders than are allowed, however often it fails
-    said = wait_for(lambda: "as many as we may make" in show(s)["words"] and show(s), 30)
+    said = wait_for(lambda: "as many as we may make" in (now := show(s))["words"] and now, 30)
     assert said["orders"] == 4
     s.cli("cert", "renew")
     wait_for(lambda: show(s)["state"] == "failed", 20)
@@ -287,7 +287,7 @@ def test_what_the_authority_says_is_told_with_the_next_step(acme):
 def test_external_account_binding(acme):
     eab = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
     s, pebble = acme({"acme.names": NAMES[0]}, eab=eab)
-    said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+    said = wait_for(lambda: (now := show(s))["state"] == "failed" and now, 20)
     assert "eab_kid" in said["fix"], said
     key = s.folder / "eab.key"
     key.write_text(eab["kid-1"] + "\n")
@@ -302,7 +302,7 @@ def test_an_authority_that_is_away_hangs_or_forgot_us(acme):
     s, pebble = acme({"acme.names": NAMES[0], "acme.request": "1s"}, start=False)
     pebble.process.send_signal(signal.SIGSTOP)
     s.start()
-    said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+    said = wait_for(lambda: (now := show(s))["state"] == "failed" and now, 20)
     assert "no answer" in said["words"] and said["fix"]
     pebble.process.send_signal(signal.SIGCONT)
     first = issued(s)
