@@ -13,7 +13,7 @@
  *   report.c    reports to the senders (RFC 3461 - 3464)
  *   verbs.c     mansio queue ...: a question becomes a task
  *   tasks.c     tasks, slice by slice      lists.c  those of suppressions and destinations
- *   rows.c      the database          schedule.c  when to try again
+ *   rows.c, rows_rcpts.c, rows_due.c  the database      schedule.c  when to try again
  *
  * Always true:
  * 1. Memory holds what came in this turn and the jobs in hand, `[queue] active` at most.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * rows.c: see rows.h. Every statement of the queue stands in the table below;
+ * rows.c: see rows.h and rows_sql.h. Every statement of the queue stands in the table below;
  * each is prepared when it is used first and kept.
  *
  * message(m) 1 - n recipient(m, number). No foreign key: a message without
  * recipients is removed in the transaction that takes its last one.
  */
-#include "smtp/queue/rows.h"
+#include "smtp/queue/rows_sql.h"
 
 #include "base/file.h"
 
@@ -43,12 +43,6 @@ static const char *const schema[] = {
 	"m, number, address, dest, local, state, attempts, next, delayed, due, code, status, reply," \
 	" remote, last, how, expired, hop, level, stream, class"
 
-enum stmt {
-	BEGIN, COMMIT, ROLLBACK, REBUILD, REBUILT, ADD, ADD_RCPT, FIND, MESSAGE, LAST, RANGE, SET_TIME,
-	ANY_RCPT, REMOVE, RCPTS, DUE, NEXT_DEST, DUE_OF, NEXT_DUE, UPDATE, SET_STATE, DELETE_RCPT,
-	RESET_ACTIVE, BRING_BACK, NEXT_REPORT, DESTS, NEXT_OF, LEVEL, LEVEL_OF, STREAM_OF, TURN_OF, SET_HOP,
-	RELEASED, NEXT_RELEASE, NSTMT
-};
 _Static_assert((int)NSTMT <= (int)ROWS_NSTMT, "ROWS_NSTMT");
 
 static const char *const sql[NSTMT] = {
@@ -118,25 +112,11 @@ static void fail(struct rows *r, int err)
 		r->err = error_of(r, err);
 }
 
-/* NULL after an error of this transaction. */
-static sqlite3_stmt *use(struct rows *r, enum stmt i)
+sqlite3_stmt *rows_stmt(struct rows *r, enum stmt i)
 {
 	if (r->err >= 0 && !r->stmt[i])
 		fail(r, db_prepare(r->db, sql[i], &r->stmt[i]));
 	return r->err >= 0 ? r->stmt[i] : NULL;
-}
-
-static void run(struct rows *r, sqlite3_stmt *s)
-{
-	fail(r, db_run(s));
-}
-
-static bool step(struct rows *r, sqlite3_stmt *s)
-{
-	int n = db_step(s);
-
-	fail(r, n);
-	return n == 1;
 }
 
 sqlite3_stmt *rows_use(struct rows *r, const char *text, sqlite3_stmt **slot)
@@ -148,15 +128,24 @@ sqlite3_stmt *rows_use(struct rows *r, const char *text, sqlite3_stmt **slot)
 
 void rows_run(struct rows *r, sqlite3_stmt *s)
 {
-	run(r, s);
+	fail(r, db_run(s));
 }
 
 bool rows_step(struct rows *r, sqlite3_stmt *s)
 {
-	return step(r, s);
+	int n = db_step(s);
+
+	fail(r, n);
+	return n == 1;
 }
 
-static void i64(sqlite3_stmt *s, int at, int64_t v)
+size_t rows_changed(struct rows *r, sqlite3_stmt *s)
+{
+	rows_run(r, s);
+	return r->err < 0 ? 0 : (size_t)sqlite3_changes(r->db);
+}
+
+void rows_bind(sqlite3_stmt *s, int at, int64_t v)
 {
 	db_bind_u64(s, at, v < 0 ? 0 : (uint64_t)v);
 }
@@ -168,9 +157,9 @@ void rows_begin(struct rows *r)
 	if (r->begun)
 		return;
 	r->err = 0;
-	s = use(r, BEGIN);
+	s = rows_stmt(r, BEGIN);
 	if (s)
-		run(r, s);
+		rows_run(r, s);
 	r->begun = r->err >= 0;
 }
 
@@ -185,11 +174,11 @@ void rows_rollback(struct rows *r)
 
 int rows_commit(struct rows *r)
 {
-	sqlite3_stmt *s = use(r, COMMIT);
+	sqlite3_stmt *s = rows_stmt(r, COMMIT);
 	int err;
 
 	if (s)
-		run(r, s);
+		rows_run(r, s);
 	err = r->err;
 	if (err < 0)
 		rows_rollback(r);
@@ -238,7 +227,7 @@ int rows_open(struct rows *r)
 	err = error_of(r, db_migrate(r->db, schema, ARRAY_LEN(schema)));
 	if (!err)
 		err = error_of(r, check(r));
-	if (!err && (s = use(r, REBUILD)) != NULL && step(r, s)) {
+	if (!err && (s = rows_stmt(r, REBUILD)) != NULL && rows_step(r, s)) {
 		r->rebuild = db_u64(s, 0) != 0;
 		db_reset(s);
 	}
@@ -277,69 +266,39 @@ void rows_set_aside(int dir, int64_t now)
 
 void rows_rebuilt(struct rows *r)
 {
-	sqlite3_stmt *s = use(r, REBUILT);
+	sqlite3_stmt *s = rows_stmt(r, REBUILT);
 
 	if (s)
-		run(r, s);
+		rows_run(r, s);
 }
 
 /* --- messages ------------------------------------------------------------------ */
 
 void rows_add(struct rows *r, const struct message_row *m)
 {
-	sqlite3_stmt *s = use(r, ADD);
+	sqlite3_stmt *s = rows_stmt(r, ADD);
 
 	if (!s)
 		return;
-	i64(s, 1, m->m);
+	rows_bind(s, 1, m->m);
 	db_bind_str(s, 2, m->id);
-	i64(s, 3, m->time);
+	rows_bind(s, 3, m->time);
 	db_bind_u64(s, 4, m->size);
 	db_bind_str(s, 5, m->sender);
 	db_bind_str(s, 6, m->session);
-	i64(s, 7, m->reports);
-	run(r, s);
-}
-
-void rows_add_rcpt(struct rows *r, const struct rcpt_row *x)
-{
-	sqlite3_stmt *s = use(r, ADD_RCPT);
-
-	if (!s)
-		return;
-	i64(s, 1, x->m);
-	i64(s, 2, x->number);
-	db_bind_str(s, 3, x->address);
-	db_bind_str(s, 4, x->dest);
-	i64(s, 5, x->local);
-	i64(s, 6, x->state);
-	i64(s, 7, x->attempts);
-	i64(s, 8, x->next);
-	i64(s, 9, x->delayed);
-	i64(s, 10, x->due);
-	i64(s, 11, x->code);
-	db_bind_str(s, 12, x->status);
-	db_bind_str(s, 13, x->reply);
-	db_bind_str(s, 14, x->remote);
-	i64(s, 15, x->last);
-	i64(s, 16, x->how);
-	i64(s, 17, x->expired);
-	db_bind_str(s, 18, x->hop.p ? x->hop : STR(""));
-	i64(s, 19, x->level);
-	i64(s, 20, x->stream);
-	i64(s, 21, x->class);
-	run(r, s);
+	rows_bind(s, 7, m->reports);
+	rows_run(r, s);
 }
 
 int rows_find(struct rows *r, struct str id, int64_t *m_out)
 {
-	sqlite3_stmt *s = use(r, FIND);
+	sqlite3_stmt *s = rows_stmt(r, FIND);
 	bool found;
 
 	if (!s)
 		return r->err;
 	db_bind_str(s, 1, id);
-	found = step(r, s);
+	found = rows_step(r, s);
 	if (found) {
 		*m_out = (int64_t)db_u64(s, 0);
 		db_reset(s);
@@ -356,12 +315,12 @@ static void read_message(sqlite3_stmt *s, struct arena *a, struct message_row *o
 
 int rows_message(struct rows *r, int64_t m, struct arena *a, struct message_row *out)
 {
-	sqlite3_stmt *s = use(r, MESSAGE);
+	sqlite3_stmt *s = rows_stmt(r, MESSAGE);
 
 	if (!s)
 		return r->err;
-	i64(s, 1, m);
-	if (!step(r, s))
+	rows_bind(s, 1, m);
+	if (!rows_step(r, s))
 		return r->err < 0 ? r->err : E_NOTFOUND;
 	read_message(s, a, out);
 	db_reset(s);
@@ -370,10 +329,10 @@ int rows_message(struct rows *r, int64_t m, struct arena *a, struct message_row 
 
 int64_t rows_last(struct rows *r)
 {
-	sqlite3_stmt *s = use(r, LAST);
+	sqlite3_stmt *s = rows_stmt(r, LAST);
 	int64_t last = 0;
 
-	if (s && step(r, s)) {
+	if (s && rows_step(r, s)) {
 		last = (int64_t)db_u64(s, 0);
 		db_reset(s);
 	}
@@ -382,14 +341,14 @@ int64_t rows_last(struct rows *r)
 
 size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message_row *out, size_t n)
 {
-	sqlite3_stmt *s = use(r, RANGE);
+	sqlite3_stmt *s = rows_stmt(r, RANGE);
 	size_t i = 0;
 
 	if (!s)
 		return 0;
-	i64(s, 1, after);
+	rows_bind(s, 1, after);
 	db_bind_u64(s, 2, n);
-	while (i < n && step(r, s))
+	while (i < n && rows_step(r, s))
 		read_message(s, a, &out[i++]);
 	db_reset(s);
 	return i;
@@ -397,426 +356,29 @@ size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message
 
 void rows_set_time(struct rows *r, int64_t m, int64_t time)
 {
-	sqlite3_stmt *s = use(r, SET_TIME);
+	sqlite3_stmt *s = rows_stmt(r, SET_TIME);
 
 	if (!s)
 		return;
-	i64(s, 1, time);
-	i64(s, 2, m);
-	run(r, s);
+	rows_bind(s, 1, time);
+	rows_bind(s, 2, m);
+	rows_run(r, s);
 }
 
 bool rows_remove_if_done(struct rows *r, int64_t m)
 {
-	sqlite3_stmt *s = use(r, ANY_RCPT);
+	sqlite3_stmt *s = rows_stmt(r, ANY_RCPT);
 	bool any;
 
 	if (!s)
 		return false;
-	i64(s, 1, m);
-	any = step(r, s);
+	rows_bind(s, 1, m);
+	any = rows_step(r, s);
 	if (any)
 		db_reset(s);
-	if (any || !(s = use(r, REMOVE)))
+	if (any || !(s = rows_stmt(r, REMOVE)))
 		return false;
-	i64(s, 1, m);
-	run(r, s);
+	rows_bind(s, 1, m);
+	rows_run(r, s);
 	return r->err >= 0;
-}
-
-/* --- recipients ---------------------------------------------------------------- */
-
-static void read_rcpt(sqlite3_stmt *s, struct arena *a, struct rcpt_row *out)
-{
-	*out = (struct rcpt_row){ .m = (int64_t)db_u64(s, 0), .number = (uint32_t)db_u64(s, 1),
-		.address = db_str(s, 2, a), .dest = db_str(s, 3, a), .local = db_u64(s, 4) != 0,
-		.state = (enum rcpt_state)MIN(db_u64(s, 5), (uint64_t)RCPT_STATES - 1),
-		.attempts = (uint32_t)db_u64(s, 6), .next = (int64_t)db_u64(s, 7),
-		.delayed = db_u64(s, 8) != 0,
-		.due = (enum report_kind)MIN(db_u64(s, 9), (uint64_t)REPORT_DELAY),
-		.code = (int)db_u64(s, 10), .status = db_str(s, 11, a), .reply = db_str(s, 12, a),
-		.remote = db_str(s, 13, a), .last = (int64_t)db_u64(s, 14),
-		.how = (enum rcpt_how)MIN(db_u64(s, 15), (uint64_t)HOW_EXPANDED), .expired = db_u64(s, 16) != 0,
-		.hop = db_str(s, 17, a), .level = (int)db_u64(s, 18), .stream = (uint32_t)db_u64(s, 19),
-		.class = (int)db_u64(s, 20) };
-}
-
-size_t rows_rcpts(struct rows *r, int64_t m, struct arena *a, struct rcpt_row **out)
-{
-	sqlite3_stmt *s = use(r, RCPTS);
-	struct rcpt_row *v = NULL;
-	size_t n = 0, cap = 0;
-
-	*out = NULL;
-	if (!s)
-		return 0;
-	i64(s, 1, m);
-	while (step(r, s)) {
-		if (n == cap) {
-			struct rcpt_row *more;
-
-			cap = cap ? cap * 2 : 4;
-			more = arena_array(a, cap, sizeof(*v));
-			if (n)
-				memcpy(more, v, n * sizeof(*v));
-			v = more;
-		}
-		read_rcpt(s, a, &v[n++]);
-	}
-	*out = v;
-	return n;
-}
-
-/* The next lower priority that waits for anything, -1: none. There is one mostly. */
-static int next_level(struct rows *r, bool local, int below)
-{
-	sqlite3_stmt *s = use(r, LEVEL);
-	int level = -1;
-
-	if (!s || below <= 0)
-		return -1;
-	i64(s, 1, local);
-	i64(s, 2, below);
-	if (step(r, s)) {
-		level = (int)db_u64(s, 0);
-		db_reset(s);
-	}
-	return level;
-}
-
-size_t rows_due(struct rows *r, bool local, int64_t now, struct arena *a, struct rcpt_row *out, size_t n)
-{
-	sqlite3_stmt *s = use(r, DUE);
-	size_t i = 0;
-	int level = LEVELS;
-
-	while (s && i < n && (level = next_level(r, local, level)) >= 0) {
-		i64(s, 1, local);
-		i64(s, 2, level);
-		i64(s, 3, now);
-		db_bind_u64(s, 4, n - i);
-		while (i < n && step(r, s))
-			read_rcpt(s, a, &out[i++]);
-		db_reset(s);
-	}
-	return i;
-}
-
-/* --- turns within a destination */
-
-#define STREAMS 8 /* senders without anything due that are passed over */
-
-static int next_level_of(struct rows *r, struct str dest, bool local, int below)
-{
-	sqlite3_stmt *s = use(r, LEVEL_OF);
-	int level = -1;
-
-	if (!s || below <= 0)
-		return -1;
-	db_bind_str(s, 1, dest);
-	i64(s, 2, local);
-	i64(s, 3, below);
-	if (step(r, s)) {
-		level = (int)db_u64(s, 0);
-		db_reset(s);
-	}
-	return level;
-}
-
-static bool next_stream_of(struct rows *r, struct str dest, bool local, int level, int64_t *stream)
-{
-	sqlite3_stmt *s = use(r, STREAM_OF);
-
-	if (!s)
-		return false;
-	db_bind_str(s, 1, dest);
-	i64(s, 2, local);
-	i64(s, 3, level);
-	i64(s, 4, *stream);
-	if (!step(r, s))
-		return false;
-	*stream = (int64_t)db_u64(s, 0);
-	db_reset(s);
-	return true;
-}
-
-static bool first_of(struct rows *r, struct str dest, bool local, int level, int64_t stream, int64_t now,
-	struct arena *a, struct rcpt_row *out)
-{
-	sqlite3_stmt *s = use(r, TURN_OF);
-
-	if (!s)
-		return false;
-	db_bind_str(s, 1, dest);
-	i64(s, 2, local);
-	i64(s, 3, level);
-	i64(s, 4, stream);
-	i64(s, 5, now);
-	if (!step(r, s))
-		return false;
-	read_rcpt(s, a, out);
-	db_reset(s);
-	return true;
-}
-
-bool rows_turn_of(struct rows *r, struct str dest, bool local, uint32_t stream, int64_t now,
-	struct arena *a, struct rcpt_row *out)
-{
-	int level = LEVELS, i;
-
-	while ((level = next_level_of(r, dest, local, level)) >= 0) {
-		int64_t at = (int64_t)stream + 1;
-		bool wrapped = false;
-
-		for (i = 0; i < STREAMS; i++, at++) {
-			if (!next_stream_of(r, dest, local, level, &at)) {
-				if (wrapped)
-					break;
-				wrapped = true;
-				at = -1; /* and round, from the first one */
-				continue;
-			}
-			if (first_of(r, dest, local, level, at, now, a, out))
-				return true;
-		}
-	}
-	return false;
-}
-
-struct str rows_next_dest(struct rows *r, struct str after, struct arena *a)
-{
-	sqlite3_stmt *s = use(r, NEXT_DEST);
-	struct str dest = STR_NONE;
-
-	if (!s)
-		return dest;
-	db_bind_str(s, 1, after);
-	if (step(r, s)) {
-		dest = db_str(s, 0, a);
-		db_reset(s);
-	}
-	return dest;
-}
-
-bool rows_due_of(struct rows *r, struct str dest, bool local, int64_t now, struct arena *a,
-	struct rcpt_row *out)
-{
-	sqlite3_stmt *s = use(r, DUE_OF);
-
-	if (!s)
-		return false;
-	db_bind_str(s, 1, dest);
-	i64(s, 2, now);
-	i64(s, 3, local);
-	if (!step(r, s))
-		return false;
-	read_rcpt(s, a, out);
-	db_reset(s);
-	return true;
-}
-
-int64_t rows_next_due(struct rows *r, bool local)
-{
-	sqlite3_stmt *s = use(r, NEXT_DUE);
-	int64_t next = INT64_MAX;
-	int level = LEVELS;
-
-	while (s && (level = next_level(r, local, level)) >= 0) {
-		i64(s, 1, local);
-		i64(s, 2, level);
-		if (step(r, s)) {
-			next = MIN(next, (int64_t)db_u64(s, 0));
-			db_reset(s);
-		}
-	}
-	return next;
-}
-
-void rows_update(struct rows *r, const struct rcpt_row *x)
-{
-	sqlite3_stmt *s = use(r, UPDATE);
-
-	if (!s)
-		return;
-	i64(s, 1, x->state);
-	i64(s, 2, x->attempts);
-	i64(s, 3, x->next);
-	i64(s, 4, x->delayed);
-	i64(s, 5, x->due);
-	i64(s, 6, x->code);
-	db_bind_str(s, 7, x->status);
-	db_bind_str(s, 8, x->reply);
-	db_bind_str(s, 9, x->remote);
-	i64(s, 10, x->last);
-	i64(s, 11, x->how);
-	i64(s, 12, x->expired);
-	i64(s, 13, x->class);
-	i64(s, 14, x->m);
-	i64(s, 15, x->number);
-	run(r, s);
-}
-
-void rows_set_state(struct rows *r, int64_t m, uint32_t number, enum rcpt_state state, int64_t next)
-{
-	sqlite3_stmt *s = use(r, SET_STATE);
-
-	if (!s)
-		return;
-	i64(s, 1, state);
-	i64(s, 2, next);
-	i64(s, 3, m);
-	i64(s, 4, number);
-	run(r, s);
-}
-
-void rows_delete(struct rows *r, int64_t m, uint32_t number)
-{
-	sqlite3_stmt *s = use(r, DELETE_RCPT);
-
-	if (!s)
-		return;
-	i64(s, 1, m);
-	i64(s, 2, number);
-	run(r, s);
-}
-
-void rows_set_hop(struct rows *r, int64_t m, uint32_t number, struct str hop)
-{
-	sqlite3_stmt *s = use(r, SET_HOP);
-
-	if (!s)
-		return;
-	db_bind_str(s, 1, hop);
-	i64(s, 2, m);
-	i64(s, 3, number);
-	run(r, s);
-}
-
-size_t rows_released(struct rows *r, int64_t now, struct arena *a, struct rcpt_row *out, size_t n)
-{
-	sqlite3_stmt *s = use(r, RELEASED);
-	size_t i = 0;
-
-	if (!s)
-		return 0;
-	i64(s, 1, now);
-	db_bind_u64(s, 2, n);
-	while (i < n && step(r, s))
-		read_rcpt(s, a, &out[i++]);
-	db_reset(s);
-	return i;
-}
-
-int64_t rows_next_release(struct rows *r)
-{
-	sqlite3_stmt *s = use(r, NEXT_RELEASE);
-	int64_t next = INT64_MAX;
-
-	if (s && step(r, s)) {
-		next = (int64_t)db_u64(s, 0);
-		db_reset(s);
-	}
-	return next;
-}
-
-static size_t changed(struct rows *r, sqlite3_stmt *s)
-{
-	run(r, s);
-	return r->err < 0 ? 0 : (size_t)sqlite3_changes(r->db);
-}
-
-size_t rows_reset_active(struct rows *r, int64_t from, int64_t to, int64_t now)
-{
-	sqlite3_stmt *s = use(r, RESET_ACTIVE);
-
-	if (!s)
-		return 0;
-	i64(s, 1, now);
-	i64(s, 2, from);
-	i64(s, 3, to);
-	return changed(r, s);
-}
-
-size_t rows_bring_back(struct rows *r, bool local, int64_t latest, size_t n)
-{
-	sqlite3_stmt *s = use(r, BRING_BACK);
-	size_t moved = 0;
-	int level = LEVELS;
-
-	while (s && moved < n && (level = next_level(r, local, level)) >= 0) {
-		i64(s, 1, latest);
-		i64(s, 2, local);
-		db_bind_u64(s, 3, n - moved);
-		i64(s, 4, level);
-		moved += changed(r, s);
-	}
-	return moved;
-}
-
-int64_t rows_next_report(struct rows *r, int64_t after)
-{
-	sqlite3_stmt *s = use(r, NEXT_REPORT);
-	int64_t m = 0;
-
-	if (!s)
-		return 0;
-	i64(s, 1, after);
-	if (step(r, s)) {
-		m = (int64_t)db_u64(s, 0);
-		db_reset(s);
-	}
-	return m;
-}
-
-static void add_state(struct dest_row *d, enum rcpt_state state, uint64_t n)
-{
-	d->n += n;
-	if (state == RCPT_WAITING)
-		d->waiting += n;
-	else if (state == RCPT_SCHEDULED)
-		d->scheduled += n;
-	else if (state == RCPT_HELD)
-		d->held += n;
-	else
-		d->other += n;
-}
-
-static int64_t next_of(struct rows *r, struct str dest)
-{
-	sqlite3_stmt *s = use(r, NEXT_OF);
-	int64_t next = 0;
-
-	if (!s)
-		return 0;
-	db_bind_str(s, 1, dest);
-	if (step(r, s)) {
-		next = (int64_t)db_u64(s, 0);
-		db_reset(s);
-	}
-	return next;
-}
-
-size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n)
-{
-	sqlite3_stmt *s = use(r, DESTS);
-	struct str dest;
-	size_t i = 0, k;
-
-	if (!s)
-		return 0;
-	db_bind_str(s, 1, after);
-	while (step(r, s)) {
-		dest = db_str(s, 0, a);
-		if (i == 0 || !str_eq(dest, out[i - 1].dest)) {
-			if (i == n)
-				break;
-			out[i++] = (struct dest_row){ .dest = dest };
-		}
-		add_state(&out[i - 1], (enum rcpt_state)MIN(db_u64(s, 1), (uint64_t)RCPT_STATES - 1), db_u64(s, 2));
-	}
-	db_reset(s);
-	for (k = 0; k < i; k++)
-		if (out[k].waiting)
-			out[k].next = next_of(r, out[k].dest);
-	return i;
 }
