@@ -23,15 +23,16 @@
 #define LINK 3
 #define WORDS 400
 
+/* Letters, digits and these: nothing that a shell would read as more than a word. */
 static bool plain(struct str s, const char *more)
 {
 	size_t i;
 
 	for (i = 0; i < s.n; i++)
 		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= 'A' && s.p[i] <= 'Z') &&
-			!(s.p[i] >= '0' && s.p[i] <= '9') && !strchr(more, s.p[i]))
+			!(s.p[i] >= '0' && s.p[i] <= '9') && !(s.p[i] && strchr(more, s.p[i])))
 			return false;
-	return s.n > 0 && s.n < 300 && s.p[0] != '-';
+	return s.n > 0 && s.n < 300;
 }
 
 static NORETURN void exec_hook(const char *program, char *what, char *name, char *value, int out)
@@ -84,9 +85,12 @@ static void run(const char *program, int64_t ms, struct ipc_msg *m, struct ipc_m
 	pid_t pid;
 	size_t i;
 
-	if ((!str_eqc(what, "set") && !str_eqc(what, "clear")) || !plain(name, "._-") || !plain(str_from(value, 1), "_-") ||
-		!plain(str_sub(value, 0, 1), "_-x") || pipe2(pair, O_CLOEXEC) < 0)
+	/* the value is a digest in base64url (RFC 8555 8.4): any of its letters may be the first, '-' too */
+	if ((!str_eqc(what, "set") && !str_eqc(what, "clear")) || !plain(name, "._-") || !plain(value, "_-") ||
+		pipe2(pair, O_CLOEXEC) < 0) {
+		ipc_setc(answer, "words", "it was not started");
 		return;
+	}
 	pid = fork();
 	if (pid == 0)
 		exec_hook(program, arena_cstr(a, what), arena_cstr(a, name), arena_cstr(a, value), pair[1]);

@@ -38,7 +38,7 @@ def modules():
 def crowd(s, n):
     """n more people and aliases, written into the directory of a suite that does not run."""
     with contextlib.closing(sqlite3.connect(s.state / "directory" / "directory.db")) as db, db:
-        db.execute("INSERT INTO domain SELECT 'crowd.example', active, catchall, created FROM domain LIMIT 1")
+        db.execute("INSERT INTO domain(name, active, catchall, created) SELECT 'crowd.example', active, catchall, created FROM domain LIMIT 1")
         db.executemany("INSERT INTO account(local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, created)"
                        " SELECT ?, 'crowd.example', ?, hash, scram, 0, 0, 1, '', created FROM account WHERE local = 'ben'",
                        ((f"p{i:05}", f"Person {i}") for i in range(n)))
