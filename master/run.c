@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -309,6 +310,7 @@ static int prepare(struct master *m)
 	m->cores = cores(m->set->conf);
 	rand_bytes(m->ticket_seed, sizeof(m->ticket_seed));
 	m->ticket_day = clock_unix() / 86400;
+	m->taken = memfd_create("taken", MFD_CLOEXEC); /* outlives the senders (smtp/send/taken.h) */
 	if ((code = spawn_init(m)) || (code = state_open(m)))
 		return code;
 	certs_add(m);

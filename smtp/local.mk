@@ -57,7 +57,7 @@ noinst_LIBRARIES += smtp/libsend.a
 smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c smtp/send/content.h \
 	smtp/send/convert.c smtp/send/convert.h smtp/send/fit.c \
 	smtp/send/job.c smtp/send/job.h smtp/send/auth.c smtp/send/auth.h smtp/send/limit.c smtp/send/limit.h \
-	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c \
+	smtp/send/client.c smtp/send/client.h smtp/send/transaction.c smtp/send/taken.c smtp/send/taken.h \
 	smtp/send/security.c smtp/send/security.h
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
@@ -71,6 +71,9 @@ tests_unit_smtp_send_security_test_SOURCES = tests/unit/smtp/send_security_test.
 tests_unit_smtp_send_security_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_policy_sts_test_SOURCES = tests/unit/smtp/policy_sts_test.c
 tests_unit_smtp_policy_sts_test_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/send_taken_test
+tests_unit_smtp_send_taken_test_SOURCES = tests/unit/smtp/send_taken_test.c
+tests_unit_smtp_send_taken_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/send_limit_test
 tests_unit_smtp_send_limit_test_SOURCES = tests/unit/smtp/send_limit_test.c
 tests_unit_smtp_send_limit_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)

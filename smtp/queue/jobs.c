@@ -32,6 +32,7 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 
 	arena_init(a);
 	j->id = ++q->next_job;
+	j->fd = -1;
 	j->row = *row;
 	j->row.id = arena_str(a, row->id);
 	j->row.sender = arena_str(a, row->sender);
@@ -88,6 +89,7 @@ void job_free(struct queue *q, struct job *j)
 	q->njobs--;
 	q->jobs_of[j->local]--;
 	dest_give(q, j->dest);
+	fd_close(&j->fd);
 	arena_done(&j->arena);
 	free(j);
 }
@@ -175,21 +177,22 @@ static void send_one(struct queue *q, struct job *j)
 {
 	struct sender *s = free_sender(q, j->local);
 	struct ipc_msg m;
-	int fd, r;
+	int r;
 
 	j->state = JOB_UNSENT;
 	if (!s)
 		return;
 	/* a descriptor of its own, for reading: the one that came with put may write */
-	fd = file_open(q->spool, j->row.id.p, O_RDONLY | O_NOFOLLOW, 0);
-	if (fd < 0)
+	if (j->fd < 0)
+		j->fd = file_open(q->spool, j->row.id.p, O_RDONLY | O_NOFOLLOW, 0);
+	if (j->fd < 0)
 		return;
 	ipc_init(&m, "job");
 	fill(j, &m);
-	ipc_add_fd(&m, "file", fd);
+	ipc_add_fd(&m, "file", j->fd);
 	r = q->ops->job(s->who, &m);
 	ipc_done(&m);
-	close(fd);
+	fd_close(&j->fd);
 	if (r == 0) {
 		s->credit[j->local]--;
 		j->state = JOB_SENT;

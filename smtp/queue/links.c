@@ -22,6 +22,7 @@
 #include "trace/trace.h"
 
 #define LINK_READS 32 /* messages of one link a turn */
+#define SENDER_READS 1000 /* of a sender: what has gathered during one commit goes into the next, all of it */
 #define LINKS_MAX 20000
 
 void links_init(struct links *l, struct queue *q)
@@ -291,7 +292,7 @@ static void read_link(struct links *l, struct link *k)
 	struct ipc_msg m;
 	int i, r = 0;
 
-	for (i = 0; i < LINK_READS && r == 0 && k->fd >= 0; i++) {
+	for (i = 0; i < (k->sender ? SENDER_READS : LINK_READS) && r == 0 && k->fd >= 0; i++) {
 		r = ipc_try_recv(k->fd, &m);
 		if (r == 0 && !message(l, k, &m))
 			r = E_PEER;

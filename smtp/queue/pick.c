@@ -7,7 +7,7 @@
  * `[queue] share` percent of them, so that one that stalls, or has a hundred
  * thousand messages waiting, leaves room for the others:
  *
- *   1. the WINDOW first due recipients (by priority, then age), those of destinations below their share.
+ *   1. the WINDOW first due recipients (by priority, then age; fewer if there are few places), those of destinations below their share.
  *      What is due at a destination that is down (dests.c) is deferred there and then, as many a turn;
  *   2. if few of them can be started: the destinations in turn, one message each, SEEKS
  *      of them in a turn of the loop; each costs two steps down an index, one that is down a look into a table;
@@ -26,6 +26,8 @@
 #include "trace/trace.h"
 
 #define WINDOW 128
+#define WINDOW_PER_PLACE 2u
+#define WINDOW_LEAST 8u
 #define SEEKS 200
 #define OPEN_AGAIN 60 /* s: after a file that cannot be opened at the moment */
 
@@ -84,8 +86,8 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 		q->turn.changed = true;
 		return;
 	}
-	close(fd);
 	j = job_new(q, &row, &e, offset, x);
+	j->fd = fd;
 	n = rows_rcpts(&q->rows, x->m, a, &v);
 	for (i = k = 0; i < n; i++) {
 		if (v[i].state != RCPT_WAITING || v[i].next > now || !job_fits(j, &v[i]))
@@ -123,18 +125,20 @@ static void start_turn(struct queue *q, const struct rcpt_row *x, int64_t now)
 }
 
 struct looked {
-	size_t due, started, deferred;
+	size_t size, due, started, deferred;
 };
 
 /* The first ones. What is due at a destination that is down goes out of the way. */
 static void window(struct queue *q, bool local, int64_t percent, int64_t now, struct looked *l)
 {
-	struct rcpt_row *v = arena_array(&q->turn.arena, WINDOW, sizeof(*v));
+	struct rcpt_row *v;
 	const struct dest *down;
 	size_t i;
 	int64_t done = 0; /* rows of one message often lie side by side */
 
-	l->due = rows_due(&q->rows, local, now, &q->turn.arena, v, WINDOW);
+	l->size = (size_t)MIN(pick_room(q, local) * WINDOW_PER_PLACE + WINDOW_LEAST, (uint64_t)WINDOW);
+	v = arena_array(&q->turn.arena, l->size, sizeof(*v));
+	l->due = rows_due(&q->rows, local, now, &q->turn.arena, v, l->size);
 	for (i = 0; i < l->due && pick_room(q, local) > 0; i++) {
 		down = local ? NULL : dest_down(q, pick_key(&v[i]));
 		if (down) {
@@ -187,7 +191,7 @@ static void pick(struct queue *q, bool local, int64_t now)
 
 	window(q, local, q->conf->queue_share, now, &l);
 	/* too many of the first ones are of no use: whoever stands behind them does not wait for that */
-	if (l.due == WINDOW && l.started < WINDOW / 8 && pick_room(q, local) > 0)
+	if (l.due == l.size && l.started < l.size / 8 && pick_room(q, local) > 0)
 		whole = round_robin(q, local, now, &l.started);
 	if (l.due > 0 && l.started + l.deferred == 0 && whole && pick_room(q, local) > 0)
 		window(q, local, q->conf->queue_share_alone, now, &l);

@@ -105,6 +105,7 @@ struct job {
 	struct message_row row;
 	bool local;
 	uint64_t offset, size;
+	int fd; /* of its file, for reading, until it is sent; negative: to be opened */
 	bool body8, smtputf8, requiretls, forward, report;
 	int ret, priority;
 	struct str envid, user, peer, helo;

@@ -133,11 +133,11 @@ static void answer_puts(struct queue *q, const char *otherwise)
 
 static void committed(struct queue *q)
 {
-	unlink_names(q, &q->turn.unlink);
 	answer_puts(q, "ok");
-	tasks_committed(q, true);
 	jobs_applied(q, true);
 	jobs_send(q);
+	unlink_names(q, &q->turn.unlink); /* late: no mail waits for it */
+	tasks_committed(q, true);
 }
 
 /* The disk is full, and all of the turn is undone. */

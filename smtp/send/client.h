@@ -78,6 +78,7 @@ struct client {
 	bool logged_in;
 	struct job *job; /* borrowed, until client_take */
 	bool news; /* some recipients of the job are known, others come in a further transaction */
+	bool accepted; /* the server has just taken the message for some: to be noted at once (taken.h) */
 	bool retry; /* the job was not tried: an old connection had gone away unseen */
 	struct job_rcpt **batch; /* recipients of this transaction */
 	size_t nbatch, batch_cap;

@@ -32,13 +32,40 @@ static void line_end(struct content *c, struct buf *out)
 	c->place = CONTENT_BOL;
 }
 
+/* The whole lines at its beginning that go out as they are; *retry: where it is worth to look again. */
+static size_t clean_lines(const struct content *c, struct str in, size_t from, size_t *retry)
+{
+	bool bol = c->place == CONTENT_BOL;
+	size_t at = from;
+	const char *lf;
+
+	while ((lf = at < in.n ? memchr(in.p + at, '\n', in.n - at) : NULL)) {
+		size_t n = (size_t)(lf - in.p) - at;
+
+		*retry = at + n + 1;
+		if (n == 0 || lf[-1] != '\r' || memchr(in.p + at, '\r', n - 1) || (bol && in.p[at] == '.' && !c->chunked))
+			return at - from;
+		at += n + 1;
+		bol = true;
+	}
+	*retry = in.n;
+	return at - from;
+}
+
 static void put(struct content *c, struct str in, struct buf *out)
 {
-	size_t i = 0, from;
+	size_t i = 0, from, n, retry = 0;
 
 	while (i < in.n) {
 		char b = in.p[i];
 
+		n = c->place != CONTENT_CR && i >= retry ? clean_lines(c, in, i, &retry) : 0;
+		if (n) {
+			buf_add(out, in.p + i, n);
+			i += n;
+			c->place = CONTENT_BOL;
+			continue;
+		}
 		if (c->place == CONTENT_CR) {
 			line_end(c, out);
 			if (b == '\n') {
@@ -117,29 +144,51 @@ int content_chunk(struct content *c, size_t n, struct buf *out)
 	return out->err ? out->err : r;
 }
 
+static size_t first_high(struct str in)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i + sizeof word <= in.n; i += sizeof word) {
+		memcpy(&word, in.p + i, sizeof word);
+		if (word & 0x8080808080808080u)
+			break;
+	}
+	while (i < in.n && !((unsigned char)in.p[i] & 0x80))
+		i++;
+	return i;
+}
+
+/* Does the header end here? bol: at the beginning of a line, or of an empty one. */
+static void find_body(struct str in, bool *header, bool *bol)
+{
+	size_t i = 0;
+	const char *lf;
+
+	while (*header && i < in.n) {
+		if (*bol && in.p[i] == '\n') {
+			*header = false;
+		} else if (*bol && in.p[i] == '\r') {
+			i++;
+		} else {
+			lf = memchr(in.p + i, '\n', in.n - i);
+			*bol = lf != NULL;
+			i = lf ? (size_t)(lf - in.p) + 1 : in.n;
+		}
+	}
+}
+
 /* 1 when the answer cannot change any more. */
 static int scan_piece(struct str in, bool *header, bool *bol, struct content_facts *f)
 {
-	size_t i;
+	size_t high = first_high(in);
 
-	for (i = 0; i < in.n; i++) {
-		unsigned char b = (unsigned char)in.p[i];
-
-		if (b & 0x80) {
-			f->eight_bit = true;
-			f->utf8_header |= *header;
-		}
-		if (b == '\n') {
-			if (*bol)
-				*header = false;
-			*bol = true;
-		} else if (b != '\r') {
-			*bol = false;
-		}
-		if (f->eight_bit && (!*header || f->utf8_header))
-			return 1;
-	}
-	return 0;
+	find_body(str_sub(in, 0, high), header, bol);
+	if (high == in.n)
+		return 0;
+	f->eight_bit = true;
+	f->utf8_header |= *header;
+	return 1;
 }
 
 int content_scan(int fd, uint64_t offset, uint64_t size, struct content_facts *out)

@@ -631,6 +631,8 @@ void host_drop(struct host *h, bool orphan)
 		j = s->client.job;
 		if (j)
 			j->orphan |= orphan || !j->begun; /* nothing is known of it: it is nobody's attempt */
+		if (j && orphan && j->begun)
+			orphan_add(h->sender, j);
 		if (!j && s->client.state == CLIENT_READY)
 			client_quit(&s->client);
 		else if (!j || !j->begun)

@@ -241,6 +241,8 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 		ipc_set(m, "tls", j->tls);
 	if (j->dsn)
 		ipc_set_bool(m, "dsn", true);
+	if (j->again)
+		ipc_set_u64(m, "again", j->again);
 	if (last)
 		ipc_set_bool(m, "done", true);
 	*last_out = last;

@@ -6,6 +6,8 @@
 #ifndef MANSIO_SMTP_SEND_JOB_H
 #define MANSIO_SMTP_SEND_JOB_H
 
+#include <sys/queue.h>
+
 #include "base/clock.h"
 #include "mail/dsn.h"
 #include "net/ipc.h"
@@ -56,6 +58,9 @@ struct job {
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool begun; /* bytes of the message have left */
 	bool orphan; /* the queued that asked is gone */
+	bool goes_on; /* ... but the message was on its way: in the list of those */
+	LIST_ENTRY(job) others;
+	unsigned again; /* s: when those that were not tried (code 0) are to be tried; 0: queued knows */
 };
 
 /* Takes the descriptor out of m. 0 or E_PEER: fields are missing, or hold what may not

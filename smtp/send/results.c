@@ -9,6 +9,7 @@
 #include "trace/trace.h"
 
 #define RESULTS 30 /* recipients in one message, so that their replies fit */
+#define UNDER_WAY_AGAIN 1 /* s: when the end of an attempt is looked for that outlived its queued */
 
 void results_flush(struct sender *s)
 {
@@ -108,6 +109,8 @@ void places_start(struct sender *s)
 
 void sender_drop(struct sender *s, struct job *j)
 {
+	if (j->goes_on)
+		LIST_REMOVE(j, others);
 	s->in_hand[j->lmtp]--;
 	job_free(j);
 }
@@ -120,8 +123,7 @@ void sender_done(struct sender *s, struct job *j)
 		job_results(j, RESULTS, new_result(s), &last);
 	s->granted[local] -= s->granted[local] > 0;
 	sender_drop(s, j);
-	grant(s, local);
-	results_flush(s);
+	sender_wake(s); /* tells it, with what else is over by then */
 }
 
 void sender_tell(struct sender *s, struct job *j)
@@ -130,5 +132,52 @@ void sender_tell(struct sender *s, struct job *j)
 
 	while (job_news(j) && !j->orphan && s->queued >= 0)
 		job_results(j, RESULTS, new_result(s), &last);
-	results_flush(s);
+	sender_wake(s);
+}
+
+/* --- over the death of queued, or ours ---------------------------------------------- */
+
+void orphan_add(struct sender *s, struct job *j)
+{
+	if (!j->goes_on)
+		LIST_INSERT_HEAD(&s->orphans, j, others);
+	j->goes_on = true;
+}
+
+static bool is_under_way(const struct sender *s, const struct job *j, const struct job_rcpt *r)
+{
+	const struct job *o;
+	size_t i;
+
+	LIST_FOREACH(o, &s->orphans, others) {
+		if (o->lmtp || !str_eq(o->message, j->message))
+			continue;
+		for (i = 0; i < o->nrcpt; i++)
+			if (o->rcpt[i].number == r->number && o->rcpt[i].state < RCPT_KNOWN)
+				return true;
+	}
+	return false;
+}
+
+/* (What goes to our own lmtpd has a delivery id, and is taken once only.) */
+bool results_known(struct sender *s, struct job *j)
+{
+	size_t i;
+
+	if (j->lmtp)
+		return false;
+	if (taken_answer(s->taken, j) > 0) {
+		sender_tell(s, j);
+		j->remote = j->ip = j->tls = STR_NONE;
+		j->dsn = false;
+	}
+	for (i = 0; i < j->nrcpt && !LIST_EMPTY(&s->orphans); i++)
+		if (j->rcpt[i].state == RCPT_OPEN && is_under_way(s, j, &j->rcpt[i])) {
+			job_set(j, &j->rcpt[i], 0, "4.3.0", STR("an attempt from before the restart of the queue is still under way"));
+			j->again = UNDER_WAY_AGAIN;
+		}
+	if (job_open(j))
+		return false;
+	sender_done(s, j);
+	return true;
 }

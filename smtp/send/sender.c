@@ -8,8 +8,8 @@
  * password and the certificates come from master as files in memory.
  *
  * When queued is replaced, what it asked for is given up as long as no message is on
- * its way; what is, goes on, and its result is lost: the new queued tries again, at
- * worst somebody gets it twice.
+ * its way; what is, goes on. The new queued gives all of it again: what was taken meanwhile is told
+ * from memory (taken.h), what is still on its way is not tried beside that (results.c).
  */
 #include "smtp/send/sender.h"
 
@@ -26,7 +26,8 @@ static struct sender sender;
 
 void sender_wake(struct sender *s)
 {
-	event_active(&s->ev_work, EV_TIMEOUT, 0);
+	if (!s->working)
+		event_active(&s->ev_work, EV_TIMEOUT, 0);
 }
 
 /* --- queued ---------------------------------------------------------------------- */
@@ -83,7 +84,8 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 		return 0;
 	}
 	s->in_hand[j->lmtp]++;
-	sign_job(s->signing, j);
+	if (!results_known(s, j))
+		sign_job(s->signing, j);
 	return 0;
 }
 
@@ -263,7 +265,12 @@ static void work_event(evutil_socket_t fd, short what, void *arg)
 	size_t n;
 
 	(void)fd, (void)what;
+	s->working = true;
 	work_hosts(s);
+	s->working = false;
+	places_grant(s); /* and all results of this turn with it */
+	if (!TAILQ_EMPTY(&s->work))
+		sender_wake(s);
 	n = s->in_hand[0] + s->in_hand[1];
 	if ((n || lookup_waits(s) || way_waits(s) || s->dests.n || s->hosts.n) && !event_pending(&s->ev_tick, EV_TIMEOUT, NULL))
 		event_add(&s->ev_tick, &(struct timeval){ 1, 0 });
@@ -373,6 +380,8 @@ int main(int argc, char **argv)
 	TAILQ_INIT(&s->starved);
 	lookup_init(s);
 	s->signing = sign_new(s, route_job, sender_done);
+	s->taken = taken_open(ipc_take_fd(&s->program.start, "taken"));
+	LIST_INIT(&s->orphans);
 	way_init(s);
 	settings(s, &s->program.start);
 	enter_sandbox(s);

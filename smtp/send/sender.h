@@ -35,6 +35,7 @@
 #include "smtp/send/security.h"
 #include "smtp/send/limit.h"
 #include "smtp/send/sign.h"
+#include "smtp/send/taken.h"
 #include "smtp/send/way.h"
 
 struct ask;
@@ -92,6 +93,7 @@ struct session {
 	struct client client;
 	int fd;
 	bool tls_wants_write;
+	bool dry; /* the socket had no more bytes: not read again before it says so */
 	bool tls_failed, clear; /* opportunistic: the next try goes without */
 	bool ready_told; /* the log knows that it works */
 	struct tls *tls;
@@ -192,6 +194,8 @@ struct sender {
 	size_t nsessions; /* of hosts by MX */
 	struct limits limits;
 	struct signing *signing; /* jobs that wait for their signature */
+	struct taken *taken; /* what was taken lately, over our death */
+	LIST_HEAD(orphans, job) orphans; /* on their way when their queued died */
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
 	struct lookup_link link[LOOKUP_LINKS];
@@ -203,7 +207,7 @@ struct sender {
 	uint64_t last_ask;
 	uint64_t last_question;
 	struct result *results, **last_result; /* not yet sent */
-	bool stopping;
+	bool stopping, working;
 	char told[160]; /* the last status */
 	char scratch[64 * 1024]; /* one read, on its way to a client */
 };
@@ -219,6 +223,10 @@ void sender_tell_dest(struct sender *s, const char *name, const struct dsn *down
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
 void sender_tell(struct sender *s, struct job *j); /* some are there: a crash shall not double them */
 void sender_drop(struct sender *s, struct job *j); /* frees it untold */
+/* A new job: what is known of its recipients since an attempt of before is told again, not tried again; those
+ * that are still on their way are left alone. True: nothing remains to be tried, the job is gone. */
+bool results_known(struct sender *s, struct job *j);
+void orphan_add(struct sender *s, struct job *j); /* its queued is gone, and the message is on its way */
 void results_flush(struct sender *s);
 void results_forget(struct sender *s);
 /* Tells queued of places: those that it does not know of; at the start of a link. */
@@ -277,7 +285,7 @@ void host_wake(struct host *h);
 void host_work(struct host *h); /* may free it */
 void host_tick(struct host *h); /* once a second; may free it */
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
- * goes on (orphan: its results are nobody's). */
+ * goes on (orphan: the next queued hears of it when it gives that job again). */
 void host_drop(struct host *h, bool orphan);
 /* For `mansio status`: how it stands with the smarthost. */
 void host_note(const struct host *h, size_t waiting, char *out, size_t n);

@@ -43,6 +43,7 @@ static void hang_up(struct session *s)
 	s->ev_what = 0;
 	dial_stop(s);
 	fd_close(&s->fd);
+	s->dry = false;
 }
 
 /* lmtpd's parent gets the other end, and forks a child for it. */
@@ -203,7 +204,10 @@ static ssize_t read_some(struct session *s)
 	ssize_t n;
 
 	if (!s->tls) {
+		if (s->dry)
+			return -EAGAIN;
 		n = recv(s->fd, p, cap, 0);
+		s->dry = n < (ssize_t)cap && n != 0;
 		return n < 0 ? -errno : n == 0 ? E_CLOSED : n;
 	}
 	n = tls_read(s->tls, p, cap);
@@ -251,6 +255,9 @@ static bool pull(struct session *s)
 		return true;
 	}
 	client_input(&s->client, str_make(s->host->sender->scratch, (size_t)n));
+	if (s->client.accepted && s->client.job) /* before anything else: we may be killed now */
+		taken_note(s->host->sender->taken, s->client.job);
+	s->client.accepted = false;
 	explicit_bzero(s->host->sender->scratch, (size_t)n);
 	return true;
 }
@@ -294,6 +301,7 @@ static void event_of(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 
 	(void)fd, (void)what;
+	s->dry = false;
 	session_step(s);
 }
 

@@ -500,7 +500,9 @@ void client_on_final(struct client *c, const struct reply *r)
 		answer_all(c, r);
 	if (c->opt->lmtp && c->taken)
 		return;
-	if (r->code < 300 && !c->opt->lmtp)
+	if (r->code < 300 && !c->opt->lmtp) {
 		c->job->dsn = c->ehlo.dsn;
+		c->accepted = true;
+	}
 	next_batch(c);
 }

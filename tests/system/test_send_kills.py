@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """kill -9 of sender and queued, in turns, while mail leaves to another server.
 
-A message that got its 250 arrives there: none is lost, and few arrive twice (what was on its way when the process died that
-would have noted it; RFC 1047 knows no better). Short here; `make soak` sets MANSIO_SOAK: 5,000 messages and 300 kills.
+A message that got its 250 arrives there: none is lost, and few arrive twice: those whose end the other server had, and whose
+250 the sender had not read, when it was killed (RFC 1047 knows no better). What it had read outlives it and queued
+(smtp/send/taken.h). Short here; `make soak-kills` sets MANSIO_SOAK: 5,000 messages and 300 kills.
 """
 import collections
 import json
@@ -20,7 +21,7 @@ from conftest import wait_for
 from fakehost import FakeHost
 
 SOAK = bool(os.environ.get("MANSIO_SOAK"))
-MESSAGES, KILLS = (5000, 300) if SOAK else (600, 16)
+MESSAGES, KILLS = (5000, 300) if SOAK else (400, 14)
 
 
 class Poster:
@@ -46,6 +47,15 @@ class Poster:
                 time.sleep(0.02)
 
 
+def pid_of(suite, program):
+    return wait_for(lambda: [p for p, n in suite.tree().items() if n == program], 30)[0]
+
+
+def is_empty(suite):
+    p = suite.cli("--json", "queue", "list", check=False)
+    return p.returncode == 0 and json.loads(p.stdout or "[]") == []
+
+
 def names(host):
     return [re.search(rb"Subject: (\S+)", raw)[1].decode() for _, _, raw in list(host.messages)]
 
@@ -61,22 +71,63 @@ def test_kills_of_sender_and_queue_lose_nothing(own_suite):
     while killed.total() < KILLS:
         name = ("sender", "queued")[killed.total() % 2]
         wait_for(lambda: len(host.messages) >= killed.total() * MESSAGES // (KILLS + 1), 120)
-        pid = wait_for(lambda: [p for p, n in s.tree().items() if n == name], 30)[0]
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid_of(s, name), signal.SIGKILL)
         killed[name] += 1
     thread.join(600)
     assert not thread.is_alive() and len(poster.acked) == MESSAGES
-
-    def drained():
-        p = s.cli("--json", "queue", "list", check=False)
-        return p.returncode == 0 and json.loads(p.stdout or "[]") == []
-    wait_for(drained, 120)
+    wait_for(lambda: is_empty(s), 120)
     arrived = collections.Counter(names(host))
     lost = poster.acked - set(arrived)
     doubled = [n for n, count in arrived.items() if count > 1]
     print(f"{dict(killed)}, {len(arrived)} arrived, {len(doubled)} twice")
     assert not lost, f"{len(lost)} lost, as {sorted(lost)[:5]}"
-    # what was on its way at a kill: of some sessions each time here; the long run asks for the share of Postfix
-    assert len(doubled) <= (MESSAGES * 3 // 1000 if SOAK else 2 * KILLS), doubled
+    # 0.3 %, what Postfix loses that way; the short run is too short for a share: one or two by bad luck
+    assert len(doubled) <= (MESSAGES * 3 // 1000 if SOAK else 2), doubled
     assert all(raw.endswith(b"\r\n.\r\n") for _, _, raw in host.messages)
     host.close()
+
+
+@pytest.fixture
+def house(own_suite):
+    """A suite, the smarthost that takes its mail, and whether that may say 250 (an event)."""
+    go = threading.Event()
+    host = FakeHost({"CONTENT": lambda c, line: go.wait(60) and None})
+    s = own_suite({"send.smarthost": f"127.0.0.1:{host.port}", "send.smarthost_tls": "none", "send.session_idle": "10ms",
+                   "queue.retry": "1s", "log.level": "info"})
+    yield s, host, go
+    go.set()
+    host.close()
+
+
+def post(s):
+    account = s.account()
+    with s.smtp(account) as c:
+        c.sendmail(account.address, ["ben@outside.example", "eve@outside.example"], "Subject: once\r\n\r\nbody\r\n")
+
+
+def test_what_was_taken_is_known_after_both_are_killed(house):
+    """The 250 was read, nothing was committed, and neither sender nor queued lives to tell."""
+    s, host, go = house
+    post(s)
+    wait_for(lambda: host.connections and b"\r\n.\r\n" in host.connections[0].raw)
+    queued, sender = pid_of(s, "queued"), pid_of(s, "sender")
+    os.kill(queued, signal.SIGSTOP)  # it reads no result any more
+    go.set()
+    wait_for(lambda: b"QUIT" in host.connections[0].commands)  # the sender has read the 250
+    os.kill(sender, signal.SIGKILL)
+    os.kill(queued, signal.SIGKILL)
+    wait_for(lambda: is_empty(s), 30)
+    assert len(host.messages) == 1
+    assert re.search(r" sent .*ben@outside.example.* remote=127.0.0.1 .*250 2.0.0 queued as 1", s.log())
+
+
+def test_what_is_on_its_way_is_not_begun_again_by_a_new_queue(house):
+    s, host, go = house
+    post(s)
+    wait_for(lambda: host.connections and b"\r\n.\r\n" in host.connections[0].raw)
+    os.kill(pid_of(s, "queued"), signal.SIGKILL)
+    wait_for(lambda: "still under way" in s.log(), 30)
+    assert len(host.connections) == 1
+    go.set()
+    wait_for(lambda: is_empty(s), 30)
+    assert len(host.messages) == 1
