@@ -9,11 +9,15 @@
 
 #include <cmocka.h>
 
+#include "acme/acmed.h"
 #include "acme/jws.h"
 #include "acme/problem.h"
 #include "acme/state.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* RFC 7515 A.3: its key, and the thumbprint of that key. */
@@ -160,6 +164,36 @@ static void the_state_comes_back(void **state)
 	free(t);
 }
 
+/* A digest in base64url may begin with any of its letters: one in 64 with '-'. */
+static void the_hook_takes_every_value(void **state)
+{
+	static const char *const values[] = { "-_a", "_-a", "a-_", "--", "x" };
+	char path[] = "/tmp/mansio-hook.XXXXXX";
+	int fd = mkstemp(path), link;
+	struct ipc_msg m, answer;
+	size_t i;
+
+	(void)state;
+	assert_true(fd >= 0 && dprintf(fd, "#!/bin/sh\necho \"$1 $2 $3\"\n") > 0 && fchmod(fd, 0700) == 0);
+	close(fd);
+	link = hook_start(path, 5000);
+	assert_true(link >= 0);
+	for (i = 0; i < sizeof values / sizeof *values; i++) {
+		ipc_init(&m, "hook");
+		ipc_setc(&m, "what", "set");
+		ipc_setc(&m, "name", "_acme-challenge.example.org");
+		ipc_setc(&m, "value", values[i]);
+		assert_int_equal(ipc_call(link, &m, &answer, deadline_in(10000)), 0);
+		assert_true(ipc_get_bool(&answer, "good"));
+		assert_string_equal(arena_cstr(&answer.arena, ipc_get(&answer, "words")),
+			arena_fmt(&answer.arena, "set _acme-challenge.example.org %s", values[i]));
+		ipc_done(&answer);
+		ipc_done(&m);
+	}
+	close(link);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +204,7 @@ int main(void)
 		cmocka_unit_test(retry_after_is_seconds_or_a_date),
 		cmocka_unit_test(waits_double_up_to_the_longest),
 		cmocka_unit_test(the_state_comes_back),
+		cmocka_unit_test(the_hook_takes_every_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
