@@ -139,7 +139,11 @@ static int order_with_key(struct acmed *a, struct acme_state *s, const struct st
 			"the account's key could not be read or made");
 		r = E_DENIED;
 	} else {
-		r = order_run(&o);
+		r = s->rekey ? rekey_ready(&o, a->resolver) : 0;
+		if (r == 0)
+			r = order_run(&o);
+		else
+			s->rekey = false; /* the wish is void: a renewal must not wait for it */
 	}
 	finish(s, a->conf, r < 0 ? &o.acme.why : NULL);
 	trace_event(r < 0 ? TRACE_ERROR : TRACE_INFO, r < 0 ? "acme-failed" : "acme-issued", NULL, "%s%s%s",
@@ -166,11 +170,12 @@ static void ask_renewal(struct acmed *a, struct acme_state *s)
 }
 
 /* Exit code 0: there is a (new) certificate; 1: it failed, and the state says why; 2: not needed. */
-static NORETURN void order_child(struct acmed *a, bool forced)
+static NORETURN void order_child(struct acmed *a, bool forced, bool rekey)
 {
 	struct str names[CONF_ACME_NAMES];
 	size_t n = order_names(a->conf, names);
 	struct acme_state s;
+	int64_t planned;
 	int lock, r;
 
 	proc_title("acmed order");
@@ -188,12 +193,16 @@ static NORETURN void order_child(struct acmed *a, bool forced)
 			_exit(r < 0 ? 3 : 2);
 	}
 	s.last_try = clock_unix();
+	s.rekey |= rekey;
+	planned = s.renew_at;
 	if (forced)
 		s.renew_at = MIN(s.renew_at, s.last_try); /* and it stays due until one came through */
 	s.next_try = s.last_try + MIN(a->conf->acme_retry / 1000, (int64_t)AGAIN_S); /* should we die */
 	if (acme_state_save(a->dir, &s) < 0)
 		_exit(3);
 	r = order_with_key(a, &s, names, n);
+	if (r < 0 && rekey && !s.rekey)
+		s.renew_at = planned;
 	if (acme_state_save(a->dir, &s) < 0)
 		_exit(3);
 	_exit(r < 0 ? 1 : 0);
@@ -201,17 +210,17 @@ static NORETURN void order_child(struct acmed *a, bool forced)
 
 static void start_order(struct acmed *a)
 {
-	bool forced = a->forced;
+	bool forced = a->forced, rekey = a->rekey;
 	int pair[2];
 
-	a->forced = a->ask = false;
+	a->forced = a->ask = a->rekey = false;
 	if (ipc_pair(pair) < 0)
 		return;
 	a->order = proc_fork(true);
 	if (a->order == 0) {
 		close(pair[0]);
 		a->link = pair[1];
-		order_child(a, forced);
+		order_child(a, forced, rekey);
 	}
 	close(pair[1]);
 	if (a->order < 0) {
@@ -224,7 +233,7 @@ static void start_order(struct acmed *a)
 	trace_event(TRACE_DEBUG, "acme-order", NULL, "begins");
 }
 
-static void tell_master(struct acmed *a)
+void acmed_tell_master(struct acmed *a)
 {
 	struct ipc_msg m;
 
@@ -244,7 +253,7 @@ static void order_ended(struct acmed *a, int status)
 	if (acme_state_load(a->dir, &a->state) < 0)
 		trace_event(TRACE_WARN, "acme-state", NULL, "cannot be read: starting without memory");
 	if (issued)
-		tell_master(a);
+		acmed_tell_master(a);
 	else if (!WIFEXITED(status) || WEXITSTATUS(status) > 2) {
 		trace_event(TRACE_ERROR, "acme-failed", NULL, "the order's process ended: %s", proc_status_text(status));
 		a->retry_at = clock_unix() + MIN(a->conf->acme_retry / 1000, (int64_t)AGAIN_S);

@@ -45,6 +45,7 @@ struct acmed {
 	pid_t order;
 	int link; /* to the order's child, -1: none */
 	bool forced; /* 'cert renew': also if it is not due */
+	bool rekey; /* 'cert rekey --now': with the next key */
 	bool ask; /* the authority, when it should be renewed */
 	pid_t look[LOOKS];
 	struct acme_state state;
@@ -70,6 +71,7 @@ void verbs_control(struct acmed *a, struct ipc_msg *m);
 
 /* acmed.c */
 void acmed_look(struct acmed *a, int reply); /* forks look_run; takes reply */
+void acmed_tell_master(struct acmed *a); /* there is another certificate, or a next key */
 bool acmed_due(const struct acmed *a, int64_t *at_out); /* an order: when; false: never */
 
 #endif

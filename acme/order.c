@@ -3,7 +3,7 @@
  * order.c: one order, straight through (RFC 8555 7.4, 7.5, 8; RFC 8737).
  *
  *   new order -> authorizations -> publish all answers -> "look" -> wait for each
- *             -> finalize with a new key -> wait -> download -> check -> live.pem, state
+ *             -> finalize -> wait -> download -> check -> live.pem, state
  *
  * What was published is taken back whatever happens. The order counts (state, durably)
  * before it is asked for, so that no crash loop makes more of them than are allowed.
@@ -414,6 +414,8 @@ static int keep(struct order *o, const struct buf *key, const struct buf *chain)
 	buf_wipe(&both);
 	if (err < 0)
 		problem_set(&a->why, "see whether the disk is full", "the certificate could not be written: %s", err_text(err));
+	else
+		rekey_done(o);
 	return err;
 }
 
@@ -456,7 +458,7 @@ static int finalize(struct order *o, const char *url, const char *finalize_url)
 	buf_init(&key, 4096);
 	buf_init(&der, 65536);
 	buf_init(&payload, 131072);
-	err = cert_key_new(&key);
+	err = rekey_choose(o, &key);
 	if (err == 0)
 		err = cert_request(buf_view(&key), o->names, o->nnames, &der);
 	buf_puts(&payload, "{\"csr\":\"");

@@ -24,4 +24,14 @@ size_t order_names(const struct conf *c, struct str out[CONF_ACME_NAMES]);
 /* A name, or for *.example.org one that it covers. */
 bool order_covers(struct str pem, struct str name);
 
+/* --- rekey.c --- */
+
+/* next.pem, made if there is none. */
+int rekey_next(int dir, const struct conf *c, struct buf *pem_out);
+/* May the next key be used? 0, or negative with why: there is none, or the DNS does not name it beside the old one. */
+int rekey_ready(struct order *o, int resolver);
+/* The key for an order: the next one, if that is wanted; the one in use; a new one. */
+int rekey_choose(const struct order *o, struct buf *key_out);
+void rekey_done(const struct order *o); /* the certificate is in place */
+
 #endif

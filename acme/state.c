@@ -43,6 +43,7 @@ static void take(const struct ipc_msg *m, struct acme_state *s)
 	s->last_good = when(m, "last_good");
 	s->not_after = when(m, "not_after");
 	s->renew_at = when(m, "renew_at");
+	s->rekey = ipc_get_bool(m, "rekey");
 	text(m, "names", s->names, sizeof s->names);
 	text(m, "words", s->words, sizeof s->words);
 	text(m, "fix", s->fix, sizeof s->fix);
@@ -87,6 +88,7 @@ int acme_state_save(int dir, const struct acme_state *s)
 	ipc_set_u64(&m, "last_good", (uint64_t)s->last_good);
 	ipc_set_u64(&m, "not_after", (uint64_t)s->not_after);
 	ipc_set_u64(&m, "renew_at", (uint64_t)s->renew_at);
+	ipc_set_bool(&m, "rekey", s->rekey);
 	ipc_setc(&m, "names", s->names);
 	ipc_setc(&m, "words", s->words);
 	ipc_setc(&m, "fix", s->fix);

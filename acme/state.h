@@ -5,6 +5,7 @@
  *     account.pem   the account's key (0600)
  *     live.pem      the certificate in use: its key, then its chain (0600)
  *     state         the rest, as below, in the format of a message
+ *     next.pem      the key after the one in use (rekey.c), if one was asked for (0600)
  *     lock          held by who works on an order
  *
  * Each is replaced as a whole, durably. A missing or damaged state costs nothing but the
@@ -23,6 +24,7 @@ struct acme_state {
 	uint64_t failures; /* in a row */
 	int64_t next_try, last_try, last_good; /* Unix time, 0: never */
 	int64_t not_after, renew_at; /* of the certificate in use */
+	bool rekey; /* the next order is for the next key */
 	char names[2048]; /* that it is for, comma separated */
 	char words[768], fix[512]; /* why the last order failed; empty: it did not */
 	char account[1024], directory[1024], email[256]; /* the account's URL, and where it is good */

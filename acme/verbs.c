@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs.c: cert list, cert show, cert renew.
+ * verbs.c: cert list, cert show, cert renew, cert rekey.
  */
 #include "acme/acmed.h"
 
@@ -9,6 +9,7 @@
 
 #include "acme/order.h"
 #include "base/file.h"
+#include "net/cert.h"
 
 static void last(int reply, struct ipc_msg *m, int code, const char *error)
 {
@@ -90,6 +91,47 @@ static void renew(struct acmed *a, int reply)
 	last(reply, &m, EX_OK, NULL);
 }
 
+/* The record of the next key; with `now` the step to it (rekey.c). */
+static void rekey(struct acmed *a, const struct ipc_msg *in, int reply)
+{
+	bool now = str_eqc(ipc_get(in, "now"), "yes");
+	char tlsa[CERT_TLSA];
+	struct ipc_msg m;
+	struct buf pem;
+	int r = E_NOTFOUND;
+
+	if (!a->conf->acme_enabled) {
+		fail(reply, EX_UNAVAILABLE, "certificates are not ordered here: set [acme] enabled = yes");
+		return;
+	}
+	buf_init(&pem, 1 << 18);
+	if (now && file_load(a->dir, "next.pem", &pem) < 0) {
+		fail(reply, EX_UNAVAILABLE, "there is no next key yet: 'mansio cert rekey' makes it and shows the record to publish first");
+		buf_wipe(&pem);
+		return;
+	}
+	r = now ? 0 : rekey_next(a->dir, a->conf, &pem);
+	if (r == 0)
+		r = cert_tlsa(buf_view(&pem), tlsa);
+	buf_wipe(&pem);
+	if (r < 0) {
+		fail(reply, EX_IOERR, err_text(r));
+		return;
+	}
+	a->forced |= now;
+	a->rekey |= now;
+	if (!now)
+		acmed_tell_master(a);
+	ipc_init(&m, "result");
+	ipc_setc(&m, "state", now ? "ordering" : "waiting");
+	ipc_setc(&m, "name", arena_fmt(&m.arena, "_25._tcp.%s", conf_hostname(a->conf)));
+	ipc_setc(&m, "type", "TLSA");
+	ipc_setc(&m, "value", tlsa);
+	ipc_setc(&m, "words", now ? "'mansio cert show' tells how it goes; when it is in use the old record may go" :
+		"publish this beside the record of the key in use, if there is one; when the old answer is forgotten (its TTL): mansio cert rekey --now");
+	last(reply, &m, EX_OK, NULL);
+}
+
 void verbs_control(struct acmed *a, struct ipc_msg *m)
 {
 	struct str verb = ipc_get(m, "verb");
@@ -105,6 +147,8 @@ void verbs_control(struct acmed *a, struct ipc_msg *m)
 		show(a, reply);
 	else if (str_eqc(verb, "cert renew"))
 		renew(a, reply);
+	else if (str_eqc(verb, "cert rekey"))
+		rekey(a, m, reply);
 	else
 		fail(reply, EX_USAGE, "unknown verb");
 	close(reply);

@@ -4,10 +4,12 @@
  * a time: so a verb may look before it changes something.
  */
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "auth/gate.h"
 #include "auth/resolve.h"
 #include "base/file.h"
+#include "mail/address.h"
 
 #define VERBS_MAX 100
 
@@ -16,6 +18,7 @@ struct waiting {
 	struct pool_job *job;
 	int reply;
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
+	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
 static STAILQ_HEAD(waiting_list, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
@@ -48,6 +51,33 @@ static void log_out(const struct waiting *w)
 	logins_end_user(authd.logins, str_of(w->logged_out));
 }
 
+static void waiting_free(struct waiting *w)
+{
+	fd_close(&w->reply);
+	free(w->logged_out);
+	free(w->added);
+	free(w);
+}
+
+/* By master, as for somebody outside; nobody waits for the answer: signd's log has it. */
+static void make_keys(const char *domain)
+{
+	struct ipc_msg m;
+	int pair[2];
+
+	if (ipc_pair(pair) < 0)
+		return;
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", "dkim rotate");
+	ipc_setc(&m, "domain", domain);
+	ipc_setc(&m, "first", "yes");
+	ipc_add_fd(&m, "reply", pair[1]);
+	(void)program_control(&authd.program, &m);
+	ipc_done(&m);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void done(struct pool_job *job, struct ipc_msg *answer)
 {
 	struct waiting *w = job->arg;
@@ -57,10 +87,10 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	/* a worker that died may have changed something */
 	if (!answer || ipc_get_bool(answer, "changed"))
 		directory_changed();
+	if (answer && ipc_get_bool(answer, "changed") && w->added)
+		make_keys(w->added);
 	log_out(w);
-	fd_close(&w->reply);
-	free(w->logged_out);
-	free(w);
+	waiting_free(w);
 	running = false;
 	next();
 }
@@ -80,9 +110,7 @@ static void next(void)
 		running = false;
 		refuse(w->reply, EX_TEMPFAIL, "authd is too busy: try again");
 		pool_job_free(w->job);
-		fd_close(&w->reply);
-		free(w->logged_out);
-		free(w);
+		waiting_free(w);
 	}
 }
 
@@ -99,6 +127,23 @@ static char *logs_out(const struct ipc_msg *m)
 	arena_init(&a);
 	if (address_read(ipc_get(m, "address"), &a, &local, &domain) == 0)
 		name = mem_strdup(arena_cstr(&a, address_name(local, domain, &a)));
+	arena_done(&a);
+	return name;
+}
+
+/* [dkim] new_domains: what is added is signed from the start. */
+static char *adds(const struct ipc_msg *m)
+{
+	struct str domain = STR_NONE;
+	char *name = NULL;
+	struct arena a;
+
+	if (!authd.program.conf->dkim_new_domains || !str_eqc(ipc_get(m, "verb"), "domain add") ||
+		str_eqc(ipc_get(m, "backup"), "yes"))
+		return NULL;
+	arena_init(&a);
+	if (domain_normal(ipc_get(m, "domain"), &a, &domain) == 0)
+		name = mem_strdup(arena_cstr(&a, domain));
 	arena_done(&a);
 	return name;
 }
@@ -127,6 +172,7 @@ void control_run(const struct ipc_msg *m, int reply)
 	w = mem_alloc(1, sizeof(*w));
 	w->reply = reply;
 	w->logged_out = logs_out(m);
+	w->added = adds(m);
 	w->job = pool_job_new("control", done, w);
 	for (i = 0; i < m->nfields; i++)
 		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),

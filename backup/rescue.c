@@ -364,18 +364,34 @@ static void put_queue(struct rescue *x)
 	close(dir);
 }
 
-/* "acme/live.pem": in the new state folder, where it was in the old one. */
+/* Whose a folder of STATE is, as master makes it (master/state.c). */
+static struct owner state_owner(struct rescue *x, struct str part)
+{
+	if (x->root && str_eqc(part, "acme"))
+		return owner_of("_acme");
+	return x->root && str_eqc(part, "dkim") ? owner_of("_sign") : x->own;
+}
+
+/* "acme/live.pem", "dkim/example.org/202611r.key": in the new state folder, where it was in the old one. */
 static void put_state_file(struct rescue *x, const struct kept_file *f)
 {
 	struct str rest = f->path, part = str_cut(&rest, '/');
-	const struct owner acme = x->root && str_eqc(part, "acme") ? owner_of("_acme") : x->own;
-	const char *name = arena_cstr(&x->a, part);
-	int fd = folder(x, x->state, name, 0700, &acme);
+	const struct owner o = state_owner(x, part);
+	int at = x->state, fd;
 
-	disk(fd < 0 ? fd : 0, name);
-	if (rest.n && str_find(rest, '/') < 0)
-		disk(put_file(x, fd, arena_cstr(&x->a, rest), &f->id, (mode_t)f->mode, &acme), name);
-	close(fd);
+	for (; rest.p; part = str_cut(&rest, '/')) {
+		const char *name = arena_cstr(&x->a, part);
+
+		fd = folder(x, at, name, 0700, &o);
+		disk(fd < 0 ? fd : 0, name);
+		if (at != x->state)
+			close(at);
+		at = fd;
+	}
+	if (at != x->state) {
+		disk(put_file(x, at, arena_cstr(&x->a, part), &f->id, (mode_t)f->mode, &o), f->path.p);
+		close(at);
+	}
 }
 
 /* Absolute paths: where the file was, unless something is there; then, and for all that cannot

@@ -7,7 +7,7 @@
  *     the copy, so no restored mailbox lacks one.
  *  2. the queue, before the mailboxes: a message that is delivered meanwhile is then in both, and
  *     its delivery id keeps it from being delivered twice; the other way round it would be in neither.
- *  3. settings and certificates; 4. mailboxes one by one; 5. the manifest.
+ *  3. settings with their history, certificates, keys; 4. mailboxes one by one; 5. the manifest.
  *
  * After each mailbox the manifest so far is kept as `unfinished`: a run that was
  * stopped goes on from there.
@@ -23,6 +23,7 @@
 
 #define ASK_MS 60000
 #define KEEP_UNFINISHED_MS 10000 /* not after each of ten thousand small mailboxes */
+#define PACK_MAX ((size_t)65 << 20)
 #define QUEUE_TEXT ((size_t)256 << 20)
 
 struct run {
@@ -162,12 +163,26 @@ static int take_queue(struct run *x)
 
 /* --- settings and certificates ------------------------------------------------------------ */
 
-/* master's descriptors: "file.N" with fields path.N and mode.N. */
-static int take_files(struct run *x)
+struct files {
+	struct kept_file *v;
+	size_t n, cap;
+};
+
+static struct kept_file *file_new(struct files *f)
 {
-	struct kept_file f[IPC_MAX_FDS];
-	size_t n = 0, i;
-	struct buf text;
+	if (f->n == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 64;
+		f->v = mem_grow(f->v, f->cap, sizeof(*f->v));
+	}
+	f->v[f->n] = (struct kept_file){ .mode = 0600 };
+	return &f->v[f->n++];
+}
+
+/* master's descriptors: "file.N" with fields path.N and mode.N. */
+static int take_single(struct run *x, struct files *out)
+{
+	struct kept_file *f;
+	size_t i;
 	int err = 0, fd;
 
 	for (i = 0; !err && i < IPC_MAX_FDS; i++) {
@@ -178,22 +193,64 @@ static int take_files(struct run *x)
 		fd = ipc_take_fd(x->j->m, name);
 		if (fd < 0)
 			break;
+		f = file_new(out);
 		snprintf(name, sizeof(name), "path.%zu", i);
-		f[n].path = ipc_get(x->j->m, name);
+		f->path = ipc_get(x->j->m, name);
 		snprintf(name, sizeof(name), "mode.%zu", i);
 		(void)ipc_get_u64(x->j->m, name, 0777, &mode);
-		f[n].mode = (unsigned)mode;
-		err = repo_put_fd(x->r, OBJECT_FILE, fd, &f[n].id, &f[n].size);
+		f->mode = (unsigned)mode;
+		err = repo_put_fd(x->r, OBJECT_FILE, fd, &f->id, &f->size);
 		close(fd);
-		n++;
 	}
-	buf_init(&text, (size_t)1 << 20);
-	files_print(f, n, &text);
+	return err;
+}
+
+/* And many small ones as one: "PATH SIZE\n" and so many bytes, one behind the other (master/backup.c). */
+static int take_pack(struct run *x, struct files *out)
+{
+	int fd = ipc_take_fd(x->j->m, "pack"), err;
+	struct str rest, path, size;
+	struct kept_file *f;
+	struct buf b;
+
+	if (fd < 0)
+		return 0;
+	buf_init(&b, PACK_MAX);
+	err = file_read_all(fd, &b);
+	close(fd);
+	rest = buf_view(&b);
+	while (!err && rest.n) {
+		size = str_cut(&rest, '\n');
+		path = str_cut(&size, ' ');
+		f = file_new(out);
+		if (!rest.p || str_u64(size, rest.n, &f->size) < 0) {
+			err = E_PEER;
+			break;
+		}
+		f->path = arena_str(&x->j->a, path);
+		err = repo_put(x->r, OBJECT_FILE, str_sub(rest, 0, (size_t)f->size), &f->id);
+		rest = str_from(rest, (size_t)f->size);
+	}
+	buf_wipe(&b);
+	return err;
+}
+
+static int take_files(struct run *x)
+{
+	struct files f = { NULL, 0, 0 };
+	int err = take_single(x, &f);
+	struct buf text;
+
+	if (!err)
+		err = take_pack(x, &f);
+	buf_init(&text, PACK_MAX);
+	files_print(f.v, f.n, &text);
 	if (!err)
 		err = text.err ? text.err : repo_put(x->r, OBJECT_FILES, buf_view(&text), &x->s.files);
 	x->s.has_files = !err;
-	x->s.nfiles = n;
+	x->s.nfiles = f.n;
 	buf_done(&text);
+	free(f.v);
 	return err;
 }
 

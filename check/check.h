@@ -6,9 +6,11 @@
  *   checkd.c    the process: one child a verb
  *   records.c   what a domain has to publish (domain dns, domain zone)
  *   domain.c    is it there, and right? (domain check)
+ *   keys.c      the same of the keys that sign mail (DKIM)
+ *   keytext.c   what a published text is, beside a key
+ *   secure.c    the same of what others insist on: TLSA, MTA-STS
  *   spf.c       what an SPF record says about this host
  *   host.c      name, ports, clock, resolver, blocklists, room (host check)
- *   certs.c     what the certificates in use mean for the DNS
  *
  * A check is one row: what was looked at, one of four states, one sentence, and what to do. UNKNOWN
  * is said where nothing was learnt, never OK or FAIL.
@@ -31,6 +33,7 @@ struct facts {
 	size_t naddrs;
 	struct buf cert[CHECK_CERTS]; /* PEM chains in use */
 	size_t ncerts;
+	struct buf next; /* a certificate with the key that comes after the one in use; empty: none is made */
 	int state; /* the state folder, O_PATH; -1 */
 };
 
@@ -38,7 +41,7 @@ struct facts {
 struct check {
 	const struct facts *f;
 	const struct ipc_msg *m; /* the verb's arguments */
-	int reply, resolver;
+	int reply, resolver, signd; /* links: -1: not there */
 	struct arena a;
 	deadline until;
 	int64_t most; /* ms for one question */
@@ -60,14 +63,18 @@ struct want {
 	const char *value; /* as in a zone file */
 	const char *why;
 	enum need need;
+	const char *key; /* of DKIM: the text of the record; else NULL */
+	enum key_life { KEY_SIGNS, KEY_IS_NEXT, KEY_IS_OLD } life; /* of TLSA too: in use, or next */
 };
-#define WANTS 64
+#define WANTS 128
 struct wants {
 	struct want v[WANTS];
 	size_t n;
 };
 /* What `domain` has to publish for mail to and from this host. */
-void wants_make(const struct facts *f, struct arena *a, const char *domain, struct wants *out);
+void wants_make(struct check *k, const char *domain, struct wants *out);
+/* One more; NULL: there is no room. */
+struct want *wants_add(struct wants *w, enum need need, const char *name, enum dns_type type, const char *value, const char *why);
 /* As text for a zone file, with comments. */
 void wants_zone(const struct facts *f, const struct wants *w, const char *domain, struct buf *out);
 /* The port of the first address of a `listen` setting; 0: there is none, or no such setting. */
@@ -75,11 +82,22 @@ uint16_t listens_on(const struct conf *c, const char *service);
 /* An address that everybody can reach (not RFC 1918, 4193, 6598, loopback, link-local). */
 bool addr_is_public(const struct addr *a);
 
-/* --- certs.c --- */
+/* --- keys.c --- */
 
-/* "3 1 1 hex" of the first certificate of a chain (RFC 6698; RFC 7671 5.1), and whether it names
- * the host. 0 or E_SYNTAX. */
-int cert_tlsa(struct str pem, const char *host, char out[80], bool *names_host_out);
+/* In place of a value; a name with it is not one to be asked for. */
+#define KEYS_UNKNOWN "<shown while Mansio runs>"
+#define KEYS_NONE "<no key yet>"
+/* The keys of the domain, or one of the two above. */
+void keys_add(struct check *k, const char *domain, struct wants *w);
+bool keys_placeholder(const struct want *w);
+/* It is one of the two: says so in a row. */
+bool keys_missing(struct check *k, const struct want *w);
+
+/* --- keytext.c --- */
+
+/* What a published text is, against the one that should be there; the best first. */
+enum key_fault { KEY_SAME, KEY_ON_TRIAL, KEY_QUOTED, KEY_CUT, KEY_REVOKED, KEY_OTHER, KEY_BROKEN };
+enum key_fault key_compare(struct arena *a, struct str found, struct str want);
 
 /* --- spf.c --- */
 

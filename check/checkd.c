@@ -2,7 +2,7 @@
  *
  * checkd.c: the process of the checks: a small parent that forks a child for each verb.
  *
- *     control message --fork--> child: a link of its own to resolverd, verb, rows on `reply`
+ *     control message --fork--> child: links of its own to resolverd and signd, verb, rows on `reply`
  *
  * The parent learns the host's addresses and the certificates at its start (a reload starts a new
  * one) and locks itself up; its children are born in that sandbox. A verb ends by [check] timeout,
@@ -30,10 +30,10 @@
 struct checkd {
 	struct program program;
 	struct facts facts;
-	int resolver, sigchld;
+	int resolver, signd, sigchld;
 	size_t children;
 };
-static struct checkd checkd = { .resolver = -1 };
+static struct checkd checkd = { .resolver = -1, .signd = -1 };
 
 const char *check_state_name(enum check_state s)
 {
@@ -89,7 +89,7 @@ static int run_verb(struct check *k)
 
 static NORETURN void child(struct checkd *d, const struct ipc_msg *m, int reply)
 {
-	struct check k = { .f = &d->facts, .m = m, .reply = reply, .resolver = d->resolver,
+	struct check k = { .f = &d->facts, .m = m, .reply = reply, .resolver = d->resolver, .signd = d->signd,
 		.until = deadline_in(d->facts.conf->check_timeout), .most = QUESTION_MS };
 	int code;
 
@@ -113,16 +113,18 @@ static void refuse(int reply, const char *why)
  * a resolver the child says of everything that it is not known. */
 static void fork_verb(struct checkd *d, const struct ipc_msg *m, int reply)
 {
-	int own = d->resolver < 0 ? -1 : ipc_link_clone(d->resolver);
+	int resolver = d->resolver < 0 ? -1 : ipc_link_clone(d->resolver);
+	int signd = d->signd < 0 ? -1 : ipc_link_clone(d->signd);
 	pid_t pid = proc_fork(true);
 
 	if (pid == 0) {
-		d->resolver = own < 0 ? -1 : own;
+		d->resolver = MAX(resolver, -1);
+		d->signd = MAX(signd, -1);
 		close(d->program.control);
 		child(d, m, reply);
 	}
-	if (own >= 0)
-		close(own);
+	fd_close(&resolver);
+	fd_close(&signd);
 	if (pid < 0) {
 		refuse(reply, "no process can be made for this check; try again");
 		return;
@@ -151,6 +153,9 @@ static void on_peer(struct program *p, const char *name, int fd)
 	if (strcmp(name, "resolverd") == 0) {
 		fd_close(&d->resolver);
 		d->resolver = fd;
+	} else if (strcmp(name, "signd") == 0) {
+		fd_close(&d->signd);
+		d->signd = fd;
 	} else if (strcmp(name, "traced") == 0) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "checkd");
@@ -209,23 +214,31 @@ static void learn_addresses(struct facts *f)
 	freeifaddrs(list);
 }
 
+static void learn_file(int fd, struct buf *out)
+{
+	struct stat st;
+	char *p;
+
+	buf_init(out, CHAIN_MAX);
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && (p = buf_room(out, (size_t)st.st_size)) &&
+		file_pread_all(fd, p, (size_t)st.st_size, 0) == 0)
+		buf_grew(out, (size_t)st.st_size);
+	close(fd);
+}
+
 static void learn_certificates(struct facts *f, struct ipc_msg *m)
 {
 	char name[32];
-	struct stat st;
-	char *p;
-	int fd;
+	int fd = ipc_take_fd(m, "next");
 
+	if (fd >= 0)
+		learn_file(fd, &f->next);
 	for (f->ncerts = 0; f->ncerts < CHECK_CERTS; f->ncerts++) {
 		snprintf(name, sizeof name, "cert.%zu", f->ncerts);
 		fd = ipc_take_fd(m, name);
 		if (fd < 0)
 			return;
-		buf_init(&f->cert[f->ncerts], CHAIN_MAX);
-		if (fstat(fd, &st) == 0 && st.st_size > 0 && (p = buf_room(&f->cert[f->ncerts], (size_t)st.st_size)) &&
-			file_pread_all(fd, p, (size_t)st.st_size, 0) == 0)
-			buf_grew(&f->cert[f->ncerts], (size_t)st.st_size);
-		close(fd);
+		learn_file(fd, &f->cert[f->ncerts]);
 	}
 }
 

@@ -6,33 +6,11 @@
  * answer that did not come is UNKNOWN; one that the servers could not give, or that is forged, is
  * said as what it is, because others see it too.
  */
-#include "check/check.h"
+#include "check/domain.h"
 
 #include <strings.h>
 
-#define LOOKS 128
 #define FOUND_MAX 1500
-
-struct looks {
-	struct resolver_question q[LOOKS];
-	size_t n;
-};
-
-struct domain_check {
-	struct check *k;
-	const struct facts *f;
-	const char *domain;
-	struct wants wants;
-	struct looks looks;
-	struct addr mine[CHECK_ADDRESSES]; /* public addresses of this host: its own, else what its name has */
-	size_t nmine;
-	bool mine_known; /* its own */
-};
-
-struct finding {
-	enum check_state state;
-	const char *words, *fix;
-};
 
 /* --- rows ----------------------------------------------------------------------- */
 
@@ -52,7 +30,7 @@ static void row(struct domain_check *d, const char *name, const char *type, stru
 	check_row(d->k, &m);
 }
 
-static struct finding finding(enum check_state state, const char *words, const char *fix)
+struct finding finding(enum check_state state, const char *words, const char *fix)
 {
 	return (struct finding){ state, words, fix ? fix : "" };
 }
@@ -88,7 +66,7 @@ static void look(struct looks *l, const char *name, enum dns_type type)
 		l->q[l->n++] = (struct resolver_question){ .name = name, .type = type };
 }
 
-static const struct dns_answer *seen(const struct looks *l, const char *name, enum dns_type type)
+const struct dns_answer *seen(const struct looks *l, const char *name, enum dns_type type)
 {
 	static const struct dns_answer none = { .state = DNS_TIMEOUT };
 	size_t i;
@@ -122,12 +100,12 @@ static bool no_answer(struct domain_check *d, const struct dns_answer *x, const 
 	return true;
 }
 
-static const char *publish(struct domain_check *d, const struct want *w)
+const char *publish(struct domain_check *d, const struct want *w)
 {
 	return arena_fmt(&d->k->a, "Publish: %s. IN %s %s", w->name, dns_type_name(w->type), w->value);
 }
 
-static enum check_state missing(const struct want *w)
+enum check_state missing(const struct want *w)
 {
 	return w->need == NEED_MUST ? CHECK_FAIL : w->need == NEED_SHOULD ? CHECK_WARN : CHECK_OK;
 }
@@ -346,7 +324,7 @@ static struct finding judge_dmarc(struct domain_check *d, const struct want *w, 
 	return finding(missing(w), "There is no DMARC record.", publish(d, w));
 }
 
-/* --- SRV, CNAME, TLSA ------------------------------------------------------------------------------- */
+/* --- SRV, CNAME ------------------------------------------------------------------------------------- */
 
 static struct finding judge_srv(struct domain_check *d, const struct want *w, const struct dns_answer *x)
 {
@@ -381,45 +359,6 @@ static struct finding judge_alias(struct domain_check *d, const struct want *w, 
 	return finding(CHECK_WARN, "It leads elsewhere.", publish(d, w));
 }
 
-static struct finding judge_tlsa(struct domain_check *d, const struct want *w, const struct dns_answer *x)
-{
-	size_t i, j;
-
-	for (i = 0; i < x->n; i++)
-		for (j = 0; j < d->wants.n; j++)
-			if (d->wants.v[j].type == DNS_TLSA && str_ieqc(x->record[i].data, d->wants.v[j].value))
-				return finding(CHECK_OK, "It names the certificate in use.", NULL);
-	if (x->n && x->secure)
-		return finding(CHECK_FAIL, "It names another certificate: servers that check it (DANE) send no mail here.",
-			arena_fmt(&d->k->a, "Replace it. %s", publish(d, w)));
-	if (x->n)
-		return finding(CHECK_WARN, "It names another certificate, and the zone is not signed: nobody looks at it.", "Take it out.");
-	return finding(CHECK_OK, "There is none, and none is needed.", NULL);
-}
-
-/* --- MTA-STS, TLS-RPT ----------------------------------------------------------------------------------- */
-
-static struct finding judge_policy(struct domain_check *d, const struct want *w, const struct dns_answer *x)
-{
-	struct str want = str_sub(str_of(w->value), 1, strlen(w->value) - 1), kind = want;
-	size_t i, n = 0;
-	bool same = false;
-
-	kind = str_cut(&kind, ';');
-	for (i = 0; i < x->n; i++)
-		if (str_starts(x->record[i].data, arena_cstr(&d->k->a, kind))) {
-			n++;
-			same |= str_eq(x->record[i].data, want);
-		}
-	if (n == 0)
-		return finding(CHECK_OK, "There is none, and none is needed.", NULL);
-	if (n > 1)
-		return finding(CHECK_WARN, "There are several, so that none counts.", "Leave one.");
-	if (same || !str_starts(kind, "v=STSv1"))
-		return finding(CHECK_OK, "It is there.", NULL);
-	return finding(CHECK_WARN, "It names another version of the policy than the one that is served: others keep the old one for long.", publish(d, w));
-}
-
 /* --- all of it ------------------------------------------------------------------------------------------ */
 
 static void check_want(struct domain_check *d, const struct want *w)
@@ -429,6 +368,8 @@ static void check_want(struct domain_check *d, const struct want *w)
 	const struct dns_answer *x = seen(&d->looks, w->name, type);
 	struct finding f;
 
+	if (keys_missing(d->k, w))
+		return;
 	if (no_answer(d, x, w->name, &f)) {
 		row(d, w->name, dns_type_name(w->type), f, found_text(d, x, type), w->value);
 		return;
@@ -444,6 +385,8 @@ static void check_want(struct domain_check *d, const struct want *w)
 	case DNS_TXT:
 		if (str_starts(str_of(w->name), "_mta-sts.") || str_starts(str_of(w->name), "_smtp._tls."))
 			f = judge_policy(d, w, x);
+		else if (w->key)
+			f = judge_key(d, w, x);
 		else
 			f = dmarc ? judge_dmarc(d, w, x) : judge_spf(d, w, x);
 		break;
@@ -486,12 +429,13 @@ int verb_domain_check(struct check *k, const char *domain)
 	d->k = k;
 	d->f = k->f;
 	d->domain = domain;
-	wants_make(k->f, &k->a, domain, &d->wants);
+	wants_make(k, domain, &d->wants);
 	look(&d->looks, domain, DNS_NS);
 	look(&d->looks, k->f->host, DNS_A);
 	look(&d->looks, k->f->host, DNS_AAAA);
 	for (i = 0; i < d->wants.n; i++)
-		look(&d->looks, d->wants.v[i].name, d->wants.v[i].type == DNS_CNAME ? DNS_A : d->wants.v[i].type);
+		if (!keys_placeholder(&d->wants.v[i]))
+			look(&d->looks, d->wants.v[i].name, d->wants.v[i].type == DNS_CNAME ? DNS_A : d->wants.v[i].type);
 	resolver_ask_all(k->resolver, &k->a, d->looks.q, d->looks.n, check_wait(k));
 	find_mine(d);
 	check_zone(d);

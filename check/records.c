@@ -3,13 +3,14 @@
  * records.c: what a domain publishes so that mail comes to this host, is believed by others, and
  * programs find their settings. Only what this host really serves is in the list.
  *
- * MTA-STS: RFC 8461; TLS-RPT: RFC 8460; MX: RFC 5321 5.1; SPF: RFC 7208; DMARC: RFC 7489; SRV: RFC 6186, 8314; TLSA: RFC 7672.
+ * DKIM: keys.c; MTA-STS: RFC 8461; TLS-RPT: RFC 8460; MX: RFC 5321 5.1; SPF: RFC 7208; DMARC: RFC 7489; SRV: RFC 6186, 8314; TLSA: RFC 7672.
  */
 #include "check/check.h"
 
 #include <strings.h>
 
 #include "conf/sts.h"
+#include "net/cert.h"
 
 #define TTL "3600"
 #define UNKNOWN_ADDRESS "<the public address of this host>"
@@ -44,10 +45,12 @@ uint16_t listens_on(const struct conf *c, const char *service)
 	return a.port;
 }
 
-static void add(struct wants *w, enum need need, const char *name, enum dns_type type, const char *value, const char *why)
+struct want *wants_add(struct wants *w, enum need need, const char *name, enum dns_type type, const char *value, const char *why)
 {
-	if (w->n < WANTS)
-		w->v[w->n++] = (struct want){ name, type, value, why, need };
+	if (w->n == WANTS)
+		return NULL;
+	w->v[w->n] = (struct want){ .name = name, .type = type, .value = value, .why = why, .need = need };
+	return &w->v[w->n++];
 }
 
 static void add_addresses(const struct facts *f, struct arena *a, struct wants *w)
@@ -62,16 +65,16 @@ static void add_addresses(const struct facts *f, struct arena *a, struct wants *
 			continue;
 		any = true;
 		addr_text(&f->addr[i], text);
-		add(w, NEED_MUST, f->host, f->addr[i].family == 4 ? DNS_A : DNS_AAAA, arena_str(a, str_of(text)).p,
+		wants_add(w, NEED_MUST, f->host, f->addr[i].family == 4 ? DNS_A : DNS_AAAA, arena_str(a, str_of(text)).p,
 			"Where this host is.");
 		buf_init(&name, 256);
 		dns_reverse(&f->addr[i], &name);
-		add(w, NEED_MUST, arena_str(a, buf_view(&name)).p, DNS_PTR, arena_fmt(a, "%s.", f->host),
+		wants_add(w, NEED_MUST, arena_str(a, buf_view(&name)).p, DNS_PTR, arena_fmt(a, "%s.", f->host),
 			"The name of the address. Whoever gave you the address (your provider) sets it; others refuse mail without it.");
 		buf_done(&name);
 	}
 	if (!any)
-		add(w, NEED_MUST, f->host, DNS_A, UNKNOWN_ADDRESS,
+		wants_add(w, NEED_MUST, f->host, DNS_A, UNKNOWN_ADDRESS,
 			"Where this host is. Its own addresses are private ones: the router in front of it has the public one.");
 }
 
@@ -91,14 +94,14 @@ static void add_trust(const struct facts *f, struct arena *a, const char *domain
 	const char *smarthost = smarthost_name(f, a);
 
 	if (smarthost)
-		add(w, NEED_MUST, domain, DNS_TXT, arena_fmt(a, "\"v=spf1 mx a:%s -all\"", smarthost),
+		wants_add(w, NEED_MUST, domain, DNS_TXT, arena_fmt(a, "\"v=spf1 mx a:%s -all\"", smarthost),
 			"SPF: who may send mail as this domain. Mail leaves by a smarthost: if its operator names an include:, put that in place of a:.");
 	else
-		add(w, NEED_MUST, domain, DNS_TXT, "\"v=spf1 mx -all\"",
+		wants_add(w, NEED_MUST, domain, DNS_TXT, "\"v=spf1 mx -all\"",
 			"SPF: who may send mail as this domain: the hosts that its MX names, and nobody else.");
 	if (strcasecmp(f->host, domain) != 0)
-		add(w, NEED_SHOULD, f->host, DNS_TXT, "\"v=spf1 a -all\"", "SPF for the name that this host says in its greeting; reports come from it.");
-	add(w, NEED_SHOULD, arena_fmt(a, "_dmarc.%s", domain), DNS_TXT,
+		wants_add(w, NEED_SHOULD, f->host, DNS_TXT, "\"v=spf1 a -all\"", "SPF for the name that this host says in its greeting; reports come from it.");
+	wants_add(w, NEED_SHOULD, arena_fmt(a, "_dmarc.%s", domain), DNS_TXT,
 		arena_fmt(a, "\"v=DMARC1; p=none; rua=mailto:postmaster@%s\"", domain),
 		"DMARC: large providers want to see one; p=none changes nothing, and reports come to the postmaster.");
 }
@@ -116,30 +119,48 @@ static void add_services(const struct facts *f, struct arena *a, const char *dom
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		port = listens_on(f->conf, rows[i].setting);
 		if (port)
-			add(w, NEED_SHOULD, arena_fmt(a, "%s._tcp.%s", rows[i].service, domain), DNS_SRV,
+			wants_add(w, NEED_SHOULD, arena_fmt(a, "%s._tcp.%s", rows[i].service, domain), DNS_SRV,
 				arena_fmt(a, "%d 1 %u %s.", rows[i].priority, port, f->host), "Mail programs find their settings by it (RFC 6186).");
 	}
 	port = listens_on(f->conf, "https");
 	if (!port)
 		return;
-	add(w, NEED_SHOULD, arena_fmt(a, "autoconfig.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+	wants_add(w, NEED_SHOULD, arena_fmt(a, "autoconfig.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
 		"Thunderbird and others fetch their settings there.");
-	add(w, NEED_SHOULD, arena_fmt(a, "autodiscover.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+	wants_add(w, NEED_SHOULD, arena_fmt(a, "autodiscover.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
 		"Outlook fetches its settings there.");
-	add(w, NEED_MAY, arena_fmt(a, "_autodiscover._tcp.%s", domain), DNS_SRV, arena_fmt(a, "0 1 %u %s.", port, f->host),
+	wants_add(w, NEED_MAY, arena_fmt(a, "_autodiscover._tcp.%s", domain), DNS_SRV, arena_fmt(a, "0 1 %u %s.", port, f->host),
 		"Outlook, where autodiscover cannot be a name of its own.");
+}
+
+/* The certificate that who asks for the host's name is shown: the first that has it, else the first (net/tls.c). */
+static const struct buf *served(const struct facts *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->ncerts; i++)
+		if (cert_is_for(buf_view(&f->cert[i]), f->host))
+			return &f->cert[i];
+	return f->ncerts ? &f->cert[0] : NULL;
 }
 
 static void add_tlsa(const struct facts *f, struct arena *a, struct wants *w)
 {
-	char text[80];
-	bool names_host;
-	size_t i;
+	const char *name = arena_fmt(a, "_25._tcp.%s", f->host);
+	const struct buf *now = served(f);
+	char text[CERT_TLSA], next[CERT_TLSA];
+	struct want *x;
 
-	for (i = 0; i < f->ncerts; i++)
-		if (cert_tlsa(buf_view(&f->cert[i]), f->host, text, &names_host) == 0 && (names_host || i == 0))
-			add(w, NEED_MAY, arena_fmt(a, "_25._tcp.%s", f->host), DNS_TLSA, arena_str(a, str_of(text)).p,
-				"DANE: other servers then insist on this certificate's key. Only if the zone is signed (DNSSEC), and only if you change it before the key.");
+	if (!now || cert_tlsa(buf_view(now), text) < 0)
+		return;
+	wants_add(w, NEED_MAY, name, DNS_TLSA, arena_str(a, str_of(text)).p,
+		"DANE: other servers then insist on this certificate's key. Only if the zone is signed (DNSSEC), and only if you change it before the key.");
+	if (!f->next.n || cert_tlsa(buf_view(&f->next), next) < 0 || strcmp(text, next) == 0)
+		return;
+	x = wants_add(w, NEED_MAY, name, DNS_TLSA, arena_str(a, str_of(next)).p,
+		"DANE: the next key. Publish it beside the one in use before 'mansio cert rekey --now'.");
+	if (x)
+		x->life = KEY_IS_NEXT;
 }
 
 /* The policy is served by https, on the port that others look for it alone. */
@@ -150,22 +171,26 @@ static void add_sts(const struct facts *f, struct arena *a, const char *domain, 
 
 	buf_init(&text, 4096);
 	if (listens_on(f->conf, "https") && conf_sts_policy(f->conf, &text, id)) {
-		add(w, NEED_MAY, arena_fmt(a, "mta-sts.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
+		wants_add(w, NEED_MAY, arena_fmt(a, "mta-sts.%s", domain), DNS_CNAME, arena_fmt(a, "%s.", f->host),
 			"MTA-STS: others fetch there what encryption to insist on. The certificate must be for this name too ([acme] names); port 443 must lead here.");
-		add(w, NEED_MAY, arena_fmt(a, "_mta-sts.%s", domain), DNS_TXT, arena_fmt(a, "\"v=STSv1; id=%s\"", id),
+		wants_add(w, NEED_MAY, arena_fmt(a, "_mta-sts.%s", domain), DNS_TXT, arena_fmt(a, "\"v=STSv1; id=%s\"", id),
 			"MTA-STS: that there is a policy, and which. Only when the name mta-sts serves it; change it whenever [sts] publish changes.");
 	}
 	buf_done(&text);
-	add(w, NEED_MAY, arena_fmt(a, "_smtp._tls.%s", domain), DNS_TXT, arena_fmt(a, "\"v=TLSRPTv1; rua=mailto:postmaster@%s\"", domain),
+	wants_add(w, NEED_MAY, arena_fmt(a, "_smtp._tls.%s", domain), DNS_TXT, arena_fmt(a, "\"v=TLSRPTv1; rua=mailto:postmaster@%s\"", domain),
 		"TLS-RPT: others report each day how encryption with this domain went.");
 }
 
-void wants_make(const struct facts *f, struct arena *a, const char *domain, struct wants *out)
+void wants_make(struct check *k, const char *domain, struct wants *out)
 {
+	const struct facts *f = k->f;
+	struct arena *a = &k->a;
+
 	out->n = 0;
-	add(out, NEED_MUST, domain, DNS_MX, arena_fmt(a, "10 %s.", f->host), "Where mail for the domain goes.");
+	wants_add(out, NEED_MUST, domain, DNS_MX, arena_fmt(a, "10 %s.", f->host), "Where mail for the domain goes.");
 	add_addresses(f, a, out);
 	add_trust(f, a, domain, out);
+	keys_add(k, domain, out);
 	add_services(f, a, domain, out);
 	add_tlsa(f, a, out);
 	add_sts(f, a, domain, out);
@@ -212,7 +237,7 @@ int verb_domain_dns(struct check *k, const char *domain, bool zone)
 	struct wants w;
 	size_t i;
 
-	wants_make(k->f, &k->a, domain, &w);
+	wants_make(k, domain, &w);
 	for (i = 0; i < w.n && !zone; i++) {
 		ipc_init(&row, "result");
 		ipc_setc(&row, "name", w.v[i].name);

@@ -229,6 +229,22 @@ static void check_acme(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, acme, retry_max), "retry_max is shorter than retry");
 }
 
+static void check_sts(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->sts_publish_mx.n; i++) {
+		struct str name = c->sts_publish_mx.v[i];
+
+		if (str_starts(name, "*."))
+			name = str_from(name, 2);
+		if (name.n == 0 || !hostname_good(name) || str_find(name, '.') < 0)
+			conf_error(r, LINE(r, sts, publish_mx), "publish_mx: '%s' is not a host like mx2.example.net, nor *.example.net",
+				conf_shown(c->sts_publish_mx.v[i], shown));
+	}
+}
+
 /* Who is told of mail must be told in secret, or on this machine. */
 static void check_webhook(const struct conf *c, struct conf_report *r)
 {
@@ -302,5 +318,6 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_backup(c, r);
 	check_webhook(c, r);
 	check_acme(c, r);
+	check_sts(c, r);
 	check_rest(c, r);
 }

@@ -20,6 +20,7 @@
 
 #define GROUP "_backup"
 #define FILE_MAX ((size_t)1 << 20)
+#define PACK_MAX ((size_t)64 << 20)
 
 /* Its last part is made if it is missing; what is above it is the admin's. */
 static int open_folder(struct master *m, struct arena *a)
@@ -167,36 +168,113 @@ static size_t add_state_files(struct ipc_msg *msg, int dir, const char *folder, 
 	return n;
 }
 
+/* --- many small files as one -------------------------------------------------------- */
+
+/* "PATH SIZE\n" and so many bytes, one behind the other. Folders within `depth` are gone through; what is no plain
+ * file is passed over, and so is what is too large, with a word in the log. */
+static void pack_folder(int dir, const char *path, int depth, struct buf *out)
+{
+	int top = file_open_dir(dir, "."), fd;
+	DIR *d = top < 0 ? NULL : fdopendir(top);
+	struct dirent *e;
+	char name[600];
+	struct buf b;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] == '.' || strstr(e->d_name, ".tmp-") || strcmp(e->d_name, KNOWN) == 0 || str_has_ctl(str_of(e->d_name)) || strchr(e->d_name, ' '))
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+		fd = depth > 0 ? file_open_dir(dir, e->d_name) : -1;
+		if (fd >= 0) {
+			pack_folder(fd, name, depth - 1, out);
+			close(fd);
+			continue;
+		}
+		fd = file_open(dir, e->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+		buf_init(&b, FILE_MAX);
+		if (fd >= 0 && file_read_all(fd, &b) == 0 && out->n + b.n + sizeof(name) < PACK_MAX) {
+			buf_fmt(out, "%s %zu\n", name, b.n);
+			buf_str(out, buf_view(&b));
+		} else {
+			trace_event(TRACE_ERROR, "backup-file", NULL, "%s is not in the backup", name);
+		}
+		fd_close(&fd);
+		buf_wipe(&b);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* The keys that sign mail, and the history of the settings: their number knows no bound. */
+static size_t add_pack(struct master *m, struct ipc_msg *msg, int *fd_out, size_t n)
+{
+	struct buf pack;
+	int fd;
+
+	buf_init(&pack, PACK_MAX);
+	pack_folder(m->dir_dkim, "dkim", 1, &pack);
+	pack_folder(m->dir_settings, "settings", 0, &pack);
+	fd = pack.n && !pack.err ? settings_memory("pack", &pack) : -1;
+	buf_wipe(&pack);
+	if (fd < 0)
+		return n;
+	ipc_add_fd(msg, "pack", fd_out[n] = fd);
+	return n + 1;
+}
+
+/* --- what the settings name ------------------------------------------------------------ */
+
+static size_t add_named(struct master *m, struct ipc_msg *msg, struct str name, const struct buf *text, unsigned mode,
+	int *fd_out, size_t n)
+{
+	struct arena a;
+	int fd = name.n && text->n && n < BACKUP_FILES ? settings_memory("file", text) : -1;
+
+	if (fd < 0)
+		return n;
+	arena_init(&a);
+	add(msg, n, settings_path(&a, m->config, name), mode, fd);
+	arena_done(&a);
+	fd_out[n] = fd;
+	return n + 1;
+}
+
+/* Passwords, and whom to trust. */
+static size_t add_secrets(struct master *m, struct ipc_msg *msg, int *fd_out, size_t n)
+{
+	const struct settings *s = m->set;
+	const struct conf *c = s->conf;
+
+	n = add_named(m, msg, c->send_smarthost_password_file, &s->password, 0600, fd_out, n);
+	n = add_named(m, msg, c->acme_eab_key_file, &s->acme_eab, 0600, fd_out, n);
+	n = add_named(m, msg, c->webhook_secret_file, &s->hook_secret, 0600, fd_out, n);
+	n = add_named(m, msg, c->send_smarthost_ca, &s->trust, 0644, fd_out, n);
+	n = add_named(m, msg, c->acme_ca_file, &s->acme_trust, 0644, fd_out, n);
+	n = add_named(m, msg, c->webhook_ca_file, &s->hook_trust, 0644, fd_out, n);
+	n = add_named(m, msg, c->sts_ca, &s->sts_trust, 0644, fd_out, n);
+	return add_named(m, msg, c->import_ca, &s->import_trust, 0644, fd_out, n);
+}
+
 /* The settings file is the first. Paths as the settings name them, from the root; what lies in the
  * state folder by its path there. */
 size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out)
 {
 	const struct settings *s = m->set;
 	const struct conf *c = s->conf;
-	struct arena a;
 	size_t n = 0, i;
 	int fd;
 
-	arena_init(&a);
 	fd = settings_memory("settings", &s->file);
 	if (fd >= 0) {
 		add(msg, n, m->config, 0644, fd);
 		fd_out[n++] = fd;
 	}
 	for (i = 0; i < s->ncerts && i < c->tls_certificates.n; i++) {
-		const struct buf *text[] = { &s->chain[i], &s->key[i] };
-		const struct str *name[] = { &c->tls_certificates.v[i], &c->tls_keys.v[i] };
-		size_t k;
-
-		for (k = 0; k < 2; k++) {
-			fd = text[k]->n ? settings_memory("file", text[k]) : -1;
-			if (fd < 0)
-				continue;
-			add(msg, n, settings_path(&a, m->config, *name[k]), k ? 0600 : 0644, fd);
-			fd_out[n++] = fd;
-		}
+		n = add_named(m, msg, c->tls_certificates.v[i], &s->chain[i], 0644, fd_out, n);
+		n = add_named(m, msg, c->tls_keys.v[i], &s->key[i], 0600, fd_out, n);
 	}
-	arena_done(&a);
+	n = add_secrets(m, msg, fd_out, n);
 	n = add_state_files(msg, m->dir_tls, "tls", fd_out, n);
-	return add_state_files(msg, m->dir_acme, "acme", fd_out, n);
+	n = add_state_files(msg, m->dir_acme, "acme", fd_out, n);
+	return add_pack(m, msg, fd_out, n);
 }

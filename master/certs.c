@@ -30,9 +30,9 @@
 
 /* --- reading ------------------------------------------------------------------ */
 
-static int read_issued(struct master *m, struct buf *out)
+static int read_acme(struct master *m, const char *name, struct buf *out)
 {
-	int fd = file_open(m->dir_acme, "live.pem", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0), r;
+	int fd = file_open(m->dir_acme, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0), r;
 	struct stat st;
 
 	if (fd < 0)
@@ -76,7 +76,7 @@ static void add_issued(struct master *m)
 
 	buf_init(&pem, PEM_MAX);
 	buf_init(&why, 1024);
-	r = read_issued(m, &pem);
+	r = read_acme(m, "live.pem", &pem);
 	if (r == -ENOENT) {
 		trace_event(TRACE_INFO, "acme-certificate", NULL, "none yet");
 	} else if (r < 0) {
@@ -150,6 +150,29 @@ void certs_add(struct master *m)
 		add_issued(m);
 	if (s->ncerts == 0)
 		add_self_signed(m);
+}
+
+/* The key after the one in use (acme/rekey.c), as the certificate that stands behind it in its file: for checkd. */
+size_t certs_add_next(struct master *m, struct ipc_msg *msg, int *fd_out)
+{
+	struct buf pem, chain;
+	ssize_t at = -1;
+	int fd = -1;
+
+	buf_init(&pem, PEM_MAX);
+	buf_init(&chain, PEM_MAX);
+	if (m->set->conf->acme_enabled && read_acme(m, "next.pem", &pem) == 0)
+		at = str_search(buf_view(&pem), STR("-----BEGIN CERTIFICATE-----"));
+	if (at >= 0) {
+		buf_str(&chain, str_from(buf_view(&pem), (size_t)at));
+		fd = settings_memory("next", &chain);
+	}
+	buf_wipe(&pem);
+	buf_done(&chain);
+	if (fd < 0)
+		return 0;
+	ipc_add_fd(msg, "next", fd_out[0] = fd);
+	return 1;
 }
 
 void certs_due(struct master *m)

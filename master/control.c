@@ -222,7 +222,7 @@ static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum p
 {
 	struct proc *to[64];
 	size_t n = owners(m, id, to, ARRAY_LEN(to)), i, nfiles = 0;
-	int file[BACKUP_FILES];
+	int file[BACKUP_FILES + 1];
 	struct ipc_msg out;
 	char text[80];
 

@@ -205,6 +205,8 @@ void links_in(struct master *m, struct proc *p); /* to those that ask p */
 /* certs.c: behind the configured certificates of m->set: the issued one, and if there is none at
  * all, a self-signed one. Replaces those of an earlier call. */
 void certs_add(struct master *m);
+/* Adds `next` for checkd; how many descriptors are to be closed. */
+size_t certs_add_next(struct master *m, struct ipc_msg *msg, int *fd_out);
 void certs_due(struct master *m); /* acmed has a new one: soon */
 void certs_tick(struct master *m);
 

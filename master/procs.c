@@ -177,6 +177,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	}
 	if (p->id == PROGRAM_checkd) {
 		n = settings_add_chains(m->set, &msg, own);
+		n += certs_add_next(m, &msg, own + n);
 		ipc_add_fd(&msg, "state", m->dir_state);
 	}
 	if (p->id == PROGRAM_sender)

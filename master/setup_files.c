@@ -153,6 +153,8 @@ int settings_write(struct setup *s)
 		code = settings_want(s, "log.to", STR("journald"));
 	if (!code)
 		code = settings_want(s, "send.direct", STR("yes"));
+	if (!code)
+		code = settings_want(s, "dkim.new_domains", STR("yes"));
 	for (i = 0; !code && i < s->answers.n; i++)
 		if (conf_key_named(s->answers.v[i].name))
 			code = settings_want(s, arena_cstr(&s->a, s->answers.v[i].name), s->answers.v[i].value);

@@ -337,6 +337,28 @@ int cert_facts(struct str pem, struct cert_facts *out)
 	return r;
 }
 
+int cert_tlsa(struct str pem, char out[CERT_TLSA])
+{
+	X509 *x = read_certificate(pem);
+	unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
+	int len = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der) : -1;
+	unsigned n = 0;
+	struct buf hex;
+	int r = E_SYNTAX;
+
+	if (len > 0 && EVP_Digest(der, (size_t)len, digest, &n, EVP_sha256(), NULL) == 1) {
+		buf_init(&hex, 2 * sizeof digest + 1);
+		hex_encode(str_make(digest, n), &hex);
+		snprintf(out, CERT_TLSA, "3 1 1 %s", buf_cstr(&hex));
+		buf_done(&hex);
+		r = 0;
+	}
+	OPENSSL_free(der);
+	X509_free(x);
+	ERR_clear_error();
+	return r;
+}
+
 bool cert_is_for(struct str pem, const char *name)
 {
 	X509 *x = read_certificate(pem);

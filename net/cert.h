@@ -30,6 +30,10 @@ struct cert_facts {
 };
 /* Of the first certificate of a PEM text. E_SYNTAX. */
 int cert_facts(struct str pem, struct cert_facts *out);
+/* "3 1 1 hex" of the first certificate (RFC 6698, RFC 7671 5.1): usage 3 (this server's own), selector 1 (its key: that
+ * stays when a certificate is renewed with it), matching 1 (SHA-256). E_SYNTAX. */
+#define CERT_TLSA 72
+int cert_tlsa(struct str pem, char out[CERT_TLSA]);
 /* The first certificate is for that name (RFC 9525), the key in `key_pem` is its own. */
 bool cert_is_for(struct str pem, const char *name);
 bool cert_fits_key(struct str pem, struct str key_pem);

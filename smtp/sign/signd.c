@@ -65,13 +65,14 @@ static int give_link(struct signd *d, size_t i, struct ipc_msg *m)
 
 static int give_records(struct signd *d, size_t i, struct ipc_msg *m)
 {
-	const struct sign_domain *of = keys_domain(&d->keys, ipc_get(m, "domain"));
+	const struct sign_domain *of = keys_domain(&d->keys, ipc_get(m, "domain")), *above = keys_for(&d->keys, ipc_get(m, "domain"));
 	const struct sign_key *x;
 	struct ipc_msg out;
 	int r;
 
 	ipc_init(&out, "records");
 	ipc_set(&out, "id", ipc_get(m, "id"));
+	of = of ? of : above; /* mail of a domain without keys is signed by the one above it */
 	for (x = of ? of->first : NULL; x; x = x->next) {
 		ipc_setc(&out, "name", arena_fmt(&out.arena, "%s._domainkey.%s", x->selector, of->name));
 		ipc_setc(&out, "value", x->record);

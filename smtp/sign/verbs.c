@@ -99,8 +99,11 @@ static int list(struct signd *d, struct ipc_msg *m, struct str domain, int reply
 
 static int rotate(struct signd *d, struct ipc_msg *m, struct str domain, int reply, const char **error)
 {
-	int r = keys_rotate(&d->keys, domain, clock_unix());
+	int r;
 
+	if (str_eqc(ipc_get(m, "first"), "yes") && keys_domain(&d->keys, domain))
+		return list(d, m, domain, reply);
+	r = keys_rotate(&d->keys, domain, clock_unix());
 	if (r == E_EXISTS) {
 		*error = "new keys of this domain wait already: publish what 'dkim list' shows of them, or give them up by 'dkim remove'";
 		return EX_UNAVAILABLE;

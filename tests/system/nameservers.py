@@ -55,11 +55,12 @@ class Namespace:
 
 
 class Knot:
-    """zones: {"example.test": "text of the zone, without SOA and NS"}; those named in `signed` are signed."""
+    """zones: {"example.test": "text of the zone, without SOA and NS"}; those named in `signed` are signed. update: name and secret of a TSIG key
+    (hmac-sha256) that may change them (RFC 2136)."""
 
     negative = 60  # seconds that "there is none" may be kept
 
-    def __init__(self, zones, signed=(), address="127.0.0.1", port=None, net=None):
+    def __init__(self, zones, signed=(), address="127.0.0.1", port=None, net=None, update=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mansio-knot."))
         self.port = port or free_ports(1)[0]
         self.address = address
@@ -68,12 +69,14 @@ class Knot:
         lines = [f"server:\n  listen: {address}@{self.port}\n  rundir: {self.folder}\n  udp-workers: 1\n  tcp-workers: 1\n"
                  "  background-workers: 1\n",
                  "log:\n  - target: stderr\n    any: warning\n", f"database:\n  storage: {self.folder}\n",
+                 *([f"key:\n  - id: {update[0]}\n    algorithm: hmac-sha256\n    secret: {update[1]}\n"
+                    f"acl:\n  - id: u\n    key: {update[0]}\n    action: update\n"] if update else []),
                  "policy:\n  - id: p\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n    nsec3: off\n",
                  f"template:\n  - id: default\n    storage: {self.folder}\n    zonefile-load: difference-no-serial\n"
                  "    journal-content: all\n", "zone:\n"]
         for name, text in zones.items():
             self.write(name, text)
-            lines.append(f"  - domain: {name}\n    file: {name.strip('.') or 'root'}.zone\n" +
+            lines.append(f"  - domain: {name}\n    file: {name.strip('.') or 'root'}.zone\n" + ("    acl: u\n" if update else "") +
                          ("    dnssec-signing: on\n    dnssec-policy: p\n" if name in signed else ""))
         (self.folder / "knot.conf").write_text("".join(lines))
         self.process = subprocess.Popen([*self.prefix, "knotd", "-c", self.folder / "knot.conf"], stdout=subprocess.DEVNULL,

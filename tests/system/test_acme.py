@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Certificates from an authority (ACME), against Debian's pebble; and what the ports serve."""
+import base64
 import contextlib
 import http.server
 import json
@@ -17,7 +18,8 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, Suite, free_ports, make_certificate, make_folder, wait_for
+from conftest import ROOT, TOP, Suite, free_ports, make_certificate, make_folder, wait_for
+from nameservers import Knot, Scripted, wire_record
 
 NAMES = ("mail.example.org", "autoconfig.example.org")
 
@@ -67,8 +69,8 @@ class Dns(threading.Thread):
 class Pebble:
     """pebble with a certificate of its own for 127.0.0.1; restart keeps its ports, not its memory."""
 
-    def __init__(self, folder, http, tls, nonce_reject=20, eab=None):
-        self.folder, self.eab = folder, eab
+    def __init__(self, folder, http, tls, nonce_reject=20, eab=None, dns_port=None):
+        self.folder, self.eab, self.dns_port = folder, eab, dns_port
         self.cert, key = make_certificate(folder, "localhost", name="pebble")
         self.port, self.management = free_ports(2)
         self.dns = Dns(folder)
@@ -88,7 +90,7 @@ class Pebble:
     def start(self):
         log = open(self.folder / "pebble.log", "ab")
         self.process = subprocess.Popen(
-            ["pebble", "-config", self.folder / "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns.port}"],
+            ["pebble", "-config", self.folder / "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns_port or self.dns.port}"],
             env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         context = ssl.create_default_context(cafile=str(self.cert))
@@ -263,6 +265,83 @@ def test_dns_01_by_hook(acme):
     called = (zone / "called").read_text().split("\n")
     assert {line.split()[0] for line in called if line} == {"set", "clear"}
     assert not (zone / "_acme-challenge.example.org").exists(), "the record was left behind"
+
+
+def test_dns_01_by_dynamic_update(acme):
+    """The hook that comes along, with each of the two programs, against a name server that wants a TSIG key."""
+    key = base64.b64encode(os.urandom(32)).decode()
+    knot = Knot({"example.org": "mail 60 A 127.0.0.1"}, update=("mansio", key))
+    s, pebble = acme({"acme.challenge": "dns-01", "acme.names": "example.org, *.example.org", "acme.dns_wait": "0"}, start=False, dns_port=knot.port)
+    try:
+        conf, hook, first_found = s.folder / "nsupdate.conf", s.folder / "hook", s.folder / "bin"
+        first_found.mkdir()
+        conf.write_text(f"server 127.0.0.1 {knot.port}\nzone example.org\nkey hmac-sha256:mansio {'A' * 43}=\n")
+        # what [acme] hook names is called without a shell and without environment
+        hook.write_text(f"#!/bin/sh\nPATH={first_found}:$PATH NSUPDATE_CONF={conf} exec {TOP}/acme/acme-nsupdate \"$@\"\n")
+        hook.chmod(0o755)
+        s.settings["acme.hook"] = str(hook)
+        s.write_config()
+        s.start()
+        said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+        assert "the hook" in said["words"] and "_acme-challenge.example.org" in said["words"], "negative control: a wrong key"
+        conf.write_text(conf.read_text().replace("A" * 43 + "=", key))
+        first = issued(s)
+        assert "DNS:*.example.org" in text_of(first)
+        assert knot.dig("_acme-challenge.example.org", "TXT") == "", "the record was left behind"
+        # the other program, found first
+        (first_found / "nsupdate").symlink_to(shutil.which("knsupdate"))
+        s.cli("cert", "renew")
+        wait_for(lambda: served(s) != first, 30, 0.1)
+        assert knot.dig("_acme-challenge.example.org", "TXT") == ""
+    finally:
+        knot.stop()
+
+
+def key_of(pem):
+    """As a TLSA record "3 1 1" names it."""
+    return "3 1 1 " + subprocess.run("openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum", shell=True, input=pem,
+                                     check=True, capture_output=True, text=True).stdout.split()[0]
+
+
+def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
+    zone = []
+
+    def answer(name, type, tcp):
+        return 0, [wire_record(name, "TLSA", bytes((3, 1, 1)) + bytes.fromhex(t.split()[-1]), 0) for t in zone] if type == 52 else [], 0
+
+    server = Scripted(answer)
+    try:
+        s, pebble = acme({"acme.names": NAMES[0], "server.hostname": NAMES[0], "dns.servers": f"127.0.0.1:{server.port}", "dns.trust_anchor": "none"})
+
+        def told():
+            return [r["value"] for r in json.loads(s.cli("--json", "domain", "dns", "example.org").stdout) if r["type"] == "TLSA"]
+        first = issued(s)
+        s.cli("cert", "renew")
+        second = wait_for(lambda: served(s) != first and served(s), 30, 0.1)
+        assert key_of(second) == key_of(first)
+        assert s.cli("cert", "rekey", "--now", check=False).returncode == 69, "nothing was published yet"
+        row = json.loads(s.cli("--json", "cert", "rekey").stdout)
+        assert row["name"] == f"_25._tcp.{NAMES[0]}" and row["value"] != key_of(first)
+        assert json.loads(s.cli("--json", "cert", "rekey").stdout)["value"] == row["value"], "made once"
+        wait_for(lambda: told() == [key_of(first), row["value"]], 10, 0.1)
+        # the DNS names the old key alone: who sends by DANE would find nobody
+        zone.append(key_of(first))
+        s.cli("cert", "rekey", "--now")
+        said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
+        assert "the key stays" in said["words"] and f"IN TLSA {row['value']}" in said["fix"] and served(s) == second
+        zone.append(row["value"])
+        s.cli("cert", "rekey", "--now")
+        third = wait_for(lambda: served(s) != second and served(s), 30, 0.1)
+        assert key_of(third) == row["value"] and not (s.state / "acme" / "next.pem").exists()
+        wait_for(lambda: told() == [row["value"]], 10, 0.1)
+        before = {p for p, n in s.tree().items() if n == "acmed"}
+        s.cli("config", "set", "acme.reuse_key", "no")
+        wait_for(lambda: before.isdisjoint(s.tree()), 10)
+        s.cli("cert", "renew")
+        fourth = wait_for(lambda: served(s) != third and served(s), 30, 0.1)
+        assert key_of(fourth) != row["value"]
+    finally:
+        server.stop()
 
 
 def test_what_the_authority_says_is_told_with_the_next_step(acme):

@@ -14,9 +14,11 @@ import threading
 import time
 from pathlib import Path
 
+import dkim
 import pytest
 
 from conftest import MANSIO, ROOT, Suite, make_folder, wait_for
+from fakehost import FakeHost
 from oldserver import Fetchmail, Mbsync
 
 
@@ -185,6 +187,54 @@ def test_a_whole_host_is_restored_and_clients_transfer_nothing(host, tmp_path):
     finally:
         new.stop()
         shutil.rmtree(new.folder)
+
+
+def test_a_restored_host_signs_with_the_same_keys_and_knows_its_passwords(host, tmp_path):
+    provider = FakeHost()
+    try:
+        password = host.folder / "smarthost.password"
+        password.write_text("the provider's word\n")
+        host.settings.update({"send.smarthost": f"127.0.0.1:{provider.port}", "send.smarthost_tls": "none",
+                              "send.smarthost_password_file": str(password)})
+        host.write_config()
+        host.cli("reload")
+        a = host.account()
+        host.cli("dkim", "rotate", "example.org")
+        many = host.state / "dkim" / "many.example"
+        many.mkdir()
+        for i in range(100):  # more than there are descriptors in a message
+            (many / f"{i}.note").write_text(f"{i}\n" * i)
+        host.cli("config", "set", "smtp.hops", "41")
+        keys, changes = host.cli("--json", "dkim", "list").stdout, host.cli("--json", "config", "history").stdout
+        assert len(json.loads(keys)) == 2
+        ask(host, "run")
+        host.stop()
+        password.unlink()
+        new = rescue(host, host.backup)
+        try:
+            assert password.read_text().strip() == "the provider's word" and password.stat().st_mode & 0o777 == 0o600
+            new.settings.update({k: host.settings[k] for k in host.settings if k.startswith("send.")})
+            new.write_config()
+            new.start()
+            assert new.cli("--json", "dkim", "list").stdout == keys
+            assert new.cli("--json", "config", "history").stdout == changes
+            assert {p.name: p.read_text() for p in (new.state / "dkim" / "many.example").iterdir()} == {f"{i}.note": f"{i}\n" * i for i in range(100)}
+            if ROOT:
+                signd = next(p for p, n in new.tree().items() if n == "signd")
+                folder = new.state / "dkim" / "example.org"
+                assert folder.stat().st_uid == os.stat(f"/proc/{signd}").st_uid and folder.stat().st_mode & 0o777 == 0o700
+            with new.smtp(a) as c:
+                c.sendmail(a.address, ["far@elsewhere.example"], f"From: {a.address}\r\nSubject: again\r\n\r\nx\r\n")
+            wait_for(lambda: provider.messages, 20)
+            message = provider.messages[0][2]
+            known = {k["name"] + ".": k["value"].encode() for k in json.loads(keys)}
+            judged = dkim.DKIM(message.removesuffix(b".\r\n"))
+            assert all(judged.verify(idx=i, dnsfunc=lambda name, timeout=5: known.get(name.decode())) for i in (0, 1))
+        finally:
+            new.stop()
+            shutil.rmtree(new.folder)
+    finally:
+        provider.close()
 
 
 def test_mail_that_flows_during_a_run_is_missing_nowhere(host):

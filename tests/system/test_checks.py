@@ -56,6 +56,9 @@ circle.example. 60 TXT "v=spf1 include:circle.example -all"
 redirected.example. 60 TXT "v=spf1 redirect=inner.example"
 neutral.example. 60 TXT "v=spf1 mx ?all"
 neutral.example. 60 MX 10 mail.good.example.
+sts.example. 60 MX 10 mail.good.example.
+sts.example. 60 MX 20 other.example.
+_mta-sts.sts.example. 60 TXT "v=STSv1; id=1"
 lines.example. 60 TXT "v=spf1 mx\\013\\010FAKE -all"
 2.0.0.127.bl.example. 60 A 127.0.0.2
 2.0.0.127.hit.example. 60 A 127.0.0.2
@@ -149,6 +152,7 @@ def test_every_record_of_a_domain_is_listed(world):
 def test_the_zone_text_is_one_that_a_name_server_takes(world):
     text = world.cli("domain", "zone", "good.example", json_too=False)
     lines = [x for x in text.splitlines() if x and not x.startswith(";")]
+    assert "; SELECTOR._domainkey.good.example. " in text and "<shown while Mansio runs>" in text
     assert len(lines) >= 6 and all(" IN " in x for x in lines)
     k = Knot({"good.example": "@ 60 NS ns.elsewhere.\n" + text})
     try:
@@ -161,6 +165,8 @@ def test_the_zone_text_is_one_that_a_name_server_takes(world):
 
 def test_a_domain_that_is_right(world):
     rows = world.domain("good.example")
+    key = rows.pop(("SELECTOR._domainkey.good.example", "TXT"))
+    assert key["state"] == "UNKNOWN" and "running suite" in key["words"] and key["fix"], "keys are the suite's alone"
     assert {r["state"] for r in rows.values()} == {"OK"}, rows
     assert rows["good.example", "DNSSEC"]["found"] == "secure"
     assert rows["good.example", "MX"]["found"] == "10 mail.good.example"
@@ -201,6 +207,19 @@ def test_a_certificate_that_the_dns_does_not_name(world):
     cert, key = make_certificate(world.folder, "mail.good.example", name="other")
     row = world.domain("good.example", tls__certificates=str(cert), tls__keys=str(key))["_25._tcp.mail.good.example", "TLSA"]
     assert row["state"] == "FAIL" and "another certificate" in row["words"]
+
+
+def test_a_host_of_the_mx_that_the_policy_does_not_name(world):
+    def row(**more):
+        return world.domain("sts.example", **more)["_mta-sts.sts.example", "TXT"]
+    r = row(sts__publish="enforce")
+    assert r["state"] == "FAIL" and "names other.example, but the policy does not" in r["words"]
+    assert "mansio config set sts.publish_mx 'other.example'" in r["fix"]
+    assert row()["state"] == "WARN", "on trial: nothing is lost yet"
+    r = row(sts__publish="enforce", sts__publish_mx="*.other.example, x.example")
+    assert "publish_mx '*.other.example, x.example, other.example'" in r["fix"], "a star is one label"
+    r = row(sts__publish="enforce", sts__publish_mx="Other.Example")
+    assert r["state"] == "WARN" and "another version" in r["words"]
 
 
 def test_another_name_than_the_addresses(world):

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """DKIM: what people here send leaves signed, and others' verifiers agree; keys come and go by the rules (smtp/sign/keys.h)."""
+import hashlib
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +15,7 @@ import pytest
 
 from conftest import BUILD, DOMAIN, ROOT, TOP, wait_for
 from fakehost import FakeHost
-from nameservers import Scripted, wire_record
+from nameservers import Knot, Namespace, Scripted, wire_record
 from test_send import arrived, post, stuffed_right
 
 
@@ -175,16 +178,193 @@ def test_a_dead_signer_delays_nothing_for_good_and_a_large_message_nobody(house,
     assert records(s) == known, "the keys are as they were"
 
 
+# --- what is published ------------------------------------------------------------------
+
+def test_the_records_of_the_keys_are_told_as_a_zone_takes_them(house):
+    s = house()
+    said = json.loads(s.cli("domain", "dns", DOMAIN, "--json").stdout)
+    assert [r["value"] for r in said if "_domainkey" in r["name"]] == ["<no key yet>"]
+    assert f"; SELECTOR._domainkey.{DOMAIN}." in s.cli("domain", "zone", DOMAIN).stdout, "no line that a zone would take"
+    s.cli("dkim", "rotate", DOMAIN)
+    text = s.cli("domain", "zone", DOMAIN).stdout
+    knot = Knot({DOMAIN: "@ 60 NS ns.elsewhere.\n" + "\n".join(x for x in text.splitlines() if "_domainkey" in x)})
+    try:
+        for k in keys(s):
+            pieces = re.findall(r'"([^"]*)"', knot.dig(k["name"], "TXT"))
+            assert "".join(pieces) == k["value"] and max(map(len, pieces)) <= 255
+    finally:
+        knot.stop()
+    # a domain below it has no keys of its own: it is signed by these
+    said = json.loads(s.cli("domain", "dns", f"sub.{DOMAIN}", "--json").stdout)
+    assert [r["name"] for r in said if "_domainkey" in r["name"]] == [k["name"] for k in keys(s)]
+
+
+def test_what_the_dns_shows_is_compared_with_the_keys(house):
+    zone = {}
+
+    def answer(name, type, tcp):
+        return 0, [wire_record(name, "TXT", t, 0) for t in zone.get(name, ())] if type == 16 else [], 0
+
+    server = Scripted(answer)
+    try:
+        s = house(server, dkim__look="1h")
+
+        def check(name):
+            return next(r for r in json.loads(s.cli("domain", "check", DOMAIN, "--json").stdout) if r["name"] == name)
+        row = check(f"SELECTOR._domainkey.{DOMAIN}")
+        assert row["state"] == "WARN" and f"mansio dkim rotate {DOMAIN}" in row["fix"], "negative control: nothing is signed"
+        s.cli("dkim", "rotate", DOMAIN)
+        rsa = next(k for k in keys(s) if k["algorithm"] == "rsa")
+        name, value = rsa["name"], rsa["value"]
+        key = value.split("p=")[1]
+        for records, state, words, fix in (
+                ([value], "OK", "key that signs", ""),
+                ([value[:200] + " " + value[200:]], "OK", "key that signs", ""),
+                ([f'"{value[:255]}" "{value[255:]}"'], "FAIL", "Quotation marks", f"without any: {value}"),
+                ([value.replace(";", "\\;")], "FAIL", "backslashes", f"without any: {value}"),
+                ([value[:255]], "FAIL", "cut off after 255 bytes", f'in one record: "{value[:255]}" "{value[255:]}"'),
+                ([value[:255], value[255:]], "FAIL", "records of their own", "as one record"),
+                ([value.replace(key, key[::-1])], "FAIL", "another key", "Replace it."),
+                ([value.replace(key, "")], "FAIL", "revoked", "Publish"),
+                (["v=spf1 -all"], "FAIL", "no key that DKIM can read", "Replace it."),
+                ([value + "; t=y"], "WARN", "on trial", "t=y"),
+                (["something else", value], "WARN", "Other texts", "Leave only")):
+            zone[name] = [txt(r) for r in records]
+            row = check(name)
+            assert (row["state"], bool(row["fix"])) == (state, state != "OK") and words in row["words"] and fix in row["fix"], (records, row)
+        ed = next(k for k in keys(s) if k["algorithm"] == "ed25519")
+        row = check(ed["name"])
+        assert row["state"] == "FAIL" and "not published" in row["words"] and row["fix"] == f'Publish: {ed["name"]}. IN TXT "{ed["value"]}"'
+        zone[name] = [txt(value)]
+        s.cli("dkim", "rotate", DOMAIN)
+        new = next(k for k in keys(s) if k["algorithm"] == "rsa" and k["state"] == "next")
+        row = check(new["name"])
+        assert row["state"] == "WARN" and "next key is not published" in row["words"] and new["value"][:255] in row["fix"]
+        zone.clear()
+        zone[f"{name}.{DOMAIN}"] = [txt(value)]
+        row = check(name)
+        assert "adds the domain by itself" in row["words"] and row["fix"] == f"Enter as its name only: {rsa['selector']}._domainkey", row
+    finally:
+        server.stop()
+
+
+# --- judges --------------------------------------------------------------------------
+
+LONG = b"x" * 990
+CORNERS = {
+    "plain": b"From: Anna <anna@example.org>\r\nTo: ben@example.net\r\nSubject: Hello\r\nDate: Sat, 22 Nov 2025 10:00:00 +0000\r\n\r\nText\r\n",
+    "blank-lines-at-the-end": b"From: anna@example.org\r\nSubject: x\r\n\r\nText\r\n\r\n \t\r\n\r\n\r\n",
+    "no-last-line-end": b"From: anna@example.org\r\nSubject: x\r\n\r\nText  without an end",
+    "no-body": b"From: anna@example.org\r\nSubject: x\r\n\r\n",
+    "only-blank-lines": b"From: anna@example.org\r\nSubject: x\r\n\r\n\r\n\r\n",
+    "blanks-in-lines": b"From: anna@example.org\r\nSubject: x\r\n\r\n  a \t b\t\r\n\t\r\n.\r\n..c \r\n",
+    "folded": b"From: =?utf-8?q?Anna?=\r\n\t<anna@example.org>\r\nSubject: a\r\n  b\r\n\t \tc  \r\nTo: a@example.net,\r\n b@example.net,\r\n"
+              b"\tc@example.net\r\nMIME-Version:1.0\r\nContent-Type:text/plain;\r\n charset=us-ascii\r\n\r\nText\r\n",
+    "eight-bit": "From: Anna Müller <anna@example.org>\r\nSubject: Grüße\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Transfer-Encoding: 8bit\r\n\r\nÄ ö  ü\r\n".encode() + b"\xff\xfe\x80\r\n",
+    "long-lines": b"From: anna@example.org\r\nSubject: " + LONG[:900] + b"\r\nReferences: " + b"\r\n ".join([b"<" + LONG[:60] + b"@example.org>"] * 30) +
+                  b"\r\n\r\n" + LONG + b"\r\n" + LONG + b"\r\n",
+    "repeated-fields": b"From: anna@example.org\r\nReceived: from a by b; Sat, 22 Nov 2025 10:00:00 +0000\r\nReceived: from b by c; Sat, 22 Nov 2025 10:00:00 +0000\r\n"
+                       b"Comments: one\r\nComments: two\r\nSubject:\r\nCc: x@example.net\r\n\r\nText\r\n",
+    "empty-fields": b"From: anna@example.org\r\nSubject: \r\nReply-To:anna@example.org\r\nX-Empty:\r\n\r\nText\r\n",
+}
+DATE = b"Date: Sat, 22 Nov 2025 10:00:00 +0000\r\n"
+FORGED = [b"From: Boss <boss@example.org>\r\n", b"Subject: Pay at once\r\n", b"Reply-To: eve@evil.example\r\n", b"To: all@example.net\r\n",
+          b"Content-Type: text/html\r\n", b"Date: Sat, 22 Nov 2025 11:00:00 +0000\r\n"]
+SIGNATURE = re.compile(rb"DKIM-Signature: (?:[^\r]|\r\n[ \t])*\r\n")
+
+
+def sign_all(folder):
+    """Each *.eml there with both keys (tests/unit/smtp/dkim_test.c): NAME.signed; the records of the keys."""
+    p = subprocess.run([BUILD / "tests/unit/smtp/dkim_test"], env={**os.environ, "DKIM_DIR": str(folder), "MANSIO_SRCDIR": str(TOP)},
+                       capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    return dict(line.split(" ", 1) for line in (folder / "records").read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """Signed corners with what others put on top or change: ({path: is it good?}, the records of the keys)."""
+    folder = tmp_path_factory.mktemp("corners")
+    for name, raw in CORNERS.items():
+        # without Date and From opendkim looks at nothing
+        (folder / f"{name}.eml").write_bytes((b"" if b"\r\nDate:" in raw else DATE) + raw)
+    known, out = sign_all(folder), {}
+    for name in CORNERS:
+        signed = (folder / f"{name}.eml.signed").read_bytes()
+        assert len(SIGNATURE.findall(signed)) == 2, name
+        variants = [(signed, True), (b"Received: from d by e; Sat, 22 Nov 2025 12:00:00 +0000\r\n" + signed, True)]
+        variants += [(forged + signed, False) for forged in FORGED]
+        variants += [(signed.replace(b"@example.org", b"@example.com", 1) if name == "plain" else signed + b"more\r\n", False)]
+        for i, (raw, good) in enumerate(variants):
+            path = folder / f"{name}.{i}"
+            path.write_bytes(raw)
+            out[path] = good
+    return out, known
+
+
+def mailauth_modules():
+    """The pinned npm packages, in a folder that git does not see."""
+    here = TOP / "tests" / "system" / "mailauth"
+    lock = (here / "package-lock.json").read_bytes()
+    folder = TOP / "tests" / ".cache" / ("mailauth-" + hashlib.sha256(lock).hexdigest()[:12])
+    if not folder.exists():
+        new = folder.with_name(f"{folder.name}.{os.getpid()}")
+        new.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(here / name, new)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=new, check=True, timeout=150)
+        new.rename(folder)
+    return folder
+
+
+def test_mailauth_agrees_on_every_corner(cases):
+    messages, known = cases
+    p = subprocess.run(["node", TOP / "tests/system/mailauth/judge.cjs", mailauth_modules()], capture_output=True, text=True, check=True,
+                       input=json.dumps({"records": known, "files": [str(f) for f in messages]}))
+    for (path, good), said in zip(messages.items(), json.loads(p.stdout), strict=True):
+        assert set(said) == {k.split("._domainkey.")[0] for k in known}, (path.name, said)
+        assert set(said.values()) == {"pass"} if good else "pass" not in said.values(), (path.name, said)
+
+
+def test_dkimpy_agrees_on_every_corner(cases):
+    messages, known = cases
+    zone = {k + ".": v.encode() for k, v in known.items()}
+    for path, good in messages.items():
+        assert verdicts(path.read_bytes(), zone) == [good, good], path.name
+
+
+@pytest.mark.skipif(not ROOT, reason="a network of its own needs root")
+def test_opendkim_agrees_on_every_corner(cases):
+    """It looks into the DNS by itself: a network with a name server of its own. It judges one signature of a message at a time."""
+    messages, known = cases
+    net = Namespace()
+    etc = pathlib.Path("/etc/netns") / net.name
+    etc.mkdir(parents=True)
+    (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    zone = "@ 60 NS ns.\nns. 60 A 127.0.0.1\n" + "".join(
+        f"{name}. 60 TXT " + " ".join(f'"{text[i:i + 255]}"' for i in range(0, len(text), 255)) + "\n" for name, text in known.items())
+    knot = Knot({".": zone}, port=53, net=net)
+    try:
+        for path, good in messages.items():
+            raw = path.read_bytes()
+            both = SIGNATURE.findall(raw)
+            for other, s in zip(both, reversed(both)):
+                p = subprocess.run([*net.prefix, "opendkim-testmsg", "-t", path.parent], capture_output=True, input=raw.replace(other, b""))
+                assert (p.returncode == 0) == good, (path.name, s, p.stderr)
+    finally:
+        knot.stop()
+        net.stop()
+        shutil.rmtree(etc)
+
+
 def test_other_verifiers_agree_over_the_corpus(tmp_path):
     """Every tenth message of the corpus, signed by the library of signd."""
     subprocess.run(["tar", "-C", tmp_path, "-xf", TOP / "tests/corpus/modern.tar.zst"], check=True)
     mails = sorted(tmp_path.rglob("*.eml"))[::10]
     for i, p in enumerate(mails):
         p.rename(tmp_path / f"{i}.eml")
-    p = subprocess.run([BUILD / "tests/unit/smtp/dkim_test"], env={**os.environ, "DKIM_DIR": str(tmp_path), "MANSIO_SRCDIR": str(TOP)},
-                       capture_output=True, text=True)
-    assert p.returncode == 0, p.stderr
-    known = dict(line.split(" ", 1) for line in (tmp_path / "records").read_text().splitlines())
+    known = sign_all(tmp_path)
     known = {k + ".": v.encode() for k, v in known.items()}
     signed = sorted(tmp_path.glob("*.signed"))
     judged = 0

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, MANSIO, ROOT, TOP, free_ports, make_folder
+from conftest import BUILD, MANSIO, ROOT, TOP, free_ports, make_folder, wait_for
 from nameservers import Scripted, wire_name, wire_record
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="setup is root's")
@@ -90,6 +90,9 @@ def test_from_nothing_to_the_first_mail_and_again(host):
     assert re.search(r"https://mail\.example\.org[:\d]*/#/invite/\S+", p.stdout) and "ssh -L 8443:localhost:" in p.stdout
     assert "order of a move" not in p.stdout
     assert "\nexample.org. " in p.stdout and "IN MX    10 mail.example.org." in p.stdout and "v=spf1" in p.stdout
+    # the keys that sign its mail are there, and so in the records
+    selectors = re.findall(r'^(\S+)\._domainkey\.example\.org\. +\d+ IN TXT +"v=DKIM1; h=sha256; k=(rsa|ed25519); p=', p.stdout, re.M)
+    assert {kind for _, kind in selectors} == {"rsa", "ed25519"} and '"v=DMARC1; p=none' in p.stdout
     assert re.search(r"^FAIL +name .*\n +-> ", p.stdout, re.M), "each finding has its fix"
     assert host.conf.stat().st_mode & 0o7777 == 0o644 and (host.state / "setup").stat().st_mode & 0o7777 == 0o600
     assert re.search(r"^roles:\s+admin$", host.cli("user", "show", "anna@example.org").stdout, re.M)
@@ -102,9 +105,14 @@ def test_from_nothing_to_the_first_mail_and_again(host):
     assert " 1 " in host.cli("mailbox", "list", "anna@example.org").stdout
     # nobody can log in yet: there is no password but the one that the link will set
     assert re.search(r"^password:\s+no$", host.cli("user", "show", "anna@example.org").stdout, re.M)
+    # and those of a domain that is added later
+    host.cli("domain", "add", "second.example")
+    wait_for(lambda: host.cli("dkim", "list", "second.example").stdout.count(" active ") == 2, 10)
+    host.cli("dkim", "remove", "example.org", "--all")
     before = host.conf.read_bytes(), host.cli("alias", "list").stdout, host.cli("user", "list").stdout
     again = host.setup("--yes", answers=without(host.answers, "address", "hostname", "elsewhere"))
     assert again.returncode == 0, again.stdout + again.stderr
+    assert "_domainkey.example.org" in again.stdout and "active" not in host.cli("dkim", "list", "example.org").stdout, "what was removed stays so"
     assert " keeps server" not in again.stdout and " keeps smtp" not in again.stdout
     assert before == (host.conf.read_bytes(), host.cli("alias", "list").stdout, host.cli("user", "list").stdout)
 
