@@ -196,6 +196,15 @@ static void answer_sender(struct worker *w, const struct ipc_msg *q, struct aren
 		ipc_set(out, "rewritten", rewritten);
 }
 
+/* Mail to a domain of this server never leaves, but for one that it keeps for others (a backup MX). */
+static bool is_ours(struct worker *w, struct str domain, struct arena *a)
+{
+	struct directory *d = w->service.resolver.d;
+	struct directory_domain v;
+
+	return d->ops->domain(d, domain, a, &v) == 0 && !v.backup;
+}
+
 static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -205,6 +214,7 @@ static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena
 	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (r == E_NOTFOUND)
 		ipc_set_bool(out, "none", !route_any(w->service.resolver.d));
+	ipc_set_bool(out, "ours", is_ours(w, ipc_get(q, "address"), a));
 	if (r < 0)
 		return;
 	ipc_set(out, "host", v.host);

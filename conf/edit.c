@@ -157,7 +157,7 @@ static const struct {
 	{ "log", "to" }, { "log", "file" },
 	{ "auth", "allow_clear" },
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },
-	{ "send", "smarthost_ca" }, { "send", "smarthost_password_file" },
+	{ "send", "ca" }, { "send", "smarthost_ca" }, { "send", "smarthost_password_file" },
 };
 
 /* Words of a name that say: this is a path. What comes later is caught by them. */

@@ -279,6 +279,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_ACMED] = PROGRAM_acmed,
 	[OWNER_HOOKD] = PROGRAM_hookd,
 	[OWNER_SIGND] = PROGRAM_signd,
+	[OWNER_SENDER] = PROGRAM_sender,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)

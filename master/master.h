@@ -65,7 +65,8 @@ struct settings {
 	struct str label[CERTS_MAX]; /* whence: a path, or what it is */
 	size_t nown; /* configured ones; behind them what certs.c adds */
 	size_t ncerts;
-	struct buf trust, password; /* of the smarthost, for sender; empty: none */
+	struct buf trust; /* who may vouch for servers that mail goes to, for sender */
+	struct buf smarthost_trust, password; /* of the smarthost, for sender; empty: the same, none */
 	struct buf import_trust; /* who may vouch for servers that an import asks */
 	struct buf sts_trust; /* who may vouch for web servers with MTA-STS policies */
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
@@ -91,7 +92,7 @@ int settings_memory(const char *name, const struct buf *content);
 char *settings_path(struct arena *a, const char *config, struct str name);
 /* Adds `trust` for importd in the same way. */
 size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_out);
-/* Adds trust and password in the same way (two descriptors at most). */
+/* Adds trust, smarthost_trust and password in the same way (three descriptors at most). */
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out);
 
 /* Adds trust for policyd in the same way. */

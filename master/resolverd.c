@@ -206,6 +206,7 @@ struct seek {
 	size_t n, open;
 	enum dns_state worst;
 	bool insecure; /* some answer was not proven, or did not come by the DNS */
+	char canonical[DNS_NAME_TEXT];
 };
 
 /* Only an address of this machine can be bound. */
@@ -270,6 +271,8 @@ static void seek_done(struct seek *k)
 	ipc_set_u64(&m, "id", k->id);
 	add_addresses(k, &m);
 	ipc_set_bool(&m, "secure", !k->insecure);
+	if (k->canonical[0])
+		ipc_setc(&m, "canonical", k->canonical);
 	if (!k->n) {
 		ipc_setc(&m, "error", k->worst == DNS_NODATA ? "no address" : dns_state_text(k->worst));
 		ipc_setc(&m, "state", dns_state_name(k->worst));
@@ -287,6 +290,8 @@ static void seek_answer(void *arg, const struct dns_answer *x)
 
 	for (i = 0; i < x->n && k->n < ARRAY_LEN(k->addr); i++)
 		k->addr[k->n++] = x->record[i].addr;
+	if (x->canonical.n)
+		snprintf(k->canonical, sizeof k->canonical, "%.*s", STRF(x->canonical));
 	k->worst = MAX(k->worst, x->state);
 	k->insecure |= !x->secure;
 	if (--k->open == 0)

@@ -158,11 +158,14 @@ static void load_smarthost(struct settings *s, const char *config, struct buf *e
 	struct conf *c = s->conf;
 
 	buf_init(&s->trust, TRUST_MAX);
+	buf_init(&s->smarthost_trust, TRUST_MAX);
 	buf_init(&s->password, PASSWORD_MAX);
 	if (c->send_smarthost_password_file.n)
 		load_secret(c, config, "[send] smarthost_password_file", c->send_smarthost_password_file, &s->password, errors);
 	if (c->send_smarthost_ca.n)
-		load_trust(c, config, "[send] smarthost_ca", c->send_smarthost_ca, &s->trust, errors);
+		load_trust(c, config, "[send] smarthost_ca", c->send_smarthost_ca, &s->smarthost_trust, errors);
+	if (c->send_ca.n)
+		load_trust(c, config, "[send] ca", c->send_ca, &s->trust, errors);
 	else if (c->send_direct || (c->send_smarthost.n && c->send_smarthost_tls == CONF_SMARTHOST_VERIFY))
 		read_system_trust(&s->trust);
 }
@@ -293,6 +296,7 @@ void settings_free(struct settings *s)
 	buf_done(&s->text);
 	buf_done(&s->file);
 	buf_done(&s->trust);
+	buf_done(&s->smarthost_trust);
 	buf_done(&s->import_trust);
 	buf_done(&s->sts_trust);
 	buf_wipe(&s->password);
@@ -393,8 +397,8 @@ size_t settings_add_import(const struct settings *s, struct ipc_msg *m, int *fd_
 
 size_t settings_add_smarthost(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
-	const struct buf *const file[] = { &s->trust, &s->password };
-	static const char *const name[] = { "trust", "password" };
+	const struct buf *const file[] = { &s->trust, &s->smarthost_trust, &s->password };
+	static const char *const name[] = { "trust", "smarthost_trust", "password" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

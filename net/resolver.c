@@ -79,6 +79,8 @@ int resolver_parse_address(const struct ipc_msg *m, struct resolver_addresses *o
 		a.n = i + 1;
 	}
 	a.secure = ipc_get_bool(m, "secure");
+	if (dns_is_hostname(ipc_get(m, "canonical")))
+		snprintf(a.canonical, sizeof a.canonical, "%.*s", STRF(ipc_get(m, "canonical")));
 	if (!a.n && (dns_state_parse(ipc_get(m, "state"), &a.state) || a.state == DNS_OK))
 		a.state = DNS_NODATA;
 	snprintf(a.error, sizeof a.error, "%.*s", STRF(ipc_get(m, "error")));

@@ -3,7 +3,7 @@
  * resolver.h: how every process asks resolverd, over its link "resolverd":
  *
  *   ask      id name type wait(ms)  -> answer   id state secure=0|1 ttl canonical why record= (repeated)
- *   address  id name wait(ms)       -> address  id ip= local=0|1 (repeated, best first) secure=0|1, or error= state=
+ *   address  id name wait(ms)       -> address  id ip= local=0|1 (repeated, best first) secure=0|1 canonical, or error= state=
  *   link     id                     -> link     id, descriptor "link": a further link of the same standing
  *
  * `ask` is the DNS alone. `address` finds what to connect to: an address itself, /etc/hosts,
@@ -26,6 +26,7 @@ struct resolver_addresses {
 	size_t n; /* 0: error says why, and state */
 	enum dns_state state; /* DNS_OK: there are some */
 	bool secure; /* the records are proven by DNSSEC */
+	char canonical[256]; /* where CNAMEs led to, if that is a host name; else empty */
 	char error[160];
 };
 

@@ -132,7 +132,8 @@ static bool is_shown(struct str key, bool own, bool sender)
 	static const char *const always[] = { "s", "m", "from", "size", "mid", "subject", "code", "status", "reply",
 		"attempt", "wait", "age", "remote", "report", "by", "state", "via" };
 	static const char *const owners[] = { "to", "account", "folder", "uid", "again", "target" };
-	static const char *const senders[] = { "to", "peer", "helo", "user", "tls", "service", "way", "ms", "rcpts" };
+	static const char *const senders[] = { "to", "peer", "helo", "user", "ip", "tls", "tried", "class", "service", "way", "ms",
+		"rcpts" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(always); i++)

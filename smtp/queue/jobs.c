@@ -307,6 +307,7 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 	j->rcpt[i].remote = common->remote;
 	j->rcpt[i].ip = common->ip;
 	j->rcpt[i].tls = common->tls;
+	j->rcpt[i].tried = common->tried;
 	j->rcpt[i].dsn = common->dsn;
 	return true;
 }
@@ -333,6 +334,7 @@ bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 	common.remote = arena_str(&j->arena, str_sub(ipc_get(m, "remote"), 0, 255));
 	common.ip = arena_str(&j->arena, str_sub(ipc_get(m, "ip"), 0, 63));
 	common.tls = arena_str(&j->arena, str_sub(ipc_get(m, "tls"), 0, 127));
+	common.tried = arena_str(&j->arena, str_sub(ipc_get(m, "tried"), 0, QUEUE_REPLY_MAX));
 	for (i = 0; (text = ipc_get_nth(m, "rcpt", i)).p; i++)
 		if (!take_result(j, text, &common))
 			return false;
@@ -371,6 +373,8 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 		trace_str(&t, "ip", r->ip);
 	if (r->tls.n)
 		trace_str(&t, "tls", r->tls);
+	if (r->tried.n)
+		trace_str(&t, "tried", str_sub(r->tried, 0, TRACE_TEXT));
 	if (x->class)
 		trace_s(&t, "class", bounce_name((enum bounce_class)x->class));
 	if (x->state == RCPT_DONE || x->state == RCPT_FAILED)

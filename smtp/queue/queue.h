@@ -72,7 +72,7 @@ struct job_rcpt {
 	/* the result */
 	int code; /* 0: not tried */
 	int64_t again; /* code 0: s */
-	struct str status, reply, remote, ip, tls;
+	struct str status, reply, remote, ip, tls, tried;
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool told, applied, applying, logged;
 	enum job_wish wish;

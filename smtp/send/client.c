@@ -56,9 +56,13 @@ static const struct {
 
 void client_move(struct client *c, enum client_state to)
 {
-	BUG_ON(!(states[c->state].next & 1u << to));
+	enum client_state from = c->state;
+
+	BUG_ON(!(states[from].next & 1u << to));
 	c->state = to;
 	c->progress++;
+	if (c->watch)
+		c->watch->moved(c, from);
 }
 
 int64_t client_wait(const struct client *c)
@@ -126,15 +130,17 @@ static void settle(struct client *c)
 		job_fail(c->job, &c->why);
 }
 
+/* RFC 8689 4.2.1: what REQUIRETLS asks for and cannot be had here is no matter of time. */
 void client_give_up(struct client *c, const char *status, const char *fmt, ...)
 {
+	bool no_tls = c->opt->requiretls && !strcmp(status, "4.7.5");
 	char text[sizeof c->why.text];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	dsn_set(&c->why, 451, status, "%s %s", c->opt->label, text);
+	dsn_set(&c->why, no_tls || status[0] == '5' ? 550 : 451, no_tls ? "5.7.10" : status, "%s %s", c->opt->label, text);
 	settle(c);
 	client_move(c, CLIENT_CLOSED);
 }
@@ -215,6 +221,8 @@ static void after_hello(struct client *c)
 		client_move(c, CLIENT_STARTTLS);
 	} else if (wanted && c->opt->tls != CONF_SMARTHOST_OPPORTUNISTIC) {
 		client_give_up(c, "4.7.5", "does not offer STARTTLS, and nothing may go to it in clear");
+	} else if (c->opt->requiretls && !c->ehlo.requiretls) {
+		client_give_up(c, "5.7.30", "does not offer REQUIRETLS, and the sender requires that");
 	} else if (c->opt->user.n && !c->logged_in) {
 		start_login(c);
 	} else {
@@ -373,6 +381,8 @@ void client_input(struct client *c, struct str in)
 			bad_reply(c, e);
 		else if (e) {
 			c->progress++;
+			if (c->watch)
+				c->watch->reply(c, r);
 			states[c->state].reply(c, r);
 		}
 	}

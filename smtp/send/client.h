@@ -59,14 +59,23 @@ struct client_options {
 	size_t reply_size, recipients;
 	uint64_t convert_size; /* largest message that is made 7-bit text for it */
 	uint64_t session_messages;
+	bool requiretls; /* for messages with REQUIRETLS: of no use without it and verified TLS */
 	bool no_chunking; /* the server offered it and refused BDAT: learnt by a session, for all */
 	int64_t lookup, connect, handshake, greeting, command, data_start, data_block, data_end, idle; /* ms */
+};
+
+/* Somebody who looks on: at each reply before it counts (the state tells to what), and each move after it was made. */
+struct client;
+struct client_watch {
+	void (*reply)(struct client *c, const struct reply *r);
+	void (*moved)(struct client *c, enum client_state from);
 };
 
 struct auth;
 struct client {
 	enum client_state state;
 	struct client_options *opt; /* a reference */
+	const struct client_watch *watch; /* NULL: nobody */
 	struct reply_reader reader;
 	struct ehlo ehlo;
 	struct buf out;

@@ -15,6 +15,7 @@
 #include "base/file.h"
 
 #define PIECE 16384
+#define HEADER_MAX (256u << 10) /* of a header is looked at for one field */
 
 void content_init(struct content *c, int fd, uint64_t offset, uint64_t size, struct str prepend)
 {
@@ -176,6 +177,41 @@ static void find_body(struct str in, bool *header, bool *bol)
 			i = lf ? (size_t)(lf - in.p) + 1 : in.n;
 		}
 	}
+}
+
+/* The lines of the header that the piece holds whole. True: there are further ones. */
+static bool scan_fields(struct str *in, unsigned *n, unsigned *no)
+{
+	while (str_find(*in, '\n') >= 0) {
+		struct str line = str_cut(in, '\n');
+
+		if (!str_trim(line).n)
+			return false;
+		if (str_istarts(line, "TLS-Required:")) {
+			++*n;
+			*no += str_ieqc(str_trim(str_from(line, strlen("TLS-Required:"))), "No");
+		}
+	}
+	return true;
+}
+
+bool content_tls_optional(int fd, uint64_t offset, uint64_t size)
+{
+	unsigned n = 0, no = 0;
+	char piece[PIECE];
+	uint64_t at = 0;
+
+	while (at < size && at < HEADER_MAX) {
+		size_t want = (size_t)MIN((uint64_t)sizeof piece, size - at);
+		struct str in = str_make(piece, want);
+
+		if (file_pread_all(fd, piece, want, (off_t)(offset + at)) < 0 || !scan_fields(&in, &n, &no))
+			break;
+		if (in.n == want) /* a line that is no end */
+			break;
+		at += want - in.n;
+	}
+	return n == 1 && no == 1;
 }
 
 /* 1 when the answer cannot change any more. */

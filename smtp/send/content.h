@@ -36,6 +36,8 @@ struct content_facts {
 	bool eight_bit; /* a byte above 127, anywhere */
 	bool utf8_header; /* ... before the first empty line */
 };
+/* The header has one field TLS-Required, and it says "No" (RFC 8689 3). */
+bool content_tls_optional(int fd, uint64_t offset, uint64_t size);
 int content_scan(int fd, uint64_t offset, uint64_t size, struct content_facts *out);
 
 #endif

@@ -43,12 +43,13 @@ void dest_init(struct dest *d, struct sender *s)
 	arena_init(&d->a);
 }
 
-struct dest *dest_get(struct sender *s, struct str name, struct way *way)
+struct dest *dest_get(struct sender *s, struct str name, struct way *way, enum dest_tls tls)
 {
+	static const char *const suffix[] = { [DEST_TLS_USUAL] = "", [DEST_TLS_REQUIRED] = " required", [DEST_TLS_OPTIONAL] = " optional" };
 	struct dest *d;
-	char key[400];
+	char key[420];
 
-	snprintf(key, sizeof key, "%.*s%s%s", STRF(name), way ? " " : "", way ? way->key : "");
+	snprintf(key, sizeof key, "%.*s%s%s%s", STRF(name), way ? " " : "", way ? way->key : "", suffix[tls]);
 	d = table_get(&s->dests, str_of(key));
 	if (!d) {
 		d = mem_alloc(1, sizeof *d);
@@ -57,6 +58,7 @@ struct dest *dest_get(struct sender *s, struct str name, struct way *way)
 		memcpy(d->name, name.p, name.n);
 		d->key = mem_strdup(key);
 		d->way = way_ref(way);
+		d->tls = tls;
 		table_set(&s->dests, str_of(key), d);
 	}
 	d->used_until = deadline_in(KNOWN_MS);
@@ -83,16 +85,21 @@ static void forget(struct dest *d)
 	d->why = (struct dsn){ 0 };
 }
 
-static void dest_free(struct dest *d)
+void dest_done(struct dest *d)
 {
 	forget(d);
 	lookup_stop(d->sender, &d->lookup);
 	lookup_stop(d->sender, &d->policy);
 	arena_done(&d->a);
-	table_remove(&d->sender->dests, str_of(d->key));
 	way_drop(d->way);
 	free(d->key);
 	free(d->name);
+}
+
+static void dest_free(struct dest *d)
+{
+	table_remove(&d->sender->dests, str_of(d->key));
+	dest_done(d);
 	free(d);
 }
 
@@ -177,11 +184,15 @@ static void go_down(struct dest *d, const struct dsn *why)
 {
 	struct dsn reason = *why;
 
+	if (d->probe) {
+		probe_nowhere(d->probe, why);
+		return;
+	}
 	if (d->name) {
 		d->down = d->sender->conf->send_down ? deadline_in(d->sender->conf->send_down) : DEADLINE_NEVER;
 		d->down_why = reason;
 		if (d->down && dsn_temporary(&reason))
-			sender_tell_dest(d->sender, d->name, &reason, d->sender->conf->send_down);
+			sender_tell_down(d->sender, d, &reason, d->sender->conf->send_down);
 	}
 	d->at = 0;
 	d->known &= d->nmx > 0 || !d->name;
@@ -230,6 +241,14 @@ static void ask(struct dest *d)
 	lookup_start(d->sender, &d->policy, LOOKUP_POLICY, d->name);
 }
 
+void dest_find(struct dest *d)
+{
+	if (d->name[0] == '[' || has_host(d) || str_starts(str_of(d->name), DEST_HOP))
+		answered(&d->lookup, NULL);
+	else
+		ask(d);
+}
+
 static void go(struct dest *d)
 {
 	if (!d->waiting || d->sender->stopping)
@@ -239,12 +258,8 @@ static void go(struct dest *d)
 		return;
 	}
 	d->down = DEADLINE_NEVER;
-	if (d->name && !d->lookup.id && !d->policy.id && (!d->known || deadline_passed(d->known_until))) {
-		if (d->name[0] == '[' || has_host(d) || str_starts(str_of(d->name), DEST_HOP))
-			answered(&d->lookup, NULL);
-		else
-			ask(d);
-	}
+	if (d->name && !d->lookup.id && !d->policy.id && (!d->known || deadline_passed(d->known_until)))
+		dest_find(d);
 	if (d->known && !d->attached && d->waiting)
 		attach(d);
 }
@@ -293,6 +308,8 @@ static void policy_told(struct lookup *l, const struct ipc_msg *m)
 	d->sts_mx = arena_array(&d->a, STS_MX, sizeof *d->sts_mx);
 	while (d->sts_found && d->sts_n < STS_MX && (mx = ipc_get_nth(m, "mx", d->sts_n)).p)
 		d->sts_mx[d->sts_n++] = arena_str(&d->a, mx);
+	if (d->probe)
+		probe_policy(d->probe, m != NULL);
 	lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
 }
 
@@ -460,6 +477,8 @@ static void answered(struct lookup *l, const struct dns_answer *x)
 		snprintf(what, sizeof what, "its MX records cannot be looked up: %s%s%.*s", dns_state_text(x->state), x->why.n ? ": " : "", STRF(x->why));
 		no_way(d, 451, "4.4.3", what);
 	}
+	if (d->probe && d->known)
+		probe_hosts(d->probe, x);
 	if (x && d->known && d->waiting && !d->attached)
 		attach(d);
 }

@@ -10,9 +10,12 @@
  *   REQUIRETLS                        without a verified server that passes it on 5.7.30 (RFC 8689 4.2.1);
  *                                     a report goes anyhow (5)
  */
+#include "smtp/send/client.h"
+
+#include <sys/mman.h>
+
 #include "base/file.h"
 #include "mail/address.h"
-#include "smtp/send/client.h"
 #include "smtp/send/convert.h"
 
 #define SCAN_MAX (8u << 20) /* larger ones are declared 8BITMIME unread */
@@ -122,6 +125,31 @@ static bool check_7bit(struct client *c)
 	return !r;
 }
 
+/* A signature is for the text as it was: what was converted gets one of its own (RFC 6376 5.3), so the job goes back with the
+ * new text in place of its file. True: it does. */
+static bool sign_converted(struct client *c)
+{
+	struct job *j = c->job;
+	int fd;
+
+	if (!j->prepend.n)
+		return false;
+	fd = memfd_create("converted", MFD_CLOEXEC);
+	if (fd < 0 || file_write_all(fd, c->converted.p, c->converted.n)) {
+		fd_close(&fd);
+		dsn_set(&c->why, 451, "4.3.0", "the converted message could not be kept to be signed");
+		job_fail(j, &c->why);
+		return true;
+	}
+	fd_close(&j->fd);
+	j->fd = fd;
+	j->offset = 0;
+	j->size = c->converted.n;
+	j->prepend = STR_NONE;
+	j->resign = c->retry = true;
+	return true;
+}
+
 static int scan(const struct client *c, struct content_facts *out)
 {
 	const struct job *j = c->job;
@@ -152,6 +180,10 @@ void client_fit(struct client *c)
 	struct content_facts f = { 0 };
 
 	c->sender = c->job->sender;
+	if (c->job->probe) {
+		check_utf8(c, &f);
+		return;
+	}
 	if (!check_tls(c) || !check_size(c))
 		return;
 	if (scan(c, &f) < 0) {
@@ -160,7 +192,8 @@ void client_fit(struct client *c)
 		return;
 	}
 	check_utf8(c, &f);
-	if (f.eight_bit && !c->ehlo.eight_bit && !c->opt->lmtp && job_open(c->job) && (!check_7bit(c) || !check_size(c)))
+	if (f.eight_bit && !c->ehlo.eight_bit && !c->opt->lmtp && job_open(c->job) &&
+	    (!check_7bit(c) || !check_size(c) || sign_converted(c)))
 		return;
 	c->declare_8bit = f.eight_bit && c->ehlo.eight_bit;
 }

@@ -239,6 +239,8 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 		ipc_set(m, "ip", j->ip);
 	if (j->tls.n)
 		ipc_set(m, "tls", j->tls);
+	if (j->tried.n)
+		ipc_set(m, "tried", j->tried);
 	if (j->dsn)
 		ipc_set_bool(m, "dsn", true);
 	if (j->again)

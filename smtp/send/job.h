@@ -44,6 +44,10 @@ struct job {
 	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
 	int priority; /* RFC 6710, -9 to 9 */
 	bool report; /* of our own making */
+	bool tls_optional; /* its header says "TLS-Required: No" (RFC 8689 3) */
+	bool ours; /* the domain is one of this server: way.c */
+	bool resign; /* its text was made 7-bit text after it was signed: goes to signd again */
+	struct probe *probe; /* no message at all: probe.c looks where it would go */
 	bool forward; /* sent on by an address of ours; who brought it: */
 	struct str peer, helo;
 	struct str prepend; /* header fields with CRLF that go before the message (its signature), in the arena */
@@ -54,6 +58,7 @@ struct job {
 	size_t nrcpt;
 	deadline until;
 	struct str remote; /* who answered, empty: nobody, or our own lmtpd */
+	struct str tried; /* which better servers were passed over, and why */
 	struct str ip, tls; /* of the connection to it: "192.0.2.1", "none" or "TLSv1.3 ..." */
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool begun; /* bytes of the message have left */

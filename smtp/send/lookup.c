@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * lookup.c: questions to resolverd, policyd and authd, and their answers (see sender.h, net/resolver.h,
- * smtp/policy/policyd.h, auth/auth.h).
+ * lookup.c: questions to resolverd and policyd, and their answers (see sender.h, net/resolver.h,
+ * smtp/policy/policyd.h).
  *
  *   asked:   (nothing) --lookup_*--> unasked --room--> asked --answer, time--> (nothing)
  *                                       ^                |
@@ -70,11 +70,9 @@ static int say(struct lookup_link *k, const struct lookup *l)
 		return resolver_send_address(k->fd, l->id, l->name, wait);
 	if (l->kind == LOOKUP_RECORDS)
 		return resolver_send(k->fd, l->id, l->name, l->type, wait);
-	ipc_init(&m, l->kind == LOOKUP_POLICY ? "policy" : "route");
+	ipc_init(&m, "policy");
 	ipc_set_u64(&m, "id", l->id);
 	ipc_setc(&m, "domain", l->name);
-	if (l->kind == LOOKUP_ROUTE)
-		ipc_setc(&m, "sender", l->sender);
 	r = ipc_try_send(k->fd, &m);
 	ipc_done(&m);
 	return r;
@@ -107,7 +105,7 @@ static void ask(struct lookup_link *k)
 void lookup_start(struct sender *s, struct lookup *l, enum lookup_kind kind, const char *name)
 {
 	static const enum lookup_to to[] = { [LOOKUP_RECORDS] = LOOKUP_RESOLVER, [LOOKUP_ADDRESSES] = LOOKUP_RESOLVER,
-		[LOOKUP_POLICY] = LOOKUP_POLICYD, [LOOKUP_ROUTE] = LOOKUP_AUTHD };
+		[LOOKUP_POLICY] = LOOKUP_POLICYD };
 
 	BUG_ON(l->id);
 	l->id = ++s->last_question;

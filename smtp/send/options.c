@@ -68,15 +68,19 @@ static void take_file(struct ipc_msg *m, const char *name, size_t max, struct bu
 	close(fd);
 }
 
-struct tls_trust *options_trust(struct ipc_msg *m)
+struct tls_trust *options_trust(struct ipc_msg *m, const char *file, const char *event)
 {
 	struct tls_trust *t = NULL;
 	const char *why = "";
 	struct buf pem;
 
-	take_file(m, "trust", TRUST_MAX, &pem);
+	take_file(m, file, TRUST_MAX, &pem);
+	if (pem.n == 0) {
+		buf_done(&pem);
+		return NULL;
+	}
 	if (tls_trust_new(buf_view(&pem), &t, &why)) {
-		trace_event(TRACE_ERROR, "smarthost-ca", NULL, "%s", why);
+		trace_event(TRACE_ERROR, event, NULL, "%s", why);
 		if (tls_trust_new(STR_NONE, &t, &why))
 			BUG_ON(true);
 	}

@@ -116,6 +116,14 @@ void pace_reply(struct host *h, struct dest *d, int code)
 		own->open = 0;
 }
 
+/* As many sessions as it bears, and as many jobs that wait for them. */
+void pace_tell(struct dest *d)
+{
+	struct limit *g = dest_group(d, false);
+
+	sender_tell_limit(d->sender, d, g && g->allowed ? 2 * g->allowed : 0);
+}
+
 /* What a job's replies say of the pace: one that went through speaks for all. */
 int pace_code(const struct job *j)
 {

@@ -10,6 +10,7 @@
 
 #define RESULTS 30 /* recipients in one message, so that their replies fit */
 #define UNDER_WAY_AGAIN 1 /* s: when the end of an attempt is looked for that outlived its queued */
+#define SLOW_SECONDS 600 /* a destination that is slow is as others again if nothing more is heard of it */
 
 void results_flush(struct sender *s)
 {
@@ -56,22 +57,47 @@ void results_forget(struct sender *s)
 	s->last_result = &s->results;
 }
 
-void sender_tell_dest(struct sender *s, const char *name, const struct dsn *down, int64_t ms)
+/* NULL: queued does not know it by name. */
+static struct ipc_msg *new_word(struct sender *s, const struct dest *d, const char *state)
 {
 	struct ipc_msg *m;
 
-	if (s->queued < 0)
-		return;
+	if (s->queued < 0 || !d->name || d->way || d->tls != DEST_TLS_USUAL)
+		return NULL;
 	m = new_result(s);
 	ipc_init(m, "dest");
-	ipc_setc(m, "name", name);
-	ipc_setc(m, "state", down ? "down" : "up");
-	if (down) {
-		ipc_set_u64(m, "again", (uint64_t)(ms + 999) / 1000);
-		ipc_set_u64(m, "code", (uint64_t)down->code);
-		ipc_setc(m, "status", down->status);
-		ipc_setc(m, "reply", down->text);
+	ipc_setc(m, "name", d->name);
+	ipc_setc(m, "state", state);
+	return m;
+}
+
+void sender_tell_down(struct sender *s, struct dest *d, const struct dsn *why, int64_t ms)
+{
+	struct ipc_msg *m = new_word(s, d, "down");
+
+	if (!m)
+		return;
+	ipc_set_u64(m, "again", (uint64_t)(ms + 999) / 1000);
+	ipc_set_u64(m, "code", (uint64_t)why->code);
+	ipc_setc(m, "status", why->status);
+	ipc_setc(m, "reply", why->text);
+	d->told_down = true;
+	d->told_limit = 0;
+}
+
+void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs)
+{
+	struct ipc_msg *m;
+
+	if (jobs == d->told_limit && !d->told_down)
+		return;
+	m = new_word(s, d, jobs ? "slow" : "up");
+	if (m && jobs) {
+		ipc_set_u64(m, "again", SLOW_SECONDS);
+		ipc_set_u64(m, "limit", jobs);
 	}
+	d->told_limit = jobs;
+	d->told_down = false;
 }
 
 /* --- places ------------------------------------------------------------------ */
@@ -109,6 +135,10 @@ void places_start(struct sender *s)
 
 void sender_drop(struct sender *s, struct job *j)
 {
+	if (j->probe) {
+		probe_unrouted(j->probe);
+		return;
+	}
 	if (j->goes_on)
 		LIST_REMOVE(j, others);
 	s->in_hand[j->lmtp]--;
@@ -119,6 +149,10 @@ void sender_done(struct sender *s, struct job *j)
 {
 	bool last = j->orphan || s->queued < 0, local = j->lmtp;
 
+	if (j->probe) {
+		probe_unrouted(j->probe);
+		return;
+	}
 	while (!last)
 		job_results(j, RESULTS, new_result(s), &last);
 	s->granted[local] -= s->granted[local] > 0;

@@ -52,16 +52,28 @@ static bool mixed(const struct job *j, struct str domain)
 	return false;
 }
 
+/* RFC 8689 4.2.1: a report goes anyhow; 4.1: never both, REQUIRETLS counts. */
+static enum dest_tls wanted_tls(const struct job *j)
+{
+	if (j->requiretls)
+		return j->sender.n ? DEST_TLS_REQUIRED : DEST_TLS_USUAL;
+	return j->tls_optional ? DEST_TLS_OPTIONAL : DEST_TLS_USUAL;
+}
+
 void route_by(struct sender *s, struct job *j, struct str domain, struct way *way, bool none)
 {
 	bool direct = !s->smarthost_host.opt && s->conf->send_direct;
 	char name[DEST_NAME];
 
+	if (j->probe) {
+		probe_routed(j->probe, domain, way, j->ours);
+		return;
+	}
 	/* other domains in it may have routes of their own */
 	if (!none && !direct && mixed(j, domain))
 		destination(j, name);
 	if (direct || (way && way->route.host.n))
-		dest_add(dest_get(s, destination(j, name), way), j);
+		dest_add(dest_get(s, destination(j, name), way, wanted_tls(j)), j);
 	else
 		dest_add(&s->smarthost, j);
 }
@@ -70,11 +82,12 @@ void route_job(struct sender *s, struct job *j)
 {
 	char name[DEST_NAME];
 
+	j->tls_optional = !j->lmtp && content_tls_optional(j->fd, j->offset, j->size);
 	if (j->lmtp) {
 		dest_add(&s->local, j);
 	} else if (j->hop.n) {
 		snprintf(name, sizeof name, DEST_HOP "%.*s", STRF(j->hop));
-		dest_add(dest_get(s, str_of(name), NULL), j);
+		dest_add(dest_get(s, str_of(name), NULL, wanted_tls(j)), j);
 	} else {
 		way_job(s, j, j->dest.n ? str_sub(j->dest, 0, MIN(j->dest.n, (size_t)DEST_NAME - 1)) :
 			domain_of(j->rcpt[0].address, name));

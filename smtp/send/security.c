@@ -32,7 +32,7 @@ static void name(struct security *s, const char *n)
 
 bool security_wants_tlsa(const struct security_facts *f)
 {
-	return !f->by_admin && !f->literal && f->mx_secure && f->address_secure;
+	return !f->by_admin && !f->optional && !f->literal && f->mx_secure && f->address_secure;
 }
 
 /* True: DANE has the word. */
@@ -63,13 +63,13 @@ static bool by_dane(const struct security_facts *f, char *hold, struct security 
 		return true;
 	}
 	s->level = SEC_DANE;
-	name(s, f->host);
+	name(s, f->base ? f->base : f->host);
 	name(s, f->domain);
 	if (f->canonical.n && f->canonical.n < DNS_NAME_TEXT) {
 		snprintf(hold, DNS_NAME_TEXT, "%.*s", STRF(f->canonical));
 		name(s, hold);
 	}
-	snprintf(s->words, sizeof s->words, "DANE: %zu TLSA records of %.120s", s->ntlsa, f->host);
+	snprintf(s->words, sizeof s->words, "DANE: %zu TLSA records of %.120s", s->ntlsa, f->base ? f->base : f->host);
 	return true;
 }
 
@@ -77,7 +77,7 @@ static bool by_sts(const struct security_facts *f, struct security *s)
 {
 	bool named;
 
-	if (!f->sts_found || f->sts_mode == STS_NONE || f->by_admin)
+	if (!f->sts_found || f->sts_mode == STS_NONE || f->by_admin || f->optional)
 		return false;
 	s->by = SEC_BY_STS;
 	named = !f->literal && sts_allows(f->sts_mx, f->sts_n, f->host);
@@ -132,7 +132,7 @@ void security_decide(const struct security_facts *f, char *hold, struct security
 		snprintf(s.words, sizeof s.words, "as the settings say");
 	} else if (!by_dane(f, hold, &s) && !by_sts(f, &s)) {
 		name(&s, f->host);
-		snprintf(s.words, sizeof s.words, "no policy");
+		snprintf(s.words, sizeof s.words, "%s", f->optional ? "the sender asks for no policy (TLS-Required: No)" : "no policy");
 	}
 	if (f->requiretls)
 		require(f, &s);

@@ -37,8 +37,10 @@ struct security_facts {
 	bool requiretls;
 	bool mx_secure; /* host comes from a proven answer (or from the domain itself, proven without MX; or from the admin) */
 	bool address_secure; /* so do its addresses */
-	struct str canonical; /* where the host's CNAMEs led to, proven; empty: nowhere else */
-	const struct dns_answer *tlsa; /* to _PORT._tcp.host; NULL: not asked (security_wants_tlsa) */
+	bool optional; /* the message has the field "TLS-Required: No" (RFC 8689 4.2.2): what the domain publishes does not count */
+	struct str canonical; /* where the domain's CNAMEs led to, proven; empty: nowhere else */
+	const char *base; /* the name whose TLSA records these are, if it is not the host's: where that leads to (RFC 7672 2.2.3) */
+	const struct dns_answer *tlsa; /* to _PORT._tcp.base; NULL: not asked (security_wants_tlsa) */
 	bool sts_found; /* there is a policy of the domain (MX only: never for what the admin routed) */
 	enum sts_mode sts_mode;
 	const struct str *sts_mx;

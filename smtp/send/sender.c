@@ -135,20 +135,24 @@ static bool forget_host(struct str key, void *value, void *arg)
 
 	/* its name and port are those of the options; the key stays */
 	(void)key;
-	host_set(h, options_mx(s->conf, str_of(h->opt->host), h->opt->port, s->trust, h->way), (size_t)s->conf->send_host_sessions);
+	host_set(h, host_options(h, str_of(h->opt->host), h->opt->port), (size_t)s->conf->send_host_sessions);
 	return true;
 }
 
 static void settings(struct sender *s, struct ipc_msg *m)
 {
 	const struct conf *c = s->program.conf;
-	struct tls_trust *old = s->trust;
+	struct tls_trust *old = s->trust, *smarthost = options_trust(m, "smarthost_trust", "smarthost-ca");
+	const char *why;
 
 	s->conf = c;
-	s->trust = options_trust(m);
+	s->trust = options_trust(m, "trust", "send-ca");
+	if (!s->trust && tls_trust_new(STR_NONE, &s->trust, &why))
+		BUG_ON(true);
 	tls_trust_free(old);
 	host_set(&s->local_host, options_local(c), (size_t)c->send_local_sessions);
-	host_set(&s->smarthost_host, options_smarthost(c, m, s->trust), (size_t)c->send_sessions);
+	host_set(&s->smarthost_host, options_smarthost(c, m, smarthost ? smarthost : s->trust), (size_t)c->send_sessions);
+	tls_trust_free(smarthost);
 	dest_fix(&s->local, &s->local_host);
 	dest_fix(&s->smarthost, s->smarthost_host.opt ? &s->smarthost_host : NULL);
 	table_each(&s->hosts, forget_host, s);
@@ -211,12 +215,18 @@ static void on_stop(struct program *p)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	probe_stop(s);
 	drop_all(s, false);
 	event_add(&s->ev_stop, &(struct timeval){ ms / 1000, ms % 1000 * 1000 });
 	sender_wake(s);
 }
 
-static const struct program_ops ops = { .peer = on_peer, .reload = on_reload, .stop = on_stop };
+static void on_control(struct program *p, struct ipc_msg *m)
+{
+	probe_start(p->data, m);
+}
+
+static const struct program_ops ops = { .peer = on_peer, .reload = on_reload, .control = on_control, .stop = on_stop };
 
 /* --- events ----------------------------------------------------------------------------- */
 
@@ -378,6 +388,7 @@ int main(int argc, char **argv)
 	limits_init(&s->limits);
 	TAILQ_INIT(&s->work);
 	TAILQ_INIT(&s->starved);
+	TAILQ_INIT(&s->probes);
 	lookup_init(s);
 	s->signing = sign_new(s, route_job, sender_done);
 	s->taken = taken_open(ipc_take_fd(&s->program.start, "taken"));

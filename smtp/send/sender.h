@@ -9,8 +9,11 @@
  *   way.c       what the table of routes says of a job
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
  *   pace.c      limits of hosts, providers, destinations (limit.h)
- *   host.c      a server: its addresses, its sessions, who of its destinations is next
- *   lookup.c    questions to resolverd, policyd and authd, by the thousand
+ *   host.c      a server: its life, the line of destinations with mail for it
+ *   reach.c     ... its addresses, and how safe a connection to it must be
+ *   serve.c     ... its sessions, and who of its destinations is next
+ *   probe.c     a way tried without a message (mansio test delivery)
+ *   lookup.c    questions to resolverd and policyd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
  *   dial.c      connecting: the addresses of a host, one after the other, or side by side
  *
@@ -39,6 +42,7 @@
 #include "smtp/send/way.h"
 
 struct ask;
+struct probe;
 struct sender;
 struct host;
 struct dest;
@@ -46,8 +50,8 @@ struct session;
 
 /* --- lookup.c: one question under way, part of who asks */
 
-enum lookup_kind { LOOKUP_RECORDS, LOOKUP_ADDRESSES, LOOKUP_POLICY, LOOKUP_ROUTE };
-enum lookup_to { LOOKUP_RESOLVER, LOOKUP_POLICYD, LOOKUP_AUTHD, LOOKUP_LINKS };
+enum lookup_kind { LOOKUP_RECORDS, LOOKUP_ADDRESSES, LOOKUP_POLICY };
+enum lookup_to { LOOKUP_RESOLVER, LOOKUP_POLICYD, LOOKUP_LINKS };
 
 struct lookup {
 	TAILQ_ENTRY(lookup) link;
@@ -57,7 +61,6 @@ struct lookup {
 	bool sent;
 	enum dns_type type; /* of RECORDS */
 	char name[256];
-	const char *sender; /* of ROUTE: the domain of the envelope sender */
 	deadline until; /* from when it was sent */
 	/* The one that fits the kind, once; what comes is valid during the call. m NULL: nobody answered. */
 	void (*answered)(struct lookup *l, const struct dns_answer *x);
@@ -129,12 +132,15 @@ struct host {
 	struct addr addr[RESOLVER_ADDRESSES];
 	size_t naddrs;
 	struct lookup tlsa;
+	char *alias; /* where the host's own name leads to; NULL: nowhere else */
+	enum { REACH_OWN, REACH_ALIAS, REACH_PROOF } asked; /* what tlsa asks for */
 	struct arena a, records; /* of the facts; of the answer */
 	struct security_facts facts; /* what is known of it and the destinations that lead to it; by MX only */
 	struct dns_answer tlsa_answer;
 	bool decided;
 	struct security sec;
 	char canonical[DNS_NAME_TEXT]; /* of sec */
+	struct probe *probe; /* it is a test's alone: in no table, no mail goes there */
 	bool ours; /* it is this server */
 	deadline addrs_until;
 	deadline hold; /* no new session before, after one failed beside others that work */
@@ -152,12 +158,18 @@ struct mx {
 	uint16_t preference;
 };
 
+/* What the messages that wait there say of TLS themselves (RFC 8689): nothing; REQUIRETLS; the field "TLS-Required: No", which
+ * asks that what the other side publishes (DANE, MTA-STS) is left aside. */
+enum dest_tls { DEST_TLS_USUAL, DEST_TLS_REQUIRED, DEST_TLS_OPTIONAL };
+
 struct dest {
 	TAILQ_ENTRY(dest) turn; /* in the host's line */
 	struct sender *sender;
 	char *name; /* domain or literal; of the fixed ones NULL */
-	char *key; /* in the table of destinations: its name, and its route */
+	char *key; /* in the table of destinations: its name, its route, and what its messages say of TLS */
 	struct way *way; /* a reference; NULL: no route */
+	enum dest_tls tls;
+	struct probe *probe; /* it is a test's alone: in no table, no mail waits there */
 	struct mx *mx; /* the best first */
 	size_t nmx, at;
 	bool known, attached, secure; /* secure: the MX records are proven by DNSSEC */
@@ -173,6 +185,8 @@ struct dest {
 	struct dsn why; /* gathers why the hosts tried so far did not do */
 	deadline down; /* none of them did: not tried before, with that reason */
 	struct dsn down_why;
+	bool told_down; /* queued thinks so */
+	unsigned told_limit; /* of jobs, that queued knows; 0: none */
 };
 
 struct result {
@@ -191,6 +205,8 @@ struct sender {
 	struct table dests, hosts; /* by name, by key */
 	TAILQ_HEAD(host_list, host) work, starved;
 	struct tls_trust *trust; /* for servers by MX */
+	TAILQ_HEAD(probe_list, probe) probes;
+	size_t nprobes;
 	size_t nsessions; /* of hosts by MX */
 	struct limits limits;
 	struct signing *signing; /* jobs that wait for their signature */
@@ -216,8 +232,10 @@ struct sender {
 void sender_wake(struct sender *s); /* the work event, soon */
 void sender_queued_lost(struct sender *s);
 
-/* Tells queued how it stands with a destination: nobody to be reached for so long, or somebody again. */
-void sender_tell_dest(struct sender *s, const char *name, const struct dsn *down, int64_t ms);
+/* Tells queued how it stands with a destination (docs/QUEUE.md), of those alone that have no route and nothing said of TLS:
+ * queued knows them by name. */
+void sender_tell_down(struct sender *s, struct dest *d, const struct dsn *why, int64_t ms); /* nobody to be reached for so long */
+void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs); /* at most so many at once; 0: as usual */
 
 /* results.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
@@ -237,7 +255,8 @@ void places_start(struct sender *s);
 struct client_options *options_local(const struct conf *c);
 /* NULL: none is set. */
 struct client_options *options_smarthost(const struct conf *c, struct ipc_msg *m, struct tls_trust *trust);
-struct tls_trust *options_trust(struct ipc_msg *m); /* from master: who may vouch for other servers */
+/* From master: who may vouch for other servers. NULL: there is no such file. */
+struct tls_trust *options_trust(struct ipc_msg *m, const char *file, const char *event);
 struct client_options *options_mx(const struct conf *c, struct str name, uint16_t port, struct tls_trust *trust,
 	const struct way *way);
 void options_drop(struct client_options *o);
@@ -259,7 +278,10 @@ bool lookup_waits(const struct sender *s);
 /* dest.c */
 void dest_init(struct dest *d, struct sender *s); /* a fixed one */
 #define DEST_HOP "hop " /* name of a destination: HOST:PORT follows, no MX is asked */
-struct dest *dest_get(struct sender *s, struct str name, struct way *way); /* made if need be */
+struct dest *dest_get(struct sender *s, struct str name, struct way *way, enum dest_tls tls); /* made if need be */
+/* Finds its hosts out without a job: probe_hosts or probe_nowhere is told. */
+void dest_find(struct dest *d);
+void dest_done(struct dest *d); /* of one that is in no table: all but its memory */
 void dest_fix(struct dest *d, struct host *h); /* all of its mail goes there; NULL: nowhere */
 void dest_add(struct dest *d, struct job *j);
 void dest_again(struct dest *d, struct job *j); /* in front of the others: it was not tried */
@@ -282,13 +304,36 @@ bool host_is_down(const struct host *h);
 void host_attach(struct host *h, struct dest *d);
 void host_detach(struct host *h, struct dest *d);
 void host_wake(struct host *h);
+void host_note_failure(struct host *h, const char *text);
+void host_failed(struct host *h, const struct dsn *why, bool ours); /* everybody in its line goes elsewhere */
+/* New options of one by MX, as its destinations want them. */
+struct client_options *host_options(const struct host *h, struct str name, uint16_t port);
 void host_work(struct host *h); /* may free it */
 void host_tick(struct host *h); /* once a second; may free it */
 /* For a stop, or when queued is gone: ends all that has not begun with a message; what has,
  * goes on (orphan: the next queued hears of it when it gives that job again). */
 void host_drop(struct host *h, bool orphan);
+
+/* reach.c */
+void reach_init(struct host *h);
+bool host_reached(struct host *h); /* its addresses are known, and what a connection must be; else they are asked for */
+
+/* serve.c */
+void host_serve(struct host *h);
 /* For `mansio status`: how it stands with the smarthost. */
 void host_note(const struct host *h, size_t waiting, char *out, size_t n);
+
+/* probe.c */
+void probe_start(struct sender *s, struct ipc_msg *m); /* the verb `test delivery` */
+void probe_stop(struct sender *s); /* all of them */
+void probe_wake(struct probe *p);
+extern const struct client_watch probe_watch;
+/* What those that work for it find out. Nothing of it is freed before they have returned. */
+void probe_routed(struct probe *p, struct str domain, struct way *way, bool ours);
+void probe_unrouted(struct probe *p); /* the table of routes does not answer */
+void probe_policy(struct probe *p, bool answered);
+void probe_hosts(struct probe *p, const struct dns_answer *mx); /* NULL: DNS was not asked */
+void probe_nowhere(struct probe *p, const struct dsn *why);
 
 /* pace.c */
 bool pace_may_open(struct host *h);
@@ -298,6 +343,7 @@ size_t pace_dest(struct host *h, struct dest *d); /* jobs that may be in session
 void pace_sent(struct host *h, struct dest *d);
 void pace_reply(struct host *h, struct dest *d, int code); /* d NULL: to the connection */
 int pace_code(const struct job *j);
+void pace_tell(struct dest *d); /* queued, what a destination bears now */
 
 /* session.c */
 /* To the first of the addresses; for lmtp over a pair whose other end goes to lmtpd. NULL: why. */

@@ -154,7 +154,8 @@ static bool handshake(struct session *s)
 	const struct client_options *o = s->client.opt;
 
 	if (!s->tls && o->tls == CONF_SMARTHOST_VERIFY && tls_trust_count(o->trust) == 0) {
-		session_lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or smarthost_ca)");
+		session_lost(s, "4.7.5", "cannot be verified: no trusted certificates are known here (package ca-certificates, or [send] %s)",
+			s->host->kind == HOST_MX ? "ca" : "smarthost_ca");
 		return true;
 	}
 	if (!s->tls && begin_tls(s)) {
@@ -372,6 +373,7 @@ static struct session *session_new(struct host *h)
 	s->fd = -1;
 	dial_init(s);
 	client_init(&s->client, h->opt);
+	s->client.watch = h->probe ? &probe_watch : NULL;
 	evtimer_assign(&s->ev_timer, h->sender->base, timer, s);
 	return s;
 }
@@ -416,6 +418,7 @@ bool session_next_address(struct session *s)
 	client_init(&s->client, opt);
 	opt->refs--;
 	s->client.clear = clear;
+	s->client.watch = s->host->probe ? &probe_watch : NULL;
 	s->tls_wants_write = false;
 	s->until = DEADLINE_NEVER;
 	dial_start(s, at);

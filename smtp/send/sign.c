@@ -241,6 +241,12 @@ void sign_job(struct signing *g, struct job *j)
 		event_add(&g->ev_tick, &(struct timeval){ 1, 0 });
 }
 
+void sign_again(struct signing *g, struct job *j)
+{
+	j->resign = false;
+	sign_job(g, j);
+}
+
 void sign_link(struct signing *g, int fd)
 {
 	lost(g);

@@ -24,6 +24,8 @@ struct signing;
  * with the results that it has then. */
 struct signing *sign_new(struct sender *s, void (*done)(struct sender *, struct job *), void (*failed)(struct sender *, struct job *));
 void sign_job(struct signing *g, struct job *j);
+/* The text of the job is another one now: it is signed anew. */
+void sign_again(struct signing *g, struct job *j);
 void sign_link(struct signing *g, int fd); /* to signd; the fd is taken over */
 /* For a stop, or when queued is gone: each job that waits goes to `drop`. */
 void sign_drop(struct signing *g, void (*drop)(struct sender *, struct job *));

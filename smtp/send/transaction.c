@@ -112,7 +112,7 @@ static void say_mail(struct client *c)
 	const struct job *j = c->job;
 
 	buf_fmt(&c->out, "MAIL FROM:<%.*s>", STRF(c->sender));
-	if (c->ehlo.size_given)
+	if (c->ehlo.size_given && !j->probe)
 		buf_fmt(&c->out, " SIZE=%llu", (unsigned long long)client_size(c));
 	if (c->declare_8bit)
 		buf_puts(&c->out, " BODY=8BITMIME");
@@ -243,10 +243,12 @@ void client_start(struct client *c, struct job *job)
 {
 	BUG_ON(c->state != CLIENT_READY || c->job);
 	c->job = job;
+	c->retry = false;
 	if (!c->opt->lmtp)
 		job->remote = arena_str(&job->a, str_of(c->opt->host));
 	client_fit(c);
-	next_batch(c);
+	if (!c->retry)
+		next_batch(c);
 }
 
 struct job *client_take(struct client *c)
@@ -272,7 +274,7 @@ static bool too_many(const struct client *c, const struct reply *r)
 
 static void rcpt_answered(struct client *c, struct job_rcpt *to, const struct reply *r)
 {
-	if (r->code < 300) {
+	if (r->code < 300 && !c->job->probe) {
 		to->state = RCPT_TAKEN;
 		c->taken++;
 		return;

@@ -25,7 +25,7 @@ struct ask {
 	TAILQ_ENTRY(ask) link;
 	char *key, *domain, *from;
 	uint64_t id; /* 0: nothing is asked */
-	bool known, none; /* none: there are no routes at all */
+	bool known, none, ours; /* none: there are no routes at all; ours: the domain is one of this server */
 	struct way *way; /* NULL: no route */
 	deadline until, give_up, used_until;
 	struct job *waiting, **last;
@@ -220,6 +220,7 @@ static void begin(struct sender *s, struct ask *k)
 
 static void go(struct sender *s, const struct ask *k, struct job *j)
 {
+	j->ours = k->ours;
 	route_by(s, j, str_of(k->domain), k->way, k->none);
 }
 
@@ -282,6 +283,7 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	way_drop(k->way);
 	k->way = w;
 	k->none = ipc_get_bool(m, "none");
+	k->ours = ipc_get_bool(m, "ours");
 	k->known = true;
 	k->until = deadline_in(KNOWN_MS);
 	all_go(s, k);

@@ -190,7 +190,7 @@ def test_a_route_logs_in_with_scram_under_verified_tls_only(own_suite):
     courier = relay.account("courier@relay.example.net", "a long password")
     inbox = relay.account("ben@outside.example")
     relay.cli("alias", "add", "sender@relay.example.net", courier.address)
-    s = own_suite({"send.direct": "yes", "send.smarthost_ca": str(relay.cert), "queue.retry": "1s",
+    s = own_suite({"send.direct": "yes", "send.ca": str(relay.cert), "queue.retry": "1s",
                    "send.down": "0"})
     anna = s.account("anna")
     s.cli("rewrite", "add", "sender", anna.address, "sender@relay.example.net")  # what the relay lets its account say

@@ -139,6 +139,28 @@ static void names_of_dane(void **state)
 	assert_true(security_same(&s, &s) && !security_same(&s, &t));
 }
 
+/* RFC 7672 2.2.3, 3.2.2: records found where the host's name leads to; RFC 8689 4.2.2. */
+static void names_of_an_alias_and_mail_that_wants_no_policy(void **state)
+{
+	struct dns_record record = { .data = STR(GOOD) };
+	struct dns_answer tlsa = { .state = DNS_OK, .secure = true, .record = &record, .n = 1 };
+	struct str mx = STR("other.example");
+	struct security_facts f = { .domain = "example.net", .host = "mx.example.net", .base = "real.example.org", .mx_secure = true,
+		.address_secure = true, .tlsa = &tlsa, .sts_found = true, .sts_mode = STS_ENFORCE, .sts_mx = &mx, .sts_n = 1 };
+	char hold[DNS_NAME_TEXT];
+	struct security s;
+
+	(void)state;
+	security_decide(&f, hold, &s);
+	assert_int_equal(s.level, SEC_DANE);
+	assert_string_equal(s.name[0], "real.example.org");
+	assert_string_equal(s.name[1], "example.net");
+	f.optional = true;
+	assert_false(security_wants_tlsa(&f));
+	security_decide(&f, hold, &s);
+	assert_true(s.level == SEC_MAY && !s.refused && s.by == SEC_BY_NOBODY);
+}
+
 static void what_is_told(void **state)
 {
 	char text[64];
@@ -162,6 +184,7 @@ int main(void)
 		cmocka_unit_test(the_table),
 		cmocka_unit_test(testing_says_what_would_fail),
 		cmocka_unit_test(names_of_dane),
+		cmocka_unit_test(names_of_an_alias_and_mail_that_wants_no_policy),
 		cmocka_unit_test(what_is_told),
 	};
 
