@@ -21,7 +21,7 @@ from web import Web
 
 RIGHT, WRONG, CLEAR, PASSES_ON, DEAD = (f"127.0.8.{i}" for i in range(1, 6))
 TLS = ("STARTTLS", "PIPELINING", "SIZE 50000000", "8BITMIME")
-STS = ["enforced", "badcert", "elsewhere", "trial"]
+STS = ["enforced", "badcert", "elsewhere", "trial", "mistaken"]
 
 SAFE = """good 60 MX 10 mail.good
 mail.good 60 A {right}
@@ -29,6 +29,7 @@ _{port}._tcp.mail.good 60 TLSA 3 1 1 {key}
 wrong 60 MX 10 mail.wrong
 mail.wrong 60 A {wrong}
 _{port}._tcp.mail.wrong 60 TLSA 3 1 1 {key}
+mistaken 60 MX 10 mail.wrong
 second 60 MX 10 mail.wrong
 second 60 MX 20 mail.good
 clear 60 MX 10 mail.clear
@@ -90,7 +91,7 @@ class World:
         zones = {"safe.example": safe, "open.example": safe}
         for n in STS:
             zones[f"{n}.test"] = (f'_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\n'
-                                  f'mail 60 A {WRONG if n in ("badcert", "trial") else RIGHT}\n')
+                                  f'mail 60 A {WRONG if n in ("badcert", "trial", "mistaken") else RIGHT}\n')
         self.knot = Knot(zones, signed=("safe.example",))
         self.hosts = {RIGHT: FakeHost(address=RIGHT, port=self.port, context=server(*right), extensions=TLS),
                       WRONG: FakeHost(address=WRONG, port=self.port, context=server(*wrong), extensions=TLS),
@@ -208,11 +209,11 @@ def test_requiretls_that_cannot_be_had_is_told_at_once(world, to, words):
 
 def test_a_sender_may_ask_that_policies_do_not_count(world):
     """RFC 8689: to tell somebody that his certificate is wrong. Not together with REQUIRETLS, and only by the one right word."""
-    for i, to in enumerate(["wrong.safe.example", "badcert.test"]):
+    for i, to in enumerate(["mistaken.safe.example", "mistaken.test"]):
         world.write(f"g{i}@{to}", header="TLS-Required: No\r\n")
         assert 'tls="TLSv1.3 opportunistic"' in world.log("sent", f"g{i}@{to}")
-    world.write("g3@wrong.safe.example", header="TLS-Required: Yes\r\n")
-    world.log("deferred", "g3@wrong.safe.example")
+    world.write("g3@mistaken.safe.example", header="TLS-Required: Yes\r\n")
+    world.log("deferred", "g3@mistaken.safe.example")
     world.write("g4@badcert.test", "REQUIRETLS", header="TLS-Required: No\r\n")
     world.log("failed", "g4@badcert.test")
     assert not any(world.at(h, f"g{i}@") for h in world.hosts for i in (3, 4))
