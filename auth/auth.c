@@ -203,7 +203,7 @@ static int arrival_parse(const struct ipc_msg *m, struct str address, struct are
 	return 0;
 }
 
-int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
+int auth_arrival(int link, struct str address, struct str sender, struct str client, struct arena *a,
 	struct auth_arrival *out, deadline d)
 {
 	struct ipc_msg q, m = { 0 };
@@ -212,7 +212,7 @@ int auth_arrival(int link, struct str address, struct str sender, struct str pee
 	ipc_init(&q, "arrival");
 	ipc_set(&q, "address", address);
 	ipc_set(&q, "sender", sender);
-	ipc_set(&q, "peer", peer);
+	ipc_set(&q, "client", client);
 	r = ask(link, &q, &m, d);
 	if (r == 0)
 		r = arrival_parse(&m, address, a, out);

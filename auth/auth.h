@@ -89,8 +89,8 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,
 	deadline d);
 /* The same for mail that comes in, by the rules (verbs `access`, `rewrite`): the address may be
- * another one now. sender: of the envelope, empty for <>; peer: the client's IP address, empty if no
- * rule about clients counts for it (it is logged in). */
+ * another one now. sender: of the envelope, empty for <>; client: the fingerprints that it is known by and its IP address
+ * (rule_for_client), empty if no rule about clients counts for it (it is logged in). */
 struct auth_arrival {
 	struct auth_rcpt rcpt;
 	struct str address; /* as it is after rewriting */
@@ -101,7 +101,7 @@ struct auth_arrival {
 	} access;
 	struct str text; /* of a refusal, may be empty */
 };
-int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
+int auth_arrival(int link, struct str address, struct str sender, struct str client, struct arena *a,
 	struct auth_arrival *out, deadline d);
 /* May `user` send with this address (own, alias, user+detail, send-as)? */
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
@@ -141,6 +141,18 @@ int auth_accounts(int link, struct str after, struct arena *a, struct str **out,
 	bool *more_out, deadline d);
 /* A copy of the directory as it is now: a database file without a name, for reading. */
 int auth_directory_copy(int link, int *fd_out, deadline d);
+
+/* --- for master: files with rules of access and rewriting (rulefile_parse.c) ---------- */
+
+struct auth_rule_files {
+	struct str access, rewrite; /* contents; empty: no rules */
+	const char *access_name, *rewrite_name; /* for messages */
+	size_t max; /* rules at most */
+	bool certificates; /* clients are asked for theirs: rules may be about them */
+};
+/* All of them as one table for authd (auth/rulefile.h): 0, or E_SYNTAX and a line
+ * "FILE:LINE: what is wrong" in errors for each mistake. */
+int auth_rules_compile(const struct auth_rule_files *f, struct buf *table_out, struct buf *errors);
 
 /* Where a mailbox lies beneath the mail root: a part of its address as a name, "DOMAIN/USER" of an
  * address. E_SYNTAX. */

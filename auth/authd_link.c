@@ -24,7 +24,7 @@ struct question {
 	char service[16], session[RENEWAL_SESSION + 1];
 	int64_t session_until; /* when the login is too old for a session to come back */
 	bool with_key; /* rcpt */
-	char *sender, *peer; /* arrival: whose access is to be looked up */
+	char *sender, *client; /* arrival: whose access is to be looked up */
 	/* keys, rcpt */
 	struct ipc_msg answer;
 	size_t n, waiting;
@@ -52,7 +52,7 @@ static void answer(struct question *q, struct ipc_msg *m)
 
 	ipc_set_u64(m, "id", q->id);
 	free(q->sender);
-	free(q->peer);
+	free(q->client);
 	free(q);
 	c->questions--;
 	client_send(c, m);
@@ -293,7 +293,7 @@ static void arrived(void *arg, const struct ipc_msg *found)
 	for (i = 0; i < found->nfields; i++)
 		ipc_set(&q->answer, arena_cstr(&q->answer.arena, found->field[i].name), found->field[i].value);
 	if (ipc_get_bool(found, "guarded")) {
-		lookup("access", str_of(q->sender), str_of(q->peer), access_found, q);
+		lookup("access", str_of(q->sender), str_of(q->client), access_found, q);
 	} else {
 		struct ipc_msg m = q->answer;
 
@@ -307,7 +307,7 @@ static bool ask_arrival(struct client *c, struct ipc_msg *m, uint64_t id)
 	struct arena *a = &m->arena;
 
 	q->sender = mem_strdup(arena_cstr(a, ipc_get(m, "sender")));
-	q->peer = mem_strdup(arena_cstr(a, ipc_get(m, "peer")));
+	q->client = mem_strdup(arena_cstr(a, ipc_get(m, "client")));
 	lookup("arrival", STR(""), ipc_get(m, "address"), arrived, q);
 	return true;
 }

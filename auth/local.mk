@@ -10,7 +10,8 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
 	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
-	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h auth/sasl.c auth/sasl.h \
+	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
+	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
 	$(SASL_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS)
@@ -23,7 +24,7 @@ libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
 	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
-	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test
+	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
@@ -44,6 +45,8 @@ tests_unit_auth_key_test_SOURCES = tests/unit/auth/key_test.c
 tests_unit_auth_key_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_directory_test_SOURCES = tests/unit/auth/directory_test.c
 tests_unit_auth_directory_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_rulefile_test_SOURCES = tests/unit/auth/rulefile_test.c
+tests_unit_auth_rulefile_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_SOURCES = tests/unit/auth/sasl_test.c
 tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
@@ -55,3 +58,9 @@ tests_fuzz_sasl_frame_LDADD = $(AUTHD_LIBS)
 tests_fuzz_sasl_frame_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/sasl_frame/scram-n tests/fuzz/corpus/sasl_frame/scram-p tests/fuzz/corpus/sasl_frame/scram-y \
 	tests/fuzz/corpus/sasl_frame/start-plain tests/fuzz/corpus/sasl_frame/start-scram tests/fuzz/corpus/sasl_frame/step
+
+check_PROGRAMS += tests/fuzz/address_table
+tests_fuzz_address_table_SOURCES = tests/fuzz/address_table.c $(FUZZ_MAIN)
+tests_fuzz_address_table_LDADD = $(AUTHD_LIBS)
+tests_fuzz_address_table_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/address_table

@@ -15,6 +15,7 @@
  */
 #include "auth/pool.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,7 +38,7 @@ struct worker {
 
 struct pool {
 	struct event_base *base;
-	int parent;
+	int parent, rules;
 	size_t max_jobs, waiting;
 	uint64_t lives;
 	struct buf settings;
@@ -158,6 +159,8 @@ static void worker_start(struct worker *w)
 	ipc_init(&m, "worker");
 	ipc_set(&m, "settings", buf_view(&p->settings));
 	ipc_add_fd(&m, "link", pair[1]);
+	if (p->rules >= 0)
+		ipc_add_fd(&m, "rules", p->rules);
 	r = ipc_try_send(p->parent, &m);
 	ipc_done(&m);
 	close(pair[1]);
@@ -176,13 +179,14 @@ static void worker_start(struct worker *w)
 }
 
 struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
-	struct str settings)
+	struct str settings, int rules)
 {
 	struct pool *p = mem_alloc(1, sizeof(*p));
 	int i;
 
 	p->base = base;
 	p->parent = parent;
+	p->rules = rules;
 	p->max_jobs = max_jobs;
 	buf_init(&p->settings, IPC_MAX);
 	buf_str(&p->settings, settings);
@@ -290,18 +294,31 @@ void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *
 		worker_lost(w);
 }
 
+/* Its own descriptor: the next rules may come while it waits. */
+static void add_rules(const struct pool *p, struct ipc_msg *m)
+{
+	int fd = p->rules >= 0 ? fcntl(p->rules, F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (fd < 0)
+		return;
+	ipc_add_fd(m, "rules", fd);
+	m->owns_fds = true;
+}
+
 static void settings_taken(struct pool_job *job, struct ipc_msg *answer)
 {
 	(void)job;
 	(void)answer;
 }
 
-void pool_settings(struct pool *p, struct str settings, size_t max_jobs)
+void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs)
 {
 	struct pool_job *job;
 	int i;
 
 	p->max_jobs = max_jobs;
+	fd_close(&p->rules);
+	p->rules = rules;
 	buf_reset(&p->settings);
 	buf_str(&p->settings, settings);
 	for (i = 0; i < p->nworkers; i++) {
@@ -309,6 +326,7 @@ void pool_settings(struct pool *p, struct str settings, size_t max_jobs)
 			continue;
 		job = pool_job_new("settings", settings_taken, NULL);
 		ipc_set(&job->m, "settings", settings);
+		add_rules(p, &job->m);
 		job->worker = i;
 		job->life = p->worker[i].life;
 		if (!pool_add(p, STR(""), job)) {

@@ -27,11 +27,12 @@ struct pool_job {
 };
 
 struct pool;
-/* `parent` is workers_start's link, taken over; settings are copied. */
+/* `parent` is workers_start's link, taken over; settings are copied. rules: the table of files
+ * (rulefile.h), taken over; -1: none. */
 struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
-	struct str settings);
-/* New settings for all workers, also those that come. */
-void pool_settings(struct pool *p, struct str settings, size_t max_jobs);
+	struct str settings, int rules);
+/* New settings and rules (taken) for all workers, also those that come. */
+void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs);
 struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
 	void *arg);
 void pool_job_free(struct pool_job *job);

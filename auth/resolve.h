@@ -16,6 +16,7 @@ struct resolver {
 	struct directory *d;
 	char separator; /* user+detail; 0: none */
 	uint64_t default_quota; /* of accounts without their own */
+	struct str rules; /* those of files (rulefile.h), beside the directory's */
 };
 
 /* "local@domain" in normal form, quoted where needed: the name of an account. */

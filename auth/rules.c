@@ -4,7 +4,9 @@
  */
 #include "auth/rules.h"
 
+#include "auth/rulefile.h"
 #include "mail/address.h"
+#include "net/fingerprint.h"
 
 #define NULL_SENDER "<>"
 #define ALL "*"
@@ -12,7 +14,16 @@
 static int row(const struct resolver *r, const char *kind, struct str who, struct arena *a,
 	struct directory_rule *out)
 {
-	return r->d->ops->rule(r->d, str_of(kind), who, a, out);
+	int e = r->d->ops->rule ? r->d->ops->rule(r->d, str_of(kind), who, a, out) : E_NOTFOUND;
+
+	return e == E_NOTFOUND ? rulefile_find(r->rules, str_of(kind), who, out) : e;
+}
+
+int rule_kind(const struct resolver *r, const char *kind)
+{
+	int e = r->d->ops->rule_kind ? r->d->ops->rule_kind(r->d, str_of(kind)) : E_NOTFOUND;
+
+	return e == E_NOTFOUND && rulefile_has(r->rules, str_of(kind)) ? 0 : e;
 }
 
 /* "@domain", then "@." and what is behind each dot, then "*". */
@@ -37,8 +48,6 @@ int rule_for_address(const struct resolver *r, const char *kind, struct str addr
 	ssize_t detail;
 	int e;
 
-	if (!r->d->ops->rule)
-		return E_NOTFOUND;
 	if (address.n == 0) {
 		e = row(r, kind, STR(NULL_SENDER), a, out);
 		return e == E_NOTFOUND ? row(r, kind, STR(ALL), a, out) : e;
@@ -64,15 +73,29 @@ static struct str network_text(const struct addr *peer, unsigned bits, struct ar
 	return str_of(arena_fmt(a, "%s/%u", addr_text(&net, text), bits));
 }
 
-int rule_for_client(const struct resolver *r, struct str peer, struct arena *a, struct directory_rule *out)
+static int by_network(const struct resolver *r, const struct addr *addr, struct arena *a, struct directory_rule *out)
 {
-	struct addr addr;
 	int bits, e = E_NOTFOUND;
 
-	if (!r->d->ops->rule || addr_parse(peer, &addr) < 0)
-		return E_NOTFOUND;
-	for (bits = addr.family == 4 ? 32 : 128; bits >= 0 && e == E_NOTFOUND; bits--)
-		e = row(r, RULE_CLIENT, network_text(&addr, (unsigned)bits, a), a, out);
+	for (bits = addr->family == 4 ? 32 : 128; bits >= 0 && e == E_NOTFOUND; bits--)
+		e = row(r, RULE_CLIENT, network_text(addr, (unsigned)bits, a), a, out);
+	return e;
+}
+
+int rule_for_client(const struct resolver *r, struct str client, struct arena *a, struct directory_rule *out)
+{
+	char hex[FINGERPRINT_HEX + 1];
+	struct addr addr;
+	struct str word;
+	int e = E_NOTFOUND;
+
+	while (client.n > 0 && e == E_NOTFOUND) {
+		word = str_cut(&client, ' ');
+		if (fingerprint_parse(word, hex) == 0)
+			e = row(r, RULE_CLIENT, str_of(arena_fmt(a, RULE_FINGERPRINT "%s", hex)), a, out);
+		else if (addr_parse(word, &addr) == 0)
+			e = by_network(r, &addr, a, out);
+	}
 	return e;
 }
 
@@ -114,10 +137,17 @@ static int domain_read(struct str given, struct arena *a, struct str *out)
 
 static int client_who(struct str given, struct arena *a, struct str *out, const char **why)
 {
+	char hex[FINGERPRINT_HEX + 1];
 	struct addr_net net;
 
+	if (fingerprint_parse(given, hex) == 0) {
+		*out = str_of(arena_fmt(a, RULE_FINGERPRINT "%s", hex));
+		return 0;
+	}
+	if (str_istarts(given, RULE_FINGERPRINT))
+		return fails(why, "a fingerprint is the SHA-256 of a certificate or of its public key: sha256: and 64 hexadecimal digits");
 	if (addr_net_parse(given, &net) < 0)
-		return fails(why, "who is a network, like 192.0.2.0/24 or 2001:db8::1");
+		return fails(why, "who is a network, like 192.0.2.0/24 or 2001:db8::1, or a fingerprint, sha256:...");
 	*out = network_text(&net.net, net.bits, a);
 	return 0;
 }
@@ -161,11 +191,27 @@ int rule_action(const char *kind, struct str who, struct str given, struct str *
 	if (str_eqc(given, "relay")) {
 		if (strcmp(kind, RULE_CLIENT) != 0)
 			return fails(why, "relay is for clients only: anybody can write any sender");
+		if (str_starts(who, RULE_FINGERPRINT)) {
+			*out = str_of(words[i]);
+			return 0;
+		}
 		if (addr_net_parse(who, &net) < 0 ||
 			net.bits < (net.net.family == 4 ? RULE_RELAY_BITS_4 : RULE_RELAY_BITS_6))
 			return fails(why, "this network is too large to relay for: at least /8, or /16 of IPv6");
 	}
 	*out = str_of(words[i]);
+	return 0;
+}
+
+int rule_text(struct str given, const char **why)
+{
+	size_t i;
+
+	if (given.n > RULE_TEXT_MAX)
+		return fails(why, "at most 200 bytes");
+	for (i = 0; i < given.n; i++) /* it is said to clients of every kind */
+		if (given.p[i] < ' ' || given.p[i] > '~')
+			return fails(why, "printable ASCII only");
 	return 0;
 }
 

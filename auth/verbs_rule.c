@@ -2,11 +2,14 @@
  *
  * verbs_rule.c: mansio access add|list|remove, mansio rewrite add|list|remove: the rows of
  * rules.h. Access: who may send, and to whom. Rewriting: another address in the envelope.
+ * The rows of files (rulefile.h) are listed too; they are changed in the file alone.
  */
 #include <sysexits.h>
 
+#include "auth/rulefile.h"
 #include "auth/rules.h"
 #include "auth/verbs.h"
+#include "conf/trust.h"
 
 static const char *const access_kinds[] = { RULE_CLIENT, RULE_SENDER, RULE_RECIPIENT, NULL };
 static const char *const rewrite_kinds[] = { RULE_REWRITE_SENDER, RULE_REWRITE_RECIPIENT, NULL };
@@ -36,13 +39,10 @@ static int key(struct verb *v, bool rewrite, const char **kind_out, struct direc
 static int text(struct verb *v, const char *name, struct str *out)
 {
 	struct str given = ipc_get(v->m, name);
-	size_t i;
+	const char *why;
 
-	if (given.n > RULE_TEXT_MAX)
-		return verb_fail(v, EX_DATAERR, "%s: at most %d bytes", name, RULE_TEXT_MAX);
-	for (i = 0; i < given.n; i++) /* it is said to clients of every kind */
-		if (given.p[i] < ' ' || given.p[i] > '~')
-			return verb_fail(v, EX_DATAERR, "%s: printable ASCII only", name);
+	if (rule_text(given, &why) < 0)
+		return verb_fail(v, EX_DATAERR, "%s: %s", name, why);
 	*out = given.p ? given : STR("");
 	return 0;
 }
@@ -66,6 +66,9 @@ void verb_access_add(struct verb *v)
 		return;
 	if (rule_action(kind, r.who, ipc_get(v->m, "action"), &r.action, &why) < 0)
 		verb_fail(v, EX_DATAERR, "%s", why);
+	else if (str_starts(r.who, RULE_FINGERPRINT) && !trust_asks(v->conf, false))
+		verb_fail(v, EX_DATAERR, "nobody is asked for a certificate, so that this rule would never count: "
+			"set smtp.ask_certificate to smtp first");
 	else
 		add(v, &r);
 }
@@ -83,14 +86,26 @@ void verb_rewrite_add(struct verb *v)
 		add(v, &r);
 }
 
+static bool in_file(const struct verb *v, const struct directory_rule *r)
+{
+	struct directory_rule found;
+
+	return rulefile_find(v->resolver->rules, r->kind, r->who, &found) == 0;
+}
+
 static void remove_rule(struct verb *v, bool rewrite)
 {
-	struct directory_rule r;
+	struct directory_rule r, there;
 	const char *kind;
 	int e;
 
 	if (key(v, rewrite, &kind, &r) < 0)
 		return;
+	if (in_file(v, &r) && (!v->d->ops->rule || v->d->ops->rule(v->d, r.kind, r.who, &v->a, &there) == E_NOTFOUND)) {
+		verb_fail(v, EX_NOUSER, "the rule for '%.*s' stands in the file of [smtp] %s_file: edit it there, then 'mansio reload'",
+			STRF(r.who), rewrite ? "rewrite" : "access");
+		return;
+	}
 	e = v->d->ops->rule_remove ? v->d->ops->rule_remove(v->d, r.kind, r.who) : E_UNSUPPORTED;
 	if (e < 0)
 		verb_error(v, e, "rule for", r.who);
@@ -110,7 +125,7 @@ void verb_rewrite_remove(struct verb *v)
 
 struct list {
 	struct verb *v;
-	bool rewrite;
+	bool rewrite, file; /* file: its rows are those of the file */
 };
 
 static bool row(const struct directory_rule *r, void *arg)
@@ -131,6 +146,7 @@ static bool row(const struct directory_rule *r, void *arg)
 	if (!l->rewrite)
 		ipc_set(&m, "text", r->text);
 	ipc_set(&m, "comment", r->comment);
+	ipc_setc(&m, "from", l->file ? "file" : "command");
 	verb_row(l->v, &m);
 	return true;
 }
@@ -140,8 +156,10 @@ static void list(struct verb *v, bool rewrite)
 	struct list l = { .v = v, .rewrite = rewrite };
 	int e = v->d->ops->rules ? v->d->ops->rules(v->d, row, &l) : E_UNSUPPORTED;
 
-	if (e < 0)
+	if (e < 0 && (e != E_UNSUPPORTED || v->resolver->rules.n == 0))
 		verb_error(v, e, "rule", STR(""));
+	l.file = true;
+	rulefile_each(v->resolver->rules, row, &l);
 }
 
 void verb_access_list(struct verb *v)

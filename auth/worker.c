@@ -10,6 +10,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -67,6 +69,24 @@ static void settings_use(struct worker *w)
 	s->cost = (unsigned)w->conf->auth_yescrypt_cost;
 	s->iterations = (unsigned)w->conf->auth_scram_iterations;
 	s->upgrade = w->conf->auth_upgrade_hashes;
+}
+
+/* The rules of files, in place of those before; -1: none. Takes fd. */
+static int rules_use(struct worker *w, int fd)
+{
+	struct str *rules = &w->service.resolver.rules;
+	struct stat st = { 0 };
+	void *p = NULL;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	fd_close(&fd);
+	if (p == MAP_FAILED)
+		return E_TEMP;
+	if (rules->n)
+		munmap((void *)(uintptr_t)rules->p, rules->n);
+	*rules = str_make(p, (size_t)st.st_size);
+	return 0;
 }
 
 static int settings_read(struct worker *w, struct str text)
@@ -147,8 +167,8 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 	struct directory_rule rule;
 	int e = rule_for_address(r, RULE_RECIPIENT, address, a, &rule);
 	int f = rule_rewrite(r, RULE_REWRITE_RECIPIENT, address, a, &rewritten);
-	int client = r->d->ops->rule_kind(r->d, STR(RULE_CLIENT));
-	int sender = r->d->ops->rule_kind(r->d, STR(RULE_SENDER));
+	int client = rule_kind(r, RULE_CLIENT);
+	int sender = rule_kind(r, RULE_SENDER);
 
 	if ((e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND) || (client < 0 && client != E_NOTFOUND) ||
 		(sender < 0 && sender != E_NOTFOUND)) {
@@ -163,7 +183,7 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 	ipc_set_bool(out, "guarded", client == 0 || sender == 0);
 }
 
-/* user: the envelope sender; address: the client's, empty if its rules do not count. */
+/* user: the envelope sender; address: the client as in rule_for_client, empty if its rules do not count. */
 static void answer_access(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -327,12 +347,12 @@ static void answer_copy(struct worker *w, const struct ipc_msg *q, struct arena 
 	ipc_setc(out, "result", result_word(fd < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
-static void answer_settings(struct worker *w, const struct ipc_msg *q, struct arena *a,
-	struct ipc_msg *out)
+static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
 {
 	int r = settings_read(w, ipc_get(q, "settings"));
 
-	(void)a;
+	if (r == 0 && rules_use(w, ipc_take_fd(q, "rules")) < 0)
+		_exit(EX_TEMPFAIL); /* the next one has them, or none of us has */
 	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
@@ -437,7 +457,6 @@ static const struct {
 	{ "offer", answer_offer },
 	{ "accounts", answer_accounts },
 	{ "copy", answer_copy },
-	{ "settings", answer_settings },
 };
 
 static void answer_lookup(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
@@ -476,6 +495,8 @@ static int serve(struct worker *w, struct ipc_msg *q)
 		answer_sasl(w, q, &out);
 	else if (ipc_is(q, "control"))
 		answer_control(w, q, &out);
+	else if (ipc_is(q, "settings"))
+		answer_settings(w, q, &out);
 	else
 		answer_lookup(w, q, &out);
 	if (out.err) {
@@ -510,7 +531,7 @@ static int lock_in(enum sandbox_profile p, int dir)
 	return r;
 }
 
-static NORETURN void worker_run(int link, struct str settings, int dir)
+static NORETURN void worker_run(int link, struct str settings, int rules, int dir)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
 	struct ipc_msg m;
@@ -532,6 +553,8 @@ static NORETURN void worker_run(int link, struct str settings, int dir)
 	}
 	if (r == 0)
 		r = settings_read(w, settings);
+	if (r == 0)
+		r = rules_use(w, rules);
 	while (r == 0) {
 		r = ipc_recv(link, &m);
 		if (r == 0)
@@ -555,7 +578,7 @@ static void parent_loop(int link, int dir)
 		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
 		if (worker >= 0 && proc_fork(true) == 0) {
 			close(link);
-			worker_run(worker, ipc_get(&m, "settings"), dir);
+			worker_run(worker, ipc_get(&m, "settings"), ipc_take_fd(&m, "rules"), dir);
 		}
 		fd_close(&worker);
 		ipc_done(&m);

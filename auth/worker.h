@@ -4,7 +4,7 @@
  * hold the SASL exchanges. A small parent, forked before authd locks itself
  * in, forks them; it never reads what a stranger sent.
  *
- * authd -> parent   "worker" settings=TEXT + fd "link"
+ * authd -> parent   "worker" settings=TEXT + fd "link" [+ fd "rules": the table of files, rulefile.h]
  * authd -> worker   one at a time, each answered once:
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
@@ -15,7 +15,7 @@
  *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed]
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
- *   "settings" settings=TEXT -> "answer" result
+ *   "settings" settings=TEXT [+ fd "rules"] -> "answer" result
  *   "sasl-abort" id           (not answered)
  */
 #ifndef MANSIO_AUTH_WORKER_H

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+#include "conf/trust.h"
 #include "conf/value.h"
 #include "net/addr.h"
 
@@ -149,6 +150,26 @@ static void check_relay(const struct conf *c, struct conf_report *r)
 		else if (net.bits < (net.net.family == 4 ? RELAY_BITS_4 : RELAY_BITS_6))
 			conf_error(r, LINE(r, smtp, relay_networks), "relay_networks: '%s' is so large that this server would be an open relay: at least /%d",
 				text, net.net.family == 4 ? RELAY_BITS_4 : RELAY_BITS_6);
+	}
+}
+
+static void check_certificates(const struct conf *c, struct conf_report *r)
+{
+	char shown[80], hex[FINGERPRINT_HEX + 1];
+	struct trust_etrn e;
+	size_t i;
+
+	for (i = 0; i < c->smtp_relay_certificates.n; i++)
+		if (fingerprint_parse(c->smtp_relay_certificates.v[i], hex) < 0)
+			conf_error(r, LINE(r, smtp, relay_certificates), "relay_certificates: '%s' is not the SHA-256 of a certificate or of its public key: 64 hexadecimal digits, as 'openssl x509 -noout -fingerprint -sha256' prints them",
+				conf_shown(c->smtp_relay_certificates.v[i], shown));
+	for (i = 0; i < c->smtp_etrn.n; i++) {
+		if (trust_etrn_parse(c->smtp_etrn.v[i], &e) < 0)
+			conf_error(r, LINE(r, smtp, etrn), "etrn: '%s' is not DOMAIN=NETWORK or DOMAIN=FINGERPRINT, like example.net=192.0.2.7",
+				conf_shown(c->smtp_etrn.v[i], shown));
+		else if (e.fingerprint[0] && !trust_asks(c, false))
+			conf_error(r, LINE(r, smtp, etrn), "etrn: nobody is asked for a certificate like that of '%s': set ask_certificate = smtp",
+				conf_shown(e.domain, shown));
 	}
 }
 
@@ -313,6 +334,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_tls(c, r);
 	check_send(c, r);
 	check_relay(c, r);
+	check_certificates(c, r);
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);

@@ -1,11 +1,14 @@
 noinst_LIBRARIES += conf/libconf.a
 conf_libconf_a_SOURCES = conf/sts.c conf/sts.h conf/conf.c conf/conf.h conf/keys.c conf/keys.def conf/value.c conf/value.h \
-	conf/near.c conf/near.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
+	conf/near.c conf/near.h conf/trust.c conf/trust.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
 	conf/program.c conf/program.h conf/zygote.c conf/zygote.h \
 	conf/verbs.c conf/verbs.h conf/verbs.def
 CONF_LIBS = conf/libconf.a $(NET_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/conf/trust_test
+tests_unit_conf_trust_test_SOURCES = tests/unit/conf/trust_test.c
+tests_unit_conf_trust_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/conf/zygote_test
 tests_unit_conf_zygote_test_SOURCES = tests/unit/conf/zygote_test.c
 tests_unit_conf_zygote_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)

@@ -10,6 +10,12 @@
 #include "net/proxy.h"
 #include "trace/trace.h"
 
+struct trust_client conn_trust(const struct conn *c)
+{
+	return (struct trust_client){ .peer = &c->peer, .certificate = str_of(c->client_cert),
+		.public_key = str_of(c->client_key) };
+}
+
 void conn_start_handshake(struct conn *c)
 {
 	if (!c->front->tls || tls_new(c->front->tls, c->fd, c->service->tls_name, &c->tls) < 0) {
@@ -17,10 +23,23 @@ void conn_start_handshake(struct conn *c)
 		conn_close(c, "no certificate");
 		return;
 	}
+	if (c->service->dialogue == &smtp_dialogue && trust_asks(c->front->conf, c->service->submission))
+		tls_ask_certificate(c->tls);
 	conn_move(c, CONN_HANDSHAKE);
 	conn_deadline(c, front_wait(c->front, c->front->conf->limit_handshake));
 	c->tls_write = false;
 	conn_watch(c);
+}
+
+/* Whom the client proved to be; of a resumed session, when it was new. */
+static void take_fingerprints(struct conn *c)
+{
+	char cert[TLS_FINGERPRINT + 1], key[TLS_FINGERPRINT + 1];
+
+	if (!tls_peer_fingerprints(c->tls, cert, key))
+		return;
+	conn_set(&c->client_cert, str_of(cert));
+	conn_set(&c->client_key, str_of(key));
 }
 
 static void trace_tls(const struct conn *c)
@@ -33,6 +52,10 @@ static void trace_tls(const struct conn *c)
 	trace_s(&t, "cipher", tls_cipher(c->tls));
 	trace_s(&t, "sni", tls_sni(c->tls));
 	trace_s(&t, "resumed", tls_resumed(c->tls) ? "yes" : "no");
+	if (c->client_cert) {
+		trace_s(&t, "client_cert", c->client_cert);
+		trace_s(&t, "client_key", c->client_key);
+	}
 	trace_end(&t);
 }
 
@@ -56,6 +79,7 @@ void conn_handshake(struct conn *c)
 		conn_close(c, "challenge answered");
 		return;
 	}
+	take_fingerprints(c);
 	trace_tls(c);
 	conn_start_talk(c, c->service->tls_first);
 }

@@ -541,6 +541,8 @@ void conn_reap(struct front *f)
 		conn_set(&c->user, STR_NONE);
 		conn_set(&c->ticket, STR_NONE);
 		conn_set(&c->state_text, STR_NONE);
+		conn_set(&c->client_cert, STR_NONE);
+		conn_set(&c->client_key, STR_NONE);
 		buf_wipe(&c->in);
 		buf_wipe(&c->out);
 		free(c);

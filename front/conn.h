@@ -26,6 +26,7 @@
 #define MANSIO_FRONT_CONN_H
 
 #include "base/clock.h"
+#include "conf/trust.h"
 #include "front/front.h"
 #include "front/parse.h"
 #include "net/handover.h"
@@ -105,6 +106,7 @@ struct conn {
 	bool sasl_turn; /* the next line is the client's answer */
 	bool sasl_final; /* success told with data: an empty answer ends it */
 	char *mech, *user, *ticket, *state_text;
+	char *client_cert, *client_key; /* fingerprints of what the client showed in the handshake; NULL: nothing */
 	struct room_side *room;
 	struct sleeper *sleeper; /* in SLEEP, and on the way out of it */
 	union {
@@ -166,6 +168,8 @@ bool conn_can_starttls(const struct conn *c);
 /* Logins are allowed here: TLS, or the try-out setting. */
 bool conn_may_login(const struct conn *c);
 const char *conn_mechs(const struct conn *c); /* to offer, "" none */
+/* What the settings know the client by (conf/trust.h). */
+struct trust_client conn_trust(const struct conn *c);
 bool conn_has_mech(const struct conn *c, struct str mech);
 void conn_set(char **field, struct str value); /* copy, old one wiped; empty: NULL */
 /* Wire: > 0, 0 would block, negative gone (c->eof at a clean end). */

@@ -73,6 +73,8 @@ static void fill_fields(struct conn *c, struct str command, struct handover *h)
 		h->tls_cipher = str_of(tls_cipher(c->tls));
 		h->tls_sni = str_of(tls_sni(c->tls));
 		h->tls_bits = tls_bits(c->tls);
+		h->client_cert = str_of(c->client_cert);
+		h->client_key = str_of(c->client_key);
 		h->pumped = true;
 	}
 	h->command = command;

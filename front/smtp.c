@@ -2,7 +2,8 @@
  *
  * smtp.c: SMTP up to MAIL FROM: greeting, EHLO HELO STARTTLS AUTH NOOP RSET
  * VRFY HELP QUIT (RFC 5321, 3207, 4954, 2034, 9422). The first MAIL goes to a
- * room with everything behind it; the session comes back between messages.
+ * room with everything behind it; the session comes back between messages. So does ETRN (RFC
+ * 1985) of a client that may have mail sent on.
  *
  * AUTH is offered on the submission ports only, and never in clear but in a
  * try-out; there MAIL needs it. What EHLO said is forgotten with STARTTLS.
@@ -27,6 +28,25 @@ static bool may_auth(const struct conn *c)
 static bool has_helo(const struct conn *c)
 {
 	return c->u.smtp.helo != NULL;
+}
+
+/* May this client send to other domains? */
+static bool may_relay(const struct conn *c)
+{
+	const struct conf *conf = c->front->conf;
+	struct trust_client t = conn_trust(c);
+
+	if (c->service->submission)
+		return c->ticket || trust_submits(conf, &t);
+	return c->service->local || trust_network(conf, &t) || trust_certificate(conf, &t);
+}
+
+/* RFC 1985: of whom no domain is known cannot be helped. */
+static bool may_etrn(const struct conn *c)
+{
+	struct trust_client t = conn_trust(c);
+
+	return may_relay(c) || (!c->service->submission && trust_etrn(c->front->conf, &t, STR_NONE));
 }
 
 /* What only who logs in may use: RFC 4865 4.2, RFC 6710 4.1. */
@@ -69,6 +89,8 @@ static void cmd_hello(struct conn *c, const struct smtp_line *l)
 		conn_say(c, "250-REQUIRETLS");
 	if (may_auth(c))
 		say_submission(c);
+	if (may_etrn(c))
+		conn_say(c, "250-ETRN");
 	conn_say(c, "250-LIMITS RCPTMAX=%lld MAILMAX=%lld", (long long)conf->smtp_recipients,
 		(long long)conf->smtp_transactions);
 	conn_say(c, "250 ENHANCEDSTATUSCODES");
@@ -185,6 +207,14 @@ static void cmd_not_here(struct conn *c, const struct smtp_line *l)
 	conn_error(c);
 }
 
+/* From those who may, the room gets it. */
+static void cmd_etrn(struct conn *c, const struct smtp_line *l)
+{
+	(void)l;
+	conn_say(c, "459 4.7.1 Node not allowed: this client may have no domain's mail sent on");
+	conn_error(c);
+}
+
 static const struct {
 	enum smtp_verb verb;
 	void (*run)(struct conn *c, const struct smtp_line *l);
@@ -202,17 +232,17 @@ static const struct {
 	{ SMTP_DATA, cmd_early },
 	{ SMTP_BDAT, cmd_bdat },
 	{ SMTP_EXPN, cmd_not_here },
-	{ SMTP_ETRN, cmd_not_here },
+	{ SMTP_ETRN, cmd_etrn },
 	{ SMTP_HTTP, cmd_http },
 };
 
-/* MAIL stays unread: it is the first thing that the room gets. True: taken
- * care of here, the line is to be consumed. */
+/* MAIL stays unread: it is the first thing that the room gets, or ETRN of those who may. True:
+ * taken care of here, the line is to be consumed. */
 static bool refuse_mail(struct conn *c)
 {
 	if (!has_helo(c))
 		conn_say(c, "503 5.5.1 Send EHLO or HELO first");
-	else if (c->service->submission && !c->ticket)
+	else if (c->service->submission && !may_relay(c))
 		conn_say(c, "530 5.7.0 Authentication required");
 	else
 		return false;
@@ -279,7 +309,7 @@ static int step(struct conn *c)
 		return 1;
 	}
 	r = smtp_line_parse(line, &l);
-	if (r == 0 && l.verb == SMTP_MAIL) {
+	if (r == 0 && (l.verb == SMTP_MAIL || (l.verb == SMTP_ETRN && may_etrn(c)))) {
 		if (!refuse_mail(c)) {
 			c->in_pos = at;
 			conn_offer(c);

@@ -73,6 +73,10 @@ void received_print(const struct received *r, struct buf *out)
 		word(r->tls_cipher, out);
 		if (r->tls_bits)
 			buf_fmt(out, ", %u bits", r->tls_bits);
+		if (r->client_cert.n) {
+			buf_puts(out, ",\r\n\tclient certificate sha256:");
+			word(r->client_cert, out);
+		}
 		buf_puts(out, ")");
 	}
 	buf_puts(out, "\r\n\tid ");

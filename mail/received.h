@@ -17,6 +17,7 @@ struct received {
 	struct str for_address; /* printed, only with a single recipient; else empty */
 	struct str tls_version, tls_cipher; /* empty: in clear */
 	uint32_t tls_bits;
+	struct str client_cert; /* SHA-256 of the certificate that the client showed, in hex; empty: none */
 	bool esmtp, lmtp, utf8, auth;
 	int64_t time; /* unix seconds */
 };

@@ -254,6 +254,54 @@ int smtp_parse_helo(struct str args, struct str *out)
 	return 0;
 }
 
+/* A name of labels: letters, digits and hyphens inside (RFC 1035 2.3.1), two of them at least. */
+static bool is_node(struct str s)
+{
+	size_t i, label = 0, dots = 0;
+
+	for (i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		bool hyphen = c == '-';
+
+		if (c == '.') {
+			if (label == 0 || s.p[i - 1] == '-')
+				return false;
+			dots++;
+			label = 0;
+		} else if ((!hyphen && c != '_' && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) ||
+			(hyphen && label == 0) || ++label > 63) {
+			return false;
+		}
+	}
+	return dots > 0 && label > 0 && s.p[s.n - 1] != '-';
+}
+
+/* etrn-cmd = "ETRN" SP [ "@" / "#" ] node-name (RFC 1985) */
+int smtp_parse_etrn(struct str args, struct arena *a, char *option_out, struct str *node_out)
+{
+	char option = 0, *low;
+	size_t i;
+
+	args = str_trim(args);
+	if (args.n > 0 && (args.p[0] == '@' || args.p[0] == '#')) {
+		option = args.p[0];
+		args = str_from(args, 1);
+	}
+	if (args.n == 0 || args.n > ADDRESS_DOMAIN_MAX)
+		return E_SYNTAX;
+	low = arena_cstr(a, args);
+	for (i = 0; i < args.n; i++) {
+		if (low[i] <= ' ' || low[i] > '~')
+			return E_SYNTAX;
+		low[i] = ascii_lower(low[i]);
+	}
+	if (option != '#' && !is_node(str_make(low, args.n)))
+		return E_SYNTAX;
+	*option_out = option;
+	*node_out = str_make(low, args.n);
+	return 0;
+}
+
 /* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ]; a size is at most 2^63-1,
  * so that no later sum of ours can wrap. */
 int smtp_parse_bdat(struct str args, uint64_t *size_out, bool *last_out)

@@ -36,6 +36,9 @@ int smtp_parse_rcpt(struct str args, bool allow_utf8, struct arena *a, struct sm
 int smtp_parse_helo(struct str args, struct str *out);
 /* BDAT size [LAST] (RFC 3030 2) */
 int smtp_parse_bdat(struct str args, uint64_t *size_out, bool *last_out);
+/* ETRN [@|#]node (RFC 1985): the node in lower case, in the arena; option: '@', '#' or 0. For '#' the
+ * name of a queue, of printable characters. 0 or E_SYNTAX. */
+int smtp_parse_etrn(struct str args, struct arena *a, char *option_out, struct str *node_out);
 const struct smtp_param *smtp_param(const struct smtp_path_command *c, const char *name);
 
 #endif

@@ -71,6 +71,7 @@ struct settings {
 	struct buf sts_trust; /* who may vouch for web servers with MTA-STS policies */
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
 	struct buf hook_trust, hook_secret; /* for hookd */
+	int rules; /* for authd: the table of access_file and rewrite_file, sealed memory; -1: none */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
@@ -101,6 +102,8 @@ size_t settings_add_sts(const struct settings *s, struct ipc_msg *m, int *fd_out
 size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and secret for hookd in the same way. */
 size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* tables.c: reads access_file and rewrite_file into s->rules. */
+void settings_load_rules(struct settings *s, const char *config, struct buf *errors);
 /* Tries certificates `from` to ncerts in a child without rights. False: why has a sentence. */
 bool settings_try_certs(const struct settings *s, size_t from, struct buf *why);
 

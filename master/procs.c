@@ -201,6 +201,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	}
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
+	if (p->id == PROGRAM_authd && m->set->rules >= 0)
+		ipc_add_fd(&msg, "rules", m->set->rules);
 	if (start && p->id == PROGRAM_authd) {
 		ipc_add_fd(&msg, "dir", m->dir_directory);
 		ipc_add_fd(&msg, "mail", m->dir_mail);

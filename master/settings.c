@@ -245,6 +245,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 	struct settings *s = mem_alloc(1, sizeof(*s));
 	size_t before = errors->n;
 
+	s->rules = -1;
 	buf_init(&s->file, FILE_MAX);
 	buf_str(&s->file, text);
 	if (conf_parse(text, path, errors, &s->conf) == 0) {
@@ -255,6 +256,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		load_sts(s, path, errors);
 		load_acme(s, path, errors);
 		load_hook(s, path, errors);
+		settings_load_rules(s, path, errors);
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -304,6 +306,7 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->acme_eab);
 	buf_done(&s->hook_trust);
 	buf_wipe(&s->hook_secret);
+	fd_close(&s->rules);
 	conf_free(s->conf);
 	free(s);
 }

@@ -8,6 +8,8 @@
  */
 #include "net/handover.h"
 
+#include "net/fingerprint.h"
+
 #define ID_LEN 12
 #define SERVICE_MAX 16
 #define TEXT_MAX 1024 /* helo, tag, user, cipher ... */
@@ -43,6 +45,8 @@ void handover_print(const struct handover *h, struct ipc_msg *m)
 	print_str(m, "tls_sni", h->tls_sni);
 	if (h->tls_bits)
 		ipc_set_u64(m, "tls_bits", h->tls_bits);
+	print_str(m, "client_cert", h->client_cert);
+	print_str(m, "client_key", h->client_key);
 	ipc_set_bool(m, "pumped", h->pumped);
 	print_str(m, "helo", h->helo);
 	ipc_set_bool(m, "esmtp", h->esmtp);
@@ -68,6 +72,14 @@ static int get_str(const struct ipc_msg *m, const char *name, size_t max, struct
 {
 	*out = ipc_get(m, name);
 	return out->n > max ? E_PEER : 0;
+}
+
+static int get_fingerprint(const struct ipc_msg *m, const char *name, struct str *out)
+{
+	char hex[FINGERPRINT_HEX + 1];
+
+	*out = ipc_get(m, name);
+	return out->n == 0 || fingerprint_parse(*out, hex) == 0 ? 0 : E_PEER;
 }
 
 static int get_num(const struct ipc_msg *m, const char *name, uint64_t max, uint64_t *out)
@@ -122,6 +134,8 @@ int handover_parse(const struct ipc_msg *m, struct handover *out)
 		get_str(m, "tls_cipher", TEXT_MAX, &h.tls_cipher) < 0 ||
 		get_str(m, "tls_sni", TEXT_MAX, &h.tls_sni) < 0 ||
 		get_num(m, "tls_bits", 65536, &bits) < 0 ||
+		get_fingerprint(m, "client_cert", &h.client_cert) < 0 ||
+		get_fingerprint(m, "client_key", &h.client_key) < 0 ||
 		get_str(m, "helo", TEXT_MAX, &h.helo) < 0 ||
 		get_str(m, "tag", TEXT_MAX, &h.tag) < 0 ||
 		get_str(m, "id_params", 4 * TEXT_MAX, &h.id_params) < 0 ||

@@ -34,6 +34,7 @@ struct handover {
 	/* TLS facts; version empty: in clear */
 	struct str tls_version, tls_cipher, tls_sni;
 	uint32_t tls_bits;
+	struct str client_cert, client_key; /* fingerprints of what the client showed (net/fingerprint.h); empty: nothing */
 	bool pumped; /* client is a pair end, not the socket */
 	/* what the client said before */
 	struct str helo; /* smtp: as given */

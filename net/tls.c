@@ -16,7 +16,10 @@
  *      one is forgotten.
  *   3. A peer that names foreign protocols only in ALPN gets the fatal alert
  *      no_application_protocol (RFC 7301 3.2; ALPACA, C19).
- *   4. After TLS_EOF or TLS_ERROR nothing is read or written any more: a
+ *   4. A client's certificate is never verified and never needed; it proves a key, and
+ *      its fingerprint is all that is told. A ticket carries it, so that a resumed session has the
+ *      identity of the first; tickets of clients that were asked and of others are two kinds.
+ *   5. After TLS_EOF or TLS_ERROR nothing is read or written any more: a
  *      close_notify ends the connection, whatever the state (C04).
  */
 #include "net/tls.h"
@@ -210,6 +213,14 @@ static int alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* For those that were asked (tls_ask_certificate): no chain is built, nothing is verified but
+ * that the client has the key, which the handshake itself proves. */
+static int any_certificate(X509_STORE_CTX *store, void *arg)
+{
+	(void)store, (void)arg;
+	return 1;
+}
+
 static int ctx_options(SSL_CTX *c, const char *min_version)
 {
 	SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
@@ -223,6 +234,7 @@ static int ctx_options(SSL_CTX *c, const char *min_version)
 	SSL_CTX_set_timeout(c, TICKET_DAY);
 	SSL_CTX_set_default_passwd_cb(c, no_passphrase);
 	SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_cert_verify_callback(c, any_certificate, NULL);
 	SSL_CTX_set_alpn_select_cb(c, alpn_cb, NULL);
 	SSL_CTX_set_client_hello_cb(c, tls_alpn_hello, NULL);
 	if (!SSL_CTX_set_min_proto_version(c,
@@ -386,6 +398,42 @@ int tls_new(struct tls_context *ctx, int fd, const char *service, struct tls **o
 	t->ctx = ctx;
 	*out = t;
 	return 0;
+}
+
+void tls_ask_certificate(struct tls *t)
+{
+	char context[sizeof t->service + 8];
+	int n = snprintf(context, sizeof context, "%s asked", t->service);
+
+	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
+	BUG_ON(!SSL_set_session_id_context(t->ssl, (const unsigned char *)context, (unsigned)n));
+}
+
+static void digest_hex(const unsigned char *p, size_t n, char out[TLS_FINGERPRINT + 1])
+{
+	unsigned char md[32];
+	size_t i;
+
+	BUG_ON(!EVP_Q_digest(NULL, "SHA256", NULL, p, n, md, NULL));
+	for (i = 0; i < sizeof md; i++)
+		snprintf(out + 2 * i, 3, "%02x", md[i]);
+}
+
+bool tls_peer_fingerprints(const struct tls *t, char certificate[TLS_FINGERPRINT + 1],
+	char public_key[TLS_FINGERPRINT + 1])
+{
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+	unsigned char *der = NULL, *key = NULL;
+	int n = x ? i2d_X509(x, &der) : -1, k = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &key) : -1;
+
+	if (n > 0 && k > 0) {
+		digest_hex(der, (size_t)n, certificate);
+		digest_hex(key, (size_t)k, public_key);
+	}
+	OPENSSL_free(der);
+	OPENSSL_free(key);
+	ERR_clear_error();
+	return n > 0 && k > 0;
 }
 
 void tls_free(struct tls *t)

@@ -47,6 +47,15 @@ const char *tls_cipher(const struct tls *t);
 unsigned tls_bits(const struct tls *t);
 const char *tls_sni(const struct tls *t); /* "" if none */
 bool tls_resumed(const struct tls *t);
+/* Before the handshake of a server: the client is asked for a certificate. It need not have one,
+ * and who signed it, for whom and until when does not matter: it is known by its fingerprint, for
+ * what the key was proved for, and by nothing else. Sessions of clients that were not asked are not resumed. */
+void tls_ask_certificate(struct tls *t);
+/* The SHA-256 of the certificate that the client showed, and of its public key (SubjectPublicKeyInfo),
+ * in hex; of a resumed session that of its first handshake. False: it showed none. */
+#define TLS_FINGERPRINT 64
+bool tls_peer_fingerprints(const struct tls *t, char certificate[TLS_FINGERPRINT + 1],
+	char public_key[TLS_FINGERPRINT + 1]);
 /* Channel bindings (RFC 5929, RFC 9266), raw bytes appended; E_UNSUPPORTED. */
 int tls_binding_exporter(struct tls *t, struct buf *out);
 int tls_binding_server_end_point(struct tls *t, struct buf *out);

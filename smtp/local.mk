@@ -1,7 +1,7 @@
 noinst_LIBRARIES += smtp/libreceive.a
 smtp_libreceive_a_SOURCES = smtp/receive/session.c smtp/receive/session.h smtp/receive/verbs.c \
 	smtp/receive/cmd_mail.c smtp/receive/cmd_rcpt.c smtp/receive/cmd_data.c smtp/receive/cmd_bdat.c \
-	smtp/receive/cmd_other.c smtp/receive/policy_sender.c smtp/receive/policy_rcpt.c \
+	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_rcpt.c \
 	smtp/receive/local.c smtp/receive/park.c smtp/receive/content.c smtp/receive/submit.c smtp/receive/complaint.c smtp/receive/queue.c \
 	smtp/receive/lmtp.c smtp/receive/lmtp.h
 pkglibexec_PROGRAMS += libexec/smtpd
@@ -15,6 +15,9 @@ tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS
 check_PROGRAMS += tests/unit/smtp/queue_test
 tests_unit_smtp_queue_test_SOURCES = tests/unit/smtp/queue_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/queue_catchup_test
+tests_unit_smtp_queue_catchup_test_SOURCES = tests/unit/smtp/queue_catchup_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
+tests_unit_smtp_queue_catchup_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_dests_test
 tests_unit_smtp_queue_dests_test_SOURCES = tests/unit/smtp/queue_dests_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_dests_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
@@ -32,7 +35,7 @@ endif
 # The queue without its sockets, for its tests too
 noinst_LIBRARIES += smtp/libqueue.a
 smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c \
-	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/classify.c smtp/queue/classify.h \
+	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/catchup.c smtp/queue/classify.c smtp/queue/classify.h \
 	smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
 	smtp/queue/rows_rcpts.c smtp/queue/rows_due.c \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \

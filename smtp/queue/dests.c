@@ -114,6 +114,18 @@ bool dests_message(struct queue *q, const struct ipc_msg *m)
 	return true;
 }
 
+void dest_again(struct queue *q, struct str name)
+{
+	struct dest *d = dest_of(q, name);
+
+	if (!d && q->dests.n >= DESTS_MAX)
+		return;
+	d = make(q, name);
+	if (d->state == DEST_DOWN)
+		d->state = DEST_UP;
+	d->fresh = true;
+}
+
 static bool sweep(struct str key, void *value, void *arg)
 {
 	struct dest *d = value;

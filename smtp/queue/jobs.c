@@ -158,6 +158,8 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_set(m, "user", j->user);
 	if (j->to.n)
 		ipc_set(m, "dest", j->to);
+	if (j->dest->fresh)
+		ipc_set_bool(m, "fresh", true);
 	if (j->hop.n)
 		ipc_set(m, "hop", j->hop);
 	for (i = 0; i < j->n; i++) {
@@ -195,6 +197,7 @@ static void send_one(struct queue *q, struct job *j)
 	fd_close(&j->fd);
 	if (r == 0) {
 		s->credit[j->local]--;
+		j->dest->fresh = false;
 		j->state = JOB_SENT;
 		j->sender = s;
 		j->until = deadline_in(q->conf->queue_job_time);

@@ -2,7 +2,7 @@
  *
  * links.c: what each program may ask the queue, and the answers.
  *
- *   smtpd, lmtpd   file put link complaint     (net/spool.h)
+ *   smtpd, lmtpd   file put link complaint     (net/spool.h), smtpd alone: catchup (net/catchup.h)
  *   sender         ready result dest (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
@@ -58,6 +58,7 @@ static void drop(struct links *l, struct link *k)
 	if (k->sender)
 		jobs_sender_gone(l->queue, k);
 	copy_end(l->queue, k);
+	catchups_gone(l->queue, k);
 }
 
 void links_sweep(struct links *l)
@@ -103,7 +104,18 @@ static int send_job(void *who, const struct ipc_msg *m)
 	return k->fd < 0 ? E_CLOSED : ipc_try_send(k->fd, m);
 }
 
-const struct queue_ops links_ops = { .answer = answer_put, .job = send_job };
+static void answer_caught(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "catchup");
+	ipc_setc(&m, "result", result);
+	ipc_set_u64(&m, "messages", messages);
+	ipc_set_u64(&m, "again", again);
+	(void)send_answer(who, &m, question); /* who is gone does not wait */
+}
+
+const struct queue_ops links_ops = { .answer = answer_put, .job = send_job, .caught = answer_caught };
 
 /* --- questions --------------------------------------------------------------------- */
 
@@ -162,6 +174,17 @@ static bool ask_complaint(struct links *l, struct link *k, struct ipc_msg *m, ui
 	(void)k;
 	(void)id;
 	records_complaint(m);
+	return true;
+}
+
+/* ETRN: smtpd's alone. */
+static bool ask_catchup(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct str domain = ipc_get(m, "domain");
+
+	if (strcmp(k->name, "smtpd") != 0 || domain.n == 0 || domain.n > DEST_NAME_MAX || str_has_ctl(domain))
+		return false;
+	catchup_start(l->queue, domain, ipc_get_bool(m, "below"), k, id);
 	return true;
 }
 
@@ -263,6 +286,7 @@ static const struct {
 	{ "put", WHO_ROOM, ask_put },
 	{ "link", WHO_ROOM, ask_link },
 	{ "complaint", WHO_ROOM, ask_complaint },
+	{ "catchup", WHO_ROOM, ask_catchup },
 	{ "ready", WHO_SENDER, ask_ready },
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },

@@ -8,6 +8,7 @@
  *   jobs.c      attempts in hand: from rows to a job, from results to rows
  *   pick.c      which recipients are tried next
  *   dests.c     what is known of destinations
+ *   catchup.c   what waits for a domain is tried now (ETRN)
  *   suppress.c  addresses to which nothing is sent     classify.c  kinds of failures
  *   recover.c   after a start: what was in hand, what is missing, what is left over
  *   report.c    reports to the senders (RFC 3461 - 3464)
@@ -50,6 +51,8 @@ struct queue_ops {
 	void (*answer)(void *who, uint64_t question, const char *result);
 	/* A job for a sender: 0, or -EAGAIN: it takes no more at the moment, E_CLOSED. */
 	int (*job)(void *who, const struct ipc_msg *m);
+	/* The answer to a catchup (net/catchup.h). */
+	void (*caught)(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again);
 };
 
 struct sender {
@@ -90,6 +93,7 @@ struct dest {
 	uint32_t stream; /* who had the last turn */
 	enum dest_state { DEST_UP, DEST_SLOW, DEST_DOWN } state;
 	deadline until; /* of the state */
+	bool fresh; /* the next job tells the sender to forget that it was down */
 	unsigned limit; /* SLOW: jobs at once */
 	int code;
 	char status[12];
@@ -179,6 +183,8 @@ struct queue {
 	char cursor[2][256]; /* destinations: where the next round goes on */
 	bool capped[2]; /* this turn: every due destination has its share */
 	struct recovery recovery;
+	LIST_HEAD(catchup_list, catchup) catchups;
+	struct table caught; /* domain -> int64_t: when it was caught up, monotonic ms */
 	LIST_HEAD(task_list, task) tasks;
 	size_t ntasks;
 	deadline reports_after; /* the last one could not be written */
@@ -259,6 +265,17 @@ uint64_t dest_seconds(const struct dest *d); /* that its state lasts, 0: up */
 bool dests_message(struct queue *q, const struct ipc_msg *m); /* false: the sender broke the rules */
 void dests_sweep(struct queue *q);
 void dests_done(struct queue *q);
+
+void dest_again(struct queue *q, struct str name); /* it is not down, whatever the sender said */
+
+/* catchup.c: mail that waits for the domain (below: and all below it) is due now; answered by
+ * ops->caught. */
+void catchup_start(struct queue *q, struct str domain, bool below, void *who, uint64_t question);
+void catchups_slice(struct queue *q);
+void catchups_committed(struct queue *q, bool ok);
+void catchups_gone(struct queue *q, const void *who);
+void catchups_sweep(struct queue *q);
+void catchups_stop(struct queue *q);
 
 /* pick.c */
 bool pick_may(struct queue *q, const struct rcpt_row *x, int64_t percent);

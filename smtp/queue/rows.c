@@ -88,6 +88,10 @@ static const char *const sql[NSTMT] = {
 		" AND level=? AND stream=? AND next<=? ORDER BY next LIMIT 1",
 	[SET_HOP] = "UPDATE recipient SET hop=? WHERE m=? AND number=?",
 	[RELEASED] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=6 AND next<=? ORDER BY next LIMIT ?",
+	[WAITING_FOR] = "SELECT count(DISTINCT m) FROM (SELECT m FROM recipient WHERE state<>1 AND dest=? AND state=0"
+		" AND local=0 LIMIT ?)",
+	[HURRY] = "UPDATE recipient SET next=?2 WHERE (m, number) IN (SELECT m, number FROM recipient"
+		" WHERE state<>1 AND dest=?1 AND state=0 AND next>?2 AND local=0 LIMIT ?3)",
 	[NEXT_RELEASE] = "SELECT next FROM recipient WHERE state=6 ORDER BY next LIMIT 1",
 };
 

@@ -111,6 +111,10 @@ bool rows_due_of(struct rows *r, struct str dest, bool local, int64_t now, struc
  * sender after `stream`, its oldest. False: none is due, or it would cost too much to find. */
 bool rows_turn_of(struct rows *r, struct str dest, bool local, uint32_t stream, int64_t now,
 	struct arena *a, struct rcpt_row *out);
+/* Messages that wait for a destination outside, n at most are counted. */
+uint64_t rows_waiting(struct rows *r, struct str dest, uint64_t n);
+/* Up to n of its recipients that wait are due now. How many. */
+size_t rows_hurry(struct rows *r, struct str dest, int64_t now, size_t n);
 /* When the next one is due, INT64_MAX: none. */
 int64_t rows_next_due(struct rows *r, bool local);
 /* All that changes of a recipient. */

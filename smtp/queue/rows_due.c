@@ -214,3 +214,30 @@ size_t rows_bring_back(struct rows *r, bool local, int64_t latest, size_t n)
 	}
 	return moved;
 }
+
+uint64_t rows_waiting(struct rows *r, struct str dest, uint64_t n)
+{
+	sqlite3_stmt *s = rows_stmt(r, WAITING_FOR);
+	uint64_t found = 0;
+
+	if (!s)
+		return 0;
+	db_bind_str(s, 1, dest);
+	db_bind_u64(s, 2, n);
+	if (rows_step(r, s))
+		found = db_u64(s, 0);
+	db_reset(s);
+	return found;
+}
+
+size_t rows_hurry(struct rows *r, struct str dest, int64_t now, size_t n)
+{
+	sqlite3_stmt *s = rows_stmt(r, HURRY);
+
+	if (!s)
+		return 0;
+	db_bind_str(s, 1, dest);
+	rows_bind(s, 2, now);
+	db_bind_u64(s, 3, n);
+	return rows_changed(r, s);
+}

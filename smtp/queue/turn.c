@@ -37,6 +37,8 @@ int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops 
 	LIST_INIT(&q->jobs);
 	LIST_INIT(&q->tasks);
 	table_init(&q->dests);
+	LIST_INIT(&q->catchups);
+	table_init(&q->caught);
 	r = rows_open(&q->rows);
 	if (r < 0)
 		return r;
@@ -71,6 +73,7 @@ void queue_close(struct queue *q)
 	struct job *j;
 
 	tasks_stop(q);
+	catchups_stop(q);
 	copy_end(q, NULL);
 	while ((j = LIST_FIRST(&q->jobs)) != NULL)
 		job_free(q, j);
@@ -138,6 +141,7 @@ static void committed(struct queue *q)
 	jobs_send(q);
 	unlink_names(q, &q->turn.unlink); /* late: no mail waits for it */
 	tasks_committed(q, true);
+	catchups_committed(q, true);
 }
 
 /* The disk is full, and all of the turn is undone. */
@@ -151,6 +155,7 @@ static void undone(struct queue *q)
 	unlink_names(q, &q->turn.made);
 	answer_puts(q, "full");
 	tasks_committed(q, false);
+	catchups_committed(q, false);
 	jobs_applied(q, false);
 	jobs_drop_new(q);
 	if (!q->full_until)
@@ -206,6 +211,7 @@ static void look_at_clocks(struct queue *q)
 		q->bring_back = true;
 		q->next_release = 0;
 		dests_sweep(q);
+		catchups_sweep(q);
 	}
 }
 
@@ -243,6 +249,7 @@ void queue_turn(struct queue *q)
 		message_take(q, p);
 	jobs_apply(q);
 	tasks_slice(q);
+	catchups_slice(q);
 	reports_make(q);
 	recover_slice(q);
 	bring_back(q);

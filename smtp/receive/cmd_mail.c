@@ -214,7 +214,9 @@ static struct str printed(struct session *s, const struct smtp_path_command *c)
 
 static bool may_begin(struct session *s)
 {
-	if (s->submission && !s->authenticated) {
+	struct trust_client t = policy_client(s);
+
+	if (s->submission && !s->authenticated && !trust_submits(s->room->conf, &t)) {
 		reply_error(s, 530, "5.7.0", "Authentication required");
 		return false;
 	}

@@ -128,7 +128,7 @@ static void recipient(struct session *s, const struct smtp_path_command *c, stru
 	if (dsn_temporary(&why))
 		reply_dsn(s, &why);
 	else /* who only guesses addresses runs into limit.errors */
-		reply_error(s, why.code, why.status, "%s", why.text);
+		reply_error_dsn(s, &why);
 	s->about = NULL;
 }
 

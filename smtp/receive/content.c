@@ -125,6 +125,7 @@ static void add_received(struct session *s, struct buf *out)
 		.tls_version = s->h.tls_version,
 		.tls_cipher = s->h.tls_cipher,
 		.tls_bits = s->h.tls_bits,
+		.client_cert = s->h.client_cert,
 		.esmtp = s->h.esmtp,
 		.utf8 = tx->smtputf8,
 		.auth = s->authenticated,

@@ -4,8 +4,9 @@
  *
  *   ends in mailboxes of ours           STRAIGHT (by lmtpd, while the client waits)
  *   an alias that leads outside         STRAIGHT too: lmtpd forwards by way of the queue
- *   another domain                      OUTSIDE, from those who are logged in, from [smtp] relay_networks,
- *                                       from clients whom a rule of access lets relay, and nobody else
+ *   another domain                      OUTSIDE, from those who are logged in, from [smtp] relay_networks
+ *                                       and relay_certificates, from clients whom a rule of access lets
+ *                                       relay, and nobody else
  *   an address of a domain that we are     OUTSIDE, from everybody: its own servers know it
  *   backup for
  *   [send] hold_all, a rule `hold`      QUEUE instead of STRAIGHT: it is held there
@@ -20,18 +21,26 @@
 
 #define AUTHD_WAIT_MS 10000
 
+/* As auth_arrival wants it: the fingerprints, then the address. */
+static struct str client(struct session *s)
+{
+	char text[ADDR_TEXT];
+	const char *peer = s->h.peer.family ? addr_text(&s->h.peer, text) : "";
+
+	if (!s->h.client_cert.n)
+		return str_of(arena_fmt(&s->cmd, "%s", peer));
+	return str_of(arena_fmt(&s->cmd, "%.*s %.*s %s", STRF(s->h.client_cert), STRF(s->h.client_key), peer));
+}
+
 static int ask(struct session *s, struct str address, struct auth_arrival *out)
 {
 	struct room *room = s->room;
-	struct str sender = s->tx.sender, peer = STR("");
-	char text[ADDR_TEXT];
+	struct str sender = s->tx.sender, who = s->authenticated ? STR("") : client(s);
 	int link = room->authd, r;
 
-	if (!s->authenticated && s->h.peer.family)
-		peer = str_of(addr_text(&s->h.peer, text));
-	r = auth_arrival(link, address, sender, peer, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
+	r = auth_arrival(link, address, sender, who, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
 	if (r && room_relink(room, &room->authd, link))
-		r = auth_arrival(room->authd, address, sender, peer, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
+		r = auth_arrival(room->authd, address, sender, who, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
 	return r;
 }
 
@@ -71,6 +80,8 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 		else
 			dsn_set(why, 550, "5.7.1", "<%.*s>: relaying denied, this is not a domain of this server",
 				STRF(address));
+		if (s->h.client_cert.n && !policy_trusted(s))
+			dsn_log(why, "its certificate sha256:%.*s may not relay", STRF(s->h.client_cert));
 		break;
 	case AUTH_OK:
 	case AUTH_INACTIVE:

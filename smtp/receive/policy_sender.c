@@ -5,29 +5,35 @@
  * 25 may say what he wants, he gets no further than our own mailboxes.
  *
  * The null sender is everybody's: read receipts are sent with it (RFC 8098 3). So is
- * every address for programs on this host (local.c), and for the networks that may
- * relay. What of these has a row in the table of rewriting goes on as that; a
+ * every address for programs on this host (local.c), and for the networks and certificates
+ * that may relay. What of these has a row in the table of rewriting goes on as that; a
  * stranger's sender is left as it is.
  */
 #include "smtp/receive/session.h"
 
 #define AUTHD_WAIT_MS 10000
 
-bool policy_network(const struct session *s)
+struct trust_client policy_client(const struct session *s)
 {
-	const struct conf_list *l = &s->room->conf->smtp_relay_networks;
-	struct addr_net net;
-	size_t i;
+	static const struct addr unknown;
 
-	for (i = 0; i < l->n && s->h.peer.family && !s->local; i++)
-		if (addr_net_parse(l->v[i], &net) == 0 && addr_net_has(&net, &s->h.peer))
-			return true;
-	return false;
+	return (struct trust_client){ .peer = s->local ? &unknown : &s->h.peer,
+		.certificate = s->h.client_cert, .public_key = s->h.client_key };
 }
 
 bool policy_trusted(const struct session *s)
 {
-	return s->authenticated || s->tx.relay || policy_network(s);
+	const struct conf *c = s->room->conf;
+	struct trust_client t = policy_client(s);
+
+	return s->authenticated || s->tx.relay || trust_network(c, &t) || trust_certificate(c, &t);
+}
+
+bool policy_etrn(const struct session *s, struct str domain)
+{
+	struct trust_client t = policy_client(s);
+
+	return policy_trusted(s) || trust_etrn(s->room->conf, &t, domain);
 }
 
 static struct str printed(struct session *s, const struct smtp_path_command *c)

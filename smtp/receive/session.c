@@ -82,6 +82,17 @@ void reply(struct session *s, int code, const char *status, const char *fmt, ...
 	write_reply(s, &d);
 }
 
+void reply_error_dsn(struct session *s, const struct dsn *why)
+{
+	struct dsn d = *why;
+
+	if (++s->errors > (uint64_t)s->room->conf->limit_errors) {
+		dsn_set(&d, 421, "4.7.0", "Too many errors");
+		s->end = SESSION_CLOSE;
+	}
+	write_reply(s, &d);
+}
+
 void reply_error(struct session *s, int code, const char *status, const char *fmt, ...)
 {
 	struct dsn d = { 0 };
@@ -91,13 +102,8 @@ void reply_error(struct session *s, int code, const char *status, const char *fm
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (++s->errors > (uint64_t)s->room->conf->limit_errors) {
-		dsn_set(&d, 421, "4.7.0", "Too many errors");
-		s->end = SESSION_CLOSE;
-	} else {
-		dsn_set(&d, code, status, "%s", text);
-	}
-	write_reply(s, &d);
+	dsn_set(&d, code, status, "%s", text);
+	reply_error_dsn(s, &d);
 }
 
 /* --- states -------------------------------------------------------------------- */
@@ -156,7 +162,7 @@ void tx_reset(struct session *s)
 static void copy_handover(struct session *s, const struct handover *h)
 {
 	struct str *field[] = { &s->h.id, &s->h.service, &s->h.ticket, &s->h.user,
-		&s->h.tls_version, &s->h.tls_cipher, &s->h.tls_sni, &s->h.helo, &s->h.tag,
+		&s->h.tls_version, &s->h.tls_cipher, &s->h.tls_sni, &s->h.client_cert, &s->h.client_key, &s->h.helo, &s->h.tag,
 		&s->h.id_params, &s->h.command, &s->h.state };
 	size_t i;
 

@@ -17,7 +17,7 @@
 #define MANSIO_SMTP_RECEIVE_SESSION_H
 
 #include "auth/auth.h"
-#include "conf/conf.h"
+#include "conf/trust.h"
 #include "mail/dsn.h"
 #include "mail/smtpdata.h"
 #include "mail/smtp.h"
@@ -164,6 +164,8 @@ void reply_dsn(struct session *s, const struct dsn *why);
 /* As reply, and counted: too many end the session with 421. */
 void reply_error(struct session *s, int code, const char *status, const char *fmt, ...) PRINTF(4, 5);
 
+void reply_error_dsn(struct session *s, const struct dsn *why);
+
 /* A trace event with the ids of session and transaction. */
 void event_begin(struct session *s, struct trace *t, enum trace_level level, const char *name);
 
@@ -194,15 +196,19 @@ void cmd_noop(struct session *s, struct str args);
 void cmd_vrfy(struct session *s, struct str args);
 void cmd_help(struct session *s, struct str args);
 void cmd_quit(struct session *s, struct str args);
+void cmd_etrn(struct session *s, struct str args);
 void cmd_handback(struct session *s, struct str args);
 void cmd_not_here(struct session *s, struct str args);
 
 /* policy_*.c: 0, or -1 with the refusal in why. */
 int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why);
-/* Has the client a right to send from here: logged in, in [smtp] relay_networks, or by a rule? */
+/* Has the client a right to send from here: logged in, in [smtp] relay_networks, with one of
+ * relay_certificates, or by a rule? */
 bool policy_trusted(const struct session *s);
-/* In [smtp] relay_networks? */
-bool policy_network(const struct session *s);
+/* What the settings know a client by that is not logged in (conf/trust.h). */
+struct trust_client policy_client(const struct session *s);
+/* May it have mail for the domain sent on (ETRN)? */
+bool policy_etrn(const struct session *s, struct str domain);
 /* *address: as given; "postmaster" alone becomes the address that we have for it, and what the
  * rules of rewriting name the new one.
  * *route_out: STRAIGHT for an address of ours that nothing keeps from it, QUEUE, OUTSIDE. */

@@ -28,7 +28,7 @@ static const struct verb {
 	{ SMTP_STARTTLS, ANY, false, cmd_handback },
 	{ SMTP_AUTH, SESSION_READY, false, cmd_handback }, /* RFC 4954 4: not in a transaction */
 	{ SMTP_EXPN, ANY, false, cmd_not_here },
-	{ SMTP_ETRN, ANY, false, cmd_not_here },
+	{ SMTP_ETRN, SESSION_READY, false, cmd_etrn }, /* RFC 1985: not in a transaction */
 	{ SMTP_LHLO, ANY, false, cmd_not_here },
 };
 

@@ -270,9 +270,21 @@ void dest_host_failed(struct dest *d, const struct dsn *why, bool ours)
 	attach(d);
 }
 
+/* Its server said that it is back (ETRN): it is looked for as if it had never been away. */
+static void forget_down(struct dest *d)
+{
+	size_t i;
+
+	d->down = DEADLINE_NEVER;
+	for (i = 0; i < d->nmx; i++)
+		d->mx[i].host->down = DEADLINE_NEVER;
+}
+
 void dest_add(struct dest *d, struct job *j)
 {
 	j->until = deadline_in(d->sender->conf->send_attempt);
+	if (j->fresh)
+		forget_down(d);
 	push(d, j, false);
 	go(d);
 	if (d->attached)

@@ -124,6 +124,7 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->user = arena_str(&j->a, ipc_get(m, "user"));
 	j->dest = arena_str(&j->a, ipc_get(m, "dest"));
 	j->hop = arena_str(&j->a, ipc_get(m, "hop"));
+	j->fresh = ipc_get_bool(m, "fresh");
 	j->utf8 = ipc_get_bool(m, "smtputf8");
 	j->requiretls = ipc_get_bool(m, "requiretls");
 	j->report = ipc_get_bool(m, "report");

@@ -41,6 +41,7 @@ struct job {
 	struct str hop; /* "HOST:PORT": goes there whatever DNS says */
 	bool lmtp; /* else to the smarthost */
 	bool utf8;
+	bool fresh; /* its destination is back: that it was down is forgotten */
 	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
 	int priority; /* RFC 6710, -9 to 9 */
 	bool report; /* of our own making */

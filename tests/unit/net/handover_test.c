@@ -30,7 +30,8 @@ static void every_field_survives_the_way(void **state)
 {
 	struct handover h = { .id = STR("abcdefghij01"), .service = STR("submission"), .ticket = STR("t1"),
 		.user = STR("anna@example.org"), .tls_version = STR("TLSv1.3"), .tls_cipher = STR("AES"),
-		.tls_sni = STR("mx.example.org"), .tls_bits = 256, .pumped = true, .helo = STR("[192.0.2.1]"),
+		.tls_sni = STR("mx.example.org"), .tls_bits = 256, .client_cert = STR("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
+		.client_key = STR("ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"), .pumped = true, .helo = STR("[192.0.2.1]"),
 		.esmtp = true, .tag = STR("a1"), .id_params = STR("name=x"), .command = STR("MAIL\r\n\0%\xff"),
 		.errors = 3, .state = STR("tx=1"), .look = STR("look 1\nlook 2"), .idle_left = 5000,
 		.may_sleep = true, .parked = 5, .parked_data = true, .parked_need = 99, .pressed = true };
@@ -46,6 +47,7 @@ static void every_field_survives_the_way(void **state)
 	assert_true(str_eq(g.id, h.id) && str_eq(g.service, h.service) && str_eq(g.ticket, h.ticket));
 	assert_true(str_eq(g.user, h.user) && str_eq(g.tls_version, h.tls_version));
 	assert_true(str_eq(g.tls_cipher, h.tls_cipher) && str_eq(g.tls_sni, h.tls_sni));
+	assert_true(str_eq(g.client_cert, h.client_cert) && str_eq(g.client_key, h.client_key));
 	assert_true(str_eq(g.helo, h.helo) && str_eq(g.tag, h.tag) && str_eq(g.id_params, h.id_params));
 	assert_true(str_eq(g.command, h.command) && str_eq(g.state, h.state));
 	assert_true(addr_eq(&g.peer, &h.peer) && g.peer.port == 4711);
@@ -74,7 +76,8 @@ static void nonsense_is_the_peers_fault(void **state)
 	static const struct {
 		const char *name, *value;
 	} bad[] = { { "id", "short" }, { "id", "ABCDEFGHIJ01" }, { "service", "" },
-		{ "peer", "not an address" }, { "peer_port", "70000" }, { "errors", "-1" }, { "tls_bits", "x" } };
+		{ "peer", "not an address" }, { "peer_port", "70000" }, { "errors", "-1" }, { "tls_bits", "x" }, { "client_cert", "00" },
+		{ "client_key", "xx112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" } };
 	size_t i;
 
 	(void)state;

@@ -318,6 +318,81 @@ static void tickets_resume_for_the_same_service_alone(void **state)
 	tls_context_free(other);
 }
 
+/* With a certificate of the client's own, or none; what the server learns of it. */
+static SSL_SESSION *shows(struct tls_context *c, const struct made *own, SSL_SESSION *resume, bool ask, bool *resumed_out,
+	char out[TLS_FINGERPRINT + 1], char key[TLS_FINGERPRINT + 1], int version)
+{
+	struct both b;
+	SSL_SESSION *s;
+
+	out[0] = key[0] = '\0';
+	both_open(&b, c, "smtp", version);
+	if (own) {
+		BIO *bio = BIO_new_mem_buf(own->chain, (int)own->nchain), *bk = BIO_new_mem_buf(own->key, (int)own->nkey);
+		X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		EVP_PKEY *k = PEM_read_bio_PrivateKey(bk, NULL, NULL, NULL);
+
+		assert_int_equal(SSL_use_certificate(b.client, x) + SSL_use_PrivateKey(b.client, k), 2);
+		X509_free(x);
+		EVP_PKEY_free(k);
+		BIO_free(bio);
+		BIO_free(bk);
+	}
+	if (resume)
+		SSL_set_session(b.client, resume);
+	if (ask)
+		tls_ask_certificate(b.server);
+	assert_int_equal(both_shake(&b), 1);
+	*resumed_out = tls_resumed(b.server);
+	if (!tls_peer_fingerprints(b.server, out, key))
+		assert_int_equal(out[0] + key[0], 0);
+	say(&b, "x");
+	s = SSL_get1_session(b.client);
+	SSL_shutdown(b.client);
+	both_close(&b);
+	return s;
+}
+
+static void a_client_is_known_by_the_certificate_it_has(void **state)
+{
+	static const int version[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	char one[TLS_FINGERPRINT + 1], two[TLS_FINGERPRINT + 1], key[TLS_FINGERPRINT + 1], key2[TLS_FINGERPRINT + 1];
+	struct made own = make_certificate("DNS:client.example"), other = make_certificate("DNS:client.example");
+	SSL_SESSION *s, *t;
+	bool resumed;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(version); i++) {
+		SSL_SESSION_free(shows(ctx, &own, NULL, false, &resumed, one, key, version[i]));
+		assert_string_equal(one, ""); /* not asked */
+		SSL_SESSION_free(shows(ctx, NULL, NULL, true, &resumed, one, key, version[i]));
+		assert_string_equal(one, ""); /* has none, and gets in */
+		SSL_SESSION_free(shows(ctx, &other, NULL, true, &resumed, two, key2, version[i]));
+		s = shows(ctx, &own, NULL, true, &resumed, one, key, version[i]);
+		assert_int_equal(strlen(one) + strlen(key), 2 * TLS_FINGERPRINT);
+		assert_true(strcmp(one, two) != 0 && strcmp(one, key) != 0 && strcmp(key, key2) != 0);
+		/* resumed, without the key at hand: the same client */
+		t = shows(ctx, NULL, s, true, &resumed, two, key2, version[i]);
+		assert_true(resumed);
+		assert_string_equal(two, one);
+		assert_string_equal(key2, key);
+		SSL_SESSION_free(t);
+		SSL_SESSION_free(s);
+		/* a ticket of one that was not asked does not save it the question */
+		s = shows(ctx, &own, NULL, false, &resumed, one, key, version[i]);
+		t = shows(ctx, &own, s, true, &resumed, two, key2, version[i]);
+		assert_false(resumed);
+		assert_int_equal(strlen(two), TLS_FINGERPRINT);
+		SSL_SESSION_free(s);
+		SSL_SESSION_free(t);
+	}
+	free(own.chain);
+	free(own.key);
+	free(other.chain);
+	free(other.key);
+}
+
 /* C04 */
 static void a_close_is_the_end(void **state)
 {
@@ -430,6 +505,7 @@ int main(void)
 		cmocka_unit_test(foreign_protocols_end_the_handshake),
 		cmocka_unit_test(tickets_resume_for_the_same_service_alone),
 		cmocka_unit_test(tickets_resume_in_a_process_with_the_same_seed),
+		cmocka_unit_test(a_client_is_known_by_the_certificate_it_has),
 		cmocka_unit_test(a_close_is_the_end),
 		cmocka_unit_test(channel_bindings_agree_with_the_client),
 		cmocka_unit_test(bad_material_is_named),

@@ -46,7 +46,14 @@ static int job(void *who, const struct ipc_msg *m)
 	return 0;
 }
 
-static const struct queue_ops ops = { .answer = answer, .job = job };
+static void caught(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again)
+{
+	(void)who;
+	(void)question;
+	snprintf(box.caught, sizeof(box.caught), "%s %llu%s", result, (unsigned long long)messages, again ? " again" : "");
+}
+
+static const struct queue_ops ops = { .answer = answer, .job = job, .caught = caught };
 
 static void start(void)
 {

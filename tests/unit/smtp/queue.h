@@ -31,6 +31,7 @@ struct box {
 	size_t nanswers;
 	struct box_job job[BOX_JOBS];
 	size_t njobs, seen;
+	char caught[64]; /* the answer to a catchup: "RESULT MESSAGES[ again]" */
 	int job_error; /* what a sender's socket says */
 };
 

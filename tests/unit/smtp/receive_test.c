@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "net/catchup.h"
 #include "net/ipc.h"
 #include "net/spool.h"
 
@@ -108,6 +109,20 @@ int spool_put(int link, int fd, struct str id, const struct str *piece, size_t n
 	for (i = 0; i < npieces; i++)
 		buf_str(&queued, piece[i]);
 	return put_result;
+}
+
+/* In order: the answers to ETRN. */
+static struct caught caught;
+static int catchup_error;
+static char asked[300];
+
+int catchup_ask(int link, struct str domain, bool below, struct caught *out, deadline d)
+{
+	(void)d;
+	assert_int_equal(link, 77);
+	snprintf(asked, sizeof asked, "%s%.*s", below ? "@" : "", STRF(domain));
+	*out = caught;
+	return catchup_error;
 }
 
 /* --- lmtpd ---------------------------------------------------------------------- */
@@ -232,6 +247,7 @@ static void lmtpd_stop(void)
 /* --- the client ------------------------------------------------------------------- */
 
 static struct conf *conf;
+static struct str certificate, public_key; /* that the client showed */
 static char output[1 << 16]; /* replies, as they came */
 static char codes[4096]; /* "250 250 354": of each reply */
 static char mail[1 << 16]; /* what lmtpd got */
@@ -276,7 +292,8 @@ static void dialogue_n(const char *service, const char *ticket, struct str in)
 	struct room room = { .conf = conf, .hostname = "mx.example.org", .authd = -1, .lmtpd = lmtpd_link, .queued = 77,
 		.control = -1, .on_control = no_control };
 	struct handover h = { .id = STR("abcdefghijkl"), .service = str_of(service),
-		.ticket = str_of(ticket), .helo = STR("client.example.net"), .esmtp = true };
+		.ticket = str_of(ticket), .helo = STR("client.example.net"), .esmtp = true,
+		.client_cert = certificate, .client_key = public_key };
 	int client[2], lease[2];
 	struct session s;
 	struct ipc_msg m;
@@ -422,6 +439,81 @@ static void only_listed_networks_and_clients_may_relay(void **state)
 	mx("MAIL FROM:<relay@example.com>\r\nRCPT TO:<x@example.com>\r\nRSET\r\n"
 	   "MAIL FROM:<other@example.com>\r\nRCPT TO:<x@example.com>\r\n", "250 250 250 250 550");
 	conf->send_smarthost = STR_NONE;
+}
+
+#define FP_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define FP_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define FP_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define AWAY "MAIL FROM:<printer@example.org>\r\nRCPT TO:<x@example.com>\r\n"
+
+static void only_listed_certificates_relay(void **state)
+{
+	struct str list[] = { STR("SHA256:" FP_A) };
+
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	conf->smtp_relay_certificates = (struct conf_list){ list, 1 };
+	mx(AWAY, "250 550");
+	certificate = STR(FP_B);
+	public_key = STR(FP_C);
+	mx(AWAY, "250 550");
+	certificate = STR(FP_A);
+	mx(AWAY, "250 250");
+	mx(ENVELOPE "DATA\r\n\r\nx\r\n.\r\n", "250 250 354 250");
+	certificate = STR(FP_B);
+	public_key = STR(FP_A);
+	mx(AWAY, "250 250");
+	/* a login only where that was said */
+	dialogue("submission", NULL, AWAY);
+	assert_string_equal(codes, "530 503");
+	conf->smtp_ask_certificate = CONF_ASK_ALL;
+	dialogue("submission", NULL, AWAY);
+	assert_string_equal(codes, "250 250");
+	public_key = STR(FP_C);
+	dialogue("submission", NULL, AWAY);
+	assert_string_equal(codes, "530 503");
+	conf->smtp_ask_certificate = CONF_ASK_AUTO;
+	conf->smtp_relay_certificates = (struct conf_list){ NULL, 0 };
+	conf->send_smarthost = STR_NONE;
+	certificate = public_key = STR_NONE;
+}
+
+/* RFC 1985 */
+static void mail_that_waits_is_sent_on_for_its_domain(void **state)
+{
+	struct str list[] = { STR("Backed.Example=192.0.2.0/24"), STR("other.example=198.51.100.1"), STR("key.example=" FP_A) };
+
+	(void)state;
+	mx("ETRN backed.example\r\n", "459");
+	conf->smtp_etrn = (struct conf_list){ list, 3 };
+	caught = (struct caught){ .result = CATCHUP_STARTED, .messages = 3 };
+	asked[0] = '\0';
+	mx("ETRN other.example\r\nETRN x.backed.example\r\nETRN key.example\r\nETRN #backed.example\r\nETRN backed\r\nETRN\r\n",
+		"459 459 459 459 501 501");
+	assert_string_equal(asked, "");
+	mx("ETRN BACKED.example\r\n", "253");
+	assert_string_equal(asked, "backed.example");
+	assert_non_null(strstr(output, "253 2.0.0 OK, 3 pending messages for node backed.example started\r\n"));
+	mx(ENVELOPE "ETRN backed.example\r\nRSET\r\nETRN @backed.example\r\n", "250 250 503 250 253");
+	assert_string_equal(asked, "@backed.example");
+	caught.messages = 0;
+	mx("ETRN backed.example\r\n", "252");
+	caught = (struct caught){ .result = CATCHUP_NONE };
+	mx("ETRN backed.example\r\n", "251");
+	caught = (struct caught){ .result = CATCHUP_ACTIVE };
+	mx("ETRN backed.example\r\n", "250");
+	caught = (struct caught){ .result = CATCHUP_SOON, .again = 59 };
+	mx("ETRN backed.example\r\n", "458");
+	assert_non_null(strstr(output, "try again in 59 s"));
+	catchup_error = E_TEMP;
+	mx("ETRN backed.example\r\n", "458");
+	catchup_error = 0;
+	caught = (struct caught){ .result = CATCHUP_NONE };
+	certificate = STR(FP_A);
+	mx("ETRN key.example\r\n", "251");
+	certificate = STR_NONE;
+	submission("ETRN what.ever.example\r\n", "251");
+	conf->smtp_etrn = (struct conf_list){ NULL, 0 };
 }
 
 static bool in_queue(const char *text)
@@ -874,6 +966,8 @@ int main(void)
 		TEST(the_word_of_the_door_lets_no_local_user_in),
 		TEST(relay_is_refused),
 		TEST(only_listed_networks_and_clients_may_relay),
+		TEST(only_listed_certificates_relay),
+		TEST(mail_that_waits_is_sent_on_for_its_domain),
 		TEST(rules_refuse_hold_and_rewrite),
 		TEST(postmaster_needs_no_domain),
 		TEST(senders_of_others_are_refused),
