@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "smtp/queue/copy.h"
 #include "smtp/queue/records.h"
+#include "smtp/queue/removal.h"
 #include "trace/trace.h"
 
 #define LINK_READS 32 /* messages of one link a turn */
@@ -115,7 +116,8 @@ static void answer_caught(void *who, uint64_t question, const char *result, uint
 	(void)send_answer(who, &m, question); /* who is gone does not wait */
 }
 
-const struct queue_ops links_ops = { .answer = answer_put, .job = send_job, .caught = answer_caught };
+const struct queue_ops links_ops = { .answer = answer_put, .job = send_job, .caught = answer_caught, .remove = removal_add,
+	.settle = removal_settle };
 
 /* --- questions --------------------------------------------------------------------- */
 

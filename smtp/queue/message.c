@@ -129,6 +129,10 @@ void message_take(struct queue *q, struct put *p)
 		return;
 	}
 	r = file_link(p->fd, q->spool, p->id);
+	if (r == E_EXISTS && q->ops->settle) { /* perhaps it is about to be removed */
+		q->ops->settle();
+		r = file_link(p->fd, q->spool, p->id);
+	}
 	/* a file without a row was never answered "ok": another attempt with its id is not to be
 	 * told that it is safe (while the rows are made anew nobody knows) */
 	if (r == E_EXISTS && !q->rows.rebuild && file_unlink(q->spool, p->id) == 0)

@@ -53,6 +53,9 @@ struct queue_ops {
 	int (*job)(void *who, const struct ipc_msg *m);
 	/* The answer to a catchup (net/catchup.h). */
 	void (*caught)(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again);
+	/* Removes a file of the spool, soon (removal.h); NULL: at once. settle: all of them are gone. */
+	void (*remove)(const char *id);
+	void (*settle)(void);
 };
 
 struct sender {

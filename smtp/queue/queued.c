@@ -21,6 +21,7 @@
 #include "smtp/queue/copy.h"
 #include "smtp/queue/links.h"
 #include "smtp/queue/records.h"
+#include "smtp/queue/removal.h"
 #include "trace/trace.h"
 
 #define OPEN_AGAIN_MS 1000
@@ -183,6 +184,9 @@ static void lock_in(void)
 	int r;
 
 	sandbox_log_only(g.p.conf->server_sandbox == CONF_SANDBOX_LOG);
+	r = removal_start(g.spool);
+	if (r < 0)
+		give_up(EX_OSERR, "cannot start its threads", r);
 	r = sandbox_enter(SANDBOX_QUEUED, rule, ARRAY_LEN(rule), NULL);
 	if (r < 0)
 		give_up(EX_OSERR, "cannot lock itself in", r);

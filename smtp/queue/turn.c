@@ -82,6 +82,8 @@ void queue_close(struct queue *q)
 	forget_names(&q->turn.made);
 	arena_done(&q->turn.arena);
 	recover_stop(q);
+	if (q->ops->settle)
+		q->ops->settle();
 	suppress_done(&q->suppress);
 	rows_close(&q->rows);
 }
@@ -115,6 +117,10 @@ static void unlink_names(struct queue *q, struct name_list *list)
 	STAILQ_FOREACH(n, list, link) {
 		if (list == &q->turn.unlink && copy_keeps(q, n->id))
 			continue;
+		if (list == &q->turn.unlink && q->ops->remove) {
+			q->ops->remove(n->id);
+			continue;
+		}
 		r = file_unlink(q->spool, n->id);
 		if (r < 0) /* a file without a row: recover.c removes it */
 			trace_event(TRACE_WARN, "unlink-failed", NULL, "%s: %s", n->id, err_text(r));
@@ -140,6 +146,8 @@ static void committed(struct queue *q)
 	jobs_applied(q, true);
 	jobs_send(q);
 	unlink_names(q, &q->turn.unlink); /* late: no mail waits for it */
+	if (q->ntasks > 0 && q->ops->settle)
+		q->ops->settle(); /* what the admin removed is gone when he hears of it */
 	tasks_committed(q, true);
 	catchups_committed(q, true);
 }

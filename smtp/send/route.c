@@ -7,6 +7,7 @@
 #include "smtp/send/sender.h"
 
 #define DEST_NAME 300
+#define FEW_PLACES 500
 
 /* The part behind the last @, in lower case. */
 static struct str domain_of(struct str address, char out[DEST_NAME])
@@ -94,7 +95,8 @@ void route_job(struct sender *s, struct job *j)
 	}
 }
 
-/* Twice as many as sessions: the next one is at hand when a session is free. */
+/* More than sessions: the next one is at hand when a session is free, and while queued writes down what became
+ * of many together. */
 size_t route_places(const struct sender *s, bool local)
 {
 	size_t n = 0;
@@ -105,5 +107,5 @@ size_t route_places(const struct sender *s, bool local)
 		n = (size_t)s->conf->send_sessions;
 	else
 		n = (size_t)s->conf->send_connections;
-	return n * 2;
+	return MAX(n * 2, MIN(n * 8, (size_t)FEW_PLACES));
 }
