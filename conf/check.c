@@ -11,6 +11,7 @@
 #include "conf/trust.h"
 #include "conf/value.h"
 #include "net/addr.h"
+#include "net/dns.h"
 
 void conf_error(struct conf_report *r, unsigned line, const char *fmt, ...)
 {
@@ -314,6 +315,20 @@ static void check_queue(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, queue, share_alone), "share_alone is less than share");
 }
 
+static void check_tlsrpt(const struct conf *c, struct conf_report *r)
+{
+	struct str domain = c->tlsrpt_from, local = str_cut(&domain, '@');
+
+	if (c->tlsrpt_from.n && (!local.n || !dns_is_hostname(domain) || str_has_ctl(local) || !str_is_ascii(local) || strcspn(local.p, " <>\",;:()\\") < local.n))
+		conf_error(r, LINE(r, tlsrpt, from), "from: must be an address here, like tls-reports@example.org");
+	if (c->tlsrpt_send && !c->tlsrpt_from.n)
+		conf_error(r, LINE(r, tlsrpt, send), "send = yes needs 'from', the address that reports come from");
+	if (!str_is_utf8(c->tlsrpt_organisation) || str_has_ctl(c->tlsrpt_organisation) || c->tlsrpt_organisation.n > 200)
+		conf_error(r, LINE(r, tlsrpt, organisation), "organisation: a name of at most 200 bytes");
+	if (c->tlsrpt_retry > c->tlsrpt_retry_max)
+		conf_error(r, LINE(r, tlsrpt, retry_max), "retry_max is shorter than retry");
+}
+
 static void check_rest(const struct conf *c, struct conf_report *r)
 {
 	static const char good[] = "+-_=#~!$&*";
@@ -339,6 +354,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_queue(c, r);
 	check_backup(c, r);
 	check_webhook(c, r);
+	check_tlsrpt(c, r);
 	check_acme(c, r);
 	check_sts(c, r);
 	check_rest(c, r);

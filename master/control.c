@@ -280,6 +280,7 @@ static const enum program_id owner_program[] = {
 	[OWNER_HOOKD] = PROGRAM_hookd,
 	[OWNER_SIGND] = PROGRAM_signd,
 	[OWNER_SENDER] = PROGRAM_sender,
+	[OWNER_POLICYD] = PROGRAM_policyd,
 };
 
 static void serve(struct master *m, struct conn *c, struct ipc_msg *in)

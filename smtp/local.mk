@@ -2,16 +2,16 @@ noinst_LIBRARIES += smtp/libreceive.a
 smtp_libreceive_a_SOURCES = smtp/receive/session.c smtp/receive/session.h smtp/receive/verbs.c \
 	smtp/receive/cmd_mail.c smtp/receive/cmd_rcpt.c smtp/receive/cmd_data.c smtp/receive/cmd_bdat.c \
 	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_rcpt.c \
-	smtp/receive/local.c smtp/receive/park.c smtp/receive/content.c smtp/receive/submit.c smtp/receive/complaint.c smtp/receive/queue.c \
+	smtp/receive/local.c smtp/receive/park.c smtp/receive/content.c smtp/receive/submit.c smtp/receive/complaint.c smtp/receive/tlsreport.c smtp/receive/queue.c \
 	smtp/receive/lmtp.c smtp/receive/lmtp.h
 pkglibexec_PROGRAMS += libexec/smtpd
 libexec_smtpd_SOURCES = smtp/receive/smtpd.c
-libexec_smtpd_LDADD = smtp/libreceive.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
+libexec_smtpd_LDADD = smtp/libreceive.a smtp/libtlsrpt.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp/receive_test
 tests_unit_smtp_receive_test_SOURCES = tests/unit/smtp/receive_test.c
-tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a smtp/libtlsrpt.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_test
 tests_unit_smtp_queue_test_SOURCES = tests/unit/smtp/queue_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
@@ -51,9 +51,17 @@ smtp_libpolicy_a_SOURCES = smtp/policy/sts.c smtp/policy/sts.h smtp/policy/cache
 POLICY_LIBS = smtp/libpolicy.a $(NET_LIBS) $(BASE_LIBS)
 pkglibexec_PROGRAMS += libexec/policyd
 libexec_policyd_SOURCES = smtp/policy/policyd.c smtp/policy/policyd.h smtp/policy/ask.c smtp/policy/fetch.c \
-	smtp/policy/get.c smtp/policy/get.h
+	smtp/policy/get.c smtp/policy/get.h smtp/policy/tally.c smtp/policy/task.c smtp/policy/deliver.c smtp/policy/receive.c \
+	smtp/policy/verbs.c
 libexec_policyd_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
-libexec_policyd_LDADD = smtp/libpolicy.a $(TRACE_LIBS) $(NET_LIBS) $(CURL_LIBS)
+libexec_policyd_LDADD = smtp/libpolicy.a $(REPORT_LIBS) $(CURL_LIBS)
+
+# Reports about TLS: what is pure, and where they are kept
+noinst_LIBRARIES += smtp/libtlsrpt.a
+smtp_libtlsrpt_a_SOURCES = smtp/report/tlsrpt.h smtp/report/record.c smtp/report/print.c smtp/report/parse.c smtp/report/letter.c \
+	smtp/report/signed.c smtp/report/store.c smtp/report/store.h
+smtp_libtlsrpt_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+REPORT_LIBS = smtp/libtlsrpt.a smtp/libdkim.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(OPENSSL_LIBS)
 
 # The sender: what is pure is a library, for tests and fuzz targets
 noinst_LIBRARIES += smtp/libsend.a
@@ -65,7 +73,7 @@ smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
 libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/sign.c smtp/send/sign.h smtp/send/results.c smtp/send/options.c \
-	smtp/send/route.c smtp/send/dest.c smtp/send/host.c smtp/send/reach.c smtp/send/serve.c smtp/send/probe.c smtp/send/probe.h smtp/send/probe_rows.c smtp/send/pace.c smtp/send/lookup.c smtp/send/session.c smtp/send/dial.c smtp/send/way.c smtp/send/way.h
+	smtp/send/route.c smtp/send/dest.c smtp/send/host.c smtp/send/reach.c smtp/send/serve.c smtp/send/probe.c smtp/send/probe.h smtp/send/probe_rows.c smtp/send/pace.c smtp/send/lookup.c smtp/send/session.c smtp/send/tlsrpt.c smtp/send/dial.c smtp/send/way.c smtp/send/way.h
 libexec_sender_LDADD = $(SEND_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA

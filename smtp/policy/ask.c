@@ -174,7 +174,7 @@ void ask_answer(struct policyd *p, const struct ipc_msg *m)
 	arena_done(&a);
 }
 
-void ask_fetched(struct policyd *p, const char *domain, const struct policy *got, const char *words)
+void ask_fetched(struct policyd *p, const char *domain, const struct policy *got, const char *words, const char *result)
 {
 	struct question **at = &p->questions;
 
@@ -184,6 +184,8 @@ void ask_fetched(struct policyd *p, const char *domain, const struct policy *got
 			continue;
 		}
 		if (!got) {
+			if (!(*at)->internal)
+				tally_policy(p, domain, result, words);
 			end(p, at, "failed", words);
 			continue;
 		}

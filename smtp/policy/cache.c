@@ -85,7 +85,7 @@ size_t cache_sweep(int dir, void (*aged)(void *arg, const char *domain), void *a
 
 	arena_init(&a);
 	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
+		if (e->d_name[0] == '.' || e->d_name[0] == '_') /* the database of reports lies beside them */
 			continue;
 		arena_reset(&a);
 		r = dns_is_name(str_of(e->d_name)) ? cache_load(dir, e->d_name, &a, &p) : E_DAMAGED;

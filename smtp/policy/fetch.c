@@ -71,6 +71,7 @@ int fetch_start(struct policyd *p, const char *domain, const char *id, char word
 
 	if (f && f->over && strcmp(f->id, id) == 0) {
 		snprintf(words_out, POLICY_WORDS, "%s", f->words);
+		tally_policy(p, domain, f->result, f->words); /* mail leaves without it (RFC 8460 4.3.2.2) */
 		return 0;
 	}
 	if (f && !f->over)
@@ -99,7 +100,7 @@ int fetch_start(struct policyd *p, const char *domain, const char *id, char word
 
 /* --- the child ------------------------------------------------------------------------ */
 
-static void load_trust(int fd, struct buf *out)
+void load_trust(int fd, struct buf *out)
 {
 	struct stat st;
 	char *p;
@@ -126,10 +127,7 @@ static NORETURN void child(struct policyd *p, const struct fetch *f, int resolve
 	load_trust(p->trust, &trust);
 	g.trust = buf_view(&trust);
 	get_init();
-	fd_close(&p->dir);
-	fd_close(&p->sender);
-	fd_close(&p->resolver);
-	fd_close(&p->program.control);
+	child_keep(resolver, link);
 	if (sandbox_enter(SANDBOX_CHECK, NULL, 0, NULL) < 0)
 		_exit(3);
 	arena_init(&a);
@@ -137,6 +135,7 @@ static NORETURN void child(struct policyd *p, const struct fetch *f, int resolve
 	ipc_init(&m, "fetched");
 	ipc_set_bool(&m, "ok", r == 0);
 	ipc_setc(&m, "words", words);
+	ipc_setc(&m, "result", r == E_TLS ? "sts-webpki-invalid" : r == E_TEMP ? "sts-policy-fetch-error" : "sts-policy-invalid");
 	if (r == 0) {
 		ipc_setc(&m, "mode", sts_mode_name(got.mode));
 		ipc_set_u64(&m, "max_age", (uint64_t)got.max_age);
@@ -182,7 +181,7 @@ out:
 
 /* --- its end --------------------------------------------------------------------------- */
 
-static void failed(struct policyd *p, struct fetch *f, const char *words)
+static void failed(struct policyd *p, struct fetch *f, const char *words, const char *result)
 {
 	char domain[POLICY_DOMAIN];
 
@@ -192,9 +191,10 @@ static void failed(struct policyd *p, struct fetch *f, const char *words)
 	fd_close(&f->link);
 	f->until = deadline_in(p->conf->sts_retry);
 	snprintf(f->words, sizeof f->words, "%s", words);
+	f->result = result;
 	trace_event(TRACE_WARN, "sts-failed", NULL, "the MTA-STS policy of %s was not fetched: %s", f->domain, f->words);
 	memcpy(domain, f->domain, sizeof domain);
-	ask_fetched(p, domain, NULL, f->words);
+	ask_fetched(p, domain, NULL, f->words, f->result);
 }
 
 /* True: a policy. */
@@ -238,9 +238,12 @@ static void keep(struct policyd *p, struct fetch *f, const struct policy *got)
 void fetch_readable(struct policyd *p, int fd)
 {
 	struct policy got = { 0 };
+	static const char *const results[] = { "sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid" };
+	const char *result = results[0];
 	struct fetch *f;
 	struct ipc_msg m;
 	char words[POLICY_WORDS];
+	size_t i;
 	int r;
 
 	for (f = p->fetches; f && f->link != fd; f = f->next)
@@ -253,11 +256,14 @@ void fetch_readable(struct policyd *p, int fd)
 		keep(p, f, &got);
 		p->running -= p->running > 0;
 		f->over = true; /* nobody joins it any more */
-		ask_fetched(p, f->domain, &got, "");
+		ask_fetched(p, f->domain, &got, "", NULL);
 		forget(p, f);
 	} else if (r != -EAGAIN && r != -EINTR) {
 		snprintf(words, sizeof words, "%.*s", STRF(r == 0 ? ipc_get(&m, "words") : STR("its process ended")));
-		failed(p, f, words[0] ? words : "what was fetched is no policy");
+		for (i = 0; i < ARRAY_LEN(results) && r == 0; i++)
+			if (str_eqc(ipc_get(&m, "result"), results[i]))
+				result = results[i];
+		failed(p, f, words[0] ? words : "what was fetched is no policy", result);
 	}
 	ipc_done(&m);
 }
@@ -282,6 +288,6 @@ void fetch_tick(struct policyd *p)
 		if (f->over)
 			forget(p, f);
 		else
-			failed(p, f, "it took too long");
+			failed(p, f, "it took too long", "sts-policy-fetch-error");
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * get.c: one policy from its web server (see get.h).
+ * get.c: one policy from its web server, one report to another (see get.h).
  *
  * libcurl would look names up in a thread, which the sandbox does not allow: resolverd finds the addresses, and libcurl is
  * given them (CURLOPT_RESOLVE).
@@ -114,10 +114,51 @@ int get_policy(const struct get *g, struct arena *a, struct sts_policy *out, cha
 			snprintf(words, POLICY_WORDS, "the policy is longer than %d bytes", STS_TEXT_MAX);
 		else
 			snprintf(words, POLICY_WORDS, "its web server: %.150s", error[0] ? error : curl_easy_strerror(code));
+		if (code == CURLE_PEER_FAILED_VERIFICATION)
+			r = E_TLS;
 		curl_slist_free_all(addresses);
 	}
 	curl_easy_cleanup(c);
 	buf_done(&resolve);
 	buf_done(&body);
+	return r;
+}
+
+int get_post(const struct get *g, const char *url, const char *type, struct str body, struct arena *a, char words[POLICY_WORDS])
+{
+	char error[CURL_ERROR_SIZE] = "";
+	struct curl_slist *addresses = NULL, *fields = NULL;
+	CURL *c = curl_easy_init();
+	struct buf answer, resolve;
+	long status = 0;
+	CURLcode code;
+	int r = E_TEMP;
+
+	buf_init(&answer, STS_TEXT_MAX); /* nobody reads it */
+	buf_init(&resolve, 4096);
+	snprintf(words, POLICY_WORDS, "no memory for it");
+	if (c && find_addresses(g, g->domain, &resolve, words) == 0) {
+		options(g, c, url, &answer, error);
+		addresses = curl_slist_append(NULL, buf_cstr(&resolve));
+		fields = curl_slist_append(NULL, arena_fmt(a, "Content-Type: %s", type));
+		fields = curl_slist_append(fields, "Expect:");
+		curl_easy_setopt(c, CURLOPT_RESOLVE, addresses);
+		curl_easy_setopt(c, CURLOPT_HTTPHEADER, fields);
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)body.n);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p);
+		code = curl_easy_perform(c);
+		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+		if (code != CURLE_OK && !answer.err)
+			snprintf(words, POLICY_WORDS, "its web server: %.150s", error[0] ? error : curl_easy_strerror(code));
+		else
+			snprintf(words, POLICY_WORDS, "its web server says %ld", status);
+		r = (code == CURLE_OK || answer.err) && status >= 200 && status < 300 ? 0 : E_TEMP;
+		curl_slist_free_all(addresses);
+		curl_slist_free_all(fields);
+	}
+	curl_easy_cleanup(c);
+	buf_done(&resolve);
+	buf_done(&answer);
 	return r;
 }

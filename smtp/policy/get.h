@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * get.h: one policy from its web server (RFC 8461 3.3), in a throwaway child: https alone, no redirects, no proxy, the
- * certificate verified for mta-sts.DOMAIN, text/plain, a bounded size, a bounded time. The one place here that knows libcurl.
+ * certificate verified for mta-sts.DOMAIN, text/plain, a bounded size, a bounded time. And one report posted (RFC 8460 5.4), by
+ * the same rules. The one place here that knows libcurl.
  */
 #ifndef MANSIO_SMTP_POLICY_GET_H
 #define MANSIO_SMTP_POLICY_GET_H
@@ -9,7 +10,7 @@
 #include "smtp/policy/cache.h"
 
 struct get {
-	const char *domain;
+	const char *domain; /* get_post: the host */
 	struct str trust; /* PEM of who may vouch for the server */
 	int resolver; /* a link to resolverd */
 	uint16_t port;
@@ -17,7 +18,10 @@ struct get {
 };
 
 void get_init(void); /* what libraries read from files: before the sandbox falls */
-/* 0; negative, and why not in words. The policy's names are in the arena. */
+/* 0; negative, and why not in words: E_TLS: its certificate; E_TEMP: the network, the server; else what came is no policy. The
+ * policy's names are in the arena. */
 int get_policy(const struct get *g, struct arena *a, struct sts_policy *out, char words[POLICY_WORDS]);
+/* 0: a 2xx answer; negative, and why not in words. */
+int get_post(const struct get *g, const char *url, const char *type, struct str body, struct arena *a, char words[POLICY_WORDS]);
 
 #endif

@@ -16,6 +16,7 @@
 #include "trace/trace.h"
 
 #define RULES 24
+#define FIXED 5 /* descriptors of turn() before those of rooms */
 #define SWEEP_MS 3600000
 #define FIRST_SWEEP_MS 60000
 #define RENEWALS 100 /* in one sweep */
@@ -38,6 +39,10 @@ static void on_peer(struct program *prog, const char *name, int fd)
 		fd_nonblock(fd, true);
 		p->resolver = fd;
 		ask_again(p);
+	} else if (strcmp(name, "queued") == 0) {
+		fd_close(&p->queued);
+		fd_nonblock(fd, true);
+		p->queued = fd;
 	} else {
 		close(fd);
 	}
@@ -48,6 +53,11 @@ static void on_client(struct program *prog, const char *name, int instance, int 
 	struct policyd *p = prog->data;
 
 	(void)instance;
+	if (strcmp(name, "smtpd") == 0) {
+		p->room = mem_grow(p->room, p->nrooms + 1, sizeof *p->room);
+		p->room[p->nrooms++] = fd;
+		return;
+	}
 	if (strcmp(name, "sender") != 0) {
 		close(fd);
 		return;
@@ -57,7 +67,21 @@ static void on_client(struct program *prog, const char *name, int instance, int 
 	p->sender = fd;
 }
 
-static const struct program_ops ops = { .peer = on_peer, .client = on_client };
+static void on_control(struct program *prog, struct ipc_msg *m)
+{
+	report_verb(prog->data, m);
+}
+
+static void on_stop(struct program *prog)
+{
+	struct policyd *p = prog->data;
+
+	if (p->reports)
+		tally_flush(p);
+	exit(0);
+}
+
+static const struct program_ops ops = { .peer = on_peer, .client = on_client, .control = on_control, .stop = on_stop };
 
 static void from_sender(struct policyd *p)
 {
@@ -68,6 +92,8 @@ static void from_sender(struct policyd *p)
 		r = ipc_try_recv(p->sender, &m);
 		if (r == 0 && ipc_is(&m, "policy"))
 			ask_new(p, &m);
+		else if (r == 0 && ipc_is(&m, "tls"))
+			tally_take(p, &m);
 		else if (r == 0)
 			r = E_PEER;
 		ipc_done(&m);
@@ -85,14 +111,43 @@ static void from_resolver(struct policyd *p)
 
 	for (i = 0; i < MESSAGES && r == 0; i++) {
 		r = ipc_try_recv(p->resolver, &m);
-		if (r == 0 && ipc_is(&m, "link"))
+		if (r == 0 && ipc_is(&m, "link") && !task_link(p, &m))
 			fetch_link(p, &m);
-		else if (r == 0)
+		else if (r == 0 && !ipc_is(&m, "link") && !deliver_answer(p, &m))
 			ask_answer(p, &m);
 		ipc_done(&m);
 	}
 	if (r < 0 && r != -EAGAIN && r != -EINTR)
 		fd_close(&p->resolver); /* master gives another */
+}
+
+static void from_queue(struct policyd *p)
+{
+	struct ipc_msg m;
+	int r = ipc_try_recv(p->queued, &m);
+
+	if (r == 0)
+		task_link(p, &m);
+	else if (r != -EAGAIN && r != -EINTR)
+		fd_close(&p->queued);
+	ipc_done(&m);
+}
+
+/* A room that is gone leaves its place to the last. */
+static void from_room(struct policyd *p, size_t i)
+{
+	struct ipc_msg m;
+	int r = ipc_try_recv(p->room[i], &m);
+
+	if (r == 0 && ipc_is(&m, "report"))
+		receive_new(p, &m);
+	else if (r == 0)
+		r = E_PEER;
+	ipc_done(&m);
+	if (r < 0 && r != -EAGAIN && r != -EINTR) {
+		close(p->room[i]);
+		p->room[i] = p->room[--p->nrooms];
+	}
 }
 
 /* --- the loop ------------------------------------------------------------------------------ */
@@ -107,9 +162,16 @@ static void work(struct policyd *p)
 	if (deadline_passed(p->sweep)) {
 		p->sweep = deadline_in(SWEEP_MS);
 		p->kept = cache_sweep(p->dir, aged, p, RENEWALS);
+		if (p->reports)
+			reports_sweep(clock_unix());
 	}
 	ask_tick(p);
 	fetch_tick(p);
+	if (p->tally_at && deadline_passed(p->tally_at))
+		tally_flush(p);
+	deliver_work(p);
+	receive_work(p);
+	task_tick(p);
 }
 
 static int wait_ms(const struct policyd *p)
@@ -118,31 +180,64 @@ static int wait_ms(const struct policyd *p)
 
 	if (p->questions)
 		ms = MIN(ms, deadline_left(ask_next(p)));
-	return p->fetches ? MIN(ms, TURN_MS) : ms;
+	if (p->tally_at)
+		ms = MIN(ms, deadline_left(p->tally_at));
+	if (p->reports)
+		ms = MIN(ms, p->deliver_at ? deadline_left(p->deliver_at) : 0);
+	return p->fetches || p->tasks ? MIN(ms, TURN_MS) : ms;
+}
+
+/* Children with something to say: of fetches, then of reports. */
+static size_t add_children(const struct policyd *p, struct pollfd *pfd, size_t n)
+{
+	const struct fetch *f;
+	const struct task *t;
+
+	for (f = p->fetches; f; f = f->next)
+		if (f->link >= 0)
+			pfd[n++] = (struct pollfd){ f->link, POLLIN, 0 };
+	for (t = p->tasks; t; t = t->next)
+		if (t->link >= 0)
+			pfd[n++] = (struct pollfd){ t->link, POLLIN, 0 };
+	return n;
 }
 
 static void turn(struct policyd *p, int signals)
 {
-	struct pollfd pfd[4 + 256];
+	static struct pollfd *pfd;
+	static size_t cap;
 	struct signalfd_siginfo info;
 	const struct fetch *f;
-	size_t n = 0, i;
+	size_t want = FIXED + p->nrooms + p->ntasks + p->nreads, n = 0, rooms, i;
 
+	for (f = p->fetches; f; f = f->next)
+		want++;
+	if (want > cap) {
+		cap = want * 2;
+		pfd = mem_grow(pfd, cap, sizeof *pfd);
+	}
 	pfd[n++] = (struct pollfd){ p->program.control, POLLIN, 0 };
 	pfd[n++] = (struct pollfd){ signals, POLLIN, 0 };
 	pfd[n++] = (struct pollfd){ p->resolver, POLLIN, 0 }; /* -1 is passed over */
 	pfd[n++] = (struct pollfd){ p->sender, POLLIN, 0 };
-	for (f = p->fetches; f && n < ARRAY_LEN(pfd); f = f->next)
-		if (f->link >= 0)
-			pfd[n++] = (struct pollfd){ f->link, POLLIN, 0 };
+	pfd[n++] = (struct pollfd){ p->queued, POLLIN, 0 };
+	for (i = 0; i < p->nrooms; i++)
+		pfd[n++] = (struct pollfd){ p->room[i], POLLIN, 0 };
+	rooms = n;
+	n = add_children(p, pfd, n);
 	if (poll(pfd, n, wait_ms(p)) > 0) {
-		for (i = 4; i < n; i++)
-			if (pfd[i].revents)
+		for (i = rooms; i < n; i++)
+			if (pfd[i].revents && !task_readable(p, pfd[i].fd))
 				fetch_readable(p, pfd[i].fd);
 		if (pfd[2].revents)
 			from_resolver(p);
 		if (pfd[3].revents)
 			from_sender(p);
+		if (pfd[4].revents)
+			from_queue(p);
+		for (i = rooms; i-- > FIXED;) /* the last first: one that is gone moves nobody who was not looked at */
+			if (pfd[i].revents)
+				from_room(p, i - FIXED);
 		if (pfd[0].revents)
 			program_dispatch(&p->program);
 		if (pfd[1].revents)
@@ -163,14 +258,14 @@ static NORETURN void cannot(const char *what)
 /* OpenSSL reads its configuration in the children; what they may do is prepared here. */
 static void enter_sandbox(const struct policyd *p)
 {
-	const uint16_t port = (uint16_t)p->conf->sts_port;
+	const uint16_t port[] = { (uint16_t)p->conf->sts_port, (uint16_t)p->conf->tlsrpt_port };
 	struct sandbox_rule rules[RULES];
 	bool landlock = false;
 	size_t n, i;
 	int ssl;
 
 	sandbox_log_only(p->conf->server_sandbox == CONF_SANDBOX_LOG);
-	sandbox_connect_ports(&port, 1);
+	sandbox_connect_ports(port, ARRAY_LEN(port));
 	n = sandbox_system_rules(rules, RULES - 2);
 	ssl = open("/etc/ssl", O_PATH | O_CLOEXEC);
 	if (ssl >= 0)
@@ -182,6 +277,16 @@ static void enter_sandbox(const struct policyd *p)
 		close(rules[i].fd);
 }
 
+/* Without them policies are as good as ever. */
+static void open_reports(struct policyd *p)
+{
+	int r = reports_open(p->conf);
+
+	p->reports = r == 0;
+	if (r < 0)
+		trace_event(TRACE_ERROR, "tls-report-store", NULL, "reports about TLS are neither counted nor kept: %s", err_text(r));
+}
+
 int main(int argc, char **argv)
 {
 	static const int sig[] = { SIGCHLD, 0 };
@@ -191,14 +296,19 @@ int main(int argc, char **argv)
 	program_start(&p->program, "policyd", &ops, argc, argv);
 	p->program.data = p;
 	p->conf = p->program.conf;
-	p->resolver = p->sender = -1;
+	p->resolver = p->sender = p->queued = -1;
+	table_init(&p->tally);
+	arena_init(&p->tally_arena);
 	trace_open(-1, "policyd");
 	p->dir = ipc_take_fd(&p->program.start, "dir");
 	p->trust = ipc_take_fd(&p->program.start, "trust");
 	signals = proc_signal_fd(sig);
 	if (p->dir < 0 || signals < 0)
 		cannot("no folder for the policies");
+	if (fchdir(p->dir) < 0)
+		cannot("no folder for the reports");
 	enter_sandbox(p);
+	open_reports(p);
 	p->kept = cache_sweep(p->dir, aged, p, 0);
 	p->sweep = deadline_in(FIRST_SWEEP_MS);
 	program_ready(&p->program);

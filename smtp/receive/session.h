@@ -30,7 +30,7 @@
 struct room {
 	const struct conf *conf; /* may be another one after a reload */
 	const char *hostname;
-	int authd, lmtpd, queued; /* links, -1: not there */
+	int authd, lmtpd, queued, policyd; /* links, -1: not there */
 	struct lmtp_spare spare; /* connection to a child of lmtpd, between two messages */
 	int control; /* readable: something for on_control */
 	bool stopping;
@@ -232,5 +232,7 @@ void submit(struct session *s);
 
 /* complaint.c: an accepted message that is a report of abuse is told. */
 void complaint_look(struct session *s);
+/* tlsreport.c: the same for a report about TLS. */
+void tlsreport_look(struct session *s);
 
 #endif

@@ -55,6 +55,9 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (!strcmp(name, "queued")) {
 		fd_close(&d->room.queued);
 		d->room.queued = fd;
+	} else if (!strcmp(name, "policyd")) {
+		fd_close(&d->room.policyd);
+		d->room.policyd = fd;
 	} else if (!strcmp(name, "traced")) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "smtpd");
@@ -265,7 +268,7 @@ int main(int argc, char **argv)
 	bool landlock;
 	size_t i;
 
-	d.room.authd = d.room.lmtpd = d.room.queued = -1;
+	d.room.authd = d.room.lmtpd = d.room.queued = d.room.policyd = -1;
 	for (i = 0; i < FRONTS_MAX; i++)
 		d.front[i].fd = -1;
 	program_start(&d.program, "smtpd", &ops, argc, argv);

@@ -164,6 +164,7 @@ void submit(struct session *s)
 	if (why.code == 250) {
 		trace_accepted(s, queued ? "queue" : "straight");
 		complaint_look(s);
+		tlsreport_look(s);
 	}
 	reply_dsn(s, &why);
 	tx_reset(s);

@@ -220,6 +220,7 @@ static void after_hello(struct client *c)
 		buf_puts(&c->out, "STARTTLS\r\n");
 		client_move(c, CLIENT_STARTTLS);
 	} else if (wanted && c->opt->tls != CONF_SMARTHOST_OPPORTUNISTIC) {
+		c->no_starttls = true;
 		client_give_up(c, "4.7.5", "does not offer STARTTLS, and nothing may go to it in clear");
 	} else if (c->opt->requiretls && !c->ehlo.requiretls) {
 		client_give_up(c, "5.7.30", "does not offer REQUIRETLS, and the sender requires that");
@@ -265,6 +266,7 @@ static void on_starttls(struct client *c, const struct reply *r)
 		c->clear = true;
 		after_hello(c);
 	} else {
+		c->no_starttls = r->code != 421;
 		client_refused(c, "4.7.5", "refuses STARTTLS", r);
 	}
 }

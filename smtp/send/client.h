@@ -81,6 +81,7 @@ struct client {
 	struct buf out;
 	bool secure; /* under TLS */
 	bool verified; /* ... and the connection says that it is the server that was meant: by the admin's setting, DANE, MTA-STS */
+	bool no_starttls; /* it was needed, and the server has none */
 	bool clear; /* opportunistic, and the server's STARTTLS did not work */
 	struct auth *auth;
 	unsigned auth_steps;

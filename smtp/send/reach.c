@@ -69,6 +69,7 @@ static void decide(struct host *h)
 
 	security_decide(&h->facts, h->canonical, &h->sec);
 	if (h->sec.refused) {
+		tlsrpt_refused(h);
 		no_address(h, h->sec.code, h->sec.status, h->sec.words, false);
 		h->naddrs = 0;
 		return;

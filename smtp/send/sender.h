@@ -15,6 +15,7 @@
  *   probe.c     a way tried without a message (mansio test delivery)
  *   lookup.c    questions to resolverd and policyd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
+ *   tlsrpt.c    how the TLS of sessions went, for policyd
  *   dial.c      connecting: the addresses of a host, one after the other, or side by side
  *
  * Always true:
@@ -99,6 +100,8 @@ struct session {
 	bool dry; /* the socket had no more bytes: not read again before it says so */
 	bool tls_failed, clear; /* opportunistic: the next try goes without */
 	bool ready_told; /* the log knows that it works */
+	uint64_t told[8]; /* destinations that policyd knows this session of */
+	size_t ntold;
 	struct tls *tls;
 	struct event ev, ev_timer;
 	short ev_what;
@@ -356,6 +359,12 @@ void session_describe(const struct session *s, struct job *j);
  * way is left. */
 bool session_next_address(struct session *s);
 void session_lost(struct session *s, const char *status, const char *fmt, ...) PRINTF(3, 4);
+
+/* tlsrpt.c: for reports about TLS (RFC 8460). */
+void tlsrpt_serves(struct session *s, const struct dest *d); /* ready, and takes a job of it */
+/* While it was set up; for all who wait for the host. */
+void tlsrpt_failed(const struct session *s, const char *result, const char *reason);
+void tlsrpt_refused(const struct host *h); /* it was decided (h->sec) that nothing goes there */
 
 /* dial.c */
 void dial_init(struct session *s);

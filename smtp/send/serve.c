@@ -56,6 +56,8 @@ static void ended(struct host *h, struct session *s)
 		tell_failure(h, &s->client);
 	if (h->kind == HOST_LMTP || s->ready_told || !s->client.why.code || s->client.opt != h->opt)
 		return;
+	if (s->client.no_starttls)
+		tlsrpt_failed(s, "starttls-not-supported", NULL);
 	if (s->client.why.code == 421)
 		pace_reply(h, NULL, 421);
 	if (count(h, true) + count(h, false) > 0) {
@@ -203,6 +205,7 @@ static void give(struct host *h)
 		if (!d)
 			return;
 		s->dest = d;
+		tlsrpt_serves(s, d);
 		pace_sent(h, d);
 		j = dest_take(d);
 		if (d->why.code)

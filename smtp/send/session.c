@@ -178,6 +178,7 @@ static bool handshake(struct session *s)
 		return false;
 	default:
 		s->tls_failed = true;
+		tlsrpt_failed(s, tls_result_type(s->tls), tls_refusal(s->tls));
 		session_lost(s, "4.7.5", "fails in the TLS handshake: %s", tls_refusal(s->tls));
 		return true;
 	}

@@ -30,7 +30,7 @@ static const struct {
 	{ "Resent-Date", false }, { "Resent-From", false }, { "Resent-To", false }, { "Resent-Cc", false },
 	{ "List-Id", false }, { "List-Help", false }, { "List-Unsubscribe", false }, { "List-Unsubscribe-Post", false },
 	{ "List-Subscribe", false }, { "List-Post", false }, { "List-Owner", false }, { "List-Archive", false },
-	{ "Autocrypt", false },
+	{ "Autocrypt", false }, { "TLS-Report-Domain", false }, { "TLS-Report-Submitter", false }, /* RFC 8460 5.3 */
 };
 
 struct dkim_signer {

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, free_ports, make_certificate, wait_for
+from conftest import BUILD, ROOT, free_ports, make_certificate, wait_for
 from nameservers import Knot, Resolver, fields_of, message
 
 GOOD = "version: STSv1\r\nmode: enforce\r\nmx: mx.{0}\r\nmx: *.pool.{0}\r\nmax_age: {1}\r\n"
@@ -27,7 +27,7 @@ class Web(threading.Thread):
 
     def __init__(self, folder):
         super().__init__(daemon=True)
-        self.say, self.asked, web = {}, [], self
+        self.say, self.asked, self.posted, self.answer, web = {}, [], [], 200, self
         self.hold = threading.Event()
         self.cert, key = make_certificate(folder, *[f"mta-sts.{n}.test" for n in NAMES if n != "wrongname"], name="web")
 
@@ -46,6 +46,11 @@ class Web(threading.Thread):
                     self.wfile.write(body.encode())
                 except OSError:
                     pass
+
+            def do_POST(self):  # a report about TLS (test_tlsrpt.py)
+                web.posted.append((self.headers["Host"], self.path, self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(web.answer)
+                self.end_headers()
 
             def log_message(self, *_):
                 pass
@@ -70,8 +75,12 @@ class Policyd:
     def __init__(self, folder, resolver, *settings, trust, wait="8s"):
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(["bash", "-c", f"exec 3<&{theirs.fileno()}; exec {BUILD}/libexec/policyd"], stdin=subprocess.DEVNULL,
-                                        pass_fds=[theirs.fileno()])
+                                        pass_fds=[theirs.fileno()], user="_policy" if ROOT else None)  # its sandbox is not for root
         theirs.close()
+        if ROOT:
+            shutil.chown(folder, "_policy")
+            for f in pathlib.Path(folder).iterdir():
+                shutil.chown(f, "_policy")
         dir = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         pem = os.open(trust, os.O_RDONLY)
         socket.send_fds(self.control, [message("start", [("name", "policyd"), ("instance", 0), ("settings", "[sts]\n" + "".join(f"{s}\n" for s in (*settings, f"wait = {wait}")))],
@@ -132,11 +141,12 @@ def zone(name, id=None):
 
 
 @pytest.fixture(scope="module")
-def world():
+def world(system_users):
     class World:
         pass
     w = World()
     w.folder = pathlib.Path(tempfile.mkdtemp(prefix="mansio-policy."))
+    w.folder.chmod(0o755)
     w.web = Web(w.folder)
     w.web.start()
     w.web.say = {n: (200, "text/plain", GOOD.format(n + ".test", 86400)) for n in NAMES}

@@ -75,7 +75,8 @@ def server(cert, key):
 class World:
     post, log, at = test_mx.World.post, test_mx.World.log, test_mx.World.at
 
-    def __init__(self):
+    def __init__(self, zones=None, records="", settings=None):
+        """zones, settings: more of them; records: in safe.example, by this World's web server's port."""
         self.port = free_ports(1)[0]
         self.files = pathlib.Path(tempfile.mkdtemp(prefix="mansio-security."))
         right = make_certificate(self.files, *[f"mail.{n}.test" for n in STS], "mail.passes-on.safe.example", name="right")
@@ -88,9 +89,9 @@ class World:
             mode, mx = ("testing" if n == "trial" else "enforce"), ("other" if n == "elsewhere" else "mail") + f".{n}.test"
             self.web.say[n] = (200, "text/plain", f"version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: 86400\n")
         safe = SAFE.format(right=RIGHT, wrong=WRONG, clear=CLEAR, passes_on=PASSES_ON, dead=DEAD, port=self.port, key=spki(right[0]))
-        zones = {"safe.example": safe, "open.example": safe}
+        zones = {"safe.example": safe + records, "open.example": safe, **(zones or {})}
         for n in STS:
-            zones[f"{n}.test"] = (f'_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\n'
+            zones[f"{n}.test"] = zones.get(f"{n}.test", "").replace("PORT", str(self.web.port)) + (f'_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\n'
                                   f'mail 60 A {WRONG if n in ("badcert", "trial", "mistaken") else RIGHT}\n')
         self.knot = Knot(zones, signed=("safe.example",))
         self.hosts = {RIGHT: FakeHost(address=RIGHT, port=self.port, context=server(*right), extensions=TLS),
@@ -101,10 +102,11 @@ class World:
         (folder / "anchor").write_text(self.knot.anchors())
         (folder / "ca.pem").write_text(right[0].read_text())
         (folder / "web.pem").write_text(self.web.cert.read_text())
-        zones = ", ".join(self.knot.setting() + ["dead.example=127.0.0.1:1"])
+        dns = ", ".join(self.knot.setting() + ["dead.example=127.0.0.1:1"])
         self.s = Suite(folder, {"server.hostname": "mail.self-is.example", "send.direct": "yes", "send.port": self.port, "send.down": "100ms",
                                 "send.lookup": "3s", "send.ca": str(folder / "ca.pem"), "sts.ca": str(folder / "web.pem"), "sts.port": self.web.port,
-                                "queue.retry": "1h", "dns.zones": zones, "dns.trust_anchor": str(folder / "anchor")}).start()
+                                "queue.retry": "1h", "dns.zones": dns, "dns.trust_anchor": str(folder / "anchor"), "tlsrpt.port": self.web.port,
+                                **(settings or {})}).start()
         self.s.cli("domain", "add", DOMAIN)
         self.anna = self.s.account()
 
