@@ -201,13 +201,21 @@ static void words(const struct story *y, const struct line *l, const struct fiel
 		buf_str(out, y->scope->all ? l->text : e->event);
 }
 
+/* As in the log: what a server said cannot look like a field of its own. */
 static void detail(const struct fields *e, struct buf *out)
 {
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < e->n; i++) {
-		buf_fmt(out, "%s%.*s=", i ? " " : "", STRF(e->f[i].key));
-		buf_str(out, e->f[i].raw);
+		struct str v = e->f[i].raw;
+		bool quotes = v.n == 0;
+
+		for (k = 0; k < v.n && !quotes; k++)
+			quotes = v.p[k] == ' ' || v.p[k] == '"' || v.p[k] == '=';
+		buf_fmt(out, "%s%.*s=%s", i ? " " : "", STRF(e->f[i].key), quotes ? "\"" : "");
+		buf_str(out, v);
+		if (quotes)
+			buf_c(out, '"');
 	}
 }
 

@@ -36,6 +36,12 @@ static void suppression_row(struct task *t, const struct suppress_row *x, int64_
 	t->recipients++;
 }
 
+static bool is_wanted(const struct task *t, const struct suppress_row *x)
+{
+	return (!t->filter.domain.p || is_in(x->address, t->filter.domain)) &&
+		(!t->text.n || str_search(x->address, t->text) >= 0);
+}
+
 static bool suppressions(struct queue *q, struct task *t)
 {
 	struct suppress_row *v = arena_array(&q->turn.arena, SLICE, sizeof(*v));
@@ -43,7 +49,7 @@ static bool suppressions(struct queue *q, struct task *t)
 	size_t i, n = suppress_range(&q->suppress, &q->rows, buf_view(&t->cursor), &q->turn.arena, v, SLICE);
 
 	for (i = 0; i < n; i++) {
-		if (v[i].until <= now || (t->filter.domain.p && !is_in(v[i].address, t->filter.domain)))
+		if (v[i].until <= now || !is_wanted(t, &v[i]))
 			continue;
 		if (full(t))
 			break;

@@ -35,7 +35,7 @@ struct task {
 	struct str hop; /* REROUTE: host:port, empty: its own way */
 	bool fresh; /* RETRY: as if it came now */
 	int64_t seconds; /* SUPPRESS: how long */
-	struct str text; /* ... and why */
+	struct str text; /* ... and why; SUPPRESSIONS: only those with this text */
 	int reply;
 	/* how far it is */
 	size_t next; /* of filter.m */

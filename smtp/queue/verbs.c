@@ -131,6 +131,10 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 	struct str address = ipc_get(m, "address"), time = ipc_get(m, "time");
 	int64_t ms = q->conf->queue_suppress ? q->conf->queue_suppress : 7 * INT64_C(86400000);
 
+	if (t->verb == TASK_SUPPRESSIONS) {
+		t->text = lower(&t->arena, ipc_get(m, "match"));
+		buf_str(&t->cursor, lower(&t->arena, str_sub(ipc_get(m, "after"), 0, DEST_NAME_MAX)));
+	}
 	if (t->verb != TASK_SUPPRESS && t->verb != TASK_UNSUPPRESS)
 		return NULL;
 	if (str_rfind(address, '@') <= 0 || address.n > DEST_NAME_MAX || str_has_ctl(address))

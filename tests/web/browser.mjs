@@ -34,7 +34,7 @@ let browser = null;
 export async function open(options = {}) {
 	browser = browser || await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 	const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
-	context.setDefaultTimeout(40000);
+	context.setDefaultTimeout(Number(process.env.MANSIO_PATIENCE || 40000));
 	const page = await context.newPage();
 	page.seen = { errors: [], dialogs: [], violations: [] };
 	page.on("pageerror", (e) => page.seen.errors.push(e.message));

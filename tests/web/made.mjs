@@ -5,11 +5,13 @@
 const now = () => Math.floor(Date.now() / 1000);
 
 // what kind of value a column holds; all others are text
-const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held failed code done taken total days port";
+const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held scheduled failed code done taken total days port pending failures posted given_up";
 const SIZES = "size quota usage bytes new_bytes";
-const TIMES = "time since last expires not_after renew_at last_try next_try";
-const AGES = "age seconds next";
+const TIMES = "time oldest since last expires not_after renew_at last_try next_try";
+const AGES = "age left seconds next";
 const FIXED = { active: "yes", type: null };
+// columns that mean another thing in one list
+const OTHER = { "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { time: (i) => 7 * i } };
 const kindOf = Object.fromEntries([[NUMBERS, "number"], [SIZES, "size"], [TIMES, "time"], [AGES, "age"]].flatMap(([names, kind]) => names.split(" ").map((n) => [n, kind])));
 const address = /^(address|user|sender|recipient|who)$/;
 
@@ -45,6 +47,27 @@ const VERBS = {
 	"queue release": ["admin", "change", "message* sender recipient domain older state all:flag", ""],
 	"queue bounce": ["admin", "change", "message* sender recipient domain older state all:flag", ""],
 	"queue remove": ["admin", "change", "message* sender recipient domain older state all:flag", ""],
+	"queue reroute": ["admin", "change", "message* hop sender recipient domain older state all:flag", "messages recipients"],
+	"suppression list": ["admin", "read", "domain match after limit:number", "address class age left reply"],
+	"suppression add": ["admin", "change", "address! time comment", ""],
+	"suppression remove": ["admin", "change", "address!", ""],
+	"destination list": ["admin", "read", "limit:number", "destination state active limit left reply"],
+	"route list": ["admin", "read", "match", "to sender_domain host port tls start username password mech source comment"],
+	"route add": ["admin", "change", "to! host? sender_domain tls start username password:secret mech source comment", ""],
+	"route change": ["admin", "change", "to! host sender_domain tls start username password:secret mech source comment", ""],
+	"route remove": ["admin", "change", "to! sender_domain", ""],
+	"access list": ["admin", "read", "match", "kind who action text comment"],
+	"access add": ["admin", "change", "kind! who! action! text comment", ""],
+	"access remove": ["admin", "change", "kind! who!", ""],
+	"rewrite list": ["admin", "read", "match", "kind who new_address comment"],
+	"rewrite add": ["admin", "change", "kind! who! new_address! comment", ""],
+	"rewrite remove": ["admin", "change", "kind! who!", ""],
+	"dkim list": ["domain", "read", "domain?", "domain selector algorithm state since name value"],
+	"dkim rotate": ["domain", "change", "domain!", "domain selector algorithm state since name value"],
+	"dkim remove": ["domain", "change", "domain! selector? all:flag", ""],
+	"webhook list": ["admin", "read", "", "url state pending oldest failures posted given_up words"],
+	"webhook test": ["admin", "change", "", "words"],
+	"accounting list": ["admin", "read", "", "file size"],
 	"session list": ["person", "read", "", "id service peer user tls state seconds"],
 	"session kick": ["person", "change", "user^ id^", ""],
 	"login list": ["person", "read", "", "id user peer since last agent"],
@@ -116,14 +139,14 @@ export function plain(i, column) {
 }
 
 // lists that are never long: records of a domain, checks of a host, steps of one message
-const SHORT = { "domain dns": 30, "domain check": 30, "host check": 30, "cert list": 60, "trace show": 60, "mailbox list": 2000, "config list": 600, "status": 100 };
+const SHORT = { "domain dns": 30, "domain check": 30, "host check": 30, "cert list": 60, "trace show": 60, "mailbox list": 2000, "config list": 600, "status": 100, "webhook list": 1, "dkim list": 12, "test delivery": 12 };
 
 export function rows(verb, n, text = plain) {
 	const [, , , columns] = VERBS[verb];
 	n = Math.min(n, SHORT[verb] ?? n);
 	if (columns === "stats")
 		return Array.from({ length: Math.min(n, 400) }, (_, i) => stats(i, n));
-	return Array.from({ length: n }, (_, i) => Object.fromEntries(columns.split(" ").filter(Boolean).map((c) => [c, value(c, i, text)])));
+	return Array.from({ length: n }, (_, i) => Object.fromEntries(columns.split(" ").filter(Boolean).map((c) => [c, OTHER[verb]?.[c]?.(i) ?? value(c, i, text)])));
 }
 
 // Answers every call of the page in the server's place. role: admin, domain, person; n rows of each list
@@ -146,6 +169,8 @@ export async function pretend(page, { role = "admin", n = 1, text = plain, witho
 			return json({ error: `there is no verb ${verb}`, code: 64 }, 404);
 		if (fail)
 			return json({ error: fail, code: 69 }, 503);
+		if (verb === "queue list" && q.get("by"))
+			return json({ rows: rows(verb, n, text).map((r, i) => ({ [q.get("by")]: `d${i}.example`, recipients: 9, waiting: i % 9, active: 0, held: 0, scheduled: i % 2, failed: 0, next: r.next })) });
 		if (ONE.has(verb))
 			return json({ result: { ...rows(verb, 1, text)[0], ...(verb === "queue show" ? { recipient: [text(0, "recipient"), text(1, "recipient")] } : {}) } });
 		const key = verb + n;
@@ -164,6 +189,7 @@ export async function pretend(page, { role = "admin", n = 1, text = plain, witho
 }
 
 // every screen: where it is, and the verb of its main list ("": none)
-export const SCREENS = [["dashboard", "status"], ["checks", "changes list"], ["trace", "trace search"], ["story/id0", "trace show"], ["queue", "queue list"], ["message/m0", ""], ["log", ""], ["domains", "domain list"],
+export const SCREENS = [["dashboard", "status"], ["checks", "changes list"], ["trace", "trace search"], ["story/id0", "trace show"], ["queue", "queue list"], ["message/m0", ""], ["sending", ""], ["sending?tab=destinations", "destination list"], ["sending?tab=routes", "route list"], ["sending?tab=rules", "access list"],
+	["sending?tab=suppressed", "suppression list"], ["sending?tab=reports", "accounting list"], ["log", ""], ["domains", "domain list"],
 	["domain/example.org", "domain check"], ["people", "user list"], ["person/someone0%40example.org", "mailbox list"], ["aliases", "alias list"], ["sessions", "session list"], ["certs", "cert list"], ["backups", "backup list"],
 	["imports", "import list"], ["settings", "config list"], ["settings?view=history", "config history"], ["admins", "user list"], ["tokens", "token list"], ["audit", "audit list"], ["me", "mailbox list"], ["about", ""]];

@@ -8,6 +8,7 @@ const SCREENS = [
 	{ group: "", name: "checks", title: "Checks", icon: "checks", needs: ["host check", "domain check", "changes list"], load: () => import("./screens/checks.js") },
 	{ group: "Mail", name: "trace", title: "Trace", icon: "trace", needs: ["trace search"], under: ["story"], quick: true, staff: true, load: () => import("./screens/trace.js") },
 	{ group: "Mail", name: "queue", title: "Queue", icon: "queue", needs: ["queue list"], under: ["message"], quick: true, load: () => import("./screens/queue.js") },
+	{ group: "Mail", name: "sending", title: "Sending", icon: "sending", needs: ["destination list", "route list", "suppression list", "test delivery"], load: () => import("./screens/sending.js") },
 	{ group: "Mail", name: "log", title: "Live log", icon: "log", needs: ["log follow"], load: () => import("./screens/log.js") },
 	{ group: "Directory", name: "domains", title: "Domains", icon: "domains", needs: ["domain list"], under: ["domain"], load: () => import("./screens/domains.js") },
 	{ group: "Directory", name: "people", title: "People", icon: "people", needs: ["user list"], under: ["person"], quick: true, load: () => import("./screens/people.js") },

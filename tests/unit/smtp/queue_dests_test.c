@@ -386,6 +386,16 @@ static void an_admin_puts_addresses_on_the_list_and_takes_them_off(void **state)
 	assert_null(ipc_get(&row, "address").p);
 	assert_int_equal(box_verb("suppression list", "domain", "x.example", &row), 0);
 	assert_true(str_eqc(ipc_get(&row, "left"), "7200"));
+	/* a list in parts, and searched */
+	assert_int_equal(box_verb("suppression add", "address", "b@x.example", NULL), 0);
+	assert_int_equal(box_verb("suppression list", "after", "A@x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "address"), "b@x.example"));
+	assert_int_equal(box_verb("suppression list", "match", "B@X", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "address"), "b@x.example"));
+	ipc_done(&row);
+	row = (struct ipc_msg){ 0 };
+	assert_int_equal(box_verb("suppression list", "match", "c@x", &row), 0);
+	assert_null(ipc_get(&row, "address").p);
 	assert_int_equal(box_verb("suppression remove", "address", "a@X.example", NULL), 0);
 	assert_int_equal(box_verb("suppression remove", "address", "a@x.example", NULL), 67);
 	assert_int_equal(box_verb("suppression add", "address", "nonsense", NULL), 64);

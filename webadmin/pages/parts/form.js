@@ -49,14 +49,15 @@ export function fieldsOf(verb, fixed = {}, fields = {}) {
 		.filter((a) => !(a.name in fixed) && !fields[a.name]?.skip && (!a.admin || isAdmin()))
 		.map((a) => {
 			const own = fields[a.name] || {}, known = LABELS[a.name] || {};
-			return { name: a.name, label: a.name.replace(/_/g, " "), kind: "+*".includes(a.mark || "-") ? "lines" : own.choices ? "choice" : KIND[a.type] || "text",
+			return { name: a.name, label: a.name.replace(/_/g, " "), kind: own.choices ? "choice" : "+*".includes(a.mark || "-") ? "lines" : KIND[a.type] || "text",
 				needed: "!+".includes(a.mark || "-"), ...known, ...own };
 		});
 }
 
 const lines = (text) => String(text ?? "").split(/[\n,]+/).map((l) => l.trim()).filter(Boolean);
 
-// initial: values at first; only what differs from them is sent, if `changes` says so
+// initial: values at first; only what differs from them is sent, if `changes` says so; a field with
+// `always` is sent in any case, also empty
 export function VerbForm({ verb, fixed = {}, fields, initial = {}, changes, button, done, onDone, onCancel, before, narrow }) {
 	const all = fieldsOf(verb, fixed, fields);
 	const first = Object.fromEntries(all.map((x) => [x.name, initial[x.name] ?? x.initial ?? (x.kind === "check" ? false : "")]));
@@ -70,7 +71,7 @@ export function VerbForm({ verb, fixed = {}, fields, initial = {}, changes, butt
 		const args = { ...fixed };
 		for (const x of all) {
 			const v = values[x.name];
-			if (changes ? v !== first[x.name] : x.kind === "check" ? v !== first[x.name] || v : v !== "")
+			if (x.always ? true : changes ? v !== first[x.name] : x.kind === "check" ? v !== first[x.name] || v : v !== "")
 				args[x.name] = x.kind === "lines" ? lines(v) : typeof v === "string" && x.kind !== "secret" ? v.trim() : v;
 		}
 		try {

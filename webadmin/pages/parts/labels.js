@@ -21,5 +21,8 @@ export const LABELS = {
 	user: { label: "User" },
 	path: { label: "Folder on the server" },
 	folder: { label: "Folder" },
+	hop: { label: "Server that takes them", placeholder: "mail.example.net:25" },
+	comment: { label: "Comment" },
+	username: { label: "Login name there" },
 	dry_run: { label: "Only try: change nothing, say what would be done" },
 };

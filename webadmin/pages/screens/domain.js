@@ -8,6 +8,7 @@ import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Copy, Segments, Code, Problem, Wait } from "../parts/all.js";
+import { Dkim } from "./dkim.js";
 import { Sum, worstFirst } from "./checks.js";
 import { PeopleTable } from "./people.js";
 import { AliasTable } from "./aliases.js";
@@ -54,7 +55,7 @@ export default function Domain({ id }) {
 		${!ask.data ? !ask.error && html`<${Wait} />` : html`<div class="stack"><${Card} label="Overview"><${Facts} rows=${[["State", html`<${Badge} word=${f.yes(ask.data.active) ? "active" : "off"} mood=${f.yes(ask.data.active) ? "ok" : "warn"} />`],
 			["Catch-all", ask.data.catchall || html`<span class="soft">nobody: mail to unknown addresses is refused</span>`], ["People", f.count(ask.data.users)], ["Aliases", f.count(ask.data.aliases)]]} /><//>
 			<div><${Segments} label="Part" value=${tab} choices=${tabs} onPick=${setTab} /></div>
-			${tab === "dns" && html`<${State} domain=${id} />${can("domain dns") && html`<${Records} domain=${id} />`}`}
+			${tab === "dns" && html`<${State} domain=${id} />${can("dkim list") && html`<${Dkim} domain=${id} />`}${can("domain dns") && html`<${Records} domain=${id} />`}`}
 			${tab === "people" && html`<${PeopleTable} domain=${id} />`}
 			${tab === "aliases" && html`<${AliasTable} domain=${id} />`}
 			${tab === "clients" && html`<${Clients} domain=${id} />`}</div>`}${dialog}`;

@@ -16,7 +16,7 @@ const KINDS = [["imap", "Another IMAP server", "Asks the old server for everythi
 function Jobs() {
 	const ask = useAsk("import list", {}, { every: 3 });
 	return html`<${Card} title="Imports" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Imports" rows=${rows} empty=${html`<${Empty} icon="imports" title="Nothing was imported yet"><p>Choose above where the mail comes from; its progress is shown here.</p><//>`}
-		columns=${[{ key: "job", label: "Import", lead: true, cell: (r) => html`<span class="main">${r.job}</span>` }, { key: "address", label: "For", cls: "addr" }, { key: "state", label: "State", kind: "badge" },
+		columns=${[{ key: "job", label: "Import", lead: true, cell: (r) => html`<span class="main">${r.what || r.job}</span>${r.source && html`<br /><span class="small soft">${r.source}</span>`}` }, { key: "address", label: "For", cls: "addr" }, { key: "state", label: "State", kind: "badge" },
 			{ key: "taken", label: "Progress", cls: "wide", value: (r) => f.toNumber(r.taken), cell: (r) => html`<span class="small">${f.count(r.taken)}${Number(r.total) ? ` of ${f.count(r.total)}` : ""}</span>${Number(r.total) > 0 && html`<${Meter} part=${Number(r.taken) / Number(r.total)} label=${`Progress of ${r.job}`} />`}` },
 			{ key: "words", label: "Now", cls: "wide" }]} />`}<//><//>`;
 }

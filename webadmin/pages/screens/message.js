@@ -7,7 +7,7 @@ import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Confirm, useDialog, Problem, Wait, Facts } from "../parts/all.js";
-import { ACTIONS } from "./queue.js";
+import { ACTIONS, rerouteDialog } from "./queue.js";
 
 export default function Message({ id }) {
 	const ask = useAsk("queue show", { message: id }, { every: 20 }), [dialog, open] = useDialog(), m = ask.data;
@@ -15,7 +15,8 @@ export default function Message({ id }) {
 		onDone=${() => (verb === "remove" ? go("queue") : ask.reload())}><p>${words}</p><//>`);
 	const recipients = m ? (Array.isArray(m.recipient) ? m.recipient : [m.recipient]).filter(Boolean) : [];
 	return html`<${Head} title=${`Message ${id}`} crumbs=${html`<a href=${link("queue")}>Queue</a>`}>
-			${m && ACTIONS.filter(([v]) => can("queue " + v)).map((a) => html`<button type="button" key=${a[0]} class=${a[2] ? "danger" : ""} onClick=${() => act(a)}>${a[1]}</button>`)}<//>
+			${m && ACTIONS.filter(([v]) => can("queue " + v)).map((a) => html`<button type="button" key=${a[0]} class=${a[2] ? "danger" : ""} onClick=${() => act(a)}>${a[1]}</button>`)}
+			${m && can("queue reroute") && html`<button type="button" onClick=${() => rerouteDialog(open, { message: [id] }, "This message", ask.reload)}>Another way …</button>`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
 		${!m ? !ask.error && html`<${Wait} />` : html`<div class="stack">
 			<${Card} title="Message"><${Facts} rows=${[["From", m.sender || "<>"], m.user && ["Sent by", m.user], ["Size", f.bytes(m.size)], ["In the queue for", f.span(m.age)], ["A report may be sent", m.reports], m.envid && ["Envelope id", m.envid],

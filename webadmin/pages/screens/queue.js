@@ -7,7 +7,7 @@ import { useAsk, useStill } from "../lib/ask.js";
 import { link } from "../lib/router.js";
 import { change, read } from "../lib/api.js";
 import * as f from "../lib/format.js";
-import { Head, Card, Empty, Icon, Table, Confirm, useDialog, Problem, Wait, Badge, Segments, Soft } from "../parts/all.js";
+import { Head, Card, Empty, Icon, Table, Confirm, VerbDialog, useDialog, Problem, Wait, Segments, Soft, Time } from "../parts/all.js";
 
 export const ACTIONS = [
 	["retry", "Try now", false, "They are tried at once instead of at their next time."],
@@ -16,9 +16,13 @@ export const ACTIONS = [
 	["bounce", "Give up", true, "Their senders get a report that the mail could not be delivered."],
 	["remove", "Remove", true, "They are gone, and nobody is told."],
 ];
-const STATES = ["", "waiting", "active", "held", "failed", "damaged"];
+const STATES = ["", "waiting", "active", "held", "scheduled", "failed", "damaged"];
 
-const nextTry = (r) => (r.state === "held" ? "when released" : r.state === "active" ? "now" : f.toNumber(r.next) > 0 ? `in ${f.span(r.next)}` : r.state === "waiting" ? "now" : "–");
+// another server than their own for messages: those of the filter, or one
+export const rerouteDialog = (open, which, title, onDone) => open((close) => html`<${VerbDialog} verb="queue reroute" title=${`${title}: another way`} text="They go to this server from the next attempt on, which is now." fixed=${which} button="Send that way" onClose=${close} onDone=${onDone}
+	fields=${{ ...Object.fromEntries(["message", "sender", "recipient", "domain", "older", "state", "all"].map((a) => [a, { skip: true }])), hop: { always: true, quiet: true, hint: "Host and port. Empty: they go their own way again." } }} done=${(a, said) => `${f.plural(Number(said.messages), "message")}: ${a.hop ? `by ${a.hop}` : "their own way"}`} />`);
+
+const nextTry = (r) => (r.state === "scheduled" ? html`in ${f.span(r.next)}<br /><span class="small soft"><${Time} at=${Date.now() / 1000 + f.toNumber(r.next)} /></span>` : r.state === "held" ? "when released" : r.state === "active" ? "now" : f.toNumber(r.next) > 0 ? `in ${f.span(r.next)}` : r.state === "waiting" ? "now" : "–");
 
 function Rows({ args, filtered, onCount }) {
 	const ask = useAsk("queue list", args, { every: 20 }), [dialog, open] = useDialog();
@@ -26,9 +30,11 @@ function Rows({ args, filtered, onCount }) {
 	const bulk = ([verb, text, danger, words]) => open((close) => html`<${Confirm} title=${`${text}: ${f.plural(ids.size, "message")}?`} button=${`${text} (${f.count(ids.size)})`} danger=${danger} onClose=${close} onDone=${ask.reload}
 		act=${() => change("queue " + verb, filtered ? filterOnly(args) : { all: true })} done=${`${text}: ${f.plural(ids.size, "message")}`}>
 		<p>This is for ${filtered ? "every message that the filter shows" : "every message in the queue"}: ${f.plural(ids.size, "message")}, ${f.plural((ask.data || []).length, "recipient")}${(ask.data || []).length >= 10000 ? " or more" : ""}.</p><p>${words}</p><//>`);
+	const reroute = () => rerouteDialog(open, filtered ? filterOnly(args) : { all: true }, f.plural(ids.size, "message"), ask.reload);
 	return html`${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.data === null ? !ask.error && html`<${Wait} />` : html`
-		${ids.size > 0 && html`<div class="filters"><span class="fix soft">All ${filtered ? "found" : ""} ${f.plural(ids.size, "message")}:</span>${ACTIONS.filter(([v]) => can("queue " + v)).map((a) => html`<button type="button" key=${a[0]} class=${"mini" + (a[2] ? " danger" : "")} onClick=${() => bulk(a)}>${a[1]}</button>`)}</div>`}
+		${ids.size > 0 && html`<div class="filters"><span class="fix soft">All ${filtered ? "found" : ""} ${f.plural(ids.size, "message")}:</span>${ACTIONS.filter(([v]) => can("queue " + v)).map((a) => html`<button type="button" key=${a[0]} class=${"mini" + (a[2] ? " danger" : "")} onClick=${() => bulk(a)}>${a[1]}</button>`)}
+			${can("queue reroute") && html`<button type="button" class="mini" onClick=${reroute}>Another way …</button>`}</div>`}
 		<${Table} label="Messages in the queue" rows=${ask.data} empty=${filtered ? html`<${Empty} icon="search" title="Nothing fits the filter" />` : html`<${Empty} icon="done" title="The queue is empty"><p>Everything that was taken has been delivered.</p><//>`}
 			columns=${[{ key: "recipient", label: "To", lead: true, cell: (r) => html`<a class="main" href=${link("message", r.message)}><${Soft} text=${r.recipient || r.message} /></a>` }, { key: "sender", label: "From", cls: "addr", cell: (r) => html`<${Soft} text=${r.sender || "<>"} />` },
 				{ key: "state", label: "State", kind: "badge" }, { key: "reply", label: "Why", cls: "wide" }, { key: "next", label: "Next try", value: (r) => f.toNumber(r.next), kind: "age", cell: nextTry },
@@ -42,7 +48,7 @@ function Sums({ by, onPick }) {
 	return ask.data === null ? (ask.error ? html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>` : html`<${Wait} />`)
 		: html`<${Table} label="The queue in sums" rows=${ask.data} find=${by === "sender" ? "Find a sender" : "Find a destination"} empty=${html`<${Empty} icon="done" title="The queue is empty" />`}
 			columns=${[{ key: by, label: by === "sender" ? "Sender" : "Destination", lead: true, cell: (r) => html`<button type="button" class="link" onClick=${() => onPick(r[by])}>${r[by] || "<>"}</button>` },
-				{ key: "recipients", label: "Recipients", kind: "number" }, { key: "waiting", label: "Waiting", kind: "number" }, { key: "active", label: "In hand", kind: "number" }, { key: "held", label: "Held", kind: "number" }, { key: "failed", label: "Failed", kind: "number" },
+				{ key: "messages", label: "Messages", kind: "number" }, { key: "recipients", label: "Recipients", kind: "number" }, { key: "waiting", label: "Waiting", kind: "number" }, { key: "active", label: "In hand", kind: "number" }, { key: "held", label: "Held", kind: "number" }, { key: "scheduled", label: "Scheduled", kind: "number" }, { key: "failed", label: "Failed", kind: "number" },
 				{ key: "next", label: "Next try", kind: "age" }]} />`;
 }
 
