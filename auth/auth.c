@@ -185,13 +185,31 @@ static int access_parse(const struct ipc_msg *m, const char *field, enum auth_ac
 	return E_PEER;
 }
 
+static int srs_parse(const struct ipc_msg *m, enum auth_srs *out)
+{
+	static const char *const words[] = { [AUTH_SRS_GOOD] = "good", [AUTH_SRS_BAD] = "bad", [AUTH_SRS_EXPIRED] = "expired" };
+	struct str given = ipc_get(m, "srs");
+	size_t i;
+
+	*out = AUTH_SRS_NONE;
+	for (i = AUTH_SRS_GOOD; given.p && i < ARRAY_LEN(words); i++)
+		if (str_eqc(given, words[i]))
+			*out = (enum auth_srs)i;
+	if (given.p && *out == AUTH_SRS_NONE)
+		return E_PEER;
+	if (ipc_get_bool(m, "srs_limit"))
+		*out = AUTH_SRS_LIMIT;
+	return 0;
+}
+
 static int arrival_parse(const struct ipc_msg *m, struct str address, struct arena *a, struct auth_arrival *out)
 {
 	struct str rewritten = ipc_get(m, "rewritten");
 	bool first = ipc_get(m, "access_first").p != NULL;
 	struct auth_arrival v = { .address = address };
 
-	if (rcpt_parse(m, a, &v.rcpt) < 0 || access_parse(m, first ? "access_first" : "access", &v.access) < 0)
+	if (rcpt_parse(m, a, &v.rcpt) < 0 || access_parse(m, first ? "access_first" : "access", &v.access) < 0 ||
+		srs_parse(m, &v.srs) < 0)
 		return E_PEER;
 	/* a rule about a recipient makes nobody a relay */
 	if (v.access == AUTH_ACCESS_RELAY && !first)
@@ -216,6 +234,30 @@ int auth_arrival(int link, struct str address, struct str sender, struct str cli
 	r = ask(link, &q, &m, d);
 	if (r == 0)
 		r = arrival_parse(&m, address, a, out);
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,
+	deadline d)
+{
+	enum auth_result result = AUTH_TEMP;
+	struct ipc_msg q, m = { 0 };
+	int r;
+
+	ipc_init(&q, "srs");
+	ipc_set(&q, "sender", sender);
+	ipc_set(&q, "domain", domain);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, &result);
+	if (r == 0 && result != AUTH_OK)
+		r = E_TEMP;
+	if (r == 0) {
+		*out = arena_str(a, ipc_get(&m, "address"));
+		*ours_out = ipc_get_bool(&m, "ours");
+	}
 	ipc_done(&m);
 	ipc_done(&q);
 	return r;

@@ -7,7 +7,7 @@
  *   front              sasl-start sasl-step sasl-abort     (asynchronous, with ids)
  *   smtpd              redeem arrival rcpt sender link
  *   imapd pop3d        redeem link
- *   lmtpd              rcpt keys link
+ *   lmtpd              rcpt srs keys link
  *   mailboxd importd   rcpt keys link
  *   backupd            rcpt keys link accounts copy
  *   sender             route                               (asynchronous)
@@ -100,9 +100,16 @@ struct auth_arrival {
 		AUTH_ACCESS_RELAY, /* the client may send to other domains */
 	} access;
 	struct str text; /* of a refusal, may be empty */
+	/* The recipient was the sender of a forward of ours (auth/srs.h): address is whom it stands for, if it is good.
+	 * Only for a message without a sender. LIMIT: too many for that person. */
+	enum auth_srs { AUTH_SRS_NONE, AUTH_SRS_GOOD, AUTH_SRS_BAD, AUTH_SRS_EXPIRED, AUTH_SRS_LIMIT } srs;
 };
 int auth_arrival(int link, struct str address, struct str sender, struct str client, struct arena *a,
 	struct auth_arrival *out, deadline d);
+/* The sender that a forward by an alias of `domain` says (auth/bounce.h), and whether the one that it has is an address of
+ * a domain of ours. */
+int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,
+	deadline d);
 /* May `user` send with this address (own, alias, user+detail, send-as)? */
 int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
 /* The same, and the address that stands in its place by the rules of rewriting, empty if none

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "auth/bounce.h"
 #include "auth/cache.h"
 #include "auth/client.h"
 #include "auth/key.h"
@@ -27,6 +28,7 @@ struct authd {
 	struct slowdown *slowdown;
 	struct logins *logins; /* of the admin page */
 	struct keys keys;
+	struct bounce_limit bounces;
 	bool scram; /* offered now */
 	bool offered; /* the fronts know what is offered: we are ready */
 	size_t exchanges;

@@ -292,6 +292,10 @@ static void arrived(void *arg, const struct ipc_msg *found)
 	ipc_init(&q->answer, "answer");
 	for (i = 0; i < found->nfields; i++)
 		ipc_set(&q->answer, arena_cstr(&q->answer.arena, found->field[i].name), found->field[i].value);
+	/* only reports come back, and only so many: nobody floods a person over us */
+	if (str_eqc(ipc_get(found, "srs"), "good") && q->sender[0] == '\0' &&
+		!bounce_take(&authd.bounces, ipc_get(found, "rewritten"), clock_unix(), authd.program.conf->forward_bounces))
+		ipc_set_bool(&q->answer, "srs_limit", true);
 	if (ipc_get_bool(found, "guarded")) {
 		lookup("access", str_of(q->sender), str_of(q->client), access_found, q);
 	} else {
@@ -324,6 +328,12 @@ static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
 static bool ask_sender(struct client *c, struct ipc_msg *m, uint64_t id)
 {
 	lookup("sender", ipc_get(m, "user"), ipc_get(m, "address"), resolved, question_new(c, id));
+	return true;
+}
+
+static bool ask_srs(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	lookup("srs", ipc_get(m, "domain"), ipc_get(m, "sender"), resolved, question_new(c, id));
 	return true;
 }
 
@@ -439,6 +449,7 @@ static const struct {
 	{ "rcpt", " smtpd lmtpd mailboxd importd backupd ", ask_rcpt },
 	{ "arrival", " smtpd ", ask_arrival },
 	{ "sender", " smtpd ", ask_sender },
+	{ "srs", " lmtpd ", ask_srs },
 	{ "route", " sender ", ask_route },
 	{ "keys", " lmtpd mailboxd importd backupd ", ask_keys },
 	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd backupd ", ask_link },

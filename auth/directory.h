@@ -13,6 +13,7 @@
 #define MANSIO_AUTH_DIRECTORY_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 struct directory_domain {
 	struct str name;
@@ -126,6 +127,11 @@ struct directory_ops {
 	int (*route_put)(struct directory *d, const struct directory_route *v, bool is_new);
 	int (*route_remove)(struct directory *d, struct str to, struct str from);
 	int (*routes)(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
+
+	/* Bytes kept under a name; NULL in a back end that has no place for them. get: E_NOTFOUND; put: once
+	 * there, only with replace. */
+	int (*setting)(struct directory *d, struct str name, struct buf *out);
+	int (*setting_put)(struct directory *d, struct str name, struct str value, bool replace);
 
 	/* Rules; NULL in a back end that has none. rule_kind: is there any of this kind? */
 	int (*rule)(struct directory *d, struct str kind, struct str who, struct arena *a,

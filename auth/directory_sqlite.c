@@ -665,6 +665,8 @@ static const struct directory_ops ops = {
 	.rule_add = directory_rule_add,
 	.rule_remove = directory_rule_remove,
 	.rules = directory_rules,
+	.setting = directory_setting,
+	.setting_put = directory_setting_put,
 };
 
 int directory_sqlite_open(struct directory **out)

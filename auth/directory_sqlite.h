@@ -13,6 +13,7 @@
 enum table_statement {
 	T_ROUTE, T_ROUTE_ADD, T_ROUTE_CHANGE, T_ROUTE_REMOVE, T_ROUTES,
 	T_RULE, T_RULE_KIND, T_RULE_ADD, T_RULE_REMOVE, T_RULES,
+	T_SETTING, T_SETTING_ADD, T_SETTING_PUT,
 	T_MAX
 };
 
@@ -40,6 +41,8 @@ int directory_rule_kind(struct directory *d, struct str kind);
 int directory_rule_add(struct directory *d, const struct directory_rule *v);
 int directory_rule_remove(struct directory *d, struct str kind, struct str who);
 int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
+int directory_setting(struct directory *d, struct str name, struct buf *out);
+int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace);
 void directory_tables_done(struct sqlite_directory *o);
 
 #endif

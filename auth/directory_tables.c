@@ -25,6 +25,9 @@ static const char *const sql[T_MAX] = {
 	[T_RULE_ADD] = "INSERT INTO rule(kind, who, action, text, comment, created)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[T_RULE_REMOVE] = "DELETE FROM rule WHERE kind = ?1 AND who = ?2",
+	[T_SETTING] = "SELECT value FROM setting WHERE name = ?1",
+	[T_SETTING_ADD] = "INSERT OR IGNORE INTO setting(name, value) VALUES(?1, ?2)",
+	[T_SETTING_PUT] = "INSERT OR REPLACE INTO setting(name, value) VALUES(?1, ?2)",
 	[T_RULES] = "SELECT " RULE_COLUMNS "ORDER BY kind, who",
 };
 
@@ -234,4 +237,34 @@ int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule 
 	db_reset(s);
 	arena_done(&a);
 	return MIN(r, 0);
+}
+
+/* --- settings: bytes under a name */
+
+int directory_setting(struct directory *d, struct str name, struct buf *out)
+{
+	sqlite3_stmt *s;
+	int r = query(d, T_SETTING, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, name);
+	r = directory_one(s);
+	if (r < 0)
+		return r;
+	buf_add(out, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+	db_reset(s);
+	return out->err;
+}
+
+int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace)
+{
+	sqlite3_stmt *s;
+	int r = query(d, replace ? T_SETTING_PUT : T_SETTING_ADD, &s);
+
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, name);
+	sqlite3_bind_blob64(s, 2, value.p, value.n, SQLITE_TRANSIENT);
+	return db_run(s);
 }

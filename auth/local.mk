@@ -13,6 +13,8 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
+# senders of forwards
+auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
 	$(SASL_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS)
 
@@ -27,6 +29,9 @@ check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/un
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/srs_test
+tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
+tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
 tests_unit_auth_ticket_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_renewal_test_SOURCES = tests/unit/auth/renewal_test.c
@@ -52,6 +57,11 @@ tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
 endif
 
+check_PROGRAMS += tests/fuzz/srs
+tests_fuzz_srs_SOURCES = tests/fuzz/srs.c $(FUZZ_MAIN)
+tests_fuzz_srs_LDADD = $(AUTHD_LIBS)
+tests_fuzz_srs_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/srs
 check_PROGRAMS += tests/fuzz/sasl_frame
 tests_fuzz_sasl_frame_SOURCES = tests/fuzz/sasl_frame.c $(FUZZ_MAIN)
 tests_fuzz_sasl_frame_LDADD = $(AUTHD_LIBS)

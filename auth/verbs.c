@@ -48,6 +48,8 @@ static const struct {
 	{ "rewrite add", verb_rewrite_add },
 	{ "rewrite list", verb_rewrite_list },
 	{ "rewrite remove", verb_rewrite_remove },
+	{ "srs rotate", verb_srs_rotate },
+	{ "srs show", verb_srs_show },
 	{ "token add", verb_token_add },
 	{ "token list", verb_token_list },
 	{ "token remove", verb_token_remove },

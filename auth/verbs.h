@@ -96,6 +96,8 @@ void verb_access_remove(struct verb *v);
 void verb_rewrite_add(struct verb *v);
 void verb_rewrite_list(struct verb *v);
 void verb_rewrite_remove(struct verb *v);
+void verb_srs_rotate(struct verb *v);
+void verb_srs_show(struct verb *v);
 void verb_token_add(struct verb *v);
 void verb_token_list(struct verb *v);
 void verb_token_remove(struct verb *v);

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "auth/frame.h"
+#include "auth/bounce.h"
 #include "auth/route.h"
 #include "auth/rules.h"
 #include "auth/sasl.h"
 #include "auth/verbs.h"
+#include "base/clock.h"
 #include "base/db.h"
 #include "base/file.h"
 #include "base/proc.h"
@@ -157,6 +159,31 @@ static void put_rule(const struct directory_rule *r, struct ipc_msg *out)
 	ipc_set(out, "text", r->text);
 }
 
+/* A report to the sender that a forward said: it goes to whom that stands for. True: answered. */
+static bool returned(struct worker *w, struct str address, struct arena *a, struct ipc_msg *out)
+{
+	static const char *const words[] = { [SRS_GOOD] = "good", [SRS_BAD] = "bad", [SRS_EXPIRED] = "expired" };
+	enum srs_result result;
+	struct str original;
+	int e = bounce_back(&w->service.resolver, address, clock_unix(), w->conf->forward_srs_age / BOUNCE_DAY, a, &result,
+		&original);
+
+	if (e == 0 && result == SRS_NONE)
+		return false;
+	if (e == 0 && result == SRS_GOOD) {
+		put_rcpt(w, original, a, out);
+		ipc_set(out, "rewritten", original);
+	} else {
+		ipc_setc(out, "result", result_word(e < 0 ? AUTH_TEMP : AUTH_UNKNOWN));
+		ipc_set_u64(out, "targets", 0);
+		ipc_set_u64(out, "outsiders", 0);
+	}
+	if (e == 0)
+		ipc_setc(out, "srs", words[result]);
+	ipc_set_bool(out, "guarded", true);
+	return true;
+}
+
 /* A recipient of mail that comes in: rewritten, then resolved; with the access rule about it,
  * and whether there are rules about clients and senders that must be asked as well. */
 static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -170,6 +197,8 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 	int client = rule_kind(r, RULE_CLIENT);
 	int sender = rule_kind(r, RULE_SENDER);
 
+	if (returned(w, address, a, out))
+		return;
 	if ((e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND) || (client < 0 && client != E_NOTFOUND) ||
 		(sender < 0 && sender != E_NOTFOUND)) {
 		ipc_setc(out, "result", result_word(AUTH_TEMP));
@@ -196,6 +225,19 @@ static void answer_access(struct worker *w, const struct ipc_msg *q, struct aren
 	ipc_setc(out, "result", result_word(e == 0 ? AUTH_OK : e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (e == 0)
 		put_rule(&rule, out);
+}
+
+/* Which sender a forward says. user: the domain of the alias; address: the sender as it came. */
+static void answer_srs(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct str address = STR("");
+	bool ours = false;
+	int e = bounce_sender(&w->service.resolver, ipc_get(q, "address"), ipc_get(q, "user"), w->conf->forward_srs,
+		clock_unix(), a, &address, &ours);
+
+	ipc_setc(out, "result", result_word(e < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_set(out, "address", address);
+	ipc_set_bool(out, "ours", ours);
 }
 
 static void answer_sender(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -452,6 +494,7 @@ static const struct {
 	{ "arrival", answer_arrival },
 	{ "access", answer_access },
 	{ "sender", answer_sender },
+	{ "srs", answer_srs },
 	{ "route", answer_route },
 	{ "token", answer_token },
 	{ "offer", answer_offer },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * forward.c: what an alias sends to the outside: the message, as it came and with
- * its own sender, goes to the queue before the recipient gets its 250, so that
- * nothing acknowledged hangs in the air.
+ * forward.c: what an alias sends to the outside: the message, as it came, goes to
+ * the queue before the recipient gets its 250, so that nothing acknowledged hangs in
+ * the air. With it goes the sender that the next server is told: one of the alias's
+ * domain (SRS, auth/srs.h), unless the sender is ours anyway.
  *
  *   RCPT: forward_open() gets a link to queued, by way of the parent (which must
  *         not wait for anybody) while the process may still take one
@@ -76,20 +77,17 @@ static struct str message_id(struct session *s, const struct recipient *rcpt)
 	return arena_str(&s->tx.a, str_of(fresh));
 }
 
-/* Is the sender one of ours, so that a report would stay here? 0 or negative. */
-static int sender_local(struct session *s, bool *out)
+/* Is the sender one of ours, so that a report would stay here, and which one is told to others? 0 or negative. */
+static int senders(struct session *s, struct envelope *e)
 {
-	struct auth_rcpt r = { .result = AUTH_TEMP };
-	int err;
+	ssize_t at = str_rfind(e->alias, '@');
+	struct str from = e->sender;
+	int r = e->sender.n == 0 ? 0 : auth_forward_sender(s->authd, e->sender, str_from(e->alias, (size_t)(at + 1)), &s->tx.a,
+		&from, &e->sender_local, deadline_in(AUTHD_WAIT_MS));
 
-	*out = false;
-	if (!s->tx.user.n || !s->tx.sender.n)
-		return 0; /* no report will be made */
-	err = auth_rcpt(s->authd, s->tx.sender, &s->tx.a, &r, deadline_in(AUTHD_WAIT_MS));
-	if (!err && r.result == AUTH_TEMP)
-		err = E_TEMP;
-	*out = r.result != AUTH_NODOMAIN;
-	return err;
+	if (!r && !str_eq(from, e->sender))
+		e->from = from;
+	return r;
 }
 
 /* ORCPT: the one that was given, else the address of the alias (RFC 3461 5.2.1). */
@@ -176,12 +174,15 @@ static int submit(struct session *s, const struct recipient *rcpt, struct envelo
 	size_t npieces)
 {
 	struct buf head;
-	int r = sender_local(s, &e->sender_local);
+	int r;
+
+	e->alias = forward_mark(s, rcpt);
+	r = senders(s, e);
 
 	if (r)
 		return r;
 	buf_init(&head, 16384);
-	deliver_fields(s, forward_mark(s, rcpt), &head);
+	deliver_fields(s, e->alias, &head);
 	r = head.err ? head.err : put(s, e, buf_view(&head), piece, npieces);
 	buf_done(&head);
 	if (!r || (r == E_EXISTS && s->tx.xid)) {

@@ -112,6 +112,8 @@ static void put_fields(const struct envelope *e, struct buf *out)
 	put_text(out, "peer", e->peer);
 	put_text(out, "helo", e->helo);
 	put_flag(out, "forward", e->forward);
+	put_text(out, "from", e->from);
+	put_text(out, "alias", e->alias);
 	put_flag(out, "hold", e->hold);
 	for (i = 0; i < e->nrcpt; i++) {
 		BUG_ON(!e->rcpt[i].address.n || (i && e->rcpt[i].number <= e->rcpt[i - 1].number));
@@ -303,9 +305,9 @@ static int get_ret(struct str value, struct envelope *e)
 /* The fields of a message, each once; the bit of its place in `seen`. */
 static const char *const field_name[] = { "id", "time", "size", "sender", "confirmed", "sender-local",
 	"user", "session", "envid", "ret", "body8", "smtputf8", "report", "requiretls", "release", "priority", "peer",
-	"helo", "forward", "hold" };
+	"helo", "forward", "hold", "from", "alias" };
 enum { ID, TIME, SIZE, SENDER, CONFIRMED, SENDER_LOCAL, USER, SESSION, ENVID, RET, BODY8, SMTPUTF8, REPORT,
-	REQUIRETLS, RELEASE, PRIORITY, PEER, HELO, FORWARD, HOLD, NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
+	REQUIRETLS, RELEASE, PRIORITY, PEER, HELO, FORWARD, HOLD, FROM, ALIAS, NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
 
 static int get_field(size_t i, struct str value, struct arena *a, struct envelope *e)
 {
@@ -356,6 +358,10 @@ static int get_field(size_t i, struct str value, struct arena *a, struct envelop
 		return get_flag(value, &e->forward);
 	case HOLD:
 		return get_flag(value, &e->hold);
+	case FROM:
+		return get_text(value, a, &e->from);
+	case ALIAS:
+		return get_text(value, a, &e->alias);
 	}
 	return 0;
 }

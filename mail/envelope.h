@@ -10,7 +10,7 @@
  *   \n                                         then the content, with CRLF, as it is delivered
  *
  * Fields: id time size sender confirmed sender-local user session envid ret body8
- * smtputf8 report requiretls release priority peer helo forward; of a recipient: number local notify orcpt code status reply.
+ * smtputf8 report requiretls release priority peer helo forward from alias; of a recipient: number local notify orcpt code status reply.
  * Written once, before the file has a name; never changed. Fields that a
  * reader does not know are ignored (a newer program wrote them).
  */
@@ -59,7 +59,8 @@ struct envelope {
 	int64_t release; /* not sent before, Unix seconds (RFC 4865); 0: at once */
 	int priority; /* RFC 6710: -ENVELOPE_PRIORITY_MAX to ENVELOPE_PRIORITY_MAX; 0: as all */
 	struct str peer, helo; /* who brought it: address and name as given, empty: nobody known */
-	bool forward; /* sent on by an address of ours */
+	bool forward; /* sent on by an address of ours: */
+	struct str from, alias; /* the sender that it says, and that address; empty: `sender`, nobody's */
 	bool hold; /* kept until the admin releases it */
 	uint64_t size; /* of the content in bytes */
 	struct envelope_rcpt *rcpt; /* at least one, with rising numbers */

@@ -44,6 +44,8 @@ struct report {
 	struct str id; /* of the report: Message-ID and boundary; letters and digits */
 	int64_t time; /* Date: */
 	struct str sender; /* of the message: To: of the report */
+	/* A notice about a forward goes to the alias's postmaster instead (who is `sender` then); empty: a report. */
+	struct str alias, origin; /* the address that sent it on, and the message's sender */
 	struct str message_id; /* of the suite (m=), for Final-Log-ID */
 	struct str envid; /* ENVID= as given (xtext), empty: none */
 	int64_t arrival;

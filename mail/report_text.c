@@ -85,6 +85,14 @@ static void opening(const struct report *r, struct buf *out)
 	buf_puts(out, "This is the mail server ");
 	report_line(r->hostname, false, out);
 	buf_puts(out, ".\n\n");
+	if (r->alias.n) {
+		buf_puts(out, "The address ");
+		report_line(str_sub(r->alias, 0, 400), true, out);
+		buf_puts(out, " sends its mail on. This server accepted a message\nfrom ");
+		report_line(str_sub(r->origin, 0, 400), true, out);
+		buf_puts(out, " for it, which is not taken at:\n");
+		return;
+	}
 	switch (report_about(r)) {
 	case REPORT_FAILED:
 		buf_puts(out, all_failed(r) ? "Your message could not be delivered to:\n" :
@@ -177,7 +185,7 @@ static void one(const struct report *r, size_t i, struct buf *out)
 	buf_puts(out, "\n    ");
 	happened(c, out);
 	words(c, out);
-	if (c->action == REPORT_FAILED && !advised_before(r, i)) {
+	if (c->action == REPORT_FAILED && !r->alias.n && !advised_before(r, i)) {
 		buf_puts(out, "\nWhat to do: ");
 		buf_puts(out, advice(c->status));
 		buf_c(out, '\n');
@@ -191,8 +199,14 @@ void report_text(const struct report *r, struct buf *out)
 	opening(r, out);
 	for (i = 0; i < r->nrcpt; i++)
 		one(r, i, out);
+	if (r->alias.n)
+		buf_puts(out, "\nNothing confirms that the message is from that sender (SPF, DKIM), so he is not told: a\n"
+			"report would hit whoever's name was forged. You get it as the postmaster of the address\n"
+			"that sends it on. Where the target is gone for good, change or remove that alias; where it\n"
+			"refuses spam, nothing is to be done.\n");
 	buf_puts(out, "\nThe server received the message on ");
 	day(r->arrival, out);
 	buf_fmt(out, ".\nBelow are the details for administrators, and %s.\n",
+		r->alias.n ? (r->whole ? "the message" : "the header of the message") :
 		r->whole ? "your message" : "the header of your message");
 }

@@ -38,7 +38,7 @@ smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/messag
 	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/catchup.c smtp/queue/classify.c smtp/queue/classify.h \
 	smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
 	smtp/queue/rows_rcpts.c smtp/queue/rows_due.c \
-	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c \
+	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c smtp/queue/notice.c \
 	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued
@@ -131,18 +131,29 @@ EXTRA_DIST += tests/fuzz/corpus/queue_result
 # DKIM: no network, no files
 noinst_LIBRARIES += smtp/libdkim.a
 smtp_libdkim_a_SOURCES = smtp/verify/dkim.h smtp/verify/tags.c smtp/verify/canon.c smtp/verify/key.c \
-	smtp/verify/sign.c smtp/verify/check.c
-DKIM_LIBS = smtp/libdkim.a $(MAIL_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS)
+	smtp/verify/head.c smtp/verify/sign.c smtp/verify/check.c smtp/verify/arc.h smtp/verify/arc.c smtp/verify/spf.h smtp/verify/spf.c \
+	smtp/verify/results.h smtp/verify/results.c
+DKIM_LIBS = smtp/libdkim.a $(NET_LIBS) $(MAIL_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp/dkim_test
 tests_unit_smtp_dkim_test_SOURCES = tests/unit/smtp/dkim_test.c
 tests_unit_smtp_dkim_test_LDADD = $(DKIM_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/arc_test tests/unit/smtp/spf_test
+tests_unit_smtp_arc_test_SOURCES = tests/unit/smtp/arc_test.c
+tests_unit_smtp_arc_test_LDADD = $(DKIM_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_spf_test_SOURCES = tests/unit/smtp/spf_test.c
+tests_unit_smtp_spf_test_LDADD = $(DKIM_LIBS) $(CMOCKA_LIBS)
 endif
 check_PROGRAMS += tests/fuzz/dkim
 tests_fuzz_dkim_SOURCES = tests/fuzz/dkim.c $(FUZZ_MAIN)
 tests_fuzz_dkim_LDADD = $(DKIM_LIBS)
 tests_fuzz_dkim_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/dkim tests/vectors/dkim
+check_PROGRAMS += tests/fuzz/arc
+tests_fuzz_arc_SOURCES = tests/fuzz/arc.c $(FUZZ_MAIN)
+tests_fuzz_arc_LDADD = $(DKIM_LIBS)
+tests_fuzz_arc_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/arc
 
 # records of attempts and webhooks; what is pure is a library, for tests
 noinst_LIBRARIES += smtp/libhook.a
@@ -162,5 +173,5 @@ endif
 # signd: keys and signatures
 pkglibexec_PROGRAMS += libexec/signd
 libexec_signd_SOURCES = smtp/sign/signd.c smtp/sign/signd.h smtp/sign/task.c smtp/sign/keys.c smtp/sign/keys.h \
-	smtp/sign/publish.c smtp/sign/verbs.c
+	smtp/sign/publish.c smtp/sign/seal.c smtp/sign/ask.c smtp/sign/verbs.c
 libexec_signd_LDADD = $(DKIM_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)

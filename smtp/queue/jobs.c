@@ -48,12 +48,14 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->report = e->report;
 	j->peer = arena_str(a, e->peer);
 	j->helo = arena_str(a, e->helo);
+	j->from = arena_str(a, e->from);
+	j->alias = arena_str(a, e->alias);
 	j->ret = e->ret;
 	j->envid = arena_str(a, e->envid);
 	/* what an alias here makes of the message is confirmed only if it is itself */
 	j->user = arena_str(a, e->confirmed ? e->user : STR(""));
 	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
-	j->bytes = j->row.sender.n + j->envid.n + j->user.n + j->peer.n + j->helo.n + 1000;
+	j->bytes = j->row.sender.n + j->envid.n + j->user.n + j->peer.n + j->helo.n + j->from.n + j->alias.n + 1000;
 	if (!j->local && !q->conf->send_smarthost.n)
 		j->to = arena_str(a, x->dest);
 	j->hop = arena_str(a, x->hop);
@@ -137,7 +139,7 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_setc(m, "via", j->local ? "lmtp" : "smtp");
 	ipc_set_u64(m, "offset", j->offset);
 	ipc_set_u64(m, "size", j->size);
-	ipc_set(m, "sender", j->row.sender);
+	ipc_set(m, "sender", j->from.n ? j->from : j->row.sender);
 	ipc_set_bool(m, "body8", j->body8);
 	ipc_set_bool(m, "smtputf8", j->smtputf8);
 	if (j->requiretls)
@@ -146,8 +148,11 @@ static void fill(const struct job *j, struct ipc_msg *m)
 		ipc_setc(m, "priority", arena_fmt(&m->arena, "%d", j->priority));
 	if (j->report)
 		ipc_set_bool(m, "report", true);
-	if (j->forward)
+	if (j->forward) {
 		ipc_set_bool(m, "forward", true);
+		ipc_set(m, "alias", j->alias);
+		ipc_set(m, "origin", j->row.sender);
+	}
 	if (j->forward || j->local) { /* an address here may send it on */
 		ipc_set(m, "peer", j->peer);
 		ipc_set(m, "helo", j->helo);
@@ -342,6 +347,7 @@ bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 		if (!take_result(j, text, &common))
 			return false;
 	j->until = deadline_in(q->conf->queue_job_time);
+	j->confirmed |= j->row.reports == REPORTS_KEEPER && ipc_get_bool(m, "confirmed");
 	if (ipc_get_bool(m, "done"))
 		j->state = JOB_ENDED;
 	q->turn.changed = true;
@@ -532,6 +538,10 @@ void jobs_apply(struct queue *q)
 
 		if (j->state == JOB_LOST && q->stopping)
 			continue; /* the next queued tries them at once */
+		if (j->confirmed) {
+			j->row.reports = REPORTS_SENDER;
+			rows_set_reports(&q->rows, j->row.m, REPORTS_SENDER);
+		}
 		for (i = 0; i < j->n; i++)
 			if (!j->rcpt[i].applied && (j->rcpt[i].told || is_over(j))) {
 				apply_rcpt(q, j, &j->rcpt[i], now);

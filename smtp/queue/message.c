@@ -150,15 +150,18 @@ void message_take(struct queue *q, struct put *p)
 
 /* --- rows ---------------------------------------------------------------------------- */
 
-bool report_wanted(bool reports, uint32_t notify, enum report_kind kind)
+bool report_wanted(enum report_to reports, uint32_t notify, enum report_kind kind)
 {
 	static const uint32_t bit[REPORT_KINDS] = { [REPORT_FAILURE] = NOTIFY_FAILURE,
 		[REPORT_SUCCESS] = NOTIFY_SUCCESS, [REPORT_DELAY] = NOTIFY_DELAY };
 
+	/* the wishes are the sender's, who is not the one that is told */
+	if (reports == REPORTS_KEEPER)
+		return kind == REPORT_FAILURE;
 	/* RFC 3461 4.1: without NOTIFY, failure and (as it may) delay */
 	if (!notify)
 		notify = NOTIFY_FAILURE | NOTIFY_DELAY;
-	return reports && !(notify & NOTIFY_NEVER) && (notify & bit[kind]);
+	return reports == REPORTS_SENDER && !(notify & NOTIFY_NEVER) && (notify & bit[kind]);
 }
 
 void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *out)
@@ -292,7 +295,7 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 {
 	struct message_row row = { .m = q->next_m++, .id = e->id, .sender = e->sender,
 		.session = e->session, .time = e->time, .size = e->size,
-		.reports = e->confirmed && e->sender.n > 0 && !e->report };
+		.reports = notice_whom(e) };
 	size_t i, n = 0;
 	struct trace t;
 

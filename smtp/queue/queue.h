@@ -12,6 +12,7 @@
  *   suppress.c  addresses to which nothing is sent     classify.c  kinds of failures
  *   recover.c   after a start: what was in hand, what is missing, what is left over
  *   report.c    reports to the senders (RFC 3461 - 3464)
+ *   notice.c    who hears of a refused forward
  *   verbs.c     mansio queue ...: a question becomes a task
  *   tasks.c     tasks, slice by slice      lists.c  those of suppressions and destinations
  *   rows.c, rows_rcpts.c, rows_due.c  the database      schedule.c  when to try again
@@ -114,8 +115,9 @@ struct job {
 	uint64_t offset, size;
 	int fd; /* of its file, for reading, until it is sent; negative: to be opened */
 	bool body8, smtputf8, requiretls, forward, report;
+	bool confirmed; /* the sender of this forward, as the sender's process found */
 	int ret, priority;
-	struct str envid, user, peer, helo;
+	struct str envid, user, peer, helo, from, alias;
 	struct str to, hop; /* outside: the domain of all its recipients, empty if they are mixed */
 	struct job_rcpt *rcpt;
 	size_t n;
@@ -179,6 +181,7 @@ struct queue {
 	LIST_HEAD(job_list, job) jobs;
 	size_t njobs, jobs_of[2]; /* [local] */
 	uint64_t next_job;
+	struct table notices; /* domain -> how many today (notice.c) */
 	struct table dests; /* name -> struct dest */
 	bool backlog[2]; /* more was due than could be tried */
 	int64_t next_due[2]; /* Unix seconds, INT64_MAX: none */
@@ -230,7 +233,7 @@ void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *ou
 uint32_t message_notify(struct queue *q, const struct message_row *row, uint32_t number);
 /* Its recipients are kept for the admin. */
 void message_damaged(struct queue *q, const struct message_row *row, int err);
-bool report_wanted(bool reports, uint32_t notify, enum report_kind kind);
+bool report_wanted(enum report_to reports, uint32_t notify, enum report_kind kind);
 
 /* jobs.c */
 #define JOB_RCPTS 100 /* recipients of a job */
@@ -285,6 +288,12 @@ bool pick_may(struct queue *q, const struct rcpt_row *x, int64_t percent);
 struct str pick_key(const struct rcpt_row *x); /* its destination: the hop, or dest */
 uint64_t pick_room(const struct queue *q, bool local); /* jobs that may be started */
 void pick_due(struct queue *q);
+
+/* notice.c */
+enum report_to notice_whom(const struct envelope *e);
+/* The address that hears of this refused forward; false: no more today (told in the log). */
+bool notice_take(struct queue *q, const struct message_row *row, const struct envelope *e, struct str *to_out);
+void notices_done(struct queue *q);
 
 /* report.c */
 void reports_make(struct queue *q);

@@ -11,7 +11,7 @@
  * are in hand its reports wait, to tell all in one. A report goes to a sender that
  * something confirms, never to a null sender, and never about a report (RFC 3464 1,
  * RFC 5321 4.5.5): that is decided when the message comes (message.c) and asked with each
- * outcome (report_wanted).
+ * outcome (report_wanted). What cannot go to the sender of a forward goes to the alias's postmaster (notice.c).
  */
 #include "mail/report.h"
 
@@ -81,8 +81,9 @@ static void rcpt_of(struct queue *q, const struct message_row *row, const struct
 static int content_of(struct queue *q, int fd, const struct envelope *e, uint64_t offset,
 	enum report_kind kind, struct report *r)
 {
-	/* RFC 3461 5.3: RET is about reports of failure */
-	bool whole = kind == REPORT_FAILURE && e->ret != RET_HDRS && !e->requiretls /* RFC 8689 5 */ && e->size <= q->conf->queue_report_size;
+	/* RFC 3461 5.3: RET is about reports of failure; RFC 8689 5. A notice stays here, and is all that is left */
+	bool may = r->alias.n || (e->ret != RET_HDRS && !e->requiretls);
+	bool whole = kind == REPORT_FAILURE && may && e->size <= q->conf->queue_report_size;
 	size_t n = (size_t)(whole ? e->size : MIN(e->size, (uint64_t)HEADER_MAX));
 	char *p = arena_alloc(&q->turn.arena, n + 1);
 	int err = file_pread_all(fd, p, n, (off_t)offset);
@@ -118,7 +119,8 @@ static int write_file(struct queue *q, const char *id, struct str head, struct s
 static int submit(struct queue *q, const struct envelope *about, struct report *r, struct str content,
 	const struct report_needs *needs)
 {
-	struct envelope_rcpt to = { .address = about->sender, .number = 1, .local = about->sender_local,
+	bool notice = r->alias.n > 0;
+	struct envelope_rcpt to = { .address = r->sender, .number = 1, .local = notice || about->sender_local,
 		.notify = NOTIFY_NEVER };
 	struct envelope e = { .id = r->id, .time = r->time, .session = about->session, .report = true,
 		.requiretls = about->requiretls, .priority = about->priority, /* RFC 8689 5, RFC 6710 4.6 */
@@ -143,7 +145,7 @@ static void say(const struct message_row *row, const struct report *r, enum repo
 	trace_str(&t, "s", row->session);
 	trace_str(&t, "m", row->id);
 	trace_s(&t, "kind", kind_name[kind]);
-	trace_str(&t, "to", str_sub(row->sender, 0, TRACE_TEXT));
+	trace_str(&t, "to", str_sub(r->sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", r->nrcpt);
 	trace_str(&t, "as", r->id);
 	trace_end(&t);
@@ -197,6 +199,14 @@ static int make_kind(struct queue *q, const struct message_row *row, const struc
 			rcpt_of(q, row, e, &v[i], &rcpt[r.nrcpt++]);
 	if (r.nrcpt == 0)
 		return 0;
+	if (row->reports == REPORTS_KEEPER) {
+		r.alias = e->alias;
+		r.origin = row->sender;
+		if (!notice_take(q, row, e, &r.sender)) {
+			reported(q, v, n, kind);
+			return 0;
+		}
+	}
 	rand_id(id, REPORT_ID);
 	r.id = str_make(id, REPORT_ID);
 	err = content_of(q, fd, e, offset, kind, &r);

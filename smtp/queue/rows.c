@@ -57,6 +57,7 @@ static const char *const sql[NSTMT] = {
 	[MESSAGE] = "SELECT m, id, time, size, sender, session, reports FROM message WHERE m=?",
 	[LAST] = "SELECT max(m) FROM message",
 	[RANGE] = "SELECT m, id, time, size, sender, session, reports FROM message WHERE m>? ORDER BY m LIMIT ?",
+	[SET_REPORTS] = "UPDATE message SET reports=? WHERE m=?",
 	[SET_TIME] = "UPDATE message SET time=? WHERE m=?",
 	[ANY_RCPT] = "SELECT 1 FROM recipient WHERE m=? LIMIT 1",
 	[REMOVE] = "DELETE FROM message WHERE m=?",
@@ -314,7 +315,7 @@ static void read_message(sqlite3_stmt *s, struct arena *a, struct message_row *o
 {
 	*out = (struct message_row){ .m = (int64_t)db_u64(s, 0), .id = db_str(s, 1, a),
 		.time = (int64_t)db_u64(s, 2), .size = db_u64(s, 3), .sender = db_str(s, 4, a),
-		.session = db_str(s, 5, a), .reports = db_u64(s, 6) != 0 };
+		.session = db_str(s, 5, a), .reports = db_u64(s, 6) > REPORTS_KEEPER ? REPORTS_NOBODY : (enum report_to)db_u64(s, 6) };
 }
 
 int rows_message(struct rows *r, int64_t m, struct arena *a, struct message_row *out)
@@ -356,6 +357,17 @@ size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message
 		read_message(s, a, &out[i++]);
 	db_reset(s);
 	return i;
+}
+
+void rows_set_reports(struct rows *r, int64_t m, enum report_to reports)
+{
+	sqlite3_stmt *s = rows_stmt(r, SET_REPORTS);
+
+	if (!s)
+		return;
+	rows_bind(s, 1, reports);
+	rows_bind(s, 2, m);
+	rows_run(r, s);
 }
 
 void rows_set_time(struct rows *r, int64_t m, int64_t time)

@@ -31,12 +31,19 @@ enum rcpt_state { /* as in the database: do not renumber */
 enum rcpt_how { HOW_DELIVERED = 0, HOW_RELAYED = 1, HOW_EXPANDED = 2 };
 enum report_kind { REPORT_NONE, REPORT_FAILURE, REPORT_SUCCESS, REPORT_DELAY, REPORT_KINDS };
 
+/* Who hears of a failure; as in the database. */
+enum report_to {
+	REPORTS_NOBODY = 0,
+	REPORTS_SENDER = 1, /* and of other outcomes */
+	REPORTS_KEEPER = 2, /* of a forward whose sender nothing confirms: the postmaster of the alias's domain */
+};
+
 struct message_row {
 	int64_t m; /* number of the message in the database */
 	struct str id, sender, session;
 	int64_t time;
 	uint64_t size;
-	bool reports; /* its sender may get reports */
+	enum report_to reports;
 };
 
 struct rcpt_row {
@@ -93,6 +100,7 @@ int rows_message(struct rows *r, int64_t m, struct arena *a, struct message_row 
 int64_t rows_last(struct rows *r); /* the highest number, 0: none */
 /* Up to n messages with numbers above `after`, in order. How many. */
 size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message_row *out, size_t n);
+void rows_set_reports(struct rows *r, int64_t m, enum report_to reports);
 void rows_set_time(struct rows *r, int64_t m, int64_t time);
 /* Removes the message if it has no recipients any more. */
 bool rows_remove_if_done(struct rows *r, int64_t m);

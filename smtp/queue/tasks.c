@@ -326,7 +326,7 @@ static void show(struct queue *q, struct task *t, const struct message_row *row,
 	ipc_set_u64(&m, "age", (uint64_t)MAX(now - row->time, (int64_t)0));
 	ipc_set_u64(&m, "size", row->size);
 	ipc_set(&m, "sender", row->sender);
-	ipc_setc(&m, "reports", row->reports ? "yes" : "no");
+	ipc_setc(&m, "reports", row->reports == REPORTS_SENDER ? "yes" : row->reports == REPORTS_KEEPER ? "to the postmaster" : "no");
 	ipc_set(&m, "session", row->session);
 	if (fd < 0) {
 		ipc_setc(&m, "file", err_text(fd));

@@ -39,6 +39,7 @@ int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops 
 	table_init(&q->dests);
 	LIST_INIT(&q->catchups);
 	table_init(&q->caught);
+	table_init(&q->notices);
 	r = rows_open(&q->rows);
 	if (r < 0)
 		return r;
@@ -78,6 +79,7 @@ void queue_close(struct queue *q)
 	while ((j = LIST_FIRST(&q->jobs)) != NULL)
 		job_free(q, j);
 	dests_done(q);
+	notices_done(q);
 	forget_names(&q->turn.unlink);
 	forget_names(&q->turn.made);
 	arena_done(&q->turn.arena);

@@ -9,6 +9,8 @@
  *                                       relay, and nobody else
  *   an address of a domain that we are     OUTSIDE, from everybody: its own servers know it
  *   backup for
+ *   the sender of a forward of ours     a report to it goes to whom it stands for (auth/srs.h), from everybody;
+ *   (SRS0=...)                          nothing else does, however good the address is
  *   [send] hold_all, a rule `hold`      QUEUE instead of STRAIGHT: it is held there
  *
  * The address is looked up after the rules of rewriting; the rules of access see it as it
@@ -102,10 +104,12 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 	}
 }
 
-static bool accepts(const struct session *s, const struct auth_rcpt *rcpt)
+static bool accepts(const struct session *s, const struct auth_arrival *v)
 {
+	const struct auth_rcpt *rcpt = &v->rcpt;
+
 	if (rcpt->result == AUTH_NODOMAIN)
-		return policy_trusted(s) && way_out(s);
+		return (policy_trusted(s) || v->srs == AUTH_SRS_GOOD) && way_out(s);
 	if (rcpt->result != AUTH_OK && rcpt->result != AUTH_INACTIVE)
 		return false;
 	return rcpt->noutside ? way_out(s) : rcpt->ntargets > 0;
@@ -143,6 +147,24 @@ static int ruled(struct session *s, struct str address, const struct auth_arriva
 	return 0;
 }
 
+/* Is it the sender of a forward, and may this come to it? -1: refused. */
+static int came_back(const struct session *s, struct str address, const struct auth_arrival *v, struct dsn *why)
+{
+	bool report = v->srs == AUTH_SRS_GOOD || v->srs == AUTH_SRS_LIMIT;
+
+	if (v->srs == AUTH_SRS_BAD)
+		dsn_set(why, 550, "5.1.1", "<%.*s>: this server did not make that address (SRS: its hash is wrong)", STRF(address));
+	else if (v->srs == AUTH_SRS_EXPIRED)
+		dsn_set(why, 550, "5.1.1", "<%.*s>: the time for reports to that address is over (SRS: expired)", STRF(address));
+	else if (report && s->tx.sender.n)
+		dsn_set(why, 550, "5.7.1", "<%.*s>: only reports go to the sender of a forward, with the sender <>", STRF(address));
+	else if (v->srs == AUTH_SRS_LIMIT)
+		dsn_set(why, 450, "4.7.1", "<%.*s>: too many reports for that sender, try again later", STRF(address));
+	else
+		return 0;
+	return -1;
+}
+
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why)
 {
 	struct auth_arrival v = { .rcpt.result = AUTH_TEMP };
@@ -154,9 +176,9 @@ int policy_rcpt(struct session *s, struct str *address, enum route *route_out, s
 		r = ask(s, *address, &v);
 	if (r)
 		v = (struct auth_arrival){ .rcpt.result = AUTH_TEMP };
-	else if (v.rcpt.result != AUTH_TEMP && ruled(s, *address, &v, why))
+	else if (v.rcpt.result != AUTH_TEMP && (ruled(s, *address, &v, why) || came_back(s, *address, &v, why)))
 		return -1;
-	if (!accepts(s, &v.rcpt)) {
+	if (!accepts(s, &v)) {
 		refuse(s, *address, &v.rcpt, why);
 		if (r)
 			dsn_log(why, "authd: %s", err_text(r));

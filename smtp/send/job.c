@@ -131,6 +131,8 @@ static int parse(struct ipc_msg *m, struct job *j)
 	j->forward = ipc_get_bool(m, "forward");
 	j->peer = arena_str(&j->a, ipc_get(m, "peer"));
 	j->helo = arena_str(&j->a, ipc_get(m, "helo"));
+	j->alias = arena_str(&j->a, ipc_get(m, "alias"));
+	j->origin = arena_str(&j->a, ipc_get(m, "origin"));
 	j->lmtp = str_eqc(via, "lmtp");
 	j->ret = str_eqc(ret, "full") ? JOB_RET_FULL : str_eqc(ret, "hdrs") ? JOB_RET_HDRS : JOB_RET_NONE;
 	if (parse_priority(ipc_get(m, "priority"), &j->priority) || str_has_ctl(j->peer) || j->peer.n > PARAM_MAX ||
@@ -246,6 +248,8 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 		ipc_set_bool(m, "dsn", true);
 	if (j->again)
 		ipc_set_u64(m, "again", j->again);
+	if (j->confirmed)
+		ipc_set_bool(m, "confirmed", true);
 	if (last)
 		ipc_set_bool(m, "done", true);
 	*last_out = last;

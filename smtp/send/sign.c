@@ -78,15 +78,26 @@ static void lost(struct signing *g)
 		w->id = 0;
 }
 
+/* A stranger's message that an address of ours sends on. */
+static bool to_seal(const struct job *j)
+{
+	return j->forward && j->alias.n && !j->user.n && !j->report;
+}
+
 static int ask(struct signing *g, struct waiting *w)
 {
 	const struct job *j = w->job;
 	struct ipc_msg m;
 	int r;
 
-	ipc_init(&m, "sign");
+	ipc_init(&m, to_seal(j) ? "seal" : "sign");
 	ipc_set_u64(&m, "id", ++g->questions);
-	ipc_set(&m, "sender", j->sender);
+	ipc_set(&m, "sender", to_seal(j) ? j->origin : j->sender);
+	if (to_seal(j)) {
+		ipc_set(&m, "alias", j->alias);
+		ipc_set(&m, "peer", j->peer);
+		ipc_set(&m, "helo", j->helo);
+	}
 	ipc_set_u64(&m, "offset", j->offset);
 	ipc_set_u64(&m, "size", j->size);
 	if (j->report)
@@ -121,7 +132,7 @@ static bool fields_ok(struct str s)
 {
 	struct str rest = s;
 
-	if (!str_starts(s, "DKIM-Signature:") || !str_ends(s, "\r\n"))
+	if ((!str_starts(s, "DKIM-Signature:") && !str_starts(s, "ARC-Seal:")) || !str_ends(s, "\r\n"))
 		return false;
 	while (rest.n) {
 		struct str line = str_cut(&rest, '\n');
@@ -146,6 +157,22 @@ static void told(const struct job *j, const char *event, const char *key, struct
 	trace_end(&t);
 }
 
+/* What was found of a message that is sent on: one line. */
+static void told_checked(const struct job *j, struct str found)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, TRACE_TEXT);
+	str_cut(&found, ';'); /* our name */
+	for (i = 0; i < found.n && b.n < TRACE_TEXT - 1; i++)
+		if (found.p[i] != '\r' && found.p[i] != '\n')
+			buf_c(&b, found.p[i] == '\t' ? ' ' : found.p[i]);
+	if (b.n)
+		told(j, "checked", "text", str_trim(buf_view(&b)));
+	buf_done(&b);
+}
+
 static int answer(struct signing *g, const struct ipc_msg *m)
 {
 	struct str header = ipc_get(m, "header"), words = ipc_get(m, "words");
@@ -164,7 +191,13 @@ static int answer(struct signing *g, const struct ipc_msg *m)
 		return 0;
 	}
 	j = take(g, w);
-	if (header.n) {
+	j->confirmed = ipc_get_bool(m, "confirmed");
+	if (to_seal(j))
+		told_checked(j, ipc_get(m, "found"));
+	if (header.n && to_seal(j)) {
+		j->prepend = arena_str(&j->a, header);
+		told(j, "sealed", "domain", ipc_get(m, "domain"));
+	} else if (header.n) {
 		j->prepend = arena_str(&j->a, header);
 		told(j, "signed", "domain", ipc_get(m, "domain"));
 	} else if (words.n) {
@@ -227,7 +260,7 @@ void sign_job(struct signing *g, struct job *j)
 {
 	struct waiting *w;
 
-	if (j->lmtp || (!j->user.n && !j->report)) {
+	if (j->lmtp || (!j->user.n && !j->report && !to_seal(j))) {
 		g->done(g->sender, j);
 		return;
 	}

@@ -9,7 +9,8 @@
  *               '--------'  the link ended: asked again over the next one
  *
  * Signed is what a person who logged in sends, and our own reports; never what a stranger's mail
- * makes leave (a forward): its From is anybody's word.
+ * makes leave (a forward): its From is anybody's word. That is sealed instead (ARC), with what signd found of it,
+ * by the domain of the alias that sends it on; and what was found says whether its sender may get a report.
  */
 #ifndef MANSIO_SMTP_SEND_SIGN_H
 #define MANSIO_SMTP_SEND_SIGN_H

@@ -86,7 +86,7 @@ static int give_records(struct signd *d, size_t i, struct ipc_msg *m)
 static int question(struct signd *d, size_t i, struct ipc_msg *m)
 {
 	if (d->asker[i].signs)
-		return ipc_is(m, "sign") ? task_add(d, i, m) : E_PEER;
+		return ipc_is(m, "sign") || ipc_is(m, "seal") ? task_add(d, i, m) : E_PEER;
 	if (ipc_is(m, "records"))
 		return give_records(d, i, m);
 	return ipc_is(m, "link") ? give_link(d, i, m) : E_PEER;
@@ -115,11 +115,13 @@ static void resolver_readable(struct signd *d)
 	struct ipc_msg m;
 	int r = ipc_try_recv(d->resolver, &m);
 
-	if (r == 0)
+	if (r == 0 && !tasks_answer(d, &m))
 		publish_answer(d, &m);
 	ipc_done(&m);
-	if (r < 0 && r != -EAGAIN && r != -EINTR)
+	if (r < 0 && r != -EAGAIN && r != -EINTR) {
 		fd_close(&d->resolver);
+		tasks_answer(d, NULL);
+	}
 }
 
 /* --- master's wishes --------------------------------------------------------------------- */
@@ -133,6 +135,7 @@ static void on_peer(struct program *p, const char *name, int fd)
 		trace_open(fd, "signd");
 	else if (strcmp(name, "resolverd") == 0) {
 		fd_close(&d->resolver);
+		tasks_answer(d, NULL);
 		d->question = 0;
 		d->resolver = fd;
 	} else
@@ -178,11 +181,20 @@ static void work(struct signd *d)
 	keys_turn(&d->keys, clock_unix(), c->dkim_overlap / 1000, c->dkim_retire / 1000);
 }
 
+static int idle_ms(const struct signd *d)
+{
+	return d->question || d->resolver < 0 ? TURN_MS : (int)MIN(deadline_left(d->look_at), (int)TURN_MS);
+}
+
 static int wait_ms(const struct signd *d)
 {
-	if (d->tasks)
+	deadline until;
+	int64_t left;
+
+	if (!tasks_idle(d, &until))
 		return 0;
-	return d->question || d->resolver < 0 ? TURN_MS : (int)MIN(deadline_left(d->look_at), (int)TURN_MS);
+	left = until == DEADLINE_NEVER ? TURN_MS : MAX(deadline_left(until) + 1, (int64_t)0);
+	return (int)MIN(left, (int64_t)idle_ms(d));
 }
 
 static void turn(struct signd *d)

@@ -5,6 +5,8 @@
  *   signd.c     links, verbs' way in, the loop
  *   task.c      messages that are being signed, a piece of each in turn
  *   keys.c      the keys and their lives (keys.h)
+ *   seal.c      forwards: what is found of them, and their seals
+ *   ask.c       questions to the DNS about a message
  *   publish.c   asks the DNS whether keys that wait are out
  *   verbs.c     dkim rotate, dkim list, dkim remove
  *
@@ -12,6 +14,8 @@
  *
  *   sender   sign id sender [report=1] offset size + descriptor "file"
  *                     -> signed id [header=FIELDS domain=] | words= (goes without) | failed=1 words=
+ *   sender   seal id sender alias [peer= helo=] offset size + descriptor "file": a forward; sender: as it came
+ *                     -> signed id [header=FIELDS domain=] | words=; found=RESULTS, confirmed=1: he is who he says
  *   checkd   records id domain -> records id name= value= state= (repeated, in this order)
  *   checkd   link id           -> link id + descriptor "link"
  *
@@ -26,6 +30,7 @@
 #include "base/clock.h"
 #include "conf/program.h"
 #include "smtp/sign/keys.h"
+#include "smtp/verify/results.h"
 
 #define SIGND_LINKS 32
 
@@ -40,7 +45,19 @@ struct task {
 	uint64_t id, at, end;
 	bool report;
 	char domain[KEYS_DOMAIN_MAX + 1]; /* of the envelope sender, lower case */
-	struct dkim_signer *signer;
+	struct dkim_signer *signer; /* or */
+	struct seal *seal; /* it is a forward */
+};
+
+/* Answers of the DNS about one message. */
+struct signd;
+struct asked;
+struct inquiry {
+	struct signd *d;
+	struct arena a;
+	struct asked *first;
+	size_t n, open;
+	deadline until;
 };
 
 struct signd {
@@ -56,6 +73,7 @@ struct signd {
 	deadline question_until;
 	char asked[KEYS_DOMAIN_MAX + 1], asked_selector[DKIM_SELECTOR_MAX + 1]; /* of which key; where the round goes on */
 	bool due; /* look soon: there is a new key */
+	uint64_t inquiries;
 };
 
 /* signd.c */
@@ -65,6 +83,27 @@ void signd_drop(struct signd *d, size_t asker); /* its tasks with it */
 int task_add(struct signd *d, size_t asker, struct ipc_msg *m); /* E_PEER: malformed */
 void tasks_work(struct signd *d); /* a piece of each */
 void tasks_drop(struct signd *d, size_t asker);
+/* An answer of the DNS: true if a message waited for it. NULL: the resolver is gone. */
+bool tasks_answer(struct signd *d, const struct ipc_msg *m);
+/* Has any something to do now, and if not, until when does one wait? */
+bool tasks_idle(const struct signd *d, deadline *until_out);
+
+/* seal.c */
+struct seal *seal_new(struct signd *d, const struct ipc_msg *m);
+void seal_free(struct seal *s);
+int seal_add(struct seal *s, struct str piece);
+bool seal_ready(struct seal *s); /* all of it was added: is everything known? Asks for what is not */
+bool seal_waits(const struct seal *s, deadline *until_out); /* for the DNS alone */
+bool seal_answer(struct seal *s, uint64_t id, const struct ipc_msg *m);
+void seal_lost(struct seal *s);
+void seal_finish(struct signd *d, struct seal *s, struct ipc_msg *out); /* the fields of the answer */
+
+/* ask.c */
+void inquiry_init(struct inquiry *q, struct signd *d, int64_t wait_ms);
+void inquiry_done(struct inquiry *q);
+const struct dns_answer *inquiry_ask(void *inquiry, struct str name, enum dns_type type); /* a spf_ask_fn */
+bool inquiry_answer(struct inquiry *q, uint64_t id, const struct ipc_msg *m);
+void inquiry_lost(struct inquiry *q);
 
 /* publish.c */
 void publish_tick(struct signd *d);

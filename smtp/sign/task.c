@@ -45,8 +45,12 @@ int task_add(struct signd *d, size_t asker, struct ipc_msg *m)
 	t = mem_alloc(1, sizeof *t);
 	*t = (struct task){ .asker = (int)asker, .fd = fd, .id = id, .at = offset, .end = offset + size,
 		.report = ipc_get_bool(m, "report") };
-	lower_domain(ipc_get(m, "sender"), t->domain);
-	t->signer = dkim_signer_new((size_t)d->program.conf->dkim_header);
+	if (ipc_is(m, "seal")) {
+		t->seal = seal_new(d, m);
+	} else {
+		lower_domain(ipc_get(m, "sender"), t->domain);
+		t->signer = dkim_signer_new((size_t)d->program.conf->dkim_header);
+	}
 	*d->last = t;
 	d->last = &t->next;
 	d->ntasks++;
@@ -104,10 +108,18 @@ static int sign_all(struct signd *d, struct task *t, struct sign_domain *of, str
 	return r;
 }
 
+static void send_answer(struct signd *d, const struct task *t, struct ipc_msg *m)
+{
+	int r = ipc_send(d->asker[t->asker].fd, m);
+
+	ipc_done(m);
+	if (r < 0) /* its tasks go at the end of the turn */
+		signd_drop(d, (size_t)t->asker);
+}
+
 static void answer(struct signd *d, const struct task *t, struct str header, const char *domain, const char *words, bool failed)
 {
 	struct ipc_msg m;
-	int r;
 
 	ipc_init(&m, "signed");
 	ipc_set_u64(&m, "id", t->id);
@@ -118,10 +130,21 @@ static void answer(struct signd *d, const struct task *t, struct str header, con
 	if (failed)
 		ipc_set_bool(&m, "failed", true);
 	ipc_setc(&m, "words", words);
-	r = ipc_send(d->asker[t->asker].fd, &m);
-	ipc_done(&m);
-	if (r < 0) /* its tasks go at the end of the turn */
-		signd_drop(d, (size_t)t->asker);
+	send_answer(d, t, &m);
+}
+
+/* A forward was read. 1: answered. */
+static int finish_seal(struct signd *d, struct task *t)
+{
+	struct ipc_msg m;
+
+	if (!seal_ready(t->seal))
+		return 0;
+	ipc_init(&m, "signed");
+	ipc_set_u64(&m, "id", t->id);
+	seal_finish(d, t->seal, &m);
+	send_answer(d, t, &m);
+	return 1;
 }
 
 /* All of the message was read. */
@@ -155,6 +178,8 @@ static int piece(struct signd *d, struct task *t)
 	size_t n = (size_t)MIN((uint64_t)sizeof data, t->end - t->at);
 	int r;
 
+	if (n == 0 && t->seal)
+		return finish_seal(d, t);
 	if (n == 0) {
 		finish(d, t);
 		return 1;
@@ -165,7 +190,7 @@ static int piece(struct signd *d, struct task *t)
 		return 1;
 	}
 	t->at += n;
-	if (dkim_signer_add(t->signer, str_make(data, n)))
+	if (t->seal ? seal_add(t->seal, str_make(data, n)) : dkim_signer_add(t->signer, str_make(data, n)))
 		t->at = t->end; /* it cannot be signed: finish says so */
 	return 0;
 }
@@ -174,6 +199,7 @@ static void task_free(struct signd *d, struct task *t)
 {
 	d->ntasks--;
 	dkim_signer_free(t->signer);
+	seal_free(t->seal);
 	close(t->fd);
 	free(t);
 }
@@ -214,4 +240,33 @@ void tasks_work(struct signd *d)
 void tasks_drop(struct signd *d, size_t asker)
 {
 	sweep(d, of_asker, asker);
+}
+
+bool tasks_answer(struct signd *d, const struct ipc_msg *m)
+{
+	struct task *t;
+	uint64_t id;
+
+	if (m && ipc_get_u64(m, "id", UINT64_MAX, &id))
+		return false;
+	for (t = d->tasks; t; t = t->next)
+		if (t->seal && !m)
+			seal_lost(t->seal);
+		else if (t->seal && seal_answer(t->seal, id, m))
+			return true;
+	return false;
+}
+
+bool tasks_idle(const struct signd *d, deadline *until_out)
+{
+	const struct task *t;
+	deadline until;
+
+	*until_out = DEADLINE_NEVER;
+	for (t = d->tasks; t; t = t->next) {
+		if (t->at < t->end || !t->seal || !seal_waits(t->seal, &until))
+			return false;
+		*until_out = MIN(*until_out, until);
+	}
+	return true;
 }

@@ -12,7 +12,7 @@
 
 /* Position and length of the value of b= in a field: from behind "=" to the ";" or the end.
  * The field's tags were parsed before, so there is one (or none: then 0 bytes at the end). */
-static void find_signature(struct str field, size_t *at_out, size_t *n_out)
+void dkim_find_signature(struct str field, size_t *at_out, size_t *n_out)
 {
 	ssize_t colon = str_find(field, ':');
 	size_t i = colon < 0 ? field.n : (size_t)colon + 1;
@@ -50,7 +50,7 @@ void dkim_signed_text(const struct header *h, const struct str *names, size_t n,
 				break;
 			}
 	free(used);
-	find_signature(field, &at, &len);
+	dkim_find_signature(field, &at, &len);
 	buf_init(&own, field.n + 2);
 	buf_str(&own, str_sub(field, 0, at));
 	buf_str(&own, str_from(field, at + len));
@@ -79,7 +79,7 @@ static int parse_canon(struct str s, struct dkim_signature *out)
 	return 0;
 }
 
-static int parse_algorithm(struct str s, enum dkim_algorithm *out)
+int dkim_parse_algorithm(struct str s, enum dkim_algorithm *out)
 {
 	if (str_ieqc(s, "rsa-sha256"))
 		*out = DKIM_RSA;
@@ -90,7 +90,7 @@ static int parse_algorithm(struct str s, enum dkim_algorithm *out)
 	return 0;
 }
 
-static int decode(struct str v, struct arena *a, struct str *out)
+int dkim_decode(struct str v, struct arena *a, struct str *out)
 {
 	struct buf b;
 	int r;
@@ -172,9 +172,29 @@ static bool identity_ok(struct str identity, struct str domain)
 		(of.n == domain.n || of.p[of.n - domain.n - 1] == '.');
 }
 
+int dkim_signature_tags(const struct dkim_tags *t, struct arena *a, struct dkim_signature *out)
+{
+	struct str hash, l = dkim_tag(t, "l");
+	int r;
+
+	*out = (struct dkim_signature){ .limit = UINT64_MAX, .identity = STR("") };
+	out->domain = lower(dkim_tag(t, "d"), a);
+	out->selector = lower(dkim_tag(t, "s"), a);
+	if (!dkim_name_ok(out->domain) || !dkim_name_ok(out->selector))
+		return E_SYNTAX;
+	if ((r = dkim_parse_algorithm(dkim_tag(t, "a"), &out->algorithm)) || (r = parse_canon(dkim_tag(t, "c"), out)) ||
+		(r = parse_names(dkim_tag(t, "h"), out)) || (r = dkim_decode(dkim_tag(t, "bh"), a, &hash)) ||
+		(r = dkim_decode(dkim_tag(t, "b"), a, &out->signature)) || (r = parse_time(dkim_tag(t, "t"), &out->made)) ||
+		(r = parse_time(dkim_tag(t, "x"), &out->expires)) || (l.p && (r = str_u64(l, UINT64_MAX - 1, &out->limit))))
+		return r;
+	if (hash.n != DKIM_HASH || !out->signature.n || (out->expires && out->expires < out->made))
+		return E_SYNTAX;
+	memcpy(out->body_hash, hash.p, DKIM_HASH);
+	return 0;
+}
+
 int dkim_signature_parse(struct str field_body, struct arena *a, struct dkim_signature *out)
 {
-	struct str hash, l;
 	struct dkim_tags t;
 	int r;
 
@@ -186,25 +206,13 @@ int dkim_signature_parse(struct str field_body, struct arena *a, struct dkim_sig
 		return r;
 	if (!str_eqc(dkim_tag(&t, "v"), "1"))
 		return E_UNSUPPORTED;
-	out->domain = lower(dkim_tag(&t, "d"), a);
-	out->selector = lower(dkim_tag(&t, "s"), a);
-	if (!dkim_name_ok(out->domain) || !dkim_name_ok(out->selector))
-		return E_SYNTAX;
-	l = dkim_tag(&t, "l");
-	if ((r = parse_algorithm(dkim_tag(&t, "a"), &out->algorithm)) || (r = parse_canon(dkim_tag(&t, "c"), out)) ||
-		(r = parse_names(dkim_tag(&t, "h"), out)) || (r = decode(dkim_tag(&t, "bh"), a, &hash)) ||
-		(r = decode(dkim_tag(&t, "b"), a, &out->signature)) || (r = parse_time(dkim_tag(&t, "t"), &out->made)) ||
-		(r = parse_time(dkim_tag(&t, "x"), &out->expires)) || (l.p && (r = str_u64(l, UINT64_MAX - 1, &out->limit))))
-		return r;
-	if (hash.n != DKIM_HASH || !out->signature.n || (out->expires && out->expires < out->made))
-		return E_SYNTAX;
-	memcpy(out->body_hash, hash.p, DKIM_HASH);
-	if (dkim_tag(&t, "i").p) {
+	r = dkim_signature_tags(&t, a, out);
+	if (r == 0 && dkim_tag(&t, "i").p) {
 		out->identity = lower(dkim_tag(&t, "i"), a);
 		if (!identity_ok(out->identity, out->domain))
 			return E_SYNTAX;
 	}
-	return 0;
+	return r;
 }
 
 /* --- verifying ---------------------------------------------------------------------------------- */

@@ -6,8 +6,11 @@
  *   tags.c     "v=1; a=rsa-sha256; ..." (3.2)
  *   canon.c    the two canonical forms of fields and bodies (3.4), a body as a stream
  *   key.c      keys: made, as PEM, as the text of a DNS record, and what they sign
+ *   head.c     the header of a message that comes as a stream
  *   sign.c     a message as a stream in, a DKIM-Signature field out
  *   check.c    a signature field read, and verified with a key record
+ *
+ * arc.h has the chains of forwarders (RFC 8617), results.h what was found of a message as a whole.
  *
  * Everything is linear in its input, and what is kept of a message is its header alone.
  *
@@ -80,8 +83,39 @@ int dkim_key_parse(struct str record, struct dkim_key **out);
 /* Signature of data, or is it one? sign: 0 or E_TLS. */
 int dkim_key_sign(const struct dkim_key *k, struct str data, struct buf *out);
 bool dkim_key_fits(const struct dkim_key *k, struct str data, struct str signature);
+/* The same of data whose SHA-256 is known. */
+bool dkim_key_fits_hash(const struct dkim_key *k, const unsigned char hash[DKIM_HASH], struct str signature);
+
+/* --- head.c --- */
+
+struct dkim_head {
+	struct buf text;
+	size_t line; /* bytes of the present line */
+	bool cr, over; /* over: the body has begun */
+	struct arena a;
+	struct header h; /* after dkim_head_end */
+};
+/* max: bytes of a header; more is E_LIMIT in text.err. */
+void dkim_head_init(struct dkim_head *h, size_t max);
+void dkim_head_done(struct dkim_head *h);
+/* Takes bytes up to the end of the empty line; how many. The body may begin with an LF that is its. */
+size_t dkim_head_add(struct dkim_head *h, struct str piece);
+/* All of it was there (or of the message). 0; E_LIMIT; E_SYNTAX: it begins with the fold of a field that is not there. */
+int dkim_head_end(struct dkim_head *h);
+/* The domain of the author, lower case: of all mailboxes of the one From field. E_NOTFOUND: there is no single one. */
+int dkim_head_author(struct dkim_head *h, struct buf *out);
+/* Is this address the one author? */
+bool dkim_head_from(struct dkim_head *h, struct str address);
 
 /* --- sign.c --- */
+
+/* What a signature lists (see sign.c); signatures: DKIM-Signature fields too. out has DKIM_NAMES. E_LIMIT. */
+int dkim_names(const struct header *h, bool signatures, struct str *out, size_t *n_out);
+/* A whole field that begins with `first` ("Name: tags;"), then bh=, h= and b=, relaxed. E_LIMIT, E_TLS. */
+int dkim_field_sign(const struct header *h, const struct str *name, size_t n, const unsigned char hash[DKIM_HASH],
+	const struct dkim_key *k, struct str first, struct buf *out);
+/* The value of b= in lines, and the CRLF of the field. */
+void dkim_print_signature(struct str raw, struct buf *out);
 
 struct dkim_signer;
 /* header_max: bytes of a header that can be signed. */
@@ -114,6 +148,14 @@ struct dkim_signature {
 };
 /* May be d= or s=: labels of letters, digits, hyphens and underscores. */
 bool dkim_name_ok(struct str s);
+/* The tags that signatures of every kind have (a b bh c d h l s t x). As below. */
+int dkim_signature_tags(const struct dkim_tags *t, struct arena *a, struct dkim_signature *out);
+/* A value in base64. E_SYNTAX, E_LIMIT. */
+int dkim_decode(struct str value, struct arena *a, struct str *out);
+/* Where the value of b= stands in a field, and its length. */
+void dkim_find_signature(struct str field, size_t *at_out, size_t *n_out);
+/* a=: "rsa-sha256". E_UNSUPPORTED. */
+int dkim_parse_algorithm(struct str s, enum dkim_algorithm *out);
 /* The body of a DKIM-Signature field. 0, E_SYNTAX, E_UNSUPPORTED (version, algorithm), E_LIMIT. */
 int dkim_signature_parse(struct str field_body, struct arena *a, struct dkim_signature *out);
 /* Does it hold? hash, size: of the body in the signature's form (dkim_body_end). 0; E_DENIED: it does not;

@@ -240,6 +240,26 @@ int dkim_key_sign(const struct dkim_key *k, struct str data, struct buf *out)
 	return r;
 }
 
+bool dkim_key_fits_hash(const struct dkim_key *k, const unsigned char hash[DKIM_HASH], struct str signature)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(k->key, NULL);
+	const unsigned char *sig = (const unsigned char *)signature.p;
+	bool good;
+
+	if (k->algorithm == DKIM_RSA)
+		good = ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+			EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
+			EVP_PKEY_verify(ctx, sig, signature.n, hash, DKIM_HASH) == 1;
+	else
+		good = md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, k->key) == 1 &&
+			EVP_DigestVerify(md, sig, signature.n, hash, DKIM_HASH) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	EVP_MD_CTX_free(md);
+	ERR_clear_error();
+	return good;
+}
+
 bool dkim_key_fits(const struct dkim_key *k, struct str data, struct str signature)
 {
 	unsigned char hash[DKIM_HASH];
