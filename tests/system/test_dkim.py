@@ -375,3 +375,26 @@ def test_other_verifiers_agree_over_the_corpus(tmp_path):
         except dkim.MessageFormatError:
             pass  # a header that dkimpy does not read
     assert judged > len(signed) * 0.9 > 10
+
+
+def test_what_is_converted_on_its_way_is_signed_as_it_leaves(house, host):
+    """To a server without 8BITMIME the text goes as quoted-printable: its signature is of that text (RFC 6376 5.3), each receiver's own."""
+    s = house()
+    s.cli("dkim", "rotate", DOMAIN)
+    known, text = records(s), "Best wishes to all of you, and Gr\u00fc\u00dfe aus K\u00f6ln.\r\n".encode()
+    mime = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    head = f"From: <{s.anna.address}>\r\nTo: ben@outside.example\r\n".encode() + mime
+
+    def leaves(subject):
+        with s.smtp(s.anna) as c:
+            c.sendmail(s.anna.address, ["ben@outside.example"], head + b"Subject: " + subject.encode() + b"\r\n\r\n" + text, mail_options=["BODY=8BITMIME"])
+        return wait_for(lambda: by_subject(host, subject), 20)
+    message = leaves("as it is")
+    assert text in message and verdicts(message, known) == [True, True]
+    host.extensions = ("PIPELINING", "SIZE 100000000")
+    wait_for(lambda: all(c.sock.fileno() < 0 for c in host.connections), 20)
+    message = leaves("converted")
+    assert message.isascii() and b"Gr=C3=BC=C3=9Fe" in message and message.count(b"\r\nReceived:") == 1
+    assert len(signatures(message)) == 2 and verdicts(message, known) == [True, True]
+    assert verdicts(message.replace(b"=C3=BC", b"=C3=B6"), known) == [False, False], "negative control"
+    assert "attempt=1" in s.wait_log("to=ben@outside.example via=smtp")

@@ -318,6 +318,77 @@ static void what_requires_tls_goes_to_who_was_verified_and_passes_it_on(void **s
 	end();
 }
 
+/* RFC 8689 4.2.1: a server that does not pass it on is left before any mail is at stake, for good: the next one may do. */
+static void a_session_for_requiretls_is_of_no_use_without_it(void **state)
+{
+	(void)state;
+	session(CONF_SMARTHOST_NONE, "");
+	opt->requiretls = true;
+	client_connected(&c);
+	PLAY(HELLO, "S:250 PIPELINING");
+	assert_int_equal(c.state, CLIENT_CLOSED);
+	assert_int_equal(c.why.code, 550);
+	assert_string_equal(c.why.status, "5.7.30");
+	client_done(&c);
+	session(CONF_SMARTHOST_VERIFY, "");
+	opt->requiretls = true;
+	client_connected(&c);
+	PLAY(HELLO, "S:250 REQUIRETLS");
+	assert_int_equal(c.why.code, 550);
+	assert_string_equal(c.why.status, "5.7.10");
+	client_done(&c);
+}
+
+/* What a test of delivery says: MAIL, RCPT and RSET, whatever the answer; SIZE and the rest are a message's. */
+static void a_test_of_delivery_never_says_data(void **state)
+{
+	static const char *const fields[] = { "via=smtp", "sender=", "rcpt=1 ben@example.net", NULL };
+	size_t i;
+	static const struct {
+		const char *say, *status;
+		int code;
+	} rows[] = { { "S:250 2.1.5 ok", "2.1.5", 250 }, { "S:451 4.7.1 later", "4.7.1", 451 }, { "S:550 5.1.1 no", "5.1.1", 550 } };
+
+	(void)state;
+	open_to("S:250 SIZE 1000");
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct job *j = make_job("x", fields);
+
+		j->probe = (struct probe *)j; /* any: it is not looked into */
+		begin(j);
+		PLAY("C:MAIL FROM:<>", "S:250 ok", "C:RCPT TO:<ben@example.net>", rows[i].say, "C:RSET", "S:250 ok");
+		taken();
+		assert_int_equal(j->rcpt[0].code, rows[i].code);
+		assert_string_equal(j->rcpt[0].status, rows[i].status);
+		job_free(j);
+	}
+	job = NULL;
+	end();
+}
+
+/* RFC 6376 5.3: the signature is not of the text that leaves; the job goes back with that text, unsigned. */
+static void a_signed_message_that_is_converted_goes_back_to_be_signed(void **state)
+{
+	char text[400] = "";
+	struct job *j;
+
+	(void)state;
+	open_to("S:250 PIPELINING");
+	opt->convert_size = 100000;
+	j = simple("Subject: x\r\n\r\nGr\xc3\xbc\xc3\x9f" "e, and more of it that is plain\r\n");
+	j->prepend = STR("DKIM-Signature: x\r\n");
+	begin(j);
+	assert_true(j->resign && c.retry && !j->prepend.n && j->offset == 0);
+	taken();
+	assert_int_equal(pread(j->fd, text, sizeof text - 1, 0), (ssize_t)j->size);
+	assert_non_null(strstr(text, "Gr=C3=BC=C3=9Fe"));
+	begin(j); /* signed anew */
+	j->resign = false;
+	PLAY("C:MAIL FROM:<anna@example.org>", "C:RCPT TO:<ben@example.net>", "S:550 no", "S:550 no");
+	taken();
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +402,9 @@ int main(void)
 		cmocka_unit_test(eight_bit_text_is_converted_for_who_does_not_take_it),
 		cmocka_unit_test(addresses_are_said_in_ascii_where_that_is_possible),
 		cmocka_unit_test(what_requires_tls_goes_to_who_was_verified_and_passes_it_on),
+		cmocka_unit_test(a_session_for_requiretls_is_of_no_use_without_it),
+		cmocka_unit_test(a_test_of_delivery_never_says_data),
+		cmocka_unit_test(a_signed_message_that_is_converted_goes_back_to_be_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,46 @@ static int parse(const char *const *fields, bool file, struct job **out)
 }
 
 #define GOOD "id=1", "message=abc", "via=smtp", "offset=0", "size=1"
+/* RFC 8689 3: one field, that one word; in the header alone, at the beginning of a line. */
+static void a_field_may_ask_that_policies_do_not_count(void **state)
+{
+	static const struct {
+		const char *text;
+		bool optional;
+	} rows[] = {
+		{ "TLS-Required: No\r\n\r\nx\r\n", true },
+		{ "Subject: x\r\ntls-required:no \r\n\r\n", true },
+		{ "TLS-Required: No\n\nx\n", true },
+		{ "TLS-Required: Yes\r\n\r\n", false },
+		{ "TLS-Required: None\r\n\r\n", false },
+		{ "TLS-Required: No\r\nTLS-Required: No\r\n\r\n", false },
+		{ "Subject: x\r\n TLS-Required: No\r\n\r\n", false },
+		{ "X-TLS-Required: No\r\n\r\n", false },
+		{ "Subject: x\r\n\r\nTLS-Required: No\r\n", false },
+		{ "TLS-Required: No", false },
+		{ "", false },
+	};
+	struct buf b;
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		fd = file_of(str_of(rows[i].text));
+		if (content_tls_optional(fd, 0, strlen(rows[i].text)) != rows[i].optional)
+			fail_msg("%s", rows[i].text);
+		close(fd);
+	}
+	buf_init(&b, 1 << 20); /* a line over the end of a piece */
+	for (i = 0; i < 3000; i++)
+		buf_fmt(&b, "X-Many: %zu\r\n", i);
+	buf_puts(&b, "TLS-Required: No\r\n\r\n");
+	fd = file_of(buf_view(&b));
+	assert_true(content_tls_optional(fd, 0, b.n));
+	close(fd);
+	buf_done(&b);
+}
+
 static void jobs_that_could_break_a_command_are_refused(void **state)
 {
 	static const char *const bad[][12] = {
@@ -360,6 +400,7 @@ int main(void)
 		cmocka_unit_test(chunks_tell_their_exact_length),
 		cmocka_unit_test(a_file_that_is_too_short_never_ends),
 		cmocka_unit_test(scanning_tells_header_from_body),
+		cmocka_unit_test(a_field_may_ask_that_policies_do_not_count),
 		cmocka_unit_test(jobs_that_could_break_a_command_are_refused),
 		cmocka_unit_test(results_are_told_once_and_in_parts),
 	};
