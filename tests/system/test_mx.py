@@ -64,6 +64,14 @@ busy 60 MX 10 busy.host
 busy.host 60 A {DEEP}
 spread 60 MX 10 one.good
 spread 60 MX 10 busy.host
+live6 60 MX 10 mail.live6
+mail.live6 60 AAAA ::1
+mail.live6 60 A {REFUSED}
+short 60 CNAME good
+loop 60 CNAME loop2
+loop2 60 CNAME loop
+mxloop 60 MX 10 loop
+""" + "".join(f"chain{i} 60 CNAME chain{i + 1}\n" for i in range(40)) + """chain40 60 MX 10 one.good
 temp 60 MX 10 x.hung.example.
 temp 60 MX 20 nowhere.lost
 bogus 60 MX 10 one.bogus.example.
@@ -81,6 +89,8 @@ def liar(name, type, tcp):
     if first == "big":  # 64 KiB of MX records, by TCP
         return (0, [wire_record(name, "MX", b"\0\x0a" + wire_name("m" * 60 + f"{i}.liar.example"))
                     for i in range(600)], 0) if tcp else (0, [], 0x200)
+    if first == "thousand":  # as many as fit, all of them in truth one server
+        return (0, [wire_record(name, "MX", b"\0\x0a" + wire_name(f"m{i}.liar.example")) for i in range(1000)], 0) if tcp else (0, [], 0x200)
     if first == "garbage":
         return 0, [b"\xff" * 11], 0
     if first == "lines" and type == TYPES["MX"]:
@@ -130,6 +140,12 @@ _{self.port}._tcp.clear 60 TLSA 3 0 1 {tlsa}
         self.s.cli("alias", "add", alias, *targets)
         with smtplib.LMTP(str(self.s.state / "run" / "lmtp")) as c:
             c.sendmail("someone@elsewhere.example", [alias], text.encode())
+
+    def mail(self, to):
+        """By submission: addresses that no alias may have."""
+        self.anna = getattr(self, "anna", None) or self.s.account()
+        with self.s.smtp(self.anna) as c:
+            c.sendmail(self.anna.address, [to], b"Subject: hello\r\n\r\nHello.\r\n")
 
     def log(self, event, to, timeout=20):
         """The first line of that event about that recipient."""
@@ -231,6 +247,71 @@ def test_what_dns_does_not_say_is_tried_again(world, domain, words):
     world.post(f"a@{domain}")
     line = world.log("deferred", f"a@{domain}")
     assert "code=451 " in line and "status=4.4.3" in line and words in line
+
+
+@pytest.mark.parametrize("domain, words", [
+    ("big.liar.example", "cannot be looked up"),  # 64 KiB of records
+    ("thousand.liar.example", "cannot be looked up"),
+    ("loop.mx.example", "cannot be looked up"),
+    ("mxloop.mx.example", "loop.mx.example"),
+    ("lines.liar.example", "no host that can be connected to"),
+])
+def test_a_dns_that_plays_tricks_defers_its_own_mail_alone(world, domain, words):
+    world.post(f"h@{domain}", f"between.{domain}@good.mx.example")
+    line = world.log("deferred", f"h@{domain}")
+    assert "code=451 " in line and words in line, line
+    assert "attempt=1" in world.log("sent", f"between.{domain}@good.mx.example", 5)
+
+
+@pytest.mark.parametrize("name", ["short", "chain0"])
+def test_aliases_are_followed(world, name):
+    """Also forty of them, in one answer."""
+    world.post(f"h@{name}.mx.example")
+    assert "remote=one.good.mx.example" in world.log("sent", f"h@{name}.mx.example")
+
+
+# --- addresses, and other ways
+
+def test_an_address_that_lives_is_used_whatever_its_family(world):
+    """IPv6 there, IPv4 refuses; the other way round see above."""
+    six = FakeHost(address="::1", port=world.port, name="six.example.net")
+    try:
+        world.post("l@live6.mx.example")
+        line = world.log("sent", "l@live6.mx.example")
+        assert "ip=::1 " in line and "attempt=1" in line
+        world.mail("l@[IPv6:::1]")
+        assert "ip=::1 " in world.log("sent", "l@[IPv6:::1]")
+        assert len(six.messages) == 2
+    finally:
+        six.close()
+
+
+def test_mail_to_an_address_literal_goes_there(world):
+    world.mail(f"l@[{OTHER}]")
+    line = world.log("sent", f"l@[{OTHER}]")
+    assert f"ip={OTHER} " in line and world.at(OTHER, f"l@[{OTHER}]")
+    world.mail(f"l@[{REFUSED}]")
+    assert "Connection refused" in world.log("deferred", f"l@[{REFUSED}]")
+
+
+@pytest.mark.parametrize("name", ["one.good.mx.example", GOOD])
+def test_mail_is_sent_another_way_by_name_and_by_address(world, name):
+    """Nobody asks the DNS for a hop's MX; what is no server defers with its reason."""
+    to = f"hop.{name}@dead.mx.example"
+    world.post(to)
+    world.log("deferred", to)
+    world.s.cli("queue", "reroute", f"recipient={to}", f"hop={name}:{world.port}")
+    line = world.log("sent", to)
+    assert f"remote={name} " in line and f"ip={GOOD} " in line and world.at(GOOD, to)
+
+
+def test_a_hop_that_is_not_there_is_told(world):
+    to = "hopless@dead.mx.example"
+    world.post(to)
+    world.log("deferred", to)
+    world.s.cli("queue", "reroute", f"recipient={to}", f"hop=nowhere.mx.example:{world.port}")
+    line = world.log("failed", to)
+    assert "nowhere.mx.example" in line and "has no address" in line
 
 
 # --- ourselves
