@@ -41,7 +41,7 @@ struct facts {
 struct check {
 	const struct facts *f;
 	const struct ipc_msg *m; /* the verb's arguments */
-	int reply, resolver, signd; /* links: -1: not there */
+	int reply, resolver, signd, policyd; /* links: -1: not there */
 	struct arena a;
 	deadline until;
 	int64_t most; /* ms for one question */

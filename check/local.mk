@@ -9,3 +9,8 @@ check_PROGRAMS += tests/unit/check/keytext_test
 tests_unit_check_keytext_test_SOURCES = tests/unit/check/keytext_test.c
 tests_unit_check_keytext_test_LDADD = check/libcheck.a $(NET_LIBS) $(CMOCKA_LIBS)
 endif
+check_PROGRAMS += tests/fuzz/keytext
+tests_fuzz_keytext_SOURCES = tests/fuzz/keytext.c $(FUZZ_MAIN)
+tests_fuzz_keytext_LDADD = check/libcheck.a $(NET_LIBS)
+tests_fuzz_keytext_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/keytext

@@ -46,8 +46,49 @@ struct finding judge_tlsa(struct domain_check *d, const struct want *w, const st
 
 /* --- MTA-STS, TLS-RPT ----------------------------------------------------------------------------------- */
 
-/* The hosts of the MX that our policy does not name: who keeps to it sends them nothing (RFC 8461 4.1). */
-static const char *unnamed(struct domain_check *d, size_t *n_out)
+/* What others fetch, as policyd saw it last: the policy of that id. */
+struct seen_policy {
+	bool asked; /* else policyd does not answer, or keeps to no policies */
+	const char *failed; /* why it could not be fetched; NULL: it was */
+	struct str mode, mx[32];
+	size_t n;
+};
+
+static void see_policy(struct domain_check *d, struct seen_policy *out)
+{
+	struct ipc_msg q, answer;
+	struct str words, mx;
+
+	*out = (struct seen_policy){ .asked = false };
+	if (d->k->policyd < 0 || !d->f->conf->sts_enabled)
+		return;
+	ipc_init(&q, "policy");
+	ipc_setc(&q, "domain", d->domain);
+	if (ipc_call(d->k->policyd, &q, &answer, deadline_in(check_wait(d->k))) == 0 && ipc_is(&answer, "policy")) {
+		words = ipc_get(&answer, "words");
+		out->asked = !str_eqc(ipc_get(&answer, "result"), "none");
+		out->failed = str_eqc(ipc_get(&answer, "result"), "failed") ? arena_cstr(&d->k->a, words) : NULL;
+		out->mode = arena_str(&d->k->a, ipc_get(&answer, "mode"));
+		while (out->n < ARRAY_LEN(out->mx) && (mx = ipc_get_nth(&answer, "mx", out->n)).p)
+			out->mx[out->n++] = arena_str(&d->k->a, mx);
+	}
+	ipc_done(&answer);
+	ipc_done(&q);
+}
+
+static bool seen_names(const struct seen_policy *p, struct str host)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (conf_sts_pattern(p->mx[i], host))
+			return true;
+	return false;
+}
+
+/* The hosts of the MX that the policy does not name: who keeps to it sends them nothing (RFC 8461 4.1). others: the one
+ * that others fetch; NULL: ours. */
+static const char *unnamed(struct domain_check *d, const struct seen_policy *others, size_t *n_out)
 {
 	const struct dns_answer *mx = seen(&d->looks, d->domain, DNS_MX);
 	const char *text;
@@ -56,9 +97,12 @@ static const char *unnamed(struct domain_check *d, size_t *n_out)
 
 	*n_out = 0;
 	buf_init(&b, 2000);
-	for (i = 0; i < mx->n; i++)
-		if (mx->record[i].name.n > 1 && !conf_sts_names(d->f->conf, mx->record[i].name))
-			buf_fmt(&b, "%s%.*s", (*n_out)++ ? ", " : "", STRF(mx->record[i].name));
+	for (i = 0; i < mx->n; i++) {
+		struct str host = mx->record[i].name;
+
+		if (host.n > 1 && !(others ? seen_names(others, host) : conf_sts_names(d->f->conf, host)))
+			buf_fmt(&b, "%s%.*s", (*n_out)++ ? ", " : "", STRF(host));
+	}
 	b.err = 0;
 	text = arena_cstr(&d->k->a, buf_view(&b));
 	buf_done(&b);
@@ -77,15 +121,41 @@ static const char *name_them(struct domain_check *d, const char *hosts)
 	return arena_fmt(&d->k->a, "If they are yours and have certificates: mansio config set sts.publish_mx '%s', and publish the new id; else take them out of the MX.", list);
 }
 
+static struct finding judge_sts(struct domain_check *d, const struct want *w, bool same)
+{
+	const char *ours = d->f->conf->sts_publish == CONF_STS_ENFORCE ? "enforce" : "testing", *others;
+	enum check_state bad = d->f->conf->sts_publish == CONF_STS_ENFORCE ? CHECK_FAIL : CHECK_WARN;
+	struct arena *a = &d->k->a;
+	struct seen_policy p;
+	size_t n;
+
+	others = unnamed(d, NULL, &n);
+	if (n)
+		return finding(bad, arena_fmt(a, "The MX names %s, but the policy does not: who keeps to it sends no mail there.", others),
+			name_them(d, others));
+	if (!same)
+		return finding(CHECK_WARN, "It names another version of the policy than the one that is served: others keep the old one for long.",
+			publish(d, w));
+	see_policy(d, &p);
+	if (p.failed)
+		return finding(CHECK_WARN, arena_fmt(a, "It says that there is a policy, but none can be fetched from https://mta-sts.%s/: %s.", d->domain, p.failed),
+			arena_fmt(a, "The name mta-sts.%s and port 443 must lead here, and the certificate must be for this name too ([acme] names).", d->domain));
+	others = p.asked ? unnamed(d, &p, &n) : "";
+	if (p.asked && (n || !str_eqc(p.mode, ours)))
+		return finding(bad, n ? arena_fmt(a, "The policy that others fetch does not name %s: who keeps to it sends no mail there.", others) :
+			arena_fmt(a, "The policy that others fetch is another one: its mode is %.*s, ours is %s.", STRF(p.mode), ours),
+			arena_fmt(a, "Make https://mta-sts.%s/ lead to this host.", d->domain));
+	return finding(CHECK_OK, p.asked ? "It is there, and the policy is fetched and names every host of the MX." :
+		"It is there, and the policy names every host of the MX.", NULL);
+}
+
 struct finding judge_policy(struct domain_check *d, const struct want *w, const struct dns_answer *x)
 {
 	struct str want = str_sub(str_of(w->value), 1, strlen(w->value) - 1), kind = want;
-	bool same = false, sts;
-	const char *others;
-	size_t i, n = 0, nothers;
+	size_t i, n = 0;
+	bool same = false;
 
 	kind = str_cut(&kind, ';');
-	sts = str_starts(kind, "v=STSv1");
 	for (i = 0; i < x->n; i++)
 		if (str_starts(x->record[i].data, arena_cstr(&d->k->a, kind))) {
 			n++;
@@ -95,11 +165,5 @@ struct finding judge_policy(struct domain_check *d, const struct want *w, const 
 		return finding(CHECK_OK, "There is none, and none is needed.", NULL);
 	if (n > 1)
 		return finding(CHECK_WARN, "There are several, so that none counts.", "Leave one.");
-	others = sts ? unnamed(d, &nothers) : "";
-	if (sts && nothers)
-		return finding(d->f->conf->sts_publish == CONF_STS_ENFORCE ? CHECK_FAIL : CHECK_WARN,
-			arena_fmt(&d->k->a, "The MX names %s, but the policy does not: who keeps to it sends no mail there.", others), name_them(d, others));
-	if (same || !sts)
-		return finding(CHECK_OK, sts ? "It is there, and the policy names every host of the MX." : "It is there.", NULL);
-	return finding(CHECK_WARN, "It names another version of the policy than the one that is served: others keep the old one for long.", publish(d, w));
+	return str_starts(kind, "v=STSv1") ? judge_sts(d, w, same) : finding(CHECK_OK, "It is there.", NULL);
 }

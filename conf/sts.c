@@ -24,8 +24,7 @@ bool conf_sts_policy(const struct conf *c, struct buf *text_out, char id_out[CON
 	return true;
 }
 
-/* One label for the star (RFC 8461 4.1). */
-static bool names(struct str pattern, struct str host)
+bool conf_sts_pattern(struct str pattern, struct str host)
 {
 	if (!str_starts(pattern, "*."))
 		return str_ieq(pattern, host);
@@ -40,7 +39,7 @@ bool conf_sts_names(const struct conf *c, struct str host)
 	if (str_ieqc(host, conf_hostname(c)))
 		return true;
 	for (i = 0; i < c->sts_publish_mx.n; i++)
-		if (names(c->sts_publish_mx.v[i], host))
+		if (conf_sts_pattern(c->sts_publish_mx.v[i], host))
 			return true;
 	return false;
 }

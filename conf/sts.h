@@ -13,6 +13,8 @@
 
 /* False: none is published ([sts] publish = none). id: changes whenever the policy does. */
 bool conf_sts_policy(const struct conf *c, struct buf *text_out, char id_out[CONF_STS_ID + 1]);
+/* Is that an mx of a policy for the host? One label for the star (RFC 8461 4.1). */
+bool conf_sts_pattern(struct str pattern, struct str host);
 /* Does the policy name that host? */
 bool conf_sts_names(const struct conf *c, struct str host);
 

@@ -15,7 +15,7 @@ static void reply(struct policyd *p, const struct question *q, const struct poli
 	struct ipc_msg m;
 	size_t i;
 
-	if (q->internal || p->sender < 0)
+	if (q->internal || p->asker[q->asker] < 0)
 		return;
 	ipc_init(&m, "policy");
 	ipc_set_u64(&m, "id", q->id);
@@ -24,7 +24,7 @@ static void reply(struct policyd *p, const struct question *q, const struct poli
 	for (i = 0; known && i < known->sts.n; i++)
 		ipc_set(&m, "mx", known->sts.mx[i]);
 	ipc_setc(&m, "words", words);
-	ipc_send(p->sender, &m);
+	ipc_send(p->asker[q->asker], &m);
 	ipc_done(&m);
 }
 
@@ -76,7 +76,7 @@ static struct question *add(struct policyd *p, struct str domain, uint64_t id, b
 	return q;
 }
 
-void ask_new(struct policyd *p, struct ipc_msg *m)
+void ask_new(struct policyd *p, size_t asker, struct ipc_msg *m)
 {
 	struct str domain = ipc_get(m, "domain");
 	struct question *q;
@@ -85,6 +85,7 @@ void ask_new(struct policyd *p, struct ipc_msg *m)
 	if (ipc_get_u64(m, "id", UINT64_MAX, &id))
 		return;
 	q = add(p, domain.n < POLICY_DOMAIN ? domain : STR_NONE, id, false);
+	q->asker = asker;
 	if (!p->conf->sts_enabled || !dns_is_hostname(domain) || domain.n + strlen("_mta-sts.") >= POLICY_DOMAIN)
 		end(p, &p->questions, "none", "");
 	else if (p->nquestions > (size_t)p->conf->sts_questions)
@@ -194,12 +195,12 @@ void ask_fetched(struct policyd *p, const char *domain, const struct policy *got
 	}
 }
 
-void ask_drop(struct policyd *p)
+void ask_drop(struct policyd *p, size_t asker)
 {
 	struct question **at = &p->questions;
 
 	while (*at)
-		if ((*at)->internal)
+		if ((*at)->internal || (*at)->asker != asker)
 			at = &(*at)->next;
 		else
 			drop(p, at);

@@ -16,7 +16,7 @@
 #include "trace/trace.h"
 
 #define RULES 24
-#define FIXED 5 /* descriptors of turn() before those of rooms */
+#define FIXED (4 + POLICY_ASKERS) /* descriptors of turn() before those of rooms */
 #define SWEEP_MS 3600000
 #define FIRST_SWEEP_MS 60000
 #define RENEWALS 100 /* in one sweep */
@@ -48,6 +48,26 @@ static void on_peer(struct program *prog, const char *name, int fd)
 	}
 }
 
+static void close_asker(struct policyd *p, size_t i)
+{
+	ask_drop(p, i);
+	fd_close(&p->asker[i]);
+}
+
+static void add_checker(struct policyd *p, int fd)
+{
+	size_t i;
+
+	for (i = 1; i < POLICY_ASKERS && p->asker[i] >= 0; i++)
+		;
+	if (i == POLICY_ASKERS) {
+		close(fd);
+		return;
+	}
+	fd_nonblock(fd, true);
+	p->asker[i] = fd;
+}
+
 static void on_client(struct program *prog, const char *name, int instance, int fd)
 {
 	struct policyd *p = prog->data;
@@ -56,15 +76,14 @@ static void on_client(struct program *prog, const char *name, int instance, int 
 	if (strcmp(name, "smtpd") == 0) {
 		p->room = mem_grow(p->room, p->nrooms + 1, sizeof *p->room);
 		p->room[p->nrooms++] = fd;
-		return;
-	}
-	if (strcmp(name, "sender") != 0) {
+	} else if (strcmp(name, "checkd") == 0) {
+		add_checker(p, fd);
+	} else if (strcmp(name, "sender") == 0) {
+		close_asker(p, 0);
+		p->asker[0] = fd;
+	} else {
 		close(fd);
-		return;
 	}
-	ask_drop(p);
-	fd_close(&p->sender);
-	p->sender = fd;
 }
 
 static void on_control(struct program *prog, struct ipc_msg *m)
@@ -83,25 +102,42 @@ static void on_stop(struct program *prog)
 
 static const struct program_ops ops = { .peer = on_peer, .client = on_client, .control = on_control, .stop = on_stop };
 
-static void from_sender(struct policyd *p)
+static int give_link(struct policyd *p, size_t asker, struct ipc_msg *m)
+{
+	struct ipc_msg out;
+	int pair[2], r;
+
+	if (ipc_pair(pair) < 0)
+		return E_PEER;
+	ipc_init(&out, "link");
+	ipc_set(&out, "id", ipc_get(m, "id"));
+	ipc_add_fd(&out, "link", pair[1]);
+	r = ipc_send(p->asker[asker], &out);
+	ipc_done(&out);
+	close(pair[1]);
+	add_checker(p, pair[0]);
+	return r;
+}
+
+static void from_asker(struct policyd *p, size_t asker)
 {
 	struct ipc_msg m;
 	int i, r = 0;
 
-	for (i = 0; i < MESSAGES && r == 0 && p->sender >= 0; i++) {
-		r = ipc_try_recv(p->sender, &m);
+	for (i = 0; i < MESSAGES && r == 0 && p->asker[asker] >= 0; i++) {
+		r = ipc_try_recv(p->asker[asker], &m);
 		if (r == 0 && ipc_is(&m, "policy"))
-			ask_new(p, &m);
-		else if (r == 0 && ipc_is(&m, "tls"))
+			ask_new(p, asker, &m);
+		else if (r == 0 && asker == 0 && ipc_is(&m, "tls"))
 			tally_take(p, &m);
+		else if (r == 0 && asker > 0 && ipc_is(&m, "link"))
+			r = give_link(p, asker, &m);
 		else if (r == 0)
 			r = E_PEER;
 		ipc_done(&m);
 	}
-	if (r < 0 && r != -EAGAIN && r != -EINTR) {
-		ask_drop(p);
-		fd_close(&p->sender);
-	}
+	if (r < 0 && r != -EAGAIN && r != -EINTR)
+		close_asker(p, asker);
 }
 
 static void from_resolver(struct policyd *p)
@@ -219,8 +255,9 @@ static void turn(struct policyd *p, int signals)
 	pfd[n++] = (struct pollfd){ p->program.control, POLLIN, 0 };
 	pfd[n++] = (struct pollfd){ signals, POLLIN, 0 };
 	pfd[n++] = (struct pollfd){ p->resolver, POLLIN, 0 }; /* -1 is passed over */
-	pfd[n++] = (struct pollfd){ p->sender, POLLIN, 0 };
 	pfd[n++] = (struct pollfd){ p->queued, POLLIN, 0 };
+	for (i = 0; i < POLICY_ASKERS; i++)
+		pfd[n++] = (struct pollfd){ p->asker[i], POLLIN, 0 };
 	for (i = 0; i < p->nrooms; i++)
 		pfd[n++] = (struct pollfd){ p->room[i], POLLIN, 0 };
 	rooms = n;
@@ -232,9 +269,10 @@ static void turn(struct policyd *p, int signals)
 		if (pfd[2].revents)
 			from_resolver(p);
 		if (pfd[3].revents)
-			from_sender(p);
-		if (pfd[4].revents)
 			from_queue(p);
+		for (i = 0; i < POLICY_ASKERS; i++)
+			if (pfd[4 + i].revents)
+				from_asker(p, i);
 		for (i = rooms; i-- > FIXED;) /* the last first: one that is gone moves nobody who was not looked at */
 			if (pfd[i].revents)
 				from_room(p, i - FIXED);
@@ -292,11 +330,14 @@ int main(int argc, char **argv)
 	static const int sig[] = { SIGCHLD, 0 };
 	struct policyd *p = &policyd;
 	int signals;
+	size_t i;
 
 	program_start(&p->program, "policyd", &ops, argc, argv);
 	p->program.data = p;
 	p->conf = p->program.conf;
-	p->resolver = p->sender = p->queued = -1;
+	p->resolver = p->queued = -1;
+	for (i = 0; i < POLICY_ASKERS; i++)
+		p->asker[i] = -1;
 	table_init(&p->tally);
 	arena_init(&p->tally_arena);
 	trace_open(-1, "policyd");

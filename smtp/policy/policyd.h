@@ -4,7 +4,7 @@
  * about TLS (RFC 8460): ours to them, theirs to us.
  *
  *   policyd.c   the process: links, loop, sandbox
- *   ask.c       questions of sender: what is known, what the DNS says, what must be fetched
+ *   ask.c       questions of sender, and of checkd: what is known, what the DNS says, what must be fetched
  *   fetch.c     fetches under way: a child each, HTTPS by libcurl
  *   cache.c     what was fetched, on disk
  *   sts.c       records and policies as values
@@ -18,6 +18,8 @@
  *   policyd -> sender   policy id result=found|none|failed mode=enforce|testing|none mx= (repeated) words
  *   sender -> policyd   tls domain type [result reason] mx ip local helo tlsa= (repeated): one session; no answer
  *   smtpd -> policyd    report domain + descriptor "message": mail that brings one; domain: of the recipient, empty: any; no answer
+ *   checkd asks for the policies of our own domains, to see what others see; and
+ *   checkd -> policyd   link id   -> link id + descriptor "link": for a child of its own
  *
  * Always true:
  *   1. Each question is answered within [sts] wait, by what is known then.
@@ -39,9 +41,12 @@
 
 #define POLICY_DOMAIN 254
 
-struct question { /* of sender; it waits for the DNS, then perhaps for a fetch */
+#define POLICY_ASKERS 16 /* links: sender's, and those of checkd and its children */
+
+struct question { /* it waits for the DNS, then perhaps for a fetch */
 	struct question *next;
-	uint64_t id; /* sender's */
+	size_t asker; /* whose */
+	uint64_t id; /* the asker's */
 	uint64_t lookup; /* ours, of the TXT question; 0: that is over */
 	bool internal; /* nobody waits: a policy is to be renewed */
 	deadline until;
@@ -86,7 +91,8 @@ struct task {
 struct policyd {
 	struct program program;
 	const struct conf *conf;
-	int dir, trust, resolver, sender, queued;
+	int dir, trust, resolver, queued;
+	int asker[POLICY_ASKERS]; /* -1: none; the first is sender's */
 	int *room; /* links of smtpd */
 	size_t nrooms;
 	bool reports; /* there is a store */
@@ -106,13 +112,13 @@ struct policyd {
 };
 
 /* ask.c */
-void ask_new(struct policyd *p, struct ipc_msg *m); /* from sender */
+void ask_new(struct policyd *p, size_t asker, struct ipc_msg *m);
 void ask_renew(struct policyd *p, const char *domain); /* its policy grows old */
 void ask_answer(struct policyd *p, const struct ipc_msg *m); /* from resolverd */
 void ask_again(struct policyd *p); /* a new link to it */
 /* got NULL: it failed; result: as RFC 8460 4.3 calls that */
 void ask_fetched(struct policyd *p, const char *domain, const struct policy *got, const char *words, const char *result);
-void ask_drop(struct policyd *p); /* sender is gone */
+void ask_drop(struct policyd *p, size_t asker); /* it is gone */
 void ask_tick(struct policyd *p);
 deadline ask_next(const struct policyd *p);
 

@@ -10,8 +10,8 @@ import tempfile
 
 import pytest
 
-from conftest import MANSIO, ROOT, make_certificate
-from nameservers import Knot, Namespace, Scripted
+from conftest import MANSIO, ROOT, make_certificate, wait_for
+from nameservers import TYPES, Knot, Namespace, Scripted, wire_name, wire_record
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="a network of its own needs root")
 ADDRESS = "198.51.100.25"
@@ -299,3 +299,46 @@ def test_a_running_suite_answers_the_same(world, own_suite):
     pss = int(next(x.split()[1] for x in open(f"/proc/{next(p for p, n in s.tree().items() if n == 'checkd')}/smaps_rollup")
                    if x.startswith("Pss:")))
     assert pss < 4000
+
+
+def test_the_policy_that_others_fetch(own_suite):
+    """MTA-STS: the record is there; is the policy, under a certificate with its name, and the one that we mean?"""
+    zone = {}
+
+    def answer(name, type, tcp):
+        return 0, [wire_record(name, t, data, 0) for t, data in zone.get(name, ()) if TYPES[t] == type], 0
+
+    dns = Scripted(answer)
+    try:
+        s = own_suite({"server.hostname": "mail.example.org", "dns.servers": f"127.0.0.1:{dns.port}", "dns.trust_anchor": "none",
+                       "sts.publish": "enforce"}, start=False)
+        cert, key = make_certificate(s.folder, "mail.example.org", "mta-sts.example.org", name="web")
+        s.settings.update({"tls.certificates": str(cert), "tls.keys": str(key), "sts.ca": str(cert), "sts.port": str(s.ports["https"])})
+        s.write_config()
+        s.start()
+
+        def said(verb, domain):
+            return next(r for r in json.loads(s.cli("--json", "domain", verb, domain).stdout) if r["name"] == f"_mta-sts.{domain}")
+        record = said("dns", "example.org")["value"].strip('"').encode()
+        for domain in ("example.org", "other.example"):
+            zone[domain] = [("MX", b"\0\x0a" + wire_name("mail.example.org"))]
+            zone[f"_mta-sts.{domain}"] = [("TXT", bytes([len(record)]) + record)]
+            zone[f"mta-sts.{domain}"] = [("A", b"\x7f\0\0\1")]
+        row = said("check", "example.org")
+        assert row["state"] == "OK" and "is fetched and names every host" in row["words"], row
+        row = said("check", "other.example")
+        assert row["state"] == "WARN" and "none can be fetched from https://mta-sts.other.example/" in row["words"], row
+        assert "[acme] names" in row["fix"]
+        # others have it still when ours has changed and the record has not
+        zone["example.org"].append(("MX", b"\0\x14" + wire_name("mx2.example.org")))
+        row = said("check", "example.org")
+        assert row["state"] == "FAIL" and "names mx2.example.org, but the policy does not" in row["words"], row
+        s.cli("config", "set", "sts.publish_mx", "mx2.example.org")
+        wait_for(lambda: said("dns", "example.org")["value"].strip('"').encode() != record, 10)
+        row = said("check", "example.org")
+        assert row["state"] == "WARN" and "another version" in row["words"], row
+        record = said("dns", "example.org")["value"].strip('"').encode()
+        zone["_mta-sts.example.org"] = [("TXT", bytes([len(record)]) + record)]
+        wait_for(lambda: said("check", "example.org")["state"] == "OK", 10)
+    finally:
+        dns.stop()
