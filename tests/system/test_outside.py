@@ -11,6 +11,7 @@ import fcntl
 import json
 import re
 import smtplib
+import ssl
 import subprocess
 import sys
 
@@ -220,7 +221,8 @@ class Admin:
             (self.bin / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
             (self.bin / name).chmod(0o755)
         self.names = {"/etc/mansio/": f"{self.etc}/", "friend@elsewhere.example": "anna@postfix.example",
-                      "friend@big.example": "anna@courier.example", "big.example": "courier.example"}
+                      "friend@big.example": "anna@courier.example", "big.example": "courier.example",
+                      "friend.example": "one.example", "192.0.2.25": world["one"].address}
 
     def does(self, heading):
         """Runs the section's commands; returns what each block printed."""
@@ -286,6 +288,50 @@ def test_sending_straight(world, admin, provider, records):
     s.wait_log("ip=" + world["postfix"].address)
     world["courier"].arrived("by a route")
     assert "remote=smtp.provider.example" in s.outcome("anna@courier.example")
+
+
+def smtp_to(world, to, of):
+    """A connection to port 25 of a house from the network of another one."""
+    with world[of].host:
+        c = smtplib.SMTP(world[to].address, 25, timeout=20)
+    c.ehlo()
+    return c
+
+
+def test_sending_and_rules(world, admin):
+    listed = admin.does("Rules: whom to refuse, hold, let through")[-1]
+    assert ".junk.example" in listed and ".spam.example" in listed and "file" in listed and "command" in listed
+    with smtp_to(world, "org", "one") as c:
+        for sender, code in (("x@a.spam.example", 550), ("x@a.junk.example", 550), ("friend@good.junk.example", 250), ("x@one.example", 250)):
+            c.mail(sender)
+            assert c.rcpt("anna@example.org")[0] == code, sender
+            c.rset()
+
+
+def test_sending_and_a_certificate(world, admin, records):
+    admin.does("A device that cannot log in")
+    s = world["org"]
+    s.cli("config", "set", "send.direct", "yes")  # whatever the sections before have left
+    with smtp_to(world, "org", "one") as c:
+        c.mail("printer@example.org")
+        assert c.rcpt("anna@postfix.example")[0] == 550
+        c.rset()
+        context = ssl._create_unverified_context()
+        context.load_cert_chain(admin.etc / "printer.pem", admin.etc / "printer.key")
+        c.starttls(context=context)
+        c.sendmail("printer@example.org", ["anna@postfix.example"], "Subject: by a printer\r\n\r\nx\r\n")
+    assert " sent " in s.outcome("anna@postfix.example")
+
+
+def test_sending_and_a_backup(world, admin):
+    admin.does("A backup for another server")
+    world["org"].cli("config", "set", "send.direct", "yes")
+    with smtp_to(world, "org", "one") as c:
+        assert c.sendmail("anna@two.example", ["anna@one.example"], "Subject: kept for you\r\n\r\nx\r\n") == {}
+        c.ehlo()
+        assert c.has_extn("etrn") and c.docmd("ETRN", "one.example")[0] in (250, 251, 253)
+        assert c.docmd("ETRN", "two.example")[0] == 459
+    world["one"].arrived("kept for you")
 
 
 def test_sending_is_watched(world, admin, provider):
