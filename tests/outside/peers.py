@@ -7,6 +7,7 @@ import contextlib
 import email
 import os
 import pathlib
+import re
 import shutil
 import signal
 import smtplib
@@ -154,6 +155,9 @@ class Postfix(Peer):
     spools = tuple(f"var/spool/postfix/{q}" for q in ("incoming", "active", "deferred", "bounce", "defer", "maildrop", "pid"))
 
     def configure(self):
+        # a measurement in the same chroot (bench/send) has it listen elsewhere
+        master = (self.root / "etc/postfix/master.cf").read_text()
+        self.write("/etc/postfix/master.cf", re.sub(r"^\S+( +inet .* smtpd)$", r"smtp\1", master, flags=re.M))
         # Postfix has no MTA-STS of its own: an entry stands for what a resolver of policies would tell it.
         secure = "".join(f"{{ {d} = secure match=mail.{d} }} " for d in self.net.sts_domains if d != self.domain)
         self.write("/etc/postfix/main.cf", f"""compatibility_level = 3.6
