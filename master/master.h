@@ -164,7 +164,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, dir_dkim, dir_hooks, taken, control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, dir_dkim, dir_hooks, taken, kept[2], control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;

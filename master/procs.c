@@ -184,6 +184,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		n = settings_add_smarthost(m->set, &msg, own);
 	if (start && p->id == PROGRAM_sender && m->taken >= 0)
 		ipc_add_fd(&msg, "taken", m->taken);
+	if (start && p->id == PROGRAM_sender && m->kept[0] >= 0) {
+		ipc_add_fd(&msg, "kept.in", m->kept[0]);
+		ipc_add_fd(&msg, "kept.out", m->kept[1]);
+	}
 	if (p->id == PROGRAM_policyd) {
 		n = settings_add_sts(m->set, &msg, own);
 		ipc_add_fd(&msg, "dir", m->dir_policy);

@@ -310,6 +310,8 @@ static int prepare(struct master *m)
 	m->cores = cores(m->set->conf);
 	rand_bytes(m->ticket_seed, sizeof(m->ticket_seed));
 	m->ticket_day = clock_unix() / 86400;
+	if (ipc_pair(m->kept) < 0)
+		m->kept[0] = m->kept[1] = -1;
 	m->taken = memfd_create("taken", MFD_CLOEXEC); /* outlives the senders (smtp/send/taken.h) */
 	if ((code = spawn_init(m)) || (code = state_open(m)))
 		return code;

@@ -128,6 +128,8 @@ void client_lost(struct client *c, const char *status, const char *what);
 void client_start(struct client *c, struct job *job);
 /* The job when its results are all there (or c->retry), else NULL. */
 struct job *client_take(struct client *c);
+/* All of a message is sent, and one reply, that to the whole of it, is awaited. */
+bool client_awaits_end(const struct client *c);
 /* The server takes no further message in this session (RFC 9422 MAILMAX). */
 bool client_spent(const struct client *c);
 /* In CLIENT_READY: says QUIT. */

@@ -183,6 +183,8 @@ static bool is_under_way(const struct sender *s, const struct job *j, const stru
 	const struct job *o;
 	size_t i;
 
+	if (rescue_waits(s, j->message, r->number))
+		return true;
 	LIST_FOREACH(o, &s->orphans, others) {
 		if (o->lmtp || !str_eq(o->message, j->message))
 			continue;
@@ -205,9 +207,9 @@ bool results_known(struct sender *s, struct job *j)
 		j->remote = j->ip = j->tls = STR_NONE;
 		j->dsn = false;
 	}
-	for (i = 0; i < j->nrcpt && !LIST_EMPTY(&s->orphans); i++)
+	for (i = 0; i < j->nrcpt; i++)
 		if (j->rcpt[i].state == RCPT_OPEN && is_under_way(s, j, &j->rcpt[i])) {
-			job_set(j, &j->rcpt[i], 0, "4.3.0", STR("an attempt from before the restart of the queue is still under way"));
+			job_set(j, &j->rcpt[i], 0, "4.3.0", STR("an attempt from before a restart is still under way"));
 			j->again = UNDER_WAY_AGAIN;
 		}
 	if (job_open(j))

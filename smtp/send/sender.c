@@ -368,6 +368,7 @@ static void enter_sandbox(const struct sender *s)
 int main(int argc, char **argv)
 {
 	struct sender *s = &sender;
+	int kept;
 
 	s->queued = s->lmtpd = -1;
 	s->last_result = &s->results;
@@ -393,6 +394,8 @@ int main(int argc, char **argv)
 	s->signing = sign_new(s, route_job, sender_done);
 	s->taken = taken_open(ipc_take_fd(&s->program.start, "taken"));
 	LIST_INIT(&s->orphans);
+	kept = ipc_take_fd(&s->program.start, "kept.in");
+	rescue_start(s, kept, ipc_take_fd(&s->program.start, "kept.out"));
 	way_init(s);
 	settings(s, &s->program.start);
 	enter_sandbox(s);

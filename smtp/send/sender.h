@@ -13,6 +13,7 @@
  *   reach.c     ... its addresses, and how safe a connection to it must be
  *   serve.c     ... its sessions, and who of its destinations is next
  *   probe.c     a way tried without a message (mansio test delivery)
+ *   results.c, taken.c, rescue.c: what is known when this process or queued was killed
  *   lookup.c    questions to resolverd and policyd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
  *   tlsrpt.c    how the TLS of sessions went, for policyd
@@ -98,6 +99,8 @@ struct session {
 	int fd;
 	bool tls_wants_write;
 	bool dry; /* the socket had no more bytes: not read again before it says so */
+	uint64_t kept; /* rescue.c: under this key, 0: it is not */
+	int awaits; /* the note of the message that awaits its answer, negative: none */
 	bool tls_failed, clear; /* opportunistic: the next try goes without */
 	bool ready_told; /* the log knows that it works */
 	uint64_t told[8]; /* destinations that policyd knows this session of */
@@ -214,6 +217,7 @@ struct sender {
 	struct limits limits;
 	struct signing *signing; /* jobs that wait for their signature */
 	struct taken *taken; /* what was taken lately, over our death */
+	struct rescue *rescue; /* connections of a sender that was killed, and ours for the next */
 	LIST_HEAD(orphans, job) orphans; /* on their way when their queued died */
 	size_t in_hand[2], granted[2]; /* jobs, and places that queued knows of: outside, here */
 	struct table questions; /* by id */
@@ -365,6 +369,13 @@ void tlsrpt_serves(struct session *s, const struct dest *d); /* ready, and takes
 /* While it was set up; for all who wait for the host. */
 void tlsrpt_failed(const struct session *s, const char *result, const char *reason);
 void tlsrpt_refused(const struct host *h); /* it was decided (h->sec) that nothing goes there */
+
+/* rescue.c */
+void rescue_start(struct sender *s, int in, int out); /* listens to what the sender before us left */
+void rescue_sent(struct session *s); /* bytes have left */
+void rescue_answered(struct session *s); /* replies were taken */
+void rescue_closing(struct session *s); /* before its socket is closed */
+bool rescue_waits(const struct sender *s, struct str message, uint32_t number); /* its answer may still come */
 
 /* dial.c */
 void dial_init(struct session *s);

@@ -42,6 +42,7 @@ static void hang_up(struct session *s)
 		event_del(&s->ev);
 	s->ev_what = 0;
 	dial_stop(s);
+	rescue_closing(s);
 	fd_close(&s->fd);
 	s->dry = false;
 }
@@ -243,6 +244,7 @@ static bool push(struct session *s)
 		return false;
 	}
 	client_wrote(c, (size_t)n);
+	rescue_sent(s);
 	return true;
 }
 
@@ -260,6 +262,7 @@ static bool pull(struct session *s)
 	if (s->client.accepted && s->client.job) /* before anything else: we may be killed now */
 		taken_note(s->host->sender->taken, s->client.job);
 	s->client.accepted = false;
+	rescue_answered(s);
 	explicit_bzero(s->host->sender->scratch, (size_t)n);
 	return true;
 }
@@ -372,6 +375,7 @@ static struct session *session_new(struct host *h)
 
 	s->host = h;
 	s->fd = -1;
+	s->awaits = -1;
 	dial_init(s);
 	client_init(&s->client, h->opt);
 	s->client.watch = h->probe ? &probe_watch : NULL;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0x6d74616b656e0001u /* grows when the entries change */
+#define MAGIC 0x6d74616b656e0002u /* grows when the entries change */
 #define WHOLE 0x57484f4cu
 #define TEXT 368
 #define BUCKETS 8192u
@@ -26,14 +26,26 @@ struct entry {
 	char text[TEXT]; /* the fields, each ended by NUL */
 };
 
+struct awaited {
+	_Atomic uint32_t state; /* as above */
+	uint32_t n, dsn;
+	uint64_t key;
+	uint32_t number[TAKEN_RCPTS];
+	char id[65], remote[121], ip[47];
+};
+
 struct memory {
 	uint64_t magic;
 	_Atomic uint32_t next; /* the entry that is written next */
+	_Atomic uint32_t most; /* slots of `awaited` that were ever used */
 	struct entry entry[TAKEN_ENTRIES];
+	struct awaited awaited[TAKEN_AWAITED];
 };
 
 struct taken {
 	struct memory *m;
+	uint16_t free[TAKEN_AWAITED];
+	size_t nfree;
 	uint16_t bucket[BUCKETS], chain[TAKEN_ENTRIES];
 };
 
@@ -152,6 +164,10 @@ struct taken *taken_open(int fd)
 	/* one may have been cut short; behind two that are empty nothing was ever written, and pages stay untouched */
 	for (i = 0; i < TAKEN_ENTRIES && (i == 0 || t->m->entry[i].state || t->m->entry[i - 1].state); i++)
 		index_add(t, i);
+	/* the lowest ones are used first, so that few pages are touched */
+	for (i = TAKEN_AWAITED; i-- > 0;)
+		if (i >= t->m->most || t->m->awaited[i].state != WHOLE)
+			t->free[t->nfree++] = (uint16_t)i;
 	return t;
 }
 
@@ -218,4 +234,83 @@ size_t taken_answer(const struct taken *t, struct job *j)
 		n++;
 	}
 	return n;
+}
+
+/* --- what waits for its answer ---------------------------------------------------------------- */
+
+static bool copy(char *to, size_t cap, struct str s)
+{
+	if (s.n >= cap)
+		return false;
+	if (s.n)
+		memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+	return true;
+}
+
+int taken_begin(struct taken *t, uint64_t key, const struct job *j, bool dsn)
+{
+	struct awaited *w;
+	size_t i;
+	uint16_t at;
+
+	if (!t->nfree)
+		return E_LIMIT;
+	at = t->free[t->nfree - 1];
+	w = &t->m->awaited[at];
+	w->n = 0;
+	for (i = 0; i < j->nrcpt; i++) {
+		if (j->rcpt[i].state != RCPT_TAKEN)
+			continue;
+		if (w->n == TAKEN_RCPTS)
+			return E_LIMIT;
+		w->number[w->n++] = j->rcpt[i].number;
+	}
+	if (!w->n || !copy(w->id, sizeof w->id, j->message) || !copy(w->remote, sizeof w->remote, str_sub(j->remote, 0, sizeof w->remote - 1)) ||
+		!copy(w->ip, sizeof w->ip, j->ip))
+		return E_LIMIT;
+	w->key = key;
+	w->dsn = dsn;
+	t->nfree--;
+	if (t->m->most <= at)
+		t->m->most = at + 1u;
+	atomic_store_explicit(&w->state, WHOLE, memory_order_release);
+	return at;
+}
+
+void taken_end(struct taken *t, int slot)
+{
+	atomic_store_explicit(&t->m->awaited[slot].state, 0, memory_order_release);
+	t->free[t->nfree++] = (uint16_t)slot;
+}
+
+static bool text(const char *p, size_t cap, struct str *out)
+{
+	const char *end = memchr(p, '\0', cap);
+
+	*out = str_make(p, end ? (size_t)(end - p) : 0);
+	return end && !str_has_ctl(*out);
+}
+
+bool taken_awaits(const struct taken *t, int *slot, struct taken_message *out)
+{
+	uint32_t most = MIN(t->m->most, (uint32_t)TAKEN_AWAITED);
+	const struct awaited *w;
+
+	for (; *slot >= 0 && (uint32_t)*slot < most; ++*slot) {
+		w = &t->m->awaited[*slot];
+		if (atomic_load_explicit(&w->state, memory_order_acquire) != WHOLE)
+			continue;
+		*out = (struct taken_message){ .key = w->key, .dsn = w->dsn != 0 };
+		/* one that is damaged is nobody's: it is ended for having no connection */
+		if (text(w->id, sizeof w->id, &out->id) && text(w->remote, sizeof w->remote, &out->remote) &&
+			text(w->ip, sizeof w->ip, &out->ip) && w->n <= TAKEN_RCPTS) {
+			out->n = w->n;
+			memcpy(out->number, w->number, w->n * sizeof w->number[0]);
+		} else {
+			out->key = 0;
+		}
+		return true;
+	}
+	return false;
 }

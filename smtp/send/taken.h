@@ -22,8 +22,19 @@
 #include "smtp/send/job.h"
 
 #define TAKEN_ENTRIES 4096u
+#define TAKEN_AWAITED 1024 /* messages that wait for their answer, noted at once */
+#define TAKEN_RCPTS 64 /* recipients of one of them */
 
 struct taken;
+
+/* A message that was sent to its end, and was not answered when it was noted. */
+struct taken_message {
+	uint64_t key; /* of its connection */
+	bool dsn;
+	struct str id, remote, ip; /* point into the memory, until taken_end */
+	size_t n;
+	uint32_t number[TAKEN_RCPTS];
+};
 
 /* fd: the memory, taken over; one of another size or make is emptied. Negative, or it cannot be
  * had: memory of this process alone. */
@@ -35,5 +46,13 @@ void taken_note(struct taken *t, const struct job *j);
 /* Gives those recipients of j that have it already their result; how many. Who took it (remote, ip, tls,
  * dsn) stands in the job then. */
 size_t taken_answer(const struct taken *t, struct job *j);
+
+
+/* The message of j has left to its end, for its recipients that are RCPT_TAKEN. A slot; negative: it is not noted, for
+ * there is no room. */
+int taken_begin(struct taken *t, uint64_t key, const struct job *j, bool dsn);
+void taken_end(struct taken *t, int slot);
+/* The first that awaits its answer, from *slot on. False: there is none. */
+bool taken_awaits(const struct taken *t, int *slot, struct taken_message *out);
 
 #endif

@@ -421,6 +421,12 @@ void client_output(struct client *c)
 	}
 }
 
+bool client_awaits_end(const struct client *c)
+{
+	return c->state == CLIENT_FINAL && !c->out.n && !c->opt->lmtp && !c->chunk_refused &&
+		(!c->chunking || c->chunks_answered + 1 == c->chunks);
+}
+
 void client_wrote(struct client *c, size_t n)
 {
 	buf_drop(&c->out, n);

@@ -527,14 +527,15 @@ def test_a_killed_sender_loses_nothing(house, hosts):
 
     def content(c, line):
         if not release:
-            return SILENT
+            wait_for(lambda: release, 20)
+            return CLOSE  # a sender that is killed leaves its connection to the next one (test_send_kills.py)
 
     host = hosts({"CONTENT": content})
     s = house(host)
     post(s)
     wait_for(lambda: host.connections and b"DATA" in host.connections[0].raw)
-    release.append(1)
     os.kill(next(p for p, n in s.tree().items() if n == "sender"), signal.SIGKILL)
+    release.append(1)
     arrived(host)
 
 
@@ -546,14 +547,15 @@ def test_what_is_known_is_told_before_the_rest_is_tried(house, hosts):
 
     def content(c, line):
         if host.messages and not release:
-            return SILENT
+            wait_for(lambda: release, 20)
+            return CLOSE  # a sender that is killed leaves its connection to the next one (test_send_kills.py)
 
     host = hosts({"CONTENT": content})
     s = house(host, send__recipients="2")
     post(s, *(f"r{i}@outside.example" for i in range(4)))
     wait_for(lambda: len(host.messages) == 1 and s.log().count(" sent ") == 2)
-    release.append(1)
     os.kill(next(p for p, n in s.tree().items() if n == "sender"), signal.SIGKILL)
+    release.append(1)
     wait_for(lambda: s.log().count(" sent ") == 4, 10)
     got = [r for _, rcpts, _ in host.messages for r in rcpts]
     assert len(got) == 4 and len({re.search(rb"<(.*)>", r).group(1) for r in got}) == 4

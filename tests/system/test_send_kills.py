@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: ISC
 """kill -9 of sender and queued, in turns, while mail leaves to another server.
 
-A message that got its 250 arrives there: none is lost, and few arrive twice: those whose end the other server had, and whose
-250 the sender had not read, when it was killed (RFC 1047 knows no better). What it had read outlives it and queued
-(smtp/send/taken.h). Short here; `make soak-kills` sets MANSIO_SOAK: 5,000 messages and 300 kills.
+A message that got its 250 arrives there: none is lost, and few arrive twice. What the sender had read outlives it and queued
+(smtp/send/taken.h), and so does a connection on which the answer is awaited (smtp/send/rescue.c). Short here; `make soak-kills` sets MANSIO_SOAK: 5,000 messages and 300 kills.
 """
 import collections
 import json
@@ -11,6 +10,7 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import ssl
 import threading
 import time
@@ -119,6 +119,37 @@ def test_what_was_taken_is_known_after_both_are_killed(house):
     wait_for(lambda: is_empty(s), 30)
     assert len(host.messages) == 1
     assert re.search(r" sent .*ben@outside.example.* remote=127.0.0.1 .*250 2.0.0 queued as 1", s.log())
+
+
+def test_the_answer_comes_after_the_sender_was_killed(house):
+    """The end of the message was sent; the next sender hears the 250 on the connection of the one before."""
+    s, host, go = house
+    post(s)
+    wait_for(lambda: host.connections and b"\r\n.\r\n" in host.connections[0].raw)
+    killed = pid_of(s, "sender")
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: "still under way" in s.log(), 30)
+    assert len(host.connections) == 1
+    go.set()
+    wait_for(lambda: is_empty(s), 30)
+    assert len(host.messages) == 1
+    assert re.search(r" sent .*eve@outside.example.* remote=127.0.0.1 .*250 2.0.0 queued as 1", s.log())
+    # that connection is over, and further mail goes by new ones
+    wait_for(lambda: b"QUIT" in host.connections[0].commands)
+    post(s)
+    wait_for(lambda: len(host.messages) == 2 and len(host.connections) == 2)
+
+
+def test_a_connection_that_breaks_after_the_kill_is_tried_again(house):
+    s, host, go = house
+    post(s)
+    wait_for(lambda: host.connections and b"\r\n.\r\n" in host.connections[0].raw)
+    os.kill(pid_of(s, "sender"), signal.SIGKILL)
+    wait_for(lambda: "still under way" in s.log(), 30)
+    host.connections[0].sock.shutdown(socket.SHUT_RDWR)
+    go.set()
+    wait_for(lambda: len(host.connections) == 2 and is_empty(s), 30)
+    assert len(host.messages) <= 2
 
 
 def test_what_is_on_its_way_is_not_begun_again_by_a_new_queue(house):

@@ -164,6 +164,7 @@ static void damaged_memory_does_no_harm(void **state)
 	for (round = 0; round < 30; round++) {
 		int fd = memory(), again = dup(fd);
 		struct taken *t = taken_open(fd);
+		struct taken_message m;
 		struct stat st;
 		char junk[64];
 		int i;
@@ -182,6 +183,8 @@ static void damaged_memory_does_no_harm(void **state)
 			taken_by(t, "after", (uint32_t)i, "250 ok");
 		assert_true(has(t, "after", 4999));
 		assert_false(has(t, "after", 5000));
+		for (i = 0; taken_awaits(t, &i, &m); i++)
+			assert_true(m.n <= TAKEN_RCPTS);
 		taken_close(t);
 	}
 }
@@ -213,6 +216,48 @@ static void a_cut_entry_does_not_count(void **state)
 	close(third);
 }
 
+static void what_awaits_its_answer_is_known_to_the_next_sender(void **state)
+{
+	int fd = memory(), again = dup(fd), slot, first, second;
+	struct taken *t = taken_open(fd);
+	struct taken_message m;
+	struct job *j = job("m1", TAKEN_RCPTS + 2);
+	size_t i;
+
+	(void)state;
+	j->remote = STR("mx.example.net");
+	j->ip = STR("192.0.2.1");
+	assert_true(taken_begin(t, 7, j, true) < 0); /* nobody was accepted */
+	j->rcpt[3].state = j->rcpt[5].state = RCPT_TAKEN;
+	first = taken_begin(t, 7, j, true);
+	second = taken_begin(t, 8, j, false);
+	assert_true(first >= 0 && second >= 0 && first != second);
+	for (i = 0; i <= TAKEN_RCPTS; i++)
+		j->rcpt[i].state = RCPT_TAKEN;
+	assert_true(taken_begin(t, 9, j, false) < 0); /* too many */
+	job_free(j);
+	taken_end(t, first);
+	taken_close(t);
+	t = taken_open(again);
+	slot = 0;
+	assert_true(taken_awaits(t, &slot, &m));
+	assert_int_equal(slot, second);
+	assert_true(m.key == 8 && !m.dsn && m.n == 2 && m.number[0] == 4 && m.number[1] == 6);
+	assert_true(str_eqc(m.id, "m1") && str_eqc(m.remote, "mx.example.net") && str_eqc(m.ip, "192.0.2.1"));
+	slot++;
+	assert_false(taken_awaits(t, &slot, &m));
+	taken_end(t, second);
+	slot = 0;
+	assert_false(taken_awaits(t, &slot, &m));
+	j = job("m2", 1);
+	j->rcpt[0].state = RCPT_TAKEN;
+	for (i = 0; i < TAKEN_AWAITED; i++)
+		assert_true(taken_begin(t, i + 1, j, false) >= 0);
+	assert_true(taken_begin(t, 1, j, false) < 0);
+	job_free(j);
+	taken_close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +267,7 @@ int main(void)
 		cmocka_unit_test(long_words_are_cut),
 		cmocka_unit_test(damaged_memory_does_no_harm),
 		cmocka_unit_test(a_cut_entry_does_not_count),
+		cmocka_unit_test(what_awaits_its_answer_is_known_to_the_next_sender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
