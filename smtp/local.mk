@@ -77,6 +77,10 @@ libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/sign.c 
 libexec_sender_LDADD = $(SEND_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp/tlsrpt_test
+tests_unit_smtp_tlsrpt_test_SOURCES = tests/unit/smtp/tlsrpt_test.c
+tests_unit_smtp_tlsrpt_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_smtp_tlsrpt_test_LDADD = $(REPORT_LIBS) $(CONF_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/send_security_test tests/unit/smtp/policy_sts_test
 tests_unit_smtp_send_security_test_SOURCES = tests/unit/smtp/send_security_test.c
 tests_unit_smtp_send_security_test_LDADD = $(SEND_LIBS) $(CMOCKA_LIBS)
@@ -111,6 +115,12 @@ tests_fuzz_send_reply_SOURCES = tests/fuzz/send_reply.c $(FUZZ_MAIN)
 tests_fuzz_send_reply_LDADD = $(SEND_LIBS)
 tests_fuzz_send_reply_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/send_reply/ehlo tests/fuzz/corpus/send_reply/session tests/fuzz/corpus/send_reply/odd
+
+check_PROGRAMS += tests/fuzz/tlsrpt
+tests_fuzz_tlsrpt_SOURCES = tests/fuzz/tlsrpt.c $(FUZZ_MAIN)
+tests_fuzz_tlsrpt_LDADD = $(REPORT_LIBS)
+tests_fuzz_tlsrpt_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/tlsrpt
 
 check_PROGRAMS += tests/fuzz/sts_policy
 tests_fuzz_sts_policy_SOURCES = tests/fuzz/sts_policy.c $(FUZZ_MAIN)
