@@ -379,6 +379,17 @@ def test_sending_and_dane(world, admin, records):
     world["exim"].wait_log("=> anna@example.org", "CV=dane")
 
 
+def test_sending_and_reports(world, admin, provider, records):
+    """The record is printed, and what a house met with at each of the others stands in its list."""
+    net = world["org"].net
+    shown, = admin.does("How TLS went: reports")
+    assert "rua=mailto:postmaster@example.org" in shown and "tlsrpt.send" in shown
+    rows = {r["domain"]: r for r in json.loads(world["one"].cli("report", "list", "--json").stdout)}
+    for peer in PEERS:
+        domain = net.host[peer].domain
+        assert rows[domain]["successes"] >= 1 and rows[domain]["policies"] == ("tlsa" if domain in net.dane_domains else "sts"), rows[domain]
+
+
 def test_a_failure_behind_the_provider_is_told_to_the_sender(world, provider, records):
     s = world["org"]
     s.send("nobody@postfix.example", "to nobody")

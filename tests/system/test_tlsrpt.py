@@ -10,8 +10,11 @@ import os
 import re
 import signal
 import smtplib
+import ssl
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import dkim
 import pytest
@@ -190,6 +193,22 @@ def test_a_report_to_our_postmaster_is_delivered_read_and_listed(world):
     assert [(x["result"], x["sessions"]) for x in shown] == [("success", 5326), ("starttls-not-supported", 203), ("certificate-expired", 100)]
     box = world.s.mail_folder(Account(f"anna@{DOMAIN}", "")) / "Maildir"
     assert any(b"application/tlsrpt+gzip" in f.read_bytes() for f in box.glob("[cn]*/*")), (list(box.glob("*/*")), world.s.log()[-2500:])
+
+
+def test_who_looks_after_a_domain_sees_what_others_say_of_it_and_no_more(world):
+    token = json.loads(world.s.cli("token", "add", "x", f"admin@{DOMAIN}", "--json").stdout)["token"]
+    context = ssl.create_default_context(cafile=world.s.cert)
+
+    def get(path):
+        request = urllib.request.Request(f"https://localhost:{world.s.ports['https']}/api/v1/report/{path}", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, context=context) as r:
+            return json.load(r)["rows"]
+    assert {(r["domain"], r["by"]) for r in get("list")} == {(DOMAIN, "others")}
+    assert get(f"show?id={get('list')[0]['id']}")
+    with pytest.raises(urllib.error.HTTPError):
+        get(f"show?id={reports(world, by='us')[0]['id']}")
+    with pytest.raises(urllib.error.HTTPError):
+        get("list?domain=good.safe.example")
 
 
 @pytest.mark.parametrize("words, options", [
