@@ -224,11 +224,11 @@ static size_t add_pack(struct master *m, struct ipc_msg *msg, int *fd_out, size_
 
 /* --- what the settings name ------------------------------------------------------------ */
 
-static size_t add_named(struct master *m, struct ipc_msg *msg, struct str name, const struct buf *text, unsigned mode,
+static size_t add_text(struct master *m, struct ipc_msg *msg, struct str name, const struct buf *text, unsigned mode,
 	int *fd_out, size_t n)
 {
 	struct arena a;
-	int fd = name.n && text->n && n < BACKUP_FILES ? settings_memory("file", text) : -1;
+	int fd = name.n && n < BACKUP_FILES ? settings_memory("file", text) : -1;
 
 	if (fd < 0)
 		return n;
@@ -239,7 +239,14 @@ static size_t add_named(struct master *m, struct ipc_msg *msg, struct str name, 
 	return n + 1;
 }
 
-/* Passwords, and whom to trust. */
+/* One that is not in use was not read, and is empty. */
+static size_t add_named(struct master *m, struct ipc_msg *msg, struct str name, const struct buf *text, unsigned mode,
+	int *fd_out, size_t n)
+{
+	return text->n ? add_text(m, msg, name, text, mode, fd_out, n) : n;
+}
+
+/* Passwords, whom to trust, rules. */
 static size_t add_secrets(struct master *m, struct ipc_msg *msg, int *fd_out, size_t n)
 {
 	const struct settings *s = m->set;
@@ -252,6 +259,8 @@ static size_t add_secrets(struct master *m, struct ipc_msg *msg, int *fd_out, si
 	n = add_named(m, msg, c->acme_ca_file, &s->acme_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->webhook_ca_file, &s->hook_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->sts_ca, &s->sts_trust, 0644, fd_out, n);
+	n = add_text(m, msg, c->smtp_access_file, &s->access, 0644, fd_out, n);
+	n = add_text(m, msg, c->smtp_rewrite_file, &s->rewrite, 0644, fd_out, n);
 	return add_named(m, msg, c->import_ca, &s->import_trust, 0644, fd_out, n);
 }
 

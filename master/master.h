@@ -71,7 +71,8 @@ struct settings {
 	struct buf sts_trust; /* who may vouch for web servers with MTA-STS policies */
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
 	struct buf hook_trust, hook_secret; /* for hookd */
-	int rules; /* for authd: the table of access_file and rewrite_file, sealed memory; -1: none */
+	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
+	int rules; /* for authd: the table of both, sealed memory; -1: none */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child

@@ -306,6 +306,8 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->acme_eab);
 	buf_done(&s->hook_trust);
 	buf_wipe(&s->hook_secret);
+	buf_done(&s->access);
+	buf_done(&s->rewrite);
 	fd_close(&s->rules);
 	conf_free(s->conf);
 	free(s);

@@ -25,7 +25,6 @@ static void read_table(struct conf *c, const char *config, const char *key, stru
 {
 	int fd, r;
 
-	buf_init(out, c->smtp_table_size);
 	*path_out = settings_path(&c->arena, config, name);
 	if (name.n == 0)
 		return;
@@ -82,17 +81,16 @@ void settings_load_rules(struct settings *s, const char *config, struct buf *err
 	struct conf *c = s->conf;
 	struct auth_rule_files f = { .max = (size_t)c->smtp_table_rules,
 		.certificates = c->smtp_ask_certificate != CONF_ASK_AUTO || c->smtp_relay_certificates.n > 0 };
-	struct buf access, rewrite;
 	size_t before = errors->n;
 
+	buf_init(&s->access, c->smtp_table_size);
+	buf_init(&s->rewrite, c->smtp_table_size);
 	if (c->smtp_access_file.n == 0 && c->smtp_rewrite_file.n == 0)
 		return;
-	read_table(c, config, "access_file", c->smtp_access_file, &access, &f.access_name, errors);
-	read_table(c, config, "rewrite_file", c->smtp_rewrite_file, &rewrite, &f.rewrite_name, errors);
-	f.access = buf_view(&access);
-	f.rewrite = buf_view(&rewrite);
+	read_table(c, config, "access_file", c->smtp_access_file, &s->access, &f.access_name, errors);
+	read_table(c, config, "rewrite_file", c->smtp_rewrite_file, &s->rewrite, &f.rewrite_name, errors);
+	f.access = buf_view(&s->access);
+	f.rewrite = buf_view(&s->rewrite);
 	if (errors->n == before)
 		s->rules = compile(&f, config, errors);
-	buf_done(&access);
-	buf_done(&rewrite);
 }

@@ -194,8 +194,11 @@ def test_a_restored_host_signs_with_the_same_keys_and_knows_its_passwords(host, 
     try:
         password = host.folder / "smarthost.password"
         password.write_text("the provider's word\n")
+        rules, empty = host.folder / "access", host.folder / "rewrite"
+        rules.write_text("sender x@spam.example reject\n")
+        empty.write_text("")
         host.settings.update({"send.smarthost": f"127.0.0.1:{provider.port}", "send.smarthost_tls": "none",
-                              "send.smarthost_password_file": str(password)})
+                              "send.smarthost_password_file": str(password), "smtp.access_file": str(rules), "smtp.rewrite_file": str(empty)})
         host.write_config()
         host.cli("reload")
         a = host.account()
@@ -209,10 +212,12 @@ def test_a_restored_host_signs_with_the_same_keys_and_knows_its_passwords(host, 
         assert len(json.loads(keys)) == 2
         ask(host, "run")
         host.stop()
-        password.unlink()
+        for f in (password, rules, empty):
+            f.unlink()
         new = rescue(host, host.backup)
         try:
             assert password.read_text().strip() == "the provider's word" and password.stat().st_mode & 0o777 == 0o600
+            assert rules.read_text() == "sender x@spam.example reject\n" and empty.read_text() == ""
             new.settings.update({k: host.settings[k] for k in host.settings if k.startswith("send.")})
             new.write_config()
             new.start()
