@@ -51,6 +51,7 @@ struct job {
 	struct probe *probe; /* no message at all: probe.c looks where it would go */
 	bool forward; /* sent on by an address of ours; who brought it: */
 	struct str peer, helo, alias, origin; /* origin: the sender as it came */
+	struct str found, chain; /* what signd found of a forward, as it came */
 	bool confirmed; /* ... is who he says, as signd found */
 	struct str prepend; /* header fields with CRLF that go before the message (its signature), in the arena */
 	enum { JOB_RET_NONE, JOB_RET_FULL, JOB_RET_HDRS } ret;

@@ -97,6 +97,8 @@ static int ask(struct signing *g, struct waiting *w)
 		ipc_set(&m, "alias", j->alias);
 		ipc_set(&m, "peer", j->peer);
 		ipc_set(&m, "helo", j->helo);
+		ipc_set(&m, "found", j->found);
+		ipc_set(&m, "chain", j->chain);
 	}
 	ipc_set_u64(&m, "offset", j->offset);
 	ipc_set_u64(&m, "size", j->size);
@@ -191,9 +193,12 @@ static int answer(struct signing *g, const struct ipc_msg *m)
 		return 0;
 	}
 	j = take(g, w);
-	j->confirmed = ipc_get_bool(m, "confirmed");
-	if (to_seal(j))
-		told_checked(j, ipc_get(m, "found"));
+	if (to_seal(j) && !j->found.n) {
+		j->confirmed = ipc_get_bool(m, "confirmed");
+		j->found = arena_str(&j->a, ipc_get(m, "found"));
+		j->chain = arena_str(&j->a, ipc_get(m, "chain"));
+		told_checked(j, j->found);
+	}
 	if (header.n && to_seal(j)) {
 		j->prepend = arena_str(&j->a, header);
 		told(j, "sealed", "domain", ipc_get(m, "domain"));

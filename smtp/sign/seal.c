@@ -21,7 +21,7 @@ struct seal {
 	struct arena a;
 	struct str alias; /* its domain */
 	int err;
-	bool asking;
+	bool asking, given; /* given: it was looked at before */
 };
 
 struct seal *seal_new(struct signd *d, const struct ipc_msg *m)
@@ -46,6 +46,9 @@ struct seal *seal_new(struct signd *d, const struct ipc_msg *m)
 		lower[i] = ascii_lower(lower[i]);
 	s->alias = str_make(lower, s->alias.n);
 	s->results = results_new((size_t)c->dkim_header, &of);
+	s->given = ipc_get(m, "found").n > 0;
+	if (s->given)
+		results_given(s->results, ipc_get(m, "found"), ipc_get(m, "chain"));
 	return s;
 }
 
@@ -74,7 +77,7 @@ bool seal_ready(struct seal *s)
 	} else if (s->inquiry.open && !last) {
 		return false;
 	}
-	return s->err || results_try(s->results, last, clock_unix());
+	return s->err || s->given || results_try(s->results, last, clock_unix());
 }
 
 bool seal_waits(const struct seal *s, deadline *until_out)
@@ -122,10 +125,11 @@ void seal_finish(struct signd *d, struct seal *s, struct ipc_msg *out)
 	int r = s->err;
 
 	buf_init(&b, FIELDS_MAX);
-	if (!r) {
+	if (!r && !s->given) {
 		ipc_set_bool(out, "confirmed", results_confirmed(s->results));
 		results_print(s->results, &b);
 		ipc_set(out, "found", buf_view(&b));
+		ipc_setc(out, "chain", results_chain(s->results));
 		buf_reset(&b);
 	}
 	if (!r && x && d->program.conf->forward_arc) {

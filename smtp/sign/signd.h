@@ -15,7 +15,8 @@
  *   sender   sign id sender [report=1] offset size + descriptor "file"
  *                     -> signed id [header=FIELDS domain=] | words= (goes without) | failed=1 words=
  *   sender   seal id sender alias [peer= helo=] offset size + descriptor "file": a forward; sender: as it came
- *                     -> signed id [header=FIELDS domain=] | words=; found=RESULTS, confirmed=1: he is who he says
+ *            [found= chain=: as they were answered, for a message whose text was changed since]
+ *                     -> signed id [header=FIELDS domain=] | words=; found=RESULTS chain=, confirmed=1: he is who he says
  *   checkd   records id domain -> records id name= value= state= (repeated, in this order)
  *   checkd   link id           -> link id + descriptor "link"
  *

@@ -40,6 +40,7 @@ struct results {
 	enum arc_status arc;
 	const char *arc_why;
 	enum spf_result spf;
+	struct str given; /* what was found before; empty: nothing */
 	bool spf_helo; /* of the name in EHLO: there is no sender */
 };
 
@@ -343,6 +344,17 @@ bool results_confirmed(struct results *r)
 	return false;
 }
 
+void results_given(struct results *r, struct str text, struct str status)
+{
+	r->given = arena_str(&r->head.a, text);
+	r->arc = str_eqc(status, "pass") ? ARC_PASS : str_eqc(status, "fail") ? ARC_FAIL : str_eqc(status, "none") ? ARC_NONE : ARC_UNKNOWN;
+}
+
+const char *results_chain(const struct results *r)
+{
+	return r->arc == ARC_UNKNOWN || r->arc == ARC_WAIT ? "unknown" : arc_status_name(r->arc);
+}
+
 int results_seal(const struct results *r, const struct dkim_key *k, struct str domain, struct str selector, int64_t now,
 	struct buf *out)
 {
@@ -352,7 +364,10 @@ int results_seal(const struct results *r, const struct dkim_key *k, struct str d
 	if (r->err || r->arc == ARC_UNKNOWN || r->arc == ARC_WAIT)
 		return r->err ? r->err : E_TEMP;
 	buf_init(&text, DKIM_SIGNATURE_MAX);
-	results_print(r, &text);
+	if (r->given.n)
+		buf_str(&text, r->given);
+	else
+		results_print(r, &text);
 	e = text.err ? text.err : arc_seal(&r->chain, r->arc, &r->head.h, r->body[OWN].hash, k, domain, selector,
 		buf_view(&text), now, out);
 	buf_done(&text);

@@ -40,6 +40,11 @@ bool results_try(struct results *r, bool last, int64_t now);
 void results_print(const struct results *r, struct buf *out);
 /* Something confirms the sender of the envelope: SPF, or a signature of his domain over his address. */
 bool results_confirmed(struct results *r);
+/* What was found before of the same message, which was changed since (its text was made 7-bit text): that is what a seal
+ * says, not what would be found now. status: "none", "pass", "fail"; anything else: the chain is not known. */
+void results_given(struct results *r, struct str text, struct str status);
+/* The state of the chain in a word, for results_given; "unknown". */
+const char *results_chain(const struct results *r);
 /* The three ARC fields. E_LIMIT: no set can be added; E_TEMP: whether the chain holds is not known, so nobody
  * may say it; E_TLS. */
 int results_seal(const struct results *r, const struct dkim_key *k, struct str domain, struct str selector, int64_t now,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Forwards: a sender of ours and the way back of reports (SRS), no backscatter, no loop, a seal (ARC) that others verify."""
 import contextlib
-import email
 import re
 import smtplib
 import subprocess
@@ -197,21 +196,44 @@ def found(message, i):
     return re.sub(rb"\s+", b" ", re.search(rb"(?m)^ARC-Authentication-Results: i=%d; ((?:.|\r\n\s)*?)\r\n(?!\s)" % i, message)[1]).decode()
 
 
+def author(dns):
+    """A key of far.example, published; signs."""
+    key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True).stdout
+    public = subprocess.run(["openssl", "rsa", "-pubout"], input=key, capture_output=True, check=True).stdout
+    dns.zone["s1._domainkey.far.example"] = "v=DKIM1; k=rsa; p=" + "".join(public.decode().splitlines()[1:-1])
+    return lambda message: dkim.sign(message, b"s1", b"far.example", key) + message
+
+
+def test_a_seal_on_converted_text_says_what_came(house, host, dns):
+    """For a server of 7-bit text the message is changed: the seal is of the new text, its words are of the old one."""
+    host.extensions = ("PIPELINING", "SIZE 100000000")
+    s = house()
+    s.cli("dkim", "rotate", DOMAIN)
+    s.cli("alias", "add", f"out@{DOMAIN}", TARGET)
+    dns.zone.update({k["name"]: k["value"] for k in keys(s)})
+    sign = author(dns)
+    text = "From: cora@far.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n"
+    with door(s) as c:
+        c.sendmail("cora@far.example", [f"out@{DOMAIN}"], sign(text.encode()), ["BODY=8BITMIME"])
+    message = stuffed_right(left(host, 1)[0][2])
+    assert b"R3LDvMOfZQ0K" in message and message.isascii()
+    assert chain(message, dns.zone)[0] == "pass" and "dkim=pass header.d=far.example" in found(message, 1)
+    assert s.log().count(" checked ") == 1
+
+
 def test_seals_of_several_hops_hold_and_a_broken_chain_is_said_so(house, host, dns):
     s = house()
-    hops = [DOMAIN, "second.example", "third.example", "fourth.example"]
+    hops = [DOMAIN, f"second.{DOMAIN}", f"third.{DOMAIN}", f"fourth.{DOMAIN}"]  # the key of the domain above seals
+    s.cli("dkim", "rotate", DOMAIN)
     for i, d in enumerate(hops):
         s.cli("domain", "add", d, check=False)
-        s.cli("dkim", "rotate", d)
         s.cli("alias", "add", f"hop@{d}", TARGET)
     dns.zone.update({k["name"]: k["value"] for k in keys(s)})
     dns.zone["far.example"] = "v=spf1 include:_spf.far.example -all"
     dns.zone["_spf.far.example"] = "v=spf1 ip4:127.0.0.1/8 ~all"
-    key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True).stdout
-    public = subprocess.run(["openssl", "rsa", "-pubout"], input=key, capture_output=True, check=True).stdout
-    dns.zone["s1._domainkey.far.example"] = "v=DKIM1; k=rsa; p=" + "".join(public.decode().splitlines()[1:-1])
+    sign = author(dns)
     message = b"From: cora@far.example\r\nTo: hop@x.example\r\nSubject: chain\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@far.example>\r\n\r\nHello  there \r\n.dot\r\n\r\n"
-    message = dkim.sign(message, b"s1", b"far.example", key) + message
+    message = sign(message)
     for i, d in enumerate(hops[:2]):
         come(s, f"hop@{d}", text=message)
         message = stuffed_right(left(host, i + 1)[i][2])
@@ -225,10 +247,10 @@ def test_seals_of_several_hops_hold_and_a_broken_chain_is_said_so(house, host, d
     come(s, f"hop@{hops[2]}", sender="eve@nospf.example", text=message.replace(b"Hello", b"Hallo"))
     message = stuffed_right(left(host, 3)[2][2])
     words = found(message, 3)
-    assert re.search(rb"ARC-Seal: i=3; a=rsa-sha256; cv=fail; d=third.example;", message) and "dkim=fail (the body was changed)" in words
+    assert re.search(rb"ARC-Seal: i=3; a=rsa-sha256; cv=fail; d=example.org;", message) and "dkim=fail (the body was changed)" in words
     assert "arc=fail (the body was changed)" in words and "spf=none smtp.mailfrom=eve@nospf.example" in words
     assert chain(message, dns.zone)[0] == "fail"
     come(s, f"hop@{hops[3]}", text=message)
     message = stuffed_right(left(host, 4)[3][2])
-    assert not re.search(rb"(?m)^ARC-Seal: i=4", message) and message.startswith(b"Delivered-To: hop@fourth.example")
+    assert not re.search(rb"(?m)^ARC-Seal: i=4", message) and message.startswith(b"Delivered-To: hop@fourth.")
     assert "sealed" in s.log()

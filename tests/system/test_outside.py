@@ -334,6 +334,14 @@ def test_sending_and_a_backup(world, admin):
     world["one"].arrived("kept for you")
 
 
+def test_sending_and_forwards(world, admin, provider, records):
+    admin.does("Forwards")
+    world["exim"].send("office@example.org", "by a forward")
+    m = world["postfix"].arrived("by a forward")
+    assert re.fullmatch(r"<SRS0=[\w+/]{6}=\w\w=exim\.example=anna@example\.org>", str(m["Return-Path"]).strip())
+    assert m["Delivered-To"] and "office@example.org" in m.get_all("Delivered-To")
+
+
 def test_sending_is_watched(world, admin, provider):
     def shown():
         return "".join(admin.does("What became of it?"))
