@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from conftest import DOMAIN, ROOT, wait_for
+from conftest import BUILD, DOMAIN, ROOT, wait_for
 from nameservers import Knot
 
 ADDRESS, SESSIONS, BATCH = "127.0.7.40", 3000, 100
@@ -113,7 +113,8 @@ def test_three_thousand_sessions_are_held_at_once(own_suite):
         assert len(sink.held) == SESSIONS == sink.open == sink.most, "each message has a session of its own"
         used, n = memory(sender) - memory_before, descriptors(sender) - before
         print(f"{used / SESSIONS / 1024:.1f} KiB and {n / SESSIONS:.2f} descriptors a session")
-        assert n <= 2 * SESSIONS + 50 and used < SESSIONS * 48 * 1024
+        assert n <= 2 * SESSIONS + 50
+        assert used < SESSIONS * 32 * 1024 or b"__asan_init" in (BUILD / "libexec" / "sender").read_bytes()
         assert pid_of(s) == sender
         sink.let = True
         wait_for(lambda: sink.taken == SESSIONS and sink.open == 0, 60, 0.1)

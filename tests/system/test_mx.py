@@ -3,6 +3,7 @@
 loopback. Each test has a domain of its own in the zones, so that all of them share one suite."""
 import hashlib
 import itertools
+import json
 import shutil
 import smtplib
 import socket
@@ -414,3 +415,17 @@ def test_mail_leaves_by_the_address_that_is_set(world):
         assert "127.0.7.77" in world.hosts[SAFE].peers
     finally:
         world.s.cli("config", "unset", "send.source")
+
+
+def test_queued_hears_of_a_destination_that_pushes_back(world):
+    """Many 4xx: fewer jobs at once, and `destination list` says so, before another attempt is made."""
+    host = world.hosts[DEEP]
+    host.hooks["RCPT"] = b"451 4.7.1 too much from you\r\n"
+    try:
+        def slow():
+            world.post(*(f"q{next(serial)}@busy.mx.example" for _ in range(3)))
+            return [r for r in json.loads(world.s.cli("--json", "destination", "list").stdout)
+                    if r["destination"] == "busy.mx.example" and r["state"] == "slow" and int(r["limit"]) >= 1]
+        wait_for(slow, 20, 0.1)
+    finally:
+        host.hooks.clear()

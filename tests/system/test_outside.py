@@ -77,6 +77,12 @@ class House(Suite):
     def inbox(self):
         return [email.message_from_bytes(f.read_bytes()) for d in ("new", "cur") for f in (self.mail_folder(self.anna) / "Maildir" / d).glob("*")]
 
+    def probe(self, address):
+        """Exit code and rows of a test of delivery."""
+        p = self.cli("--json", "test", "delivery", address, check=False)
+        said = json.loads(p.stdout)
+        return p.returncode, said if isinstance(said, list) else said["rows"]
+
     def arrived(self, subject, timeout=20):
         try:
             return wait_for(lambda: next((m for m in self.inbox() if subject in str(m["Subject"])), None), timeout, 0.05)
@@ -110,6 +116,7 @@ def world(system_users):
                 net.mta_sts(name)
         for name in ("one", *PEERS):
             net.impostor(name)
+        net.host["one"].records += ["null 60 MX 0 .", "dead 60 MX 10 mx.dead", f"mx.dead 60 A {RESOLVER}"]
         net.publish()
         w = {}
         for name in HOUSES:
@@ -202,6 +209,33 @@ def test_we_tell_our_people_of_an_unknown_address_there(world, peer):
     assert m.get_content_type() == "multipart/report" and re.search(r"^Status: 5\.", m.as_string(), re.M), m.as_string()
 
 
+# --- the same way without a message
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_test_walks_to_others_and_says_what_they_say(world, peer):
+    s, p = world["two"], world[peer]
+    dane = p.domain in s.net.dane_domains
+    code, rows = s.probe(f"anna@{p.domain}")
+    words = {r["stage"]: r["words"] for r in rows}
+    assert code == 0 and {r["state"] for r in rows} == {"OK"}, rows
+    assert ("TLSA 3 1 1" if dane else "an authority") in words["tls"] and p.name in words["tls"] and f"taken by {p.name}" in words["result"]
+    assert ("DANE" if dane else "MTA-STS policy") in words["demand"] and words["rcpt"].startswith("250 ") and words["greeting"].startswith(f"220 {p.name}")
+    code, rows = s.probe(f"nobody.{peer}@{p.domain}")
+    row, = [r for r in rows if r["stage"] == "rcpt"]
+    assert code == 69 and row["state"] == "FAIL" and re.match("5[0-9][0-9] ", row["words"]), rows
+    code, rows = s.probe(f"anna@wrong.{p.domain}")
+    failed = next(r for r in rows if r["state"] == "FAIL")
+    assert code == 69 and (failed["stage"], "TLSA" in failed["words"], "does not name" in failed["words"]) == \
+        (("tls", True, False) if dane else ("demand", False, True)), rows
+
+
+@pytest.mark.parametrize("domain, stage, words", [("null", "mx", "null MX"), ("dead", "connect", "Connection refused")])
+def test_a_test_says_where_there_is_no_way(world, domain, stage, words):
+    code, rows = world["two"].probe(f"anna@{domain}.one.example")
+    failed = next(r for r in rows if r["state"] == "FAIL")
+    assert code == 69 and failed["stage"] == stage and words in failed["words"], rows
+
+
 # --- docs/SENDING.md: each section's commands are run as they stand there, and then the section's promise is checked
 
 SENDING = (TOP / "docs" / "SENDING.md").read_text()
@@ -288,6 +322,11 @@ def test_sending_straight(world, admin, provider, records):
     s.wait_log("ip=" + world["postfix"].address)
     world["courier"].arrived("by a route")
     assert "remote=smtp.provider.example" in s.outcome("anna@courier.example")
+
+
+def test_sending_is_tried_without_mail(world, admin, provider, records):
+    shown, = admin.does("Would it arrive?")
+    assert re.search(r"^rcpt +.*OK +250 ", shown, re.M) and re.search(r"^result +OK +mail for anna@postfix\.example is taken by ", shown, re.M), shown
 
 
 def smtp_to(world, to, of):
