@@ -42,8 +42,8 @@ static void say_failure(int link, const struct tlsrpt_failure *f)
 
 static void say(const struct policyd *p, int link, const struct tlsrpt *r)
 {
+	size_t i, k, left = (size_t)p->conf->tlsrpt_failures;
 	struct ipc_msg m;
-	size_t i, k;
 
 	ipc_init(&m, "report");
 	ipc_set(&m, "organisation", r->organisation);
@@ -67,7 +67,7 @@ static void say(const struct policyd *p, int link, const struct tlsrpt *r)
 		if (ipc_send(link, &m) < 0)
 			_exit(3);
 		ipc_done(&m);
-		for (k = 0; k < y->nfailures && k < (size_t)p->conf->tlsrpt_failures; k++)
+		for (k = 0; k < y->nfailures && left > 0; k++, left--)
 			say_failure(link, &y->failure[k]);
 	}
 }
@@ -169,7 +169,7 @@ static int take_policy(struct policyd *p, struct task *t, const struct ipc_msg *
 	r->policy[r->npolicies++] = (struct tlsrpt_policy){ .type = take(t, m, "type", TLSRPT_TEXT), .domain = str_of(t->domain),
 		.text = take(t, m, "text", TLSRPT_LINES * (TLSRPT_TEXT + 1)), .mx = take(t, m, "mx", TLSRPT_LINES * (TLSRPT_TEXT + 1)),
 		.ok = number(m, "ok"), .failed = number(m, "failed"),
-		.failure = arena_array(&t->a, (size_t)p->conf->tlsrpt_failures, sizeof *r->policy->failure) };
+		.failure = arena_array(&t->a, (size_t)p->conf->tlsrpt_failures + 1, sizeof *r->policy->failure) };
 	return 0;
 }
 
@@ -178,7 +178,7 @@ static int take_failure(struct policyd *p, struct task *t, const struct ipc_msg 
 	struct tlsrpt *r = &t->got;
 	struct tlsrpt_policy *y = r->npolicies ? &r->policy[r->npolicies - 1] : NULL;
 
-	if (!y || y->nfailures == (size_t)p->conf->tlsrpt_failures || t->nfailures++ == TLSRPT_FAILURES)
+	if (!y || t->nfailures++ == (size_t)p->conf->tlsrpt_failures)
 		return E_PEER;
 	y->failure[y->nfailures++] = (struct tlsrpt_failure){ .result = take(t, m, "result", TLSRPT_TEXT), .local = take(t, m, "local", TLSRPT_TEXT),
 		.mx = take(t, m, "mx", TLSRPT_TEXT), .helo = take(t, m, "helo", TLSRPT_TEXT), .ip = take(t, m, "ip", TLSRPT_TEXT),

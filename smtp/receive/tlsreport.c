@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "mail/address.h"
 #include "smtp/report/tlsrpt.h"
 
 #define ENVELOPE 65536 /* of a message around its report */
@@ -30,16 +31,17 @@ static struct str domain_of(const struct session *s)
 void tlsreport_look(struct session *s)
 {
 	const struct conf *c = s->room->conf;
-	struct str message = buf_view(&s->tx.body), domain = domain_of(s);
+	struct str message = buf_view(&s->tx.body), domain = domain_of(s), normal;
 	struct ipc_msg m;
 	int fd;
 
-	if (!c->tlsrpt_receive || !domain.n || s->room->policyd < 0 || message.n > 2 * c->tlsrpt_size + ENVELOPE || !tlsrpt_is_letter(message))
+	if (!c->tlsrpt_receive || !domain.n || s->room->policyd < 0 || message.n > 2 * c->tlsrpt_size + ENVELOPE ||
+		!tlsrpt_is_letter(message) || domain_normal(domain, &s->tx.a, &normal) < 0)
 		return;
 	fd = memfd_create("report", MFD_CLOEXEC);
 	if (fd >= 0 && file_write_all(fd, message.p, message.n) == 0) {
 		ipc_init(&m, "report");
-		ipc_set(&m, "domain", tlsrpt_domain_of(domain, &s->tx.a));
+		ipc_set(&m, "domain", normal);
 		ipc_add_fd(&m, "message", fd);
 		(void)ipc_try_send(s->room->policyd, &m); /* the mail itself is there */
 		ipc_done(&m);

@@ -27,7 +27,8 @@ FROM = f"tls-reports@{DOMAIN}"
 RECORDS = """_smtp._tls.wrong 60 TXT "v=TLSRPTv1; rua=mailto:tls@wrong.safe.example"
 _smtp._tls.good 60 TXT "v=TLSRPTv1; rua=https://nobody.good.safe.example/x,mailto:tls@good.safe.example"
 """
-ZONES = {"badcert.test": '_smtp._tls 60 TXT "v=TLSRPTv1;rua=https://mta-sts.badcert.test:PORT/v1/tlsrpt"\n'}
+ZONES = {"nopolicy.test": '_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\nmail 60 A 127.0.8.3\n',
+         "badcert.test": '_smtp._tls 60 TXT "v=TLSRPTv1;rua=https://mta-sts.badcert.test:PORT/v1/tlsrpt"\n'}
 
 
 def dkim_key(folder):
@@ -95,6 +96,10 @@ def test_sessions_are_counted_by_what_the_policy_asked_for(world):
     assert counted(world, "badcert.test", 0, 1)["results"] == "certificate-not-trusted (1)"
     assert counted(world, "elsewhere.test", 0, 1)["results"] == "validation-failure (1)"
     assert counted(world, "trial.test", 0, 1)["policies"] == "sts"  # on trial the mail goes, and the failure is told
+    world.post("a@nopolicy.test")  # its policy's web server shows a certificate for others: as without one, and told
+    world.log("sent", "a@nopolicy.test")
+    r = counted(world, "nopolicy.test", 0, 2)
+    assert (r["policies"], r["results"]) == ("no-policy-found, sts", "starttls-not-supported (1), sts-webpki-invalid (1)")
     assert counted(world, "clear.open.example", 0, 1)["policies"] == "no-policy-found"
     assert counted(world, "none.open.example", 1, 0)["policies"] == "no-policy-found"
 
