@@ -315,6 +315,8 @@ def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
 
         def told():
             return [r["value"] for r in json.loads(s.cli("--json", "domain", "dns", "example.org").stdout) if r["type"] == "TLSA"]
+        def checked():
+            return next((r["state"], r["words"]) for r in json.loads(s.cli("--json", "domain", "check", "example.org").stdout) if r["type"] == "TLSA")
         first = issued(s)
         s.cli("cert", "renew")
         second = wait_for(lambda: served(s) != first and served(s), 30, 0.1)
@@ -326,10 +328,12 @@ def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
         wait_for(lambda: told() == [key_of(first), row["value"]], 10, 0.1)
         # the DNS names the old key alone: who sends by DANE would find nobody
         zone.append(key_of(first))
+        assert checked() == ("WARN", "It names the certificate in use, but not yet the next key.")
         s.cli("cert", "rekey", "--now")
         said = wait_for(lambda: show(s)["state"] == "failed" and show(s), 20)
         assert "the key stays" in said["words"] and f"IN TLSA {row['value']}" in said["fix"] and served(s) == second
         zone.append(row["value"])
+        assert checked() == ("OK", "It names the certificate in use, and the next key.")
         s.cli("cert", "rekey", "--now")
         third = wait_for(lambda: served(s) != second and served(s), 30, 0.1)
         assert key_of(third) == row["value"] and not (s.state / "acme" / "next.pem").exists()
@@ -340,6 +344,8 @@ def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
         s.cli("cert", "renew")
         fourth = wait_for(lambda: served(s) != third and served(s), 30, 0.1)
         assert key_of(fourth) != row["value"]
+        wait_for(lambda: told() == [key_of(fourth)], 10, 0.1)
+        assert checked()[0] == "WARN" and "another certificate" in checked()[1]
     finally:
         server.stop()
 
