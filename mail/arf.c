@@ -6,38 +6,11 @@
  */
 #include "mail/arf.h"
 
-#include "mail/mime.h"
+#include "mail/envelope.h"
+#include "mail/report_read.h"
 
 #define PARTS 20
-#define FIELDS_MAX (64 * 1024) /* of the report, and of the header of the message */
-
-/* A value as one harmless line. */
-static struct str clean(struct str body, struct arena *a)
-{
-	struct str s = header_unfold(body, a);
-	size_t i;
-	char *p;
-
-	s = str_sub(s, 0, ARF_TEXT);
-	while (s.n > 0 && !str_is_utf8(s) && ((unsigned char)s.p[s.n - 1] & 0x80))
-		s.n--; /* cut inside of a character */
-	p = arena_alloc(a, s.n + 1);
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		p[i] = c < 32 || c == 127 || (c > 127 && !str_is_utf8(s)) ? '?' : (char)c;
-	}
-	return str_make(p, s.n);
-}
-
-static struct str address(struct str body, struct arena *a)
-{
-	struct str s = str_trim(clean(body, a));
-
-	if (s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>')
-		s = str_sub(s, 1, s.n - 1);
-	return s;
-}
+#define RECEIVED_MAX 1000 /* bytes of a Received field that are looked at */
 
 static struct str first(struct str have, struct str value)
 {
@@ -47,7 +20,7 @@ static struct str first(struct str have, struct str value)
 /* feedback-type = token */
 static struct str type_of(struct str body, struct arena *a)
 {
-	struct str s = clean(body, a);
+	struct str s = report_line_of(body, a);
 	char *p = arena_cstr(a, str_trim(s));
 	size_t i;
 
@@ -62,7 +35,7 @@ static struct str type_of(struct str body, struct arena *a)
 /* Fields of the second part. True: Version and User-Agent, which must be there, are. */
 static bool read_report(struct str text, struct arena *a, struct arf *out)
 {
-	struct header_walk w = { .message = str_sub(text, 0, FIELDS_MAX) };
+	struct header_walk w = { .message = str_sub(text, 0, REPORT_FIELDS_MAX) };
 	struct header_field f;
 	bool version = false;
 
@@ -70,65 +43,80 @@ static bool read_report(struct str text, struct arena *a, struct arf *out)
 		if (str_ieqc(f.name, "Feedback-Type"))
 			out->type = first(out->type, type_of(f.body, a));
 		else if (str_ieqc(f.name, "User-Agent"))
-			out->agent = first(out->agent, clean(f.body, a));
+			out->agent = first(out->agent, report_line_of(f.body, a));
 		else if (str_ieqc(f.name, "Version"))
 			version = true;
 		else if (str_ieqc(f.name, "Reporting-MTA"))
-			out->reporter = first(out->reporter, clean(f.body, a));
+			out->reporter = first(out->reporter, report_line_of(f.body, a));
 		else if (str_ieqc(f.name, "Source-IP"))
-			out->source = first(out->source, str_trim(clean(f.body, a)));
+			out->source = first(out->source, str_trim(report_line_of(f.body, a)));
 		else if (str_ieqc(f.name, "Original-Mail-From"))
-			out->sender = first(out->sender, address(f.body, a));
+			out->sender = first(out->sender, report_address_of(f.body, a));
 		else if (str_ieqc(f.name, "Original-Rcpt-To"))
-			out->recipient = first(out->recipient, address(f.body, a));
+			out->recipient = first(out->recipient, report_address_of(f.body, a));
 	}
 	return version && out->agent.n > 0 && out->type.n > 0;
+}
+
+static struct str next_word(struct str *text)
+{
+	struct str word;
+	size_t i, k;
+
+	for (i = 0; i < text->n && (text->p[i] == ' ' || text->p[i] == '\t'); i++)
+		;
+	for (k = i; k < text->n && text->p[k] != ' ' && text->p[k] != '\t' && text->p[k] != ';'; k++)
+		;
+	word = str_sub(*text, i, k);
+	*text = k < text->n && text->p[k] == ';' ? STR("") : str_from(*text, k);
+	return word;
+}
+
+/* "by NAME ... id ID" of a Received field (RFC 5321 4.4). */
+static void read_received(struct str body, struct arena *a, struct arf *out)
+{
+	struct str text = header_unfold(str_sub(body, 0, RECEIVED_MAX), a), word, by = STR(""), id = STR("");
+
+	while (text.n > 0 && !id.n) {
+		word = next_word(&text);
+		if (str_ieqc(word, "by") && !by.n)
+			by = next_word(&text);
+		else if (str_ieqc(word, "id") && by.n)
+			id = next_word(&text);
+	}
+	if (envelope_id_ok(id) && out->nreceived < ARF_RECEIVED) /* others may have other ids: they are not ours */
+		out->received[out->nreceived++] = (struct arf_received){ report_line_of(by, a), id };
 }
 
 /* The message that it is about: its header. */
 static void read_original(struct str text, struct arena *a, struct arf *out)
 {
-	struct header_walk w = { .message = str_sub(text, 0, FIELDS_MAX) };
+	struct header_walk w = { .message = str_sub(text, 0, REPORT_FIELDS_MAX) };
 	struct header_field f;
 
 	while (header_walk(&w, &f)) {
 		if (str_ieqc(f.name, "Message-ID"))
-			out->message_id = first(out->message_id, str_trim(clean(f.body, a)));
+			out->message_id = first(out->message_id, str_trim(report_line_of(f.body, a)));
 		else if (str_ieqc(f.name, "Subject"))
-			out->subject = first(out->subject, clean(f.body, a));
+			out->subject = first(out->subject, report_line_of(f.body, a));
+		else if (str_ieqc(f.name, "Return-Path"))
+			out->returned = first(out->returned, report_address_of(f.body, a));
+		else if (str_ieqc(f.name, "Received"))
+			read_received(f.body, a, out);
 	}
-}
-
-static struct str content(struct str message, const struct mime_part *p, struct arena *a)
-{
-	struct str body = str_sub(message, p->body_at, p->body_at + MIN(p->body_size, (size_t)FIELDS_MAX));
-	struct buf out;
-
-	if (str_eqc(p->encoding, "7bit") || str_eqc(p->encoding, "8bit"))
-		return body;
-	buf_init(&out, FIELDS_MAX + 4096);
-	mime_decode(body, p->encoding, &out);
-	body = arena_str(a, buf_view(&out));
-	buf_done(&out);
-	return body;
-}
-
-static bool is(const struct mime_part *p, const char *type, const char *subtype)
-{
-	return str_eqc(p->type, type) && str_eqc(p->subtype, subtype);
 }
 
 int arf_parse(struct str message, struct arena *a, struct arf *out)
 {
 	static const struct mime_limits limits = { .depth = 4, .parts = PARTS, .params = 16,
-		.header = { .fields = 500, .field_bytes = 16384, .bytes = FIELDS_MAX } };
+		.header = { .fields = 500, .field_bytes = 16384, .bytes = REPORT_FIELDS_MAX } };
 	struct arf found = { .type = STR("") };
 	bool good = false;
 	struct mime mime;
 	size_t i;
 
 	mime_parse(message, &limits, a, &mime);
-	if (mime.n == 0 || !is(&mime.part[0], "multipart", "report") ||
+	if (mime.n == 0 || !mime_part_is(&mime.part[0], "multipart", "report") ||
 	    !str_ieqc(mime_param(&mime.part[0], "report-type"), "feedback-report"))
 		return 0;
 	for (i = 1; i < mime.n; i++) {
@@ -136,10 +124,10 @@ int arf_parse(struct str message, struct arena *a, struct arf *out)
 
 		if (p->parent != 0)
 			continue;
-		if (is(p, "message", "feedback-report"))
-			good = read_report(content(message, p, a), a, &found) || good;
-		else if (is(p, "message", "rfc822") || is(p, "text", "rfc822-headers"))
-			read_original(content(message, p, a), a, &found);
+		if (mime_part_is(p, "message", "feedback-report"))
+			good = read_report(report_part(message, p, a), a, &found) || good;
+		else if (mime_part_is(p, "message", "rfc822") || mime_part_is(p, "text", "rfc822-headers"))
+			read_original(report_part(message, p, a), a, &found);
 	}
 	if (!good)
 		return E_SYNTAX;

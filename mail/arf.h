@@ -10,12 +10,19 @@
 
 /* One line each, printable UTF-8 at most ARF_TEXT bytes; empty: not said. */
 #define ARF_TEXT 320
+#define ARF_RECEIVED 16
+struct arf_received {
+	struct str by, id;
+};
 struct arf {
 	struct str type; /* abuse, fraud, virus, not-spam ...: lower case letters and '-' */
 	struct str agent, reporter; /* User-Agent, Reporting-MTA */
 	struct str source; /* Source-IP: an address */
 	struct str sender, recipient; /* Original-Mail-From, the first Original-Rcpt-To: without <> */
 	struct str message_id, subject; /* of the message that it is about, as they stand there */
+	struct str returned; /* its Return-Path, without <> */
+	struct arf_received received[ARF_RECEIVED]; /* who took it, and an id as ours are (envelope_id_ok); the last first */
+	size_t nreceived;
 };
 
 /* 1 and out; 0: it is no such report; E_SYNTAX: it is one, and not as RFC 5965 3 wants it.

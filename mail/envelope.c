@@ -13,6 +13,7 @@
 #include "base/codec.h"
 #include "base/cur.h"
 #include "base/rand.h"
+#include "mail/verp.h"
 
 #define MAGIC "mansio-envelope "
 #define FIRST_LINE (sizeof MAGIC - 1 + 2 + 10 + 1 + 8 + 1) /* "1 " length blank crc "\n" */
@@ -107,6 +108,7 @@ static void put_fields(const struct envelope *e, struct buf *out)
 	put_flag(out, "requiretls", e->requiretls);
 	if (e->release)
 		buf_fmt(out, "release=%llu\n", (unsigned long long)MAX(e->release, 0));
+	put_text(out, "future", e->future);
 	if (e->priority)
 		buf_fmt(out, "priority=%d\n", e->priority);
 	put_text(out, "peer", e->peer);
@@ -115,6 +117,7 @@ static void put_fields(const struct envelope *e, struct buf *out)
 	put_text(out, "from", e->from);
 	put_text(out, "alias", e->alias);
 	put_flag(out, "hold", e->hold);
+	put_text(out, "verp", e->verp);
 	for (i = 0; i < e->nrcpt; i++) {
 		BUG_ON(!e->rcpt[i].address.n || (i && e->rcpt[i].number <= e->rcpt[i - 1].number));
 		put_rcpt(out, &e->rcpt[i]);
@@ -305,9 +308,10 @@ static int get_ret(struct str value, struct envelope *e)
 /* The fields of a message, each once; the bit of its place in `seen`. */
 static const char *const field_name[] = { "id", "time", "size", "sender", "confirmed", "sender-local",
 	"user", "session", "envid", "ret", "body8", "smtputf8", "report", "requiretls", "release", "priority", "peer",
-	"helo", "forward", "hold", "from", "alias" };
+	"helo", "forward", "hold", "from", "alias", "verp", "future" };
 enum { ID, TIME, SIZE, SENDER, CONFIRMED, SENDER_LOCAL, USER, SESSION, ENVID, RET, BODY8, SMTPUTF8, REPORT,
-	REQUIRETLS, RELEASE, PRIORITY, PEER, HELO, FORWARD, HOLD, FROM, ALIAS, NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
+	REQUIRETLS, RELEASE, PRIORITY, PEER, HELO, FORWARD, HOLD, FROM, ALIAS, VERP, FUTURE,
+	NEEDED = 1 << ID | 1 << TIME | 1 << SIZE | 1 << SENDER };
 
 static int get_field(size_t i, struct str value, struct arena *a, struct envelope *e)
 {
@@ -362,6 +366,11 @@ static int get_field(size_t i, struct str value, struct arena *a, struct envelop
 		return get_text(value, a, &e->from);
 	case ALIAS:
 		return get_text(value, a, &e->alias);
+	case VERP:
+		err = get_text(value, a, &e->verp);
+		return !err ? verp_check(e->verp) : err;
+	case FUTURE:
+		return get_text(value, a, &e->future);
 	}
 	return 0;
 }

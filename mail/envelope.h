@@ -10,7 +10,7 @@
  *   \n                                         then the content, with CRLF, as it is delivered
  *
  * Fields: id time size sender confirmed sender-local user session envid ret body8
- * smtputf8 report requiretls release priority peer helo forward from alias; of a recipient: number local notify orcpt code status reply.
+ * smtputf8 report requiretls release future priority peer helo forward hold from alias verp; of a recipient: number local notify orcpt code status reply.
  * Written once, before the file has a name; never changed. Fields that a
  * reader does not know are ignored (a newer program wrote them).
  */
@@ -57,10 +57,12 @@ struct envelope {
 	bool report; /* a report of our own making */
 	bool requiretls; /* only over verified TLS, or not at all (RFC 8689) */
 	int64_t release; /* not sent before, Unix seconds (RFC 4865); 0: at once */
+	struct str future; /* how that was asked for: "for;60", "until;2026-..." (RFC 4865 5.1) */
 	int priority; /* RFC 6710: -ENVELOPE_PRIORITY_MAX to ENVELOPE_PRIORITY_MAX; 0: as all */
 	struct str peer, helo; /* who brought it: address and name as given, empty: nobody known */
 	bool forward; /* sent on by an address of ours: */
 	struct str from, alias; /* the sender that it says, and that address; empty: `sender`, nobody's */
+	struct str verp; /* delimiters: each recipient outside gets it from a sender of its own (mail/verp.h); empty: no */
 	bool hold; /* kept until the admin releases it */
 	uint64_t size; /* of the content in bytes */
 	struct envelope_rcpt *rcpt; /* at least one, with rising numbers */

@@ -6,13 +6,16 @@ mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/
 	mail/dsn.c mail/dsn.h mail/smtp.c mail/smtp.h \
 	mail/smtpdata.c mail/smtpdata.h mail/received.c mail/received.h \
 	mail/envelope.c mail/envelope.h mail/report.c mail/report_text.c mail/report.h \
-	mail/dsnparam.c mail/dsnparam.h mail/holdparam.c mail/holdparam.h mail/compose.c mail/compose.h mail/arf.c mail/arf.h
+	mail/dsnparam.c mail/dsnparam.h mail/holdparam.c mail/holdparam.h mail/verp.c mail/verp.h mail/compose.c mail/compose.h mail/arf.c mail/arf.h \
+	mail/bounce.c mail/bounce.h mail/report_read.c mail/report_read.h
 MAIL_LIBS = mail/libmail.a $(BASE_LIBS) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/address_test tests/unit/mail/smtp_test tests/unit/mail/dsn_test \
 	tests/unit/mail/smtpdata_test tests/unit/mail/received_test tests/unit/mail/envelope_test \
-	tests/unit/mail/report_test tests/unit/mail/dsnparam_test tests/unit/mail/holdparam_test
+	tests/unit/mail/report_test tests/unit/mail/dsnparam_test tests/unit/mail/holdparam_test tests/unit/mail/verp_test
+tests_unit_mail_verp_test_SOURCES = tests/unit/mail/verp_test.c
+tests_unit_mail_verp_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_holdparam_test_SOURCES = tests/unit/mail/holdparam_test.c
 tests_unit_mail_holdparam_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 tests_unit_mail_dsnparam_test_SOURCES = tests/unit/mail/dsnparam_test.c
@@ -105,7 +108,15 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/mail/arf_test
 tests_unit_mail_arf_test_SOURCES = tests/unit/mail/arf_test.c
 tests_unit_mail_arf_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mail/bounce_test
+tests_unit_mail_bounce_test_SOURCES = tests/unit/mail/bounce_test.c
+tests_unit_mail_bounce_test_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 endif
+check_PROGRAMS += tests/fuzz/bounce
+tests_fuzz_bounce_SOURCES = tests/fuzz/bounce.c $(FUZZ_MAIN)
+tests_fuzz_bounce_LDADD = $(MAIL_LIBS)
+tests_fuzz_bounce_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/bounce
 check_PROGRAMS += tests/fuzz/arf
 tests_fuzz_arf_SOURCES = tests/fuzz/arf.c $(FUZZ_MAIN)
 tests_fuzz_arf_LDADD = $(MAIL_LIBS)

@@ -85,6 +85,8 @@ void received_print(const struct received *r, struct buf *out)
 		buf_puts(out, " for ");
 		path(r->for_address, out);
 	}
+	if (r->has_priority)
+		buf_fmt(out, "\r\n\tPRIORITY %d", r->priority);
 	buf_puts(out, ";\r\n\t");
 	date_print(r->time, 0, out);
 	buf_puts(out, "\r\n");

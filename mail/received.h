@@ -19,6 +19,8 @@ struct received {
 	uint32_t tls_bits;
 	struct str client_cert; /* SHA-256 of the certificate that the client showed, in hex; empty: none */
 	bool esmtp, lmtp, utf8, auth;
+	bool has_priority; /* MT-PRIORITY was given (RFC 6710 4.1) */
+	int priority;
 	int64_t time; /* unix seconds */
 };
 

@@ -248,6 +248,11 @@ static void status_fields(const struct report *r, struct buf *out)
 	report_line(r->hostname, false, out);
 	buf_puts(out, "\r\n");
 	date_field("Arrival-Date", r->arrival, out);
+	if (r->future.n) { /* RFC 4865 5.1 */
+		buf_puts(out, "Future-Release-Request: ");
+		report_line(r->future, false, out);
+		buf_puts(out, "\r\n");
+	}
 	for (i = 0; i < r->nrcpt; i++)
 		recipient(r, &r->rcpt[i], out);
 }

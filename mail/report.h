@@ -49,6 +49,7 @@ struct report {
 	struct str message_id; /* of the suite (m=), for Final-Log-ID */
 	struct str envid; /* ENVID= as given (xtext), empty: none */
 	int64_t arrival;
+	struct str future; /* Future-Release-Request: as asked for, empty: not (RFC 4865 5.1) */
 	bool smtputf8; /* the message was sent with SMTPUTF8 */
 	struct str content; /* the message, or at least all of its header */
 	bool whole; /* it is all, and goes along; else the header only */

@@ -132,10 +132,11 @@ static bool keyword_byte(int b)
 	return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9');
 }
 
-/* esmtp-value = 1*(%d33-60 / %d62-126), UTF-8 too under RFC 6531 3.3. */
-static bool value_byte(int b, bool allow_utf8)
+/* esmtp-value = 1*(%d33-60 / %d62-126), UTF-8 too under RFC 6531 3.3; equals: of XVERP alone, which has "=" in its
+ * value against RFC 5321 4.1.2. */
+static bool value_byte(int b, bool allow_utf8, bool equals)
 {
-	return (b > 32 && b < 127 && b != '=') || (b > 127 && allow_utf8);
+	return (b > 32 && b < 127 && (b != '=' || equals)) || (b > 127 && allow_utf8);
 }
 
 /* esmtp-param = esmtp-keyword ["=" esmtp-value]
@@ -159,7 +160,7 @@ static int parse_param(struct cur *c, bool allow_utf8, struct arena *a, struct s
 	if (!cur_take(c, '='))
 		return 0;
 	start = c->p;
-	while (value_byte(cur_peek(c), allow_utf8))
+	while (value_byte(cur_peek(c), allow_utf8, str_eqc(out->name, "XVERP")))
 		c->p++;
 	if (c->p == start)
 		return E_SYNTAX;

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena a;
 	struct arf arf;
+	size_t i;
 
 	if (size > 65536)
 		return 0;
@@ -30,6 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		line(arf.recipient);
 		line(arf.message_id);
 		line(arf.subject);
+		line(arf.returned);
+		BUG_ON(arf.nreceived > ARF_RECEIVED);
+		for (i = 0; i < arf.nreceived; i++) {
+			line(arf.received[i].by);
+			line(arf.received[i].id);
+		}
 	}
 	arena_done(&a);
 	return 0;

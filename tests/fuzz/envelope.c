@@ -26,7 +26,7 @@ static void check(struct str head)
 		BUG_ON(!str_eq(e.id, again.id) || !str_eq(e.sender, again.sender) || e.time != again.time ||
 			e.size != again.size || e.nrcpt != again.nrcpt || e.ret != again.ret);
 		BUG_ON(e.requiretls != again.requiretls || e.release != again.release || e.priority != again.priority ||
-			!str_eq(e.peer, again.peer) || !str_eq(e.helo, again.helo) || e.forward != again.forward);
+			!str_eq(e.peer, again.peer) || !str_eq(e.helo, again.helo) || e.forward != again.forward || !str_eq(e.verp, again.verp) || !str_eq(e.future, again.future));
 		for (i = 0; i < e.nrcpt; i++)
 			BUG_ON(!str_eq(e.rcpt[i].address, again.rcpt[i].address) ||
 				e.rcpt[i].number != again.rcpt[i].number || e.rcpt[i].notify != again.rcpt[i].notify ||
