@@ -10,6 +10,7 @@
 
 #include "conf/trust.h"
 #include "conf/value.h"
+#include "conf/warmup.h"
 #include "net/addr.h"
 #include "net/dns.h"
 
@@ -174,12 +175,45 @@ static void check_certificates(const struct conf *c, struct conf_report *r)
 	}
 }
 
+static void check_reports(const struct conf *c, struct conf_report *r)
+{
+	struct addr_net net;
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->reports_feedback_networks.n; i++)
+		if (addr_net_parse(c->reports_feedback_networks.v[i], &net) < 0)
+			conf_error(r, LINE(r, reports, feedback_networks), "feedback_networks: '%s' is not a network, like 192.0.2.0/24 or ::1",
+				conf_shown(c->reports_feedback_networks.v[i], shown));
+}
+
+/* "NAME: PATTERN PATTERN": see smtp/send/limit.h */
+static bool provider_good(struct str rule)
+{
+	struct str name = str_trim(str_cut(&rule, ':')), pattern;
+	size_t n = 0;
+
+	if (!rule.p || !hostname_good(name) || name.n == 0)
+		return false;
+	for (; (rule = str_trim(rule)).n > 0; n++) {
+		pattern = str_cut(&rule, ' ');
+		if (str_starts(pattern, "*."))
+			pattern = str_from(pattern, 2);
+		if (pattern.n == 0 || !hostname_good(pattern))
+			return false;
+	}
+	return n > 0;
+}
+
 static void check_send(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
+	struct addr a;
 	struct str host;
 	uint16_t port;
+	int64_t day;
 	bool literal;
+	size_t i;
 
 	if (c->send_smarthost.n && addr_split_hostport(c->send_smarthost, &host, &port, &literal) < 0)
 		conf_error(r, LINE(r, send, smarthost), "smarthost: '%s' is not a host and port, like mail.example.net:587 or [2001:db8::1]:465",
@@ -187,6 +221,14 @@ static void check_send(const struct conf *c, struct conf_report *r)
 	/* the file alone is harmless, so that the two can be set one after the other */
 	if (c->send_smarthost_user.n && c->send_smarthost_password_file.n == 0)
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user needs 'smarthost_password_file', the file with its password");
+	for (i = 0; i < c->send_warmup.n; i++)
+		if (warmup_parse(c->send_warmup.v[i], &a, &day) < 0)
+			conf_error(r, LINE(r, send, warmup), "warmup: '%s' is not an address and a day, like 192.0.2.7 2026-11-22",
+				conf_shown(c->send_warmup.v[i], shown));
+	for (i = 0; i < c->send_providers.n; i++)
+		if (!provider_good(c->send_providers.v[i]))
+			conf_error(r, LINE(r, send, providers), "providers: '%s' is not a name and its servers, like bigmail: mx.bigmail.example *.other.example",
+				conf_shown(c->send_providers.v[i], shown));
 	if (str_has_ctl(c->send_smarthost_user))
 		conf_error(r, LINE(r, send, smarthost_user), "smarthost_user: has control characters");
 }
@@ -350,6 +392,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_send(c, r);
 	check_relay(c, r);
 	check_certificates(c, r);
+	check_reports(c, r);
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);

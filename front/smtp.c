@@ -87,6 +87,8 @@ static void cmd_hello(struct conn *c, const struct smtp_line *l)
 		conn_say(c, "250-AUTH %s", conn_mechs(c));
 	if (c->tls) /* RFC 8689 4.1: it is no use in clear */
 		conn_say(c, "250-REQUIRETLS");
+	if (may_auth(c) || may_relay(c)) /* mail/verp.h */
+		conn_say(c, "250-XVERP");
 	if (may_auth(c))
 		say_submission(c);
 	if (may_etrn(c))

@@ -344,8 +344,8 @@ static void commands(struct courier *c)
 	const struct letter *l = c->letter;
 	size_t i;
 
-	buf_fmt(&c->head, "MAIL FROM:<%.*s> SIZE=%zu%s%s\r\n", STRF(l->from), l->message.n,
-		l->eight_bit ? " BODY=8BITMIME" : "", l->smtputf8 ? " SMTPUTF8" : "");
+	buf_fmt(&c->head, "MAIL FROM:<%.*s> SIZE=%zu%s%s%s\r\n", STRF(l->from), l->message.n,
+		l->eight_bit ? " BODY=8BITMIME" : "", l->smtputf8 ? " SMTPUTF8" : "", l->verp ? " XVERP" : "");
 	for (i = 0; i < l->nto; i++)
 		buf_fmt(&c->head, "RCPT TO:<%.*s>\r\n", STRF(l->to[i]));
 	buf_fmt(&c->head, "BDAT %zu LAST\r\n", l->message.n);

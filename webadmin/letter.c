@@ -265,6 +265,14 @@ static int key_attachments(struct reader *r, const char *key, const json_t *v)
 	return err;
 }
 
+static int key_verp(struct reader *r, const char *key, const json_t *v)
+{
+	if (!json_is_boolean(v))
+		return say(r->why, E_SYNTAX, key, "must be true or false");
+	r->out->verp = json_is_true(v);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*take)(struct reader *r, const char *key, const json_t *v);
@@ -279,6 +287,7 @@ static const struct {
 	{ "html", key_html },
 	{ "headers", key_headers },
 	{ "attachments", key_attachments },
+	{ "verp", key_verp },
 };
 
 static int read_object(struct reader *r, json_t *root)

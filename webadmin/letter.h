@@ -16,6 +16,7 @@ struct letter {
 	size_t nto;
 	struct buf message; /* with CRLF; letter_done frees it */
 	bool eight_bit, smtputf8;
+	bool verp; /* each recipient gets it from a sender of its own (mail/verp.h) */
 };
 
 struct letter_limits {

@@ -18,6 +18,7 @@ enum bounce_class { /* as in the database: do not renumber */
 	BOUNCE_TLS = 6, /* no encryption as one side wants it */
 	BOUNCE_RATE = 7, /* too much in too short a time */
 	BOUNCE_OTHER = 8,
+	BOUNCE_COMPLAINT = 9, /* its owner complained: of the suppression list alone */
 	BOUNCE_CLASSES
 };
 

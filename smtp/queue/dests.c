@@ -77,6 +77,23 @@ bool dest_room(const struct queue *q, struct str name, uint64_t share)
 	return d->jobs < share;
 }
 
+void dest_retry(struct queue *q, struct str name)
+{
+	struct dest *d = dest_of(q, name);
+	struct ipc_msg m;
+	size_t i;
+
+	if (!d || !has_state(d))
+		return;
+	d->state = DEST_UP;
+	ipc_init(&m, "retry");
+	ipc_set(&m, "name", name);
+	for (i = 0; i < QUEUE_SENDERS; i++)
+		if (q->sender[i].who)
+			(void)q->ops->job(q->sender[i].who, &m); /* one that is busy finds out again by itself */
+	ipc_done(&m);
+}
+
 uint64_t dest_seconds(const struct dest *d)
 {
 	return has_state(d) ? ((uint64_t)deadline_left(d->until) + 999) / 1000 : 0;
@@ -102,6 +119,7 @@ bool dests_message(struct queue *q, const struct ipc_msg *m)
 	free(d->reply);
 	d->reply = NULL;
 	d->state = str_eqc(state, "up") ? DEST_UP : str_eqc(state, "down") ? DEST_DOWN : DEST_SLOW;
+	d->since = has_state(d) && d->since ? d->since : clock_unix();
 	d->until = deadline_in((int64_t)MAX(seconds, (uint64_t)1) * 1000);
 	d->limit = (unsigned)limit;
 	d->code = (int)code;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "mail/verp.h"
 #include "trace/trace.h"
 
 #define BLOCKED_MS 100
@@ -54,9 +55,11 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->envid = arena_str(a, e->envid);
 	/* what an alias here makes of the message is confirmed only if it is itself */
 	j->user = arena_str(a, e->confirmed ? e->user : STR(""));
-	j->rcpt = arena_array(a, JOB_RCPTS, sizeof(*j->rcpt));
+	j->verp = arena_str(a, j->local ? STR("") : e->verp);
+	j->max = j->verp.n ? 1 : JOB_RCPTS;
+	j->rcpt = arena_array(a, j->max, sizeof(*j->rcpt));
 	j->bytes = j->row.sender.n + j->envid.n + j->user.n + j->peer.n + j->helo.n + j->from.n + j->alias.n + 1000;
-	if (!j->local && !q->conf->send_smarthost.n)
+	if (!j->local && (!q->conf->send_smarthost.n || !q->no_routes))
 		j->to = arena_str(a, x->dest);
 	j->hop = arena_str(a, x->hop);
 	j->dest = dest_take(q, pick_key(x));
@@ -76,7 +79,7 @@ bool job_add(struct job *j, const struct envelope_rcpt *r, const struct rcpt_row
 {
 	size_t bytes = 3 * (r->address.n + r->orcpt.n) + 80; /* at worst all of it is escaped */
 
-	if (j->n == JOB_RCPTS || (j->n > 0 && j->bytes + bytes > JOB_BYTES))
+	if (j->n == j->max || (j->n > 0 && j->bytes + bytes > JOB_BYTES))
 		return false;
 	j->rcpt[j->n++] = (struct job_rcpt){ .number = r->number, .address = arena_str(&j->arena, r->address),
 		.dest = arena_str(&j->arena, pick_key(x)), .orcpt = arena_str(&j->arena, r->orcpt),
@@ -128,6 +131,14 @@ static struct sender *free_sender(struct queue *q, bool local)
 	return best;
 }
 
+/* What MAIL says. Where the recipient's own one is no address the plain one will do. */
+static struct str sender_of_job(const struct job *j, struct arena *a)
+{
+	struct str sender = j->from.n ? j->from : j->row.sender, own;
+
+	return j->verp.n && j->n == 1 && verp_address(j->verp, sender, j->rcpt[0].address, a, &own) == 0 ? own : sender;
+}
+
 static void fill(const struct job *j, struct ipc_msg *m)
 {
 	static const char *const ret[] = { [RET_NONE] = NULL, [RET_FULL] = "full", [RET_HDRS] = "hdrs" };
@@ -139,7 +150,7 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_setc(m, "via", j->local ? "lmtp" : "smtp");
 	ipc_set_u64(m, "offset", j->offset);
 	ipc_set_u64(m, "size", j->size);
-	ipc_set(m, "sender", j->from.n ? j->from : j->row.sender);
+	ipc_set(m, "sender", sender_of_job(j, &m->arena));
 	ipc_set_bool(m, "body8", j->body8);
 	ipc_set_bool(m, "smtputf8", j->smtputf8);
 	if (j->requiretls)
@@ -312,6 +323,7 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 	j->rcpt[i].status = arena_str(&j->arena, status);
 	j->rcpt[i].reply = arena_str(&j->arena, str_sub(text, 0, QUEUE_REPLY_MAX));
 	j->rcpt[i].again = common->again;
+	j->rcpt[i].patient = common->patient;
 	j->rcpt[i].remote = common->remote;
 	j->rcpt[i].ip = common->ip;
 	j->rcpt[i].tls = common->tls;
@@ -322,7 +334,7 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 {
-	struct job_rcpt common = { .dsn = ipc_get_bool(m, "dsn") };
+	struct job_rcpt common = { .dsn = ipc_get_bool(m, "dsn"), .patient = ipc_get_bool(m, "patient") };
 	struct str text;
 	struct job *j;
 	uint64_t id, again = NOT_TRIED_WAIT;
@@ -346,11 +358,23 @@ bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 	for (i = 0; (text = ipc_get_nth(m, "rcpt", i)).p; i++)
 		if (!take_result(j, text, &common))
 			return false;
+	if (!j->warm.p && ipc_get(m, "warm").p)
+		j->warm = arena_str(&j->arena, str_sub(ipc_get(m, "warm"), 0, 400));
 	j->until = deadline_in(q->conf->queue_job_time);
 	j->confirmed |= j->row.reports == REPORTS_KEEPER && ipc_get_bool(m, "confirmed");
 	if (ipc_get_bool(m, "done"))
 		j->state = JOB_ENDED;
 	q->turn.changed = true;
+	return true;
+}
+
+bool jobs_routes(struct queue *q, const struct ipc_msg *m)
+{
+	struct str any = ipc_get(m, "any");
+
+	if (!str_eqc(any, "0") && !str_eqc(any, "1"))
+		return false;
+	q->no_routes = str_eqc(any, "0");
 	return true;
 }
 
@@ -444,12 +468,14 @@ static void again(struct queue *q, struct job *j, struct job_rcpt *r, struct rcp
 }
 
 /* The sender did not try, for a reason of its own: no attempt, and soon again. But where that goes on for
- * as long as a step of the schedule it counts as one, or such a message would never be late or given up. */
+ * as long as a step of the schedule it counts as one, or such a message would never be late or given up (but for what waits
+ * for tomorrow because a source address is new: that is no attempt before its lifetime is over). */
 static void not_tried(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x, int64_t now)
 {
 	int64_t since = r->last ? r->last : MIN(j->row.time, now);
+	bool patient = r->patient && now - j->row.time < q->schedule.lifetime;
 
-	if (now - since >= schedule_wait(&q->schedule, x->attempts + 1)) {
+	if (!patient && now - since >= schedule_wait(&q->schedule, x->attempts + 1)) {
 		x->attempts++;
 		again(q, j, r, x, now);
 		return;
@@ -470,7 +496,8 @@ static void suppress(struct queue *q, struct job *j, const struct job_rcpt *r, c
 
 	if (j->local || !r->remote.n || x->class != BOUNCE_INVALID || seconds == 0)
 		return;
-	suppress_add(&q->suppress, &q->rows, r->address, clock_unix() + seconds, BOUNCE_INVALID, r->reply);
+	suppress_add(&q->suppress, &q->rows, &(struct suppress_row){ .address = r->address, .until = clock_unix() + seconds,
+		.class = BOUNCE_INVALID, .reply = r->reply });
 	if (logged)
 		return;
 	trace_begin(&t, TRACE_INFO, "suppressed");
@@ -480,6 +507,20 @@ static void suppress(struct queue *q, struct job *j, const struct job_rcpt *r, c
 	trace_u64(&t, "left", (uint64_t)seconds);
 	trace_str(&t, "by", r->remote);
 	trace_end(&t);
+}
+
+/* It has left: what others say of it may be asked for (sent.h). */
+static void remember(struct queue *q, struct job *j, const struct job_rcpt *r)
+{
+	const struct sent_row x = { .message = j->row.id, .sender = j->row.sender, .recipient = r->address };
+	int64_t until = clock_unix() + q->conf->queue_remember / 1000;
+
+	if (j->local || j->row.sender.n == 0)
+		return;
+	if (j->verp.n)
+		sent_add_verp(&q->sent, &q->rows, sender_of_job(j, &q->turn.arena), &x, until);
+	if (q->conf->reports_feedback.n && q->conf->reports_feedback_networks.n)
+		sent_add(&q->sent, &q->rows, &x, until);
 }
 
 static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64_t now)
@@ -505,6 +546,7 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 		x.reply = STR("nothing is known of this attempt: it broke off");
 	if (r->told && r->code > 0 && r->code < 300) {
 		over(q, j, r, &x, RCPT_DONE, REPORT_SUCCESS);
+		remember(q, j, r);
 		say(j, r, TRACE_INFO, "sent", &x, now);
 	} else if (r->wish == WISH_REMOVE) {
 		x.state = RCPT_DONE;
@@ -547,6 +589,10 @@ void jobs_apply(struct queue *q)
 				apply_rcpt(q, j, &j->rcpt[i], now);
 				any = true;
 			}
+		if (j->warm.p && !j->warm_applied) {
+			warmup_count(q, j->warm);
+			j->warm_applying = any = true;
+		}
 		if (!any)
 			continue;
 		q->turn.changed = true;
@@ -602,6 +648,8 @@ void jobs_applied(struct queue *q, bool committed)
 			j->rcpt[i].applying = false;
 			open += !j->rcpt[i].applied;
 		}
+		j->warm_applied |= j->warm_applying && committed;
+		j->warm_applying = false;
 		if (is_over(j) && open == 0) {
 			q->more |= q->backlog[j->local]; /* its place is free only now */
 			job_free(q, j);

@@ -2,8 +2,8 @@
  *
  * links.c: what each program may ask the queue, and the answers.
  *
- *   smtpd, lmtpd   file put link complaint     (net/spool.h), smtpd alone: catchup (net/catchup.h)
- *   sender         ready result dest (docs/QUEUE.md)
+ *   smtpd, lmtpd   file put link complaint bounce (net/spool.h, said.c), smtpd alone: catchup (net/catchup.h)
+ *   sender         ready result dest routes (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
  * The name of a link is master's word; what is not in the table drops the link. A
@@ -18,7 +18,6 @@
 
 #include "base/file.h"
 #include "smtp/queue/copy.h"
-#include "smtp/queue/records.h"
 #include "smtp/queue/removal.h"
 #include "trace/trace.h"
 
@@ -172,10 +171,17 @@ static bool ask_link(struct links *l, struct link *k, struct ipc_msg *m, uint64_
 /* No answer: nobody waits for it. */
 static bool ask_complaint(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
 {
-	(void)l;
 	(void)k;
 	(void)id;
-	records_complaint(m);
+	said_complaint(l->queue, m);
+	return true;
+}
+
+static bool ask_bounce(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)k;
+	(void)id;
+	said_bounce(l->queue, m);
 	return true;
 }
 
@@ -213,6 +219,13 @@ static bool ask_dest(struct links *l, struct link *k, struct ipc_msg *m, uint64_
 	(void)k;
 	(void)id;
 	return dests_message(l->queue, m);
+}
+
+static bool ask_routes(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	(void)k;
+	(void)id;
+	return jobs_routes(l->queue, m);
 }
 
 /* --- a backup -------------------------------------------------------------------------- */
@@ -289,9 +302,11 @@ static const struct {
 	{ "link", WHO_ROOM, ask_link },
 	{ "complaint", WHO_ROOM, ask_complaint },
 	{ "catchup", WHO_ROOM, ask_catchup },
+	{ "bounce", WHO_ROOM, ask_bounce },
 	{ "ready", WHO_SENDER, ask_ready },
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },
+	{ "routes", WHO_SENDER, ask_routes },
 	{ "copy", WHO_BACKUP, ask_copy },
 	{ "files", WHO_BACKUP, ask_files },
 	{ "end", WHO_BACKUP, ask_end },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * lists.c: mansio suppression list, add, remove and mansio destination list, as tasks (tasks.c).
+ * lists.c: mansio suppression list, add, remove, mansio destination list, show and mansio warmup list, as tasks (tasks.c).
  */
 #include <sysexits.h>
 
@@ -28,6 +28,7 @@ static void suppression_row(struct task *t, const struct suppress_row *x, int64_
 
 	ipc_init(&m, "result");
 	ipc_set(&m, "address", x->address);
+	ipc_set(&m, "sender", x->sender);
 	ipc_setc(&m, "class", x->class ? bounce_name(x->class) : "admin");
 	ipc_set_u64(&m, "age", (uint64_t)MAX(now - x->since, (int64_t)0));
 	ipc_set_u64(&m, "left", (uint64_t)MAX(x->until - now, (int64_t)0));
@@ -46,7 +47,9 @@ static bool suppressions(struct queue *q, struct task *t)
 {
 	struct suppress_row *v = arena_array(&q->turn.arena, SLICE, sizeof(*v));
 	int64_t now = clock_unix();
-	size_t i, n = suppress_range(&q->suppress, &q->rows, buf_view(&t->cursor), &q->turn.arena, v, SLICE);
+	struct str sender = buf_view(&t->cursor), address = str_cut(&sender, '\n');
+	size_t i, n = suppress_range(&q->suppress, &q->rows, &(struct suppress_row){ .address = address, .sender = sender },
+		&q->turn.arena, v, SLICE);
 
 	for (i = 0; i < n; i++) {
 		if (v[i].until <= now || !is_wanted(t, &v[i]))
@@ -59,6 +62,8 @@ static bool suppressions(struct queue *q, struct task *t)
 		return false;
 	buf_reset(&t->cursor);
 	buf_str(&t->cursor, v[n - 1].address);
+	buf_c(&t->cursor, '\n');
+	buf_str(&t->cursor, v[n - 1].sender);
 	return true;
 }
 
@@ -74,52 +79,93 @@ static void say(const struct task *t, const char *event, int64_t until)
 	trace_end(&e);
 }
 
-struct listing {
-	struct queue *q;
-	struct task *t;
-};
+/* --- destinations ------------------------------------------------------------------- */
 
-static bool destination_row(struct str key, void *value, void *arg)
+static const char *const dest_state[] = { [DEST_UP] = "up", [DEST_SLOW] = "slow", [DEST_DOWN] = "down" };
+
+/* What is known of a destination, and of what is in the queue for it. d may be NULL. */
+static void destination_row(struct queue *q, struct task *t, struct str name, const struct dest *d)
 {
-	static const char *const state[] = { [DEST_UP] = "up", [DEST_SLOW] = "slow", [DEST_DOWN] = "down" };
-	struct listing *l = arg;
-	const struct dest *d = value;
-	uint64_t left = dest_seconds(d);
+	uint64_t left = d ? dest_seconds(d) : 0;
+	bool whole = t->verb == TASK_DESTINATION;
+	int64_t now = clock_unix();
+	struct dest_row sum;
 	struct ipc_msg m;
 
-	if (d->jobs == 0 && !left)
-		return true;
-	if (full(l->t))
-		return false;
+	rows_dest(&q->rows, name, &sum);
+	if (whole && !sum.n && !d)
+		return;
 	ipc_init(&m, "result");
-	ipc_set(&m, "destination", key);
-	ipc_setc(&m, "state", state[left ? d->state : DEST_UP]);
-	ipc_set_u64(&m, "active", d->jobs);
+	ipc_set(&m, "destination", name);
+	ipc_setc(&m, "state", dest_state[left ? d->state : DEST_UP]);
+	ipc_set_u64(&m, "active", d ? d->jobs : 0);
 	ipc_set_u64(&m, "limit", left && d->state == DEST_SLOW ? d->limit : 0);
 	ipc_set_u64(&m, "left", left);
+	ipc_set_u64(&m, "since", left ? (uint64_t)MAX(d->since, (int64_t)0) : 0);
+	ipc_set_u64(&m, "waiting", sum.waiting);
+	if (whole) {
+		ipc_set_u64(&m, "scheduled", sum.scheduled);
+		ipc_set_u64(&m, "held", sum.held);
+		ipc_set_u64(&m, "failed", sum.other);
+		ipc_set_u64(&m, "next", sum.waiting ? (uint64_t)MAX(sum.next - now, (int64_t)0) : 0);
+	}
 	ipc_setc(&m, "reply", left && d->reply ? d->reply : "");
-	task_result(l->t, &m);
-	l->t->recipients++;
+	task_result(t, &m);
+	t->recipients++;
+	t->messages++;
+}
+
+static bool collect(struct str key, void *value, void *arg)
+{
+	const struct dest *d = value;
+	struct task *t = arg;
+
+	if (d->jobs > 0 || dest_seconds(d) > 0)
+		t->names[t->nnames++] = arena_str(&t->arena, key);
 	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Their names at the start, then one a slice: some have many messages to be counted. */
+static bool destinations(struct queue *q, struct task *t)
+{
+	if (!t->names) {
+		t->names = arena_array(&t->arena, q->dests.n + 1, sizeof(*t->names));
+		table_each(&q->dests, collect, t);
+		qsort(t->names, t->nnames, sizeof(*t->names), by_name);
+	}
+	if (t->next == t->nnames || full(t))
+		return false;
+	destination_row(q, t, t->names[t->next], dest_of(q, t->names[t->next]));
+	t->next++;
+	return t->next < t->nnames;
 }
 
 bool lists_slice(struct queue *q, struct task *t)
 {
-	struct listing l = { q, t };
-
 	switch (t->verb) {
 	case TASK_SUPPRESSIONS:
 		return suppressions(q, t);
 	case TASK_DESTINATIONS:
-		table_each(&q->dests, destination_row, &l);
+		return destinations(q, t);
+	case TASK_DESTINATION:
+		destination_row(q, t, t->names[0], dest_of(q, t->names[0]));
+		break;
+	case TASK_WARMUPS:
+		warmup_list(q, t);
 		break;
 	case TASK_SUPPRESS:
-		suppress_add(&q->suppress, &q->rows, t->filter.recipient, clock_unix() + t->seconds, BOUNCE_NONE, t->text);
+		suppress_add(&q->suppress, &q->rows, &(struct suppress_row){ .address = t->filter.recipient, .sender = t->filter.domain,
+			.until = clock_unix() + t->seconds, .reply = t->text });
 		say(t, "suppressed", t->seconds);
 		t->messages++;
 		break;
 	case TASK_UNSUPPRESS:
-		if (suppress_remove(&q->suppress, &q->rows, t->filter.recipient)) {
+		if (suppress_remove(&q->suppress, &q->rows, t->filter.recipient, t->filter.domain)) {
 			say(t, "unsuppressed", 0);
 			t->messages++;
 		}

@@ -280,7 +280,7 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		refused_row(&x, r, x.next);
 	else if (q->conf->send_hold_all || e->hold)
 		x.state = RCPT_HELD;
-	else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, a, &why)) {
+	else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
 		if (suppressed_row(row, &x, r, why)) /* nobody is to hear of it */
 			return;
 	} else if (e->release > x.next)

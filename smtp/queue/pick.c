@@ -88,7 +88,11 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 	}
 	j = job_new(q, &row, &e, offset, x);
 	j->fd = fd;
-	n = rows_rcpts(&q->rows, x->m, a, &v);
+	n = j->verp.n ? 0 : rows_rcpts(&q->rows, x->m, a, &v);
+	if (j->verp.n) { /* goes alone */
+		v = memcpy(arena_alloc(a, sizeof(*v)), x, sizeof(*x));
+		n = 1;
+	}
 	for (i = k = 0; i < n; i++) {
 		if (v[i].state != RCPT_WAITING || v[i].next > now || !job_fits(j, &v[i]))
 			continue;
@@ -98,7 +102,7 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 			rows_set_state(&q->rows, row.m, v[i].number, RCPT_DAMAGED, now);
 			continue;
 		}
-		if (!v[i].local && suppress_find(&q->suppress, &q->rows, v[i].address, a, &why)) {
+		if (!v[i].local && suppress_find(&q->suppress, &q->rows, v[i].address, row.sender, a, &why)) {
 			jobs_suppressed(q, &v[i], why);
 			continue;
 		}

@@ -10,6 +10,8 @@
  *   dests.c     what is known of destinations
  *   catchup.c   what waits for a domain is tried now (ETRN)
  *   suppress.c  addresses to which nothing is sent     classify.c  kinds of failures
+ *   warmup.c    what new source addresses sent today
+ *   sent.c      what has left          said.c   what others say of that: complaints, bounces
  *   recover.c   after a start: what was in hand, what is missing, what is left over
  *   report.c    reports to the senders (RFC 3461 - 3464)
  *   notice.c    who hears of a refused forward
@@ -37,7 +39,9 @@
 #include "net/ipc.h"
 #include "smtp/queue/rows.h"
 #include "smtp/queue/schedule.h"
+#include "smtp/queue/sent.h"
 #include "smtp/queue/suppress.h"
+#include "smtp/queue/warmup.h"
 
 #define QUEUE_REPLY_MAX 1000 /* bytes kept of a remote reply */
 #define QUEUE_SENDERS 64
@@ -63,6 +67,7 @@ struct sender {
 	void *who; /* NULL: free place */
 	uint64_t credit[2]; /* jobs that it may take: 0: outside, 1: here */
 	deadline blocked; /* its socket is full until then */
+	bool told; /* what new addresses sent today */
 };
 
 /* --- jobs ------------------------------------------------------------------------ */
@@ -81,6 +86,7 @@ struct job_rcpt {
 	int64_t again; /* code 0: s */
 	struct str status, reply, remote, ip, tls, tried;
 	bool dsn; /* the next server takes care of NOTIFY */
+	bool patient; /* code 0: it waits as long as it must */
 	bool told, applied, applying, logged;
 	enum job_wish wish;
 };
@@ -99,6 +105,7 @@ struct dest {
 	deadline until; /* of the state */
 	bool fresh; /* the next job tells the sender to forget that it was down */
 	unsigned limit; /* SLOW: jobs at once */
+	int64_t since; /* Unix seconds: of the state */
 	int code;
 	char status[12];
 	char *reply; /* why, or NULL */
@@ -118,9 +125,12 @@ struct job {
 	bool confirmed; /* the sender of this forward, as the sender's process found */
 	int ret, priority;
 	struct str envid, user, peer, helo, from, alias;
+	struct str verp; /* outside, of one recipient: its sender is made with these delimiters */
+	struct str warm; /* counts for a new source address (warmup.c), p NULL: no */
+	bool warm_applied, warm_applying;
 	struct str to, hop; /* outside: the domain of all its recipients, empty if they are mixed */
 	struct job_rcpt *rcpt;
-	size_t n;
+	size_t n, max;
 	size_t bytes; /* about, of its message */
 	struct sender *sender;
 	struct dest *dest;
@@ -172,6 +182,9 @@ struct queue {
 	int spool;
 	struct rows rows;
 	struct suppress suppress;
+	struct sent sent;
+	struct warmup warmup;
+	bool no_routes; /* the sender says so: mail of several domains may go to the smarthost in one job */
 	int failed; /* the process must end */
 	int64_t next_m, first_m; /* of the next message; of the first one that came in this life */
 	uint64_t messages; /* about */
@@ -252,6 +265,7 @@ void jobs_drop_new(struct queue *q); /* the commit failed */
 /* Is an attempt in hand, whose results are not all in the rows yet? */
 bool jobs_of_message(const struct queue *q, int64_t m);
 void jobs_ready(struct queue *q, void *who, bool local, uint64_t n);
+bool jobs_routes(struct queue *q, const struct ipc_msg *m); /* what the sender knows of routes */
 /* false: the sender broke the rules. */
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m);
 void jobs_sender_gone(struct queue *q, void *who);
@@ -267,6 +281,7 @@ void dest_give(struct queue *q, struct dest *d);
 struct dest *dest_of(const struct queue *q, struct str name); /* NULL: nothing is known */
 const struct dest *dest_down(const struct queue *q, struct str name); /* NULL: it is not */
 bool dest_room(const struct queue *q, struct str name, uint64_t share); /* for one job more */
+void dest_retry(struct queue *q, struct str name); /* the admin wants it tried now: it is up, for us and the senders */
 uint64_t dest_seconds(const struct dest *d); /* that its state lasts, 0: up */
 bool dests_message(struct queue *q, const struct ipc_msg *m); /* false: the sender broke the rules */
 void dests_sweep(struct queue *q);
@@ -294,6 +309,10 @@ enum report_to notice_whom(const struct envelope *e);
 /* The address that hears of this refused forward; false: no more today (told in the log). */
 bool notice_take(struct queue *q, const struct message_row *row, const struct envelope *e, struct str *to_out);
 void notices_done(struct queue *q);
+
+/* said.c */
+void said_complaint(struct queue *q, const struct ipc_msg *m);
+void said_bounce(struct queue *q, const struct ipc_msg *m);
 
 /* report.c */
 void reports_make(struct queue *q);

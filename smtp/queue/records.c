@@ -198,3 +198,22 @@ void records_complaint(const struct ipc_msg *given)
 		set(&m, fields[i], ipc_get(given, fields[i]));
 	keep(&m);
 }
+
+void records_returned(const struct ipc_msg *given, const struct sent_row *x, const char *class)
+{
+	struct ipc_msg m;
+
+	if (!g.wanted)
+		return;
+	begin(&m, "bounced");
+	set(&m, "message", x->message);
+	set(&m, "session", ipc_get(given, "session"));
+	set(&m, "sender", x->sender);
+	set(&m, "recipient", x->recipient);
+	set(&m, "status", ipc_get(given, "status"));
+	set(&m, "reply", ipc_get(given, "reply"));
+	set(&m, "remote", ipc_get(given, "remote"));
+	set(&m, "ip", ipc_get(given, "ip"));
+	set(&m, "class", str_of(class));
+	keep(&m);
+}

@@ -21,5 +21,7 @@ void records_read(void); /* what it confirms */
 void records_attempt(const struct job *j, const struct job_rcpt *r, const struct rcpt_row *x, const char *event);
 /* A complaint came (mail/arf.h): fields of the message, as they are. */
 void records_complaint(const struct ipc_msg *m);
+/* A bounce came of what had left (said.c). */
+void records_returned(const struct ipc_msg *m, const struct sent_row *x, const char *class);
 
 #endif

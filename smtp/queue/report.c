@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/rand.h"
+#include "mail/verp.h"
 #include "smtp/queue/queue.h"
 #include "trace/trace.h"
 
@@ -188,8 +189,8 @@ static int make_kind(struct queue *q, const struct message_row *row, const struc
 	struct arena *a = &q->turn.arena;
 	struct report_rcpt *rcpt = arena_array(a, n, sizeof(*rcpt));
 	struct report r = { .hostname = str_of(conf_hostname(q->conf)), .time = clock_unix(),
-		.sender = row->sender, .message_id = row->id, .envid = e->envid, .arrival = row->time,
-		.smtputf8 = e->smtputf8, .rcpt = rcpt };
+		.sender = e->sender, .message_id = row->id, .envid = e->envid, .arrival = e->time,
+		.future = e->future, .smtputf8 = e->smtputf8, .rcpt = rcpt };
 	char *id = arena_alloc(a, REPORT_ID + 1);
 	size_t i;
 	int err;
@@ -219,6 +220,28 @@ static int make_kind(struct queue *q, const struct message_row *row, const struc
 	return 0;
 }
 
+/* Of a message with VERP each recipient has a report of its own, to the address that names it; so many a turn. */
+static int make_each(struct queue *q, const struct message_row *row, const struct envelope *e, int fd, uint64_t offset,
+	struct rcpt_row *v, size_t n, enum report_kind kind)
+{
+	struct envelope one = *e;
+	size_t i, made = 0;
+	int err = 0;
+
+	for (i = 0; i < n && !err; i++) {
+		if (v[i].due != kind)
+			continue;
+		if (made++ == REPORTS_A_TURN) {
+			q->more = true;
+			break;
+		}
+		if (verp_address(e->verp, e->sender, v[i].address, &q->turn.arena, &one.sender) < 0)
+			one.sender = e->sender;
+		err = make_kind(q, row, &one, fd, offset, &v[i], 1, kind);
+	}
+	return err;
+}
+
 /* All reports of a message. */
 static int make(struct queue *q, int64_t m)
 {
@@ -243,7 +266,7 @@ static int make(struct queue *q, int64_t m)
 	if (fd < 0)
 		return fd;
 	for (i = 0; i < ARRAY_LEN(kinds) && !err; i++)
-		err = make_kind(q, &row, &e, fd, offset, v, n, kinds[i]);
+		err = (e.verp.n ? make_each : make_kind)(q, &row, &e, fd, offset, v, n, kinds[i]);
 	close(fd);
 	if (!err && rows_remove_if_done(&q->rows, m)) {
 		queue_unlink_later(q, row.id);

@@ -37,6 +37,16 @@ static const char *const schema[] = {
 	"CREATE INDEX recipient_release ON recipient(next) WHERE state=6;"
 	"CREATE TABLE suppression(address TEXT PRIMARY KEY, until INTEGER NOT NULL, since INTEGER NOT NULL,"
 	" class INTEGER NOT NULL, reply TEXT NOT NULL) WITHOUT ROWID;",
+	"ALTER TABLE suppression RENAME TO suppression_2;"
+	"CREATE TABLE suppression(address TEXT NOT NULL, sender TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL,"
+	" class INTEGER NOT NULL, reply TEXT NOT NULL, PRIMARY KEY(address, sender)) WITHOUT ROWID;"
+	"INSERT INTO suppression SELECT address, '', until, since, class, reply FROM suppression_2;"
+	"DROP TABLE suppression_2;"
+	"CREATE TABLE sent(key INTEGER PRIMARY KEY, until INTEGER NOT NULL, message TEXT NOT NULL, sender TEXT NOT NULL,"
+	" recipient TEXT NOT NULL);"
+	"CREATE INDEX sent_until ON sent(until);"
+	"CREATE TABLE warmup(source TEXT NOT NULL, provider TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,"
+	" PRIMARY KEY(source, provider)) WITHOUT ROWID;",
 };
 
 #define RCPT_COLUMNS                                                           \
@@ -79,6 +89,7 @@ static const char *const sql[NSTMT] = {
 	/* the order of the index; sums of conditions would cost three times as much */
 	[DESTS] = "SELECT dest, state, count(*) FROM recipient WHERE state<>1 AND dest>?"
 		" GROUP BY dest, state ORDER BY dest, state",
+	[DEST] = "SELECT state, count(*) FROM recipient WHERE state<>1 AND dest=? GROUP BY state",
 	[NEXT_OF] = "SELECT next FROM recipient WHERE state<>1 AND dest=? AND state=0 ORDER BY next LIMIT 1",
 	[LEVEL] = "SELECT level FROM recipient WHERE state=0 AND local=? AND level<? ORDER BY level DESC LIMIT 1",
 	[LEVEL_OF] = "SELECT level FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=? AND level<?"

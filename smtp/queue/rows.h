@@ -147,6 +147,7 @@ struct dest_row {
 	uint64_t n, waiting, scheduled, held, other;
 	int64_t next; /* of those that wait */
 };
+void rows_dest(struct rows *r, struct str dest, struct dest_row *out); /* of one */
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n);
 
 /* --- for other tables of the same database (suppress.c): as the sticky error allows. slot: kept

@@ -190,6 +190,21 @@ static int64_t next_of(struct rows *r, struct str dest)
 	return next;
 }
 
+void rows_dest(struct rows *r, struct str dest, struct dest_row *out)
+{
+	sqlite3_stmt *s = rows_stmt(r, DEST);
+
+	*out = (struct dest_row){ .dest = dest };
+	if (!s)
+		return;
+	db_bind_str(s, 1, dest);
+	while (rows_step(r, s))
+		add_state(out, (enum rcpt_state)MIN(db_u64(s, 0), (uint64_t)RCPT_STATES - 1), db_u64(s, 1));
+	db_reset(s);
+	if (out->waiting)
+		out->next = next_of(r, dest);
+}
+
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n)
 {
 	sqlite3_stmt *s = rows_stmt(r, DESTS);

@@ -6,15 +6,18 @@
 
 #include <time.h>
 
-enum { ADD, REMOVE, FIND, EXPIRE, RANGE, ANY, NSTMT };
+enum { ADD, REMOVE, REMOVE_ONE, FIND, EXPIRE, RANGE, ANY, NSTMT };
 _Static_assert((int)NSTMT <= (int)SUPPRESS_NSTMT, "SUPPRESS_NSTMT");
 
 static const char *const sql[NSTMT] = {
-	[ADD] = "INSERT OR REPLACE INTO suppression VALUES(?,?,?,?,?)",
+	[ADD] = "INSERT OR REPLACE INTO suppression VALUES(?,?,?,?,?,?)",
 	[REMOVE] = "DELETE FROM suppression WHERE address=?",
-	[FIND] = "SELECT until, reply FROM suppression WHERE address=?",
-	[EXPIRE] = "DELETE FROM suppression WHERE address IN (SELECT address FROM suppression WHERE until<=? LIMIT ?)",
-	[RANGE] = "SELECT address, until, since, class, reply FROM suppression WHERE address>? ORDER BY address LIMIT ?",
+	[REMOVE_ONE] = "DELETE FROM suppression WHERE address=? AND sender=?",
+	[FIND] = "SELECT until, reply FROM suppression WHERE address=? AND sender IN ('', ?) ORDER BY until DESC LIMIT 1",
+	[EXPIRE] = "DELETE FROM suppression WHERE (address, sender) IN"
+		" (SELECT address, sender FROM suppression WHERE until<=? LIMIT ?)",
+	[RANGE] = "SELECT address, sender, until, since, class, reply FROM suppression WHERE (address, sender)>(?, ?)"
+		" ORDER BY address, sender LIMIT ?",
 	[ANY] = "SELECT 1 FROM suppression LIMIT 1",
 };
 
@@ -54,8 +57,7 @@ void suppress_done(struct suppress *s)
 	*s = (struct suppress){ 0 };
 }
 
-void suppress_add(struct suppress *s, struct rows *r, struct str address, int64_t until, enum bounce_class class,
-	struct str reply)
+void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row *x)
 {
 	sqlite3_stmt *q = use(s, r, ADD);
 	struct arena a;
@@ -63,32 +65,37 @@ void suppress_add(struct suppress *s, struct rows *r, struct str address, int64_
 	if (!q)
 		return;
 	arena_init(&a);
-	db_bind_str(q, 1, lower(&a, address));
-	db_bind_u64(q, 2, (uint64_t)MAX(until, (int64_t)0));
-	db_bind_u64(q, 3, (uint64_t)MAX(clock_unix(), (int64_t)0));
-	db_bind_u64(q, 4, (uint64_t)class);
-	db_bind_str(q, 5, reply.p ? reply : STR(""));
+	db_bind_str(q, 1, lower(&a, x->address));
+	db_bind_str(q, 2, lower(&a, x->sender));
+	db_bind_u64(q, 3, (uint64_t)MAX(x->until, (int64_t)0));
+	db_bind_u64(q, 4, (uint64_t)MAX(clock_unix(), (int64_t)0));
+	db_bind_u64(q, 5, (uint64_t)x->class);
+	db_bind_str(q, 6, x->reply.p ? x->reply : STR(""));
 	rows_run(r, q);
 	arena_done(&a);
 	s->any = true;
 }
 
-bool suppress_remove(struct suppress *s, struct rows *r, struct str address)
+bool suppress_remove(struct suppress *s, struct rows *r, struct str address, struct str sender)
 {
-	sqlite3_stmt *q = use(s, r, REMOVE);
+	sqlite3_stmt *q = use(s, r, sender.p ? REMOVE_ONE : REMOVE);
 	struct arena a;
 
 	if (!q)
 		return false;
 	arena_init(&a);
 	db_bind_str(q, 1, lower(&a, address));
+	if (sender.p)
+		db_bind_str(q, 2, lower(&a, sender));
 	rows_run(r, q);
 	arena_done(&a);
 	return r->err >= 0 && sqlite3_changes(r->db) > 0;
 }
 
-bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct arena *a, struct str *why_out)
+bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct str sender, struct arena *a,
+	struct str *why_out)
 {
+	ssize_t at = str_rfind(sender, '@');
 	sqlite3_stmt *q;
 	struct str reply;
 	struct tm tm;
@@ -98,6 +105,7 @@ bool suppress_find(struct suppress *s, struct rows *r, struct str address, struc
 	if (!s->any || !(q = use(s, r, FIND)))
 		return false;
 	db_bind_str(q, 1, lower(a, address));
+	db_bind_str(q, 2, at >= 0 ? lower(a, str_from(sender, (size_t)at + 1)) : STR(""));
 	if (!rows_step(r, q))
 		return false;
 	until = (time_t)db_u64(q, 0);
@@ -123,19 +131,21 @@ size_t suppress_expire(struct suppress *s, struct rows *r, size_t n)
 	return r->err < 0 ? 0 : (size_t)sqlite3_changes(r->db);
 }
 
-size_t suppress_range(struct suppress *s, struct rows *r, struct str after, struct arena *a, struct suppress_row *out,
-	size_t n)
+size_t suppress_range(struct suppress *s, struct rows *r, const struct suppress_row *after, struct arena *a,
+	struct suppress_row *out, size_t n)
 {
 	sqlite3_stmt *q = use(s, r, RANGE);
 	size_t i = 0;
 
 	if (!q)
 		return 0;
-	db_bind_str(q, 1, after);
-	db_bind_u64(q, 2, n);
+	db_bind_str(q, 1, after->address.p ? after->address : STR(""));
+	db_bind_str(q, 2, after->sender.p ? after->sender : STR(""));
+	db_bind_u64(q, 3, n);
 	for (; i < n && rows_step(r, q); i++)
-		out[i] = (struct suppress_row){ .address = db_str(q, 0, a), .until = (int64_t)db_u64(q, 1),
-			.since = (int64_t)db_u64(q, 2), .class = (enum bounce_class)db_u64(q, 3), .reply = db_str(q, 4, a) };
+		out[i] = (struct suppress_row){ .address = db_str(q, 0, a), .sender = db_str(q, 1, a),
+			.until = (int64_t)db_u64(q, 2), .since = (int64_t)db_u64(q, 3),
+			.class = (enum bounce_class)db_u64(q, 4), .reply = db_str(q, 5, a) };
 	db_reset(q);
 	return i;
 }

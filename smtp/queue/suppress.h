@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * suppress.h: addresses outside to which nothing is sent for some time, because a server said that the
- * mailbox does not exist, or somebody asked for it (by hand). Kept in queue.db; in the transaction of the turn.
+ * mailbox does not exist, its owner complained (then for the domain of that sender alone, said.c), or by hand. Kept in queue.db; in the transaction of the turn.
  *
  * Mail to such an address fails at once, and its sender is told why and how it ends. The list is not in the
  * files of the spool: a queue.db that is built anew begins with an empty one.
@@ -21,22 +21,24 @@ struct suppress {
 
 void suppress_init(struct suppress *s, struct rows *r);
 void suppress_done(struct suppress *s);
-/* Until then (Unix seconds), because of that. Another entry for it is replaced. */
-void suppress_add(struct suppress *s, struct rows *r, struct str address, int64_t until, enum bounce_class class,
-	struct str reply);
-bool suppress_remove(struct suppress *s, struct rows *r, struct str address); /* false: it was not there */
-/* Is it on the list? Then the sentence for the sender. */
-bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct arena *a, struct str *why_out);
+struct suppress_row {
+	struct str address, reply;
+	struct str sender; /* domain of the senders whose mail it is about, empty: all */
+	int64_t until, since; /* Unix seconds */
+	enum bounce_class class;
+};
+/* Since now. Another entry for the same is replaced. */
+void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row *x);
+/* All entries of the address, or that of one sender's domain (sender.p). False: it was not there. */
+bool suppress_remove(struct suppress *s, struct rows *r, struct str address, struct str sender);
+/* Is mail from this sender (an address) to that one stopped? Then the sentence for the sender. */
+bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct str sender, struct arena *a,
+	struct str *why_out);
 /* Entries whose time is over: n at most. How many. */
 size_t suppress_expire(struct suppress *s, struct rows *r, size_t n);
 
-struct suppress_row {
-	struct str address, reply;
-	int64_t until, since;
-	enum bounce_class class;
-};
-/* Up to n above `after`, in order. */
-size_t suppress_range(struct suppress *s, struct rows *r, struct str after, struct arena *a, struct suppress_row *out,
-	size_t n);
+/* Up to n above `after` (address and sender), in order. */
+size_t suppress_range(struct suppress *s, struct rows *r, const struct suppress_row *after, struct arena *a,
+	struct suppress_row *out, size_t n);
 
 #endif

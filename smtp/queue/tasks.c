@@ -232,6 +232,8 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 	case TASK_RETRY:
 		if (!waits && x->state != RCPT_DAMAGED)
 			return false;
+		if (!x->local)
+			dest_retry(q, pick_key(x));
 		if (t->fresh)
 			begin_anew(q, row, x, now);
 		else
@@ -506,7 +508,8 @@ static void run(struct queue *q, struct task *t)
 			return;
 	if (t->by == BY_SENDER)
 		table_each(&t->sums, sender_row, t);
-	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->messages == 0)
+	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->verb != TASK_WARMUPS &&
+	    t->messages == 0)
 		task_end(t, EX_NOUSER, "nothing matches");
 	else
 		task_end(t, EX_OK, NULL);

@@ -8,7 +8,7 @@
 #include "smtp/queue/queue.h"
 
 enum task_verb { /* those that only look stand first; then those that change recipients; last those that may end messages */
-	TASK_LIST, TASK_SHOW, TASK_SUPPRESSIONS, TASK_DESTINATIONS, TASK_SUPPRESS, TASK_UNSUPPRESS,
+	TASK_LIST, TASK_SHOW, TASK_SUPPRESSIONS, TASK_DESTINATIONS, TASK_DESTINATION, TASK_WARMUPS, TASK_SUPPRESS, TASK_UNSUPPRESS,
 	TASK_RETRY, TASK_HOLD, TASK_RELEASE, TASK_REROUTE, TASK_REMOVE, TASK_BOUNCE
 };
 enum task_by { BY_NONE, BY_DESTINATION, BY_SENDER };
@@ -40,7 +40,8 @@ struct task {
 	/* how far it is */
 	size_t next; /* of filter.m */
 	int64_t after; /* message */
-	struct str dest; /* destination */
+	struct str *names; /* DESTINATIONS: all that there are at the start */
+	size_t nnames;
 	struct buf cursor; /* its bytes */
 	struct table sums; /* destination or sender -> struct sum */
 	uint64_t recipients, messages;

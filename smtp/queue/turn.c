@@ -87,6 +87,8 @@ void queue_close(struct queue *q)
 	if (q->ops->settle)
 		q->ops->settle();
 	suppress_done(&q->suppress);
+	sent_done(&q->sent);
+	warmup_done(q);
 	rows_close(&q->rows);
 }
 
@@ -229,9 +231,12 @@ static void bring_back(struct queue *q)
 {
 	int64_t latest = clock_unix() + schedule_longest(&q->schedule);
 
+	if (q->conf->send_warmup.n) /* that waits until tomorrow */
+		latest = MAX(latest, clock_unix() + 86400);
 	if (!q->bring_back)
 		return;
-	if (suppress_expire(&q->suppress, &q->rows, BRING_BACK) > 0)
+	if (suppress_expire(&q->suppress, &q->rows, BRING_BACK) + sent_expire(&q->sent, &q->rows, BRING_BACK) +
+	    warmup_forget(q, BRING_BACK) > 0)
 		q->turn.changed = true;
 	if (rows_bring_back(&q->rows, false, latest, BRING_BACK) +
 		rows_bring_back(&q->rows, true, latest, BRING_BACK) > 0)
@@ -258,6 +263,7 @@ void queue_turn(struct queue *q)
 	STAILQ_FOREACH(p, &q->turn.puts, link)
 		message_take(q, p);
 	jobs_apply(q);
+	warmup_tell(q);
 	tasks_slice(q);
 	catchups_slice(q);
 	reports_make(q);

@@ -25,6 +25,7 @@ static const struct {
 	{ "queue bounce", TASK_BOUNCE }, { "queue reroute", TASK_REROUTE },
 	{ "suppression list", TASK_SUPPRESSIONS }, { "suppression add", TASK_SUPPRESS },
 	{ "suppression remove", TASK_UNSUPPRESS }, { "destination list", TASK_DESTINATIONS },
+	{ "destination show", TASK_DESTINATION }, { "warmup list", TASK_WARMUPS },
 };
 
 static struct str lower(struct arena *a, struct str s)
@@ -133,7 +134,7 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 
 	if (t->verb == TASK_SUPPRESSIONS) {
 		t->text = lower(&t->arena, ipc_get(m, "match"));
-		buf_str(&t->cursor, lower(&t->arena, str_sub(ipc_get(m, "after"), 0, DEST_NAME_MAX)));
+		buf_fmt(&t->cursor, "%.*s\n~", STRF(lower(&t->arena, str_sub(ipc_get(m, "after"), 0, DEST_NAME_MAX)))); /* all senders of it */
 	}
 	if (t->verb != TASK_SUPPRESS && t->verb != TASK_UNSUPPRESS)
 		return NULL;
@@ -142,6 +143,9 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 	if (time.p && (conf_time_parse(time, &ms) < 0 || ms < 1000))
 		return "time: must be a time, like 30m, 2h, 3d";
 	t->filter.recipient = lower(&t->arena, address);
+	/* sender=: a domain, or an address of it */
+	if (t->filter.sender.p)
+		t->filter.domain = str_from(t->filter.sender, (size_t)(str_rfind(t->filter.sender, '@') + 1));
 	t->seconds = ms / 1000;
 	t->text = arena_str(&t->arena, ipc_get(m, "comment").n ? str_sub(ipc_get(m, "comment"), 0, 200) : STR("the administrator of this server wants it so"));
 	return NULL;
@@ -154,6 +158,10 @@ static const char *read_question(struct queue *q, struct task *t, const struct i
 
 	*code = EX_USAGE;
 	t->limit = LIMIT;
+	if (t->verb == TASK_DESTINATION) {
+		t->names = arena_array(&t->arena, 1, sizeof(*t->names));
+		t->names[t->nnames++] = lower(&t->arena, str_sub(ipc_get(m, "destination"), 0, DEST_NAME_MAX));
+	}
 	ipc_get_u64(m, "limit", INT64_MAX, &t->limit);
 	if (!wrong)
 		wrong = t->verb == TASK_REROUTE ? read_hop(t, m) : read_suppression(q, t, m);

@@ -2,8 +2,8 @@
  *
  * cmd_mail.c: MAIL FROM (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC
  * 6152), SMTPUTF8 (RFC 6531 3.4), AUTH (RFC 4954 5), RET and ENVID (RFC 3461 4.3, 4.4),
- * REQUIRETLS (RFC 8689 3), and from who is logged in HOLDFOR, HOLDUNTIL (RFC 4865 4.2) and
- * MT-PRIORITY (RFC 6710 4.1).
+ * REQUIRETLS (RFC 8689 3), and from who is logged in HOLDFOR, HOLDUNTIL (RFC 4865 4.2),
+ * MT-PRIORITY (RFC 6710 4.1) and XVERP (as Postfix documents it; mail/verp.h).
  */
 #include "smtp/receive/session.h"
 
@@ -11,6 +11,7 @@
 #include "mail/dsnparam.h"
 #include "mail/envelope.h"
 #include "mail/holdparam.h"
+#include "mail/verp.h"
 
 struct mail_params {
 	uint64_t size;
@@ -19,7 +20,10 @@ struct mail_params {
 	struct str envid;
 	bool requiretls, lowered; /* lowered: not the priority that was asked for */
 	int64_t release;
+	struct str future; /* as it was asked for */
 	int priority;
+	bool priority_given;
+	struct str verp;
 };
 
 /* SIZE=: a declared size beyond the limit is refused before the message is sent. */
@@ -101,6 +105,7 @@ static int param_hold(struct session *s, struct str value, bool until, struct ma
 		n += now;
 	if (!r && !p->release && n <= now + max) {
 		p->release = MAX(n, 1); /* in the past: now */
+		p->future = str_of(arena_fmt(&s->cmd, "%s;%.*s", until ? "until" : "for", STRF(value)));
 		return 0;
 	}
 	if (r)
@@ -132,10 +137,29 @@ static int param_priority(struct session *s, struct str value, struct mail_param
 		dsn_set(why, 501, "5.5.2", "MT-PRIORITY is a number from -9 to 9");
 		return -1;
 	}
+	p->priority_given = true;
 	p->lowered = p->priority > max;
 	if (p->lowered)
 		p->priority = (int)max;
 	return 0;
+}
+
+/* XVERP, XVERP=+=: delimiters; without them those with which a bounce comes back to the sender's own address. */
+static int param_verp(struct session *s, struct str value, bool null_path, struct mail_params *p, struct dsn *why)
+{
+	struct str separator = s->room->conf->auth_detail_separator;
+
+	if (null_path) {
+		dsn_set(why, 503, "5.5.4", "XVERP needs a sender");
+		return -1;
+	}
+	p->verp = value;
+	if (!value.p)
+		p->verp = str_of(arena_fmt(&s->cmd, "%c=", separator.n == 1 && separator.p[0] == '-' ? '-' : '+'));
+	if (!verp_check(p->verp))
+		return 0;
+	dsn_set(why, 501, "5.5.4", "XVERP is followed by two of the characters - + =");
+	return -1;
 }
 
 /* RFC 8689 4.1: only what came under TLS may ask for it. */
@@ -149,10 +173,12 @@ static int param_requiretls(struct session *s, struct mail_params *p, struct dsn
 }
 
 /* What strangers may not use, and what this session was not offered. 1: it is none of these. */
-static int param_more(struct session *s, struct str name, struct str value, struct mail_params *p, struct dsn *why)
+static int param_more(struct session *s, struct str name, struct str value, bool null_path, struct mail_params *p, struct dsn *why)
 {
 	if (str_eqc(name, "REQUIRETLS") && !value.p)
 		return param_requiretls(s, p, why);
+	if (str_eqc(name, "XVERP") && policy_trusted(s))
+		return param_verp(s, value, null_path, p, why);
 	if (!s->authenticated || !value.p)
 		return 1;
 	if (str_eqc(name, "HOLDFOR") && s->room->conf->smtp_future_release)
@@ -186,7 +212,7 @@ static int params(struct session *s, const struct smtp_path_command *c, struct m
 			r = param_ret(value, p, why);
 		} else if (s->h.esmtp && str_eqc(name, "ENVID") && value.p) {
 			r = param_envid(value, p, why);
-		} else if ((r = s->h.esmtp ? param_more(s, name, value, p, why) : 1) == 1) {
+		} else if ((r = s->h.esmtp ? param_more(s, name, value, c->null_path, p, why) : 1) == 1) {
 			dsn_set(why, 555, "5.5.4", "Parameter not recognized: %.*s", (int)MIN(name.n, 60),
 				name.p);
 			r = -1;
@@ -241,7 +267,10 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->ret = p->ret;
 	tx->requiretls = p->requiretls;
 	tx->release = p->release;
+	tx->future = arena_str(&tx->a, p->future);
 	tx->priority = p->priority;
+	tx->priority_given = p->priority_given;
+	tx->verp = arena_str(&tx->a, p->verp);
 	tx->envid = arena_str(&tx->a, p->envid);
 	if (!c->null_path)
 		tx->sender = arena_str(&tx->a, s->rewritten.n ? s->rewritten : printed(s, c));
@@ -262,6 +291,8 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 		trace_s(&t, "priority", arena_fmt(&s->cmd, "%d", p->priority));
 	if (p->release)
 		trace_u64(&t, "release", (uint64_t)p->release);
+	if (p->verp.n)
+		trace_str(&t, "verp", p->verp);
 	trace_end(&t);
 	if (p->lowered)
 		reply(s, 250, "2.3.6", "%d is the priority of this message, you may not ask for more", p->priority);

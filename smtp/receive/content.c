@@ -129,6 +129,8 @@ static void add_received(struct session *s, struct buf *out)
 		.esmtp = s->h.esmtp,
 		.utf8 = tx->smtputf8,
 		.auth = s->authenticated,
+		.has_priority = tx->priority_given,
+		.priority = tx->priority,
 		.time = clock_unix(),
 	};
 

@@ -81,7 +81,10 @@ struct tx {
 	bool relay; /* a rule of access lets this client send to other domains */
 	bool requiretls; /* RFC 8689 */
 	int64_t release; /* not before, Unix seconds (RFC 4865); 0: at once */
+	struct str future; /* how that was asked for (mail/envelope.h) */
 	int priority; /* RFC 6710 */
+	bool priority_given;
+	struct str verp; /* XVERP: its delimiters, empty: not asked for */
 	struct str envid; /* ENVID= as given */
 	int ret; /* RET=: of the enum in struct envelope */
 	uint64_t declared; /* SIZE=, 0: not said */

@@ -154,6 +154,19 @@ void dest_fail(struct dest *d, const struct dsn *why)
 	}
 }
 
+void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds)
+{
+	struct job *j;
+
+	leave(d);
+	while ((j = pop(d))) {
+		j->again = (unsigned)seconds;
+		j->patient = true;
+		job_fail(j, why);
+		sender_done(d->sender, j);
+	}
+}
+
 void dest_drop(struct dest *d)
 {
 	struct job *j;
@@ -493,6 +506,36 @@ static void answered(struct lookup *l, const struct dns_answer *x)
 		probe_hosts(d->probe, x);
 	if (x && d->known && d->waiting && !d->attached)
 		attach(d);
+}
+
+/* --- the admin ------------------------------------------------------------------------- */
+
+struct retry {
+	struct str name;
+};
+
+static bool retry(struct str key, void *value, void *arg)
+{
+	const struct retry *r = arg;
+	struct dest *d = value;
+	size_t i;
+
+	(void)key;
+	if (!d->name || !str_eqc(r->name, str_starts(str_of(d->name), DEST_HOP) ? d->name + strlen(DEST_HOP) : d->name))
+		return true;
+	d->down = DEADLINE_NEVER;
+	if (!d->lookup.id && !d->policy.id)
+		d->known_until = deadline_in(0); /* DNS may say something new */
+	for (i = 0; i < d->nmx; i++) {
+		d->mx[i].host->down = d->mx[i].host->hold = DEADLINE_NEVER;
+		host_wake(d->mx[i].host);
+	}
+	return true;
+}
+
+void dests_retry(struct sender *s, struct str name)
+{
+	table_each(&s->dests, retry, &(struct retry){ name });
 }
 
 /* --- time ------------------------------------------------------------------------------ */

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/rand.h"
 
 void dial_init(struct session *s)
 {
@@ -80,6 +79,7 @@ static void stands(struct session *s, struct dial *d)
 {
 	s->at = d->at;
 	s->fd = d->fd;
+	s->source = d->source;
 	event_del(&d->ev);
 	d->fd = -1;
 	dial_stop(s);
@@ -88,43 +88,22 @@ static void stands(struct session *s, struct dial *d)
 
 static void event_of(evutil_socket_t fd, short what, void *arg);
 
-/* From an address that the settings name, if the route names none; which one is chance. One that this machine does not
- * have (any more) is no reason to keep the mail. */
-static void bind_source(const struct host *h, int fd, const struct addr *to)
-{
-	const struct conf_list *list = &h->sender->conf->send_source;
-	struct sockaddr_storage ss;
-	size_t i, k = (size_t)(rand_u64() % MAX(list->n, (size_t)1));
-	struct addr from;
-	socklen_t len;
-
-	for (i = 0; h->kind == HOST_MX && !(h->way && h->way->nsources) && i < list->n; i++) {
-		if (addr_parse(list->v[(k + i) % list->n], &from) || from.family != to->family)
-			continue;
-		len = addr_to_sockaddr(&from, &ss);
-		if (bind(fd, (struct sockaddr *)&ss, len) == 0)
-			return;
-	}
-}
-
 /* 0 under way or done; negative: why not. */
 static int dial_one(struct session *s, struct dial *d, size_t at)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&s->addr[at], &ss);
-	int on = 1;
+	int on = 1, r;
 
 	s->tried[at] = true;
 	d->at = at;
 	d->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0)
 		return -errno;
-	bind_source(s->host, d->fd, &s->addr[at]);
-	if (way_bind(s->host->way, d->fd, ss.ss_family) < 0) {
-		int err = -errno;
-
+	r = source_bind(s->host, d->fd, s->addr[at].family, &d->source);
+	if (r < 0) {
 		fd_close(&d->fd);
-		return err;
+		return r;
 	}
 	setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	event_assign(&d->ev, s->host->sender->base, d->fd, EV_WRITE, event_of, d);

@@ -250,6 +250,10 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 		ipc_set_u64(m, "again", j->again);
 	if (j->confirmed)
 		ipc_set_bool(m, "confirmed", true);
+	if (j->warm.p)
+		ipc_set(m, "warm", j->warm);
+	if (j->patient)
+		ipc_set_bool(m, "patient", true);
 	if (last)
 		ipc_set_bool(m, "done", true);
 	*last_out = last;

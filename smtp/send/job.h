@@ -65,6 +65,8 @@ struct job {
 	struct str ip, tls; /* of the connection to it: "192.0.2.1", "none" or "TLSv1.3 ..." */
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool begun; /* bytes of the message have left */
+	struct str warm; /* "SOURCE PROVIDER DAY": counts for a new source address; p NULL: no */
+	bool patient; /* those with code 0 wait, and that is nobody's fault */
 	bool orphan; /* the queued that asked is gone */
 	bool goes_on; /* ... but the message was on its way: in the list of those */
 	LIST_ENTRY(job) others;

@@ -247,7 +247,7 @@ unsigned limit_messages(struct limit *const *g, size_t n)
 	return least;
 }
 
-/* --- names, days ----------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------- */
 
 static struct str last_label(struct str host, struct str *rest)
 {
@@ -282,15 +282,27 @@ struct str limit_provider(struct str host)
 	return host;
 }
 
-uint64_t limit_warmup(const uint64_t *steps, size_t n, int64_t day, uint64_t enough)
+static bool fits(struct str pattern, struct str host)
 {
-	uint64_t messages;
-	int64_t i;
+	if (!str_starts(pattern, "*."))
+		return str_ieq(pattern, host);
+	pattern = str_from(pattern, 1);
+	return host.n > pattern.n && str_ieq(str_from(host, host.n - pattern.n), pattern);
+}
 
-	if (n == 0)
-		return 0;
-	messages = steps[MIN((size_t)MAX(day, (int64_t)0), n - 1)];
-	for (i = (int64_t)n; i <= day && messages < enough; i++)
-		messages *= 2;
-	return messages >= enough ? 0 : messages;
+struct str limit_provider_named(const struct str *rules, size_t n, struct str host)
+{
+	struct str rest, name, whole = host;
+	size_t i;
+
+	if (whole.n && whole.p[whole.n - 1] == '.')
+		whole.n--;
+	for (i = 0; i < n; i++) {
+		rest = rules[i];
+		name = str_trim(str_cut(&rest, ':'));
+		while ((rest = str_trim(rest)).n > 0)
+			if (fits(str_cut(&rest, ' '), whole))
+				return name;
+	}
+	return limit_provider(host);
 }

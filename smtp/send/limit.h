@@ -64,11 +64,11 @@ void limit_reply(struct limit *const *g, size_t n, int code, int64_t now);
 /* Messages that a session may carry, 0: no limit. */
 unsigned limit_messages(struct limit *const *g, size_t n);
 
-/* The provider of a mail server: the registered domain of its name ("mx1.mail.example.co.uk" -> "example.co.uk");
+/* The provider of a mail server by the settings ("NAME: PATTERN PATTERN": a name, or *. and what it ends in), else
+ * limit_provider. Part of `host` or of a rule. */
+struct str limit_provider_named(const struct str *rules, size_t n, struct str host);
+/* ... by its name alone: the registered domain of its name ("mx1.mail.example.co.uk" -> "example.co.uk");
  * an address literal is itself. Part of `host`. */
 struct str limit_provider(struct str host);
-/* How many messages a new source address may send on its day `day` (0: the first): steps[day], the last one
- * doubled each day after; 0: no limit any more (it is above `enough`, or there are no steps). */
-uint64_t limit_warmup(const uint64_t *steps, size_t n, int64_t day, uint64_t enough);
 
 #endif

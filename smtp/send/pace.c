@@ -3,7 +3,7 @@
  * pace.c: limits of others (limit.h) as they bind hosts and destinations by MX.
  *
  *   host      `[send] host_sessions`, and what its replies make of them
- *   provider  all hosts of one registered domain: `provider_sessions`, `provider_minute`
+ *   provider  all hosts of one registered domain, or that `[send] providers` names: `provider_sessions`, `provider_minute`
  *   domain    a destination: `destination_minute`; its own refusals slow it alone down
  *
  * A host that may not go on notes it (h->pace) and is woken by its tick. The group of a destination is made when it is
@@ -14,6 +14,13 @@
 #define LOOK_MS 1000 /* who is held up by others' sessions looks again */
 
 enum { HOST, PROVIDER, NGROUPS };
+
+struct str pace_provider(const struct host *h)
+{
+	const struct conf_list *l = &h->sender->conf->send_providers;
+
+	return limit_provider_named(l->v, l->n, str_of(h->opt->host));
+}
 
 static struct limit *group(struct sender *s, char kind, struct str name, const struct limit_rules *rules, bool make)
 {
@@ -34,7 +41,7 @@ static size_t groups(struct host *h, struct limit **g)
 	if (h->kind != HOST_MX || !h->opt)
 		return 0;
 	g[HOST] = group(h->sender, 'h', str_of(h->key), &host, true);
-	g[PROVIDER] = group(h->sender, 'p', limit_provider(str_of(h->opt->host)), &provider, true);
+	g[PROVIDER] = group(h->sender, 'p', pace_provider(h), &provider, true);
 	return NGROUPS;
 }
 

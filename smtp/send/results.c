@@ -100,6 +100,19 @@ void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs)
 	d->told_down = false;
 }
 
+void sender_tell_routes(struct sender *s, bool any)
+{
+	struct ipc_msg *m;
+
+	if (s->queued < 0 || s->routes == (any ? ROUTES_ANY : ROUTES_NONE))
+		return;
+	s->routes = any ? ROUTES_ANY : ROUTES_NONE;
+	m = new_result(s);
+	ipc_init(m, "routes");
+	ipc_set_u64(m, "any", any);
+	results_flush(s);
+}
+
 /* --- places ------------------------------------------------------------------ */
 
 static void grant(struct sender *s, bool local)
@@ -128,6 +141,7 @@ void places_start(struct sender *s)
 {
 	s->granted[0] = s->in_hand[0];
 	s->granted[1] = s->in_hand[1];
+	s->routes = ROUTES_UNKNOWN; /* to this queued */
 	places_grant(s);
 }
 

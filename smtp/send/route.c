@@ -23,10 +23,9 @@ static struct str domain_of(struct str address, char out[DEST_NAME])
 }
 
 /* queued gives jobs of one destination. Where it did not say which, that of the first recipient
- * counts, and the others wait for the next attempt. */
+ * counts, and the others come again by themselves, which costs them no attempt. */
 static struct str destination(struct job *j, char out[DEST_NAME])
 {
-	struct dsn why = { 0 };
 	char other[DEST_NAME];
 	struct str dest;
 	size_t i;
@@ -34,10 +33,11 @@ static struct str destination(struct job *j, char out[DEST_NAME])
 	if (j->dest.n)
 		return str_sub(j->dest, 0, MIN(j->dest.n, (size_t)DEST_NAME - 1));
 	dest = domain_of(j->rcpt[0].address, out);
-	dsn_set(&why, 451, "4.4.5", "goes to another place than the first recipient of this message: it is tried for itself");
 	for (i = 1; i < j->nrcpt; i++)
-		if (!str_eq(domain_of(j->rcpt[i].address, other), dest))
-			job_set(j, &j->rcpt[i], why.code, why.status, str_of(why.text));
+		if (!str_eq(domain_of(j->rcpt[i].address, other), dest)) {
+			job_set(j, &j->rcpt[i], 0, "4.4.5", STR("goes to another place than the first recipient of this message"));
+			j->again = 1; /* queued knows by then that they are to be apart */
+		}
 	return dest;
 }
 

@@ -74,6 +74,14 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 	struct job *j;
 	int r;
 
+	if (ipc_is(m, "warmup")) {
+		sources_told(s, m);
+		return 0;
+	}
+	if (ipc_is(m, "retry")) {
+		dests_retry(s, ipc_get(m, "name"));
+		return 0;
+	}
 	if (!ipc_is(m, "job"))
 		return E_PEER;
 	r = job_parse(m, &j);
@@ -387,6 +395,7 @@ int main(int argc, char **argv)
 	table_init(&s->dests);
 	table_init(&s->hosts);
 	limits_init(&s->limits);
+	table_init(&s->warm);
 	TAILQ_INIT(&s->work);
 	TAILQ_INIT(&s->starved);
 	TAILQ_INIT(&s->probes);

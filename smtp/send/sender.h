@@ -8,6 +8,7 @@
  *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
  *   way.c       what the table of routes says of a job
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
+ *   source.c    by which of our addresses, and how much a new one may send
  *   pace.c      limits of hosts, providers, destinations (limit.h)
  *   host.c      a server: its life, the line of destinations with mail for it
  *   reach.c     ... its addresses, and how safe a connection to it must be
@@ -86,6 +87,7 @@ struct lookup_link {
 struct dial {
 	struct session *session;
 	int fd; /* negative: free */
+	struct addr source; /* family 0: as the system chose */
 	size_t at;
 	deadline until;
 	struct event ev;
@@ -112,6 +114,7 @@ struct session {
 	deadline until;
 	struct addr addr[RESOLVER_ADDRESSES]; /* of the host */
 	size_t naddrs, at; /* at: the one that is connected */
+	struct addr source; /* of ours; family 0: as the system chose */
 	bool tried[RESOLVER_ADDRESSES];
 	struct dial dial[DIALS];
 	deadline fallback; /* the next address is tried then */
@@ -215,6 +218,9 @@ struct sender {
 	size_t nprobes;
 	size_t nsessions; /* of hosts by MX */
 	struct limits limits;
+	struct table warm; /* source.c */
+	int64_t warm_day;
+	enum { ROUTES_UNKNOWN, ROUTES_NONE, ROUTES_ANY } routes; /* as queued was told */
 	struct signing *signing; /* jobs that wait for their signature */
 	struct taken *taken; /* what was taken lately, over our death */
 	struct rescue *rescue; /* connections of a sender that was killed, and ours for the next */
@@ -243,6 +249,9 @@ void sender_queued_lost(struct sender *s);
  * queued knows them by name. */
 void sender_tell_down(struct sender *s, struct dest *d, const struct dsn *why, int64_t ms); /* nobody to be reached for so long */
 void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs); /* at most so many at once; 0: as usual */
+
+/* Tells queued whether there are routes: without any, mail of several domains may go to the smarthost in one job. */
+void sender_tell_routes(struct sender *s, bool any);
 
 /* results.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
@@ -297,8 +306,10 @@ void dest_released(struct dest *d); /* a job of it left its session */
 /* This host, in whose line it stood, cannot be had. ours: because it is this server. */
 void dest_host_failed(struct dest *d, const struct dsn *why, bool ours);
 void dest_fail(struct dest *d, const struct dsn *why); /* all that waits */
+void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds); /* all that waits goes back untried, for so long */
 void dest_drop(struct dest *d);
 void dest_tick(struct dest *d); /* may free it */
+void dests_retry(struct sender *s, struct str name); /* the admin wants it tried now, whatever is known of it */
 
 /* host.c */
 void host_init(struct host *h, struct sender *s, enum host_kind kind); /* a fixed one */
@@ -341,8 +352,20 @@ void probe_unrouted(struct probe *p); /* the table of routes does not answer */
 void probe_policy(struct probe *p, bool answered);
 void probe_hosts(struct probe *p, const struct dns_answer *mx); /* NULL: DNS was not asked */
 void probe_nowhere(struct probe *p, const struct dsn *why);
+/* source.c */
+/* Messages that may go to h today by any of the addresses, UINT64_MAX: no limit. */
+uint64_t source_room(struct host *h);
+/* Binds to one of our addresses of that family, if any are named. 0, -errno, E_LIMIT: none may send more today. */
+int source_bind(struct host *h, int fd, int family, struct addr *used);
+bool source_may(struct host *h, const struct session *s); /* one message more? */
+void source_sent(struct host *h, const struct session *s, struct job *j); /* counts it, and notes it in the job */
+void source_unsent(struct host *h, const struct session *s, struct job *j); /* it was not tried */
+int64_t source_wait(struct host *h, struct dsn *why); /* no room: seconds until there is, and why */
+void sources_told(struct sender *s, const struct ipc_msg *m); /* what was sent today, by queued */
+void sources_done(struct sender *s);
 
 /* pace.c */
+struct str pace_provider(const struct host *h);
 bool pace_may_open(struct host *h);
 void pace_session(struct host *h, bool opened); /* else closed */
 bool pace_host(struct host *h); /* may a message begin? */

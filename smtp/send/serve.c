@@ -106,6 +106,8 @@ static void take_job(struct host *h, struct session *s)
 		pace_reply(h, d, retry && s->client.why.code ? s->client.why.code : pace_code(j));
 		pace_tell(d);
 	}
+	if (retry || j->resign)
+		source_unsent(h, s, j);
 	dest_released(d);
 	if (j->resign && !h->sender->stopping && !j->orphan)
 		sign_again(h->sender->signing, j);
@@ -199,6 +201,11 @@ static void give(struct host *h)
 	for (s = h->sessions; s && !TAILQ_EMPTY(&h->dests); s = s->next) {
 		if (s->client.state != CLIENT_READY || s->client.job || s->client.opt != h->opt)
 			continue;
+		if (!source_may(h, s)) { /* its address has sent enough today */
+			client_quit(&s->client);
+			session_step(s);
+			continue;
+		}
 		if (!pace_host(h))
 			return;
 		d = next_dest(h);
@@ -210,6 +217,7 @@ static void give(struct host *h)
 		j = dest_take(d);
 		if (d->why.code)
 			j->tried = arena_str(&j->a, str_of(d->why.text));
+		source_sent(h, s, j);
 		session_describe(s, j);
 		client_start(&s->client, j);
 		session_step(s);
@@ -266,9 +274,20 @@ static bool starve(struct host *h)
 	return true;
 }
 
+/* None of our addresses may send more today: everybody in the line waits for tomorrow. */
+static void wait_line(struct host *h)
+{
+	struct dsn why = { 0 };
+	int64_t seconds = source_wait(h, &why);
+
+	while (!TAILQ_EMPTY(&h->dests))
+		dest_wait(TAILQ_FIRST(&h->dests), &why, seconds);
+}
+
 void host_serve(struct host *h)
 {
 	size_t opening, serving, want;
+	uint64_t room;
 
 	sweep(h);
 	if (h->sender->stopping || !h->opt)
@@ -276,10 +295,15 @@ void host_serve(struct host *h)
 	give(h);
 	if (TAILQ_EMPTY(&h->dests) || (h->hold && !deadline_passed(h->hold)) || !host_reached(h))
 		return;
+	room = source_room(h);
+	if (room == 0) {
+		wait_line(h);
+		return;
+	}
 	h->hold = DEADLINE_NEVER;
 	opening = count(h, false);
 	serving = count(h, true);
-	want = wanted(h);
+	want = (size_t)MIN((uint64_t)wanted(h), room);
 	if (h->kind != HOST_LMTP && !serving)
 		want = MIN(want, (size_t)1);
 	while (!TAILQ_EMPTY(&h->dests) && opening < want && opening + serving < h->max && pace_may_open(h) && !starve(h))

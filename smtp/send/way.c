@@ -4,11 +4,7 @@
  */
 #include "smtp/send/way.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "base/file.h"
-#include "base/rand.h"
 #include "base/sha256.h"
 #include "smtp/send/sender.h"
 #include "trace/trace.h"
@@ -121,23 +117,6 @@ void way_facts(const struct way *w, struct security_facts *f)
 		f->mx_secure = true; /* the admin named it */
 	f->by_admin = w->route.tls != AUTH_ROUTE_TLS_DEFAULT;
 	f->demand = demand[w->route.tls];
-}
-
-int way_bind(const struct way *w, int fd, int family)
-{
-	struct sockaddr_storage ss;
-	size_t fit[WAY_SOURCES], n = 0, i;
-	socklen_t len;
-	int on = 1;
-
-	for (i = 0; w && i < w->nsources; i++)
-		if (w->source[i].family == (family == AF_INET6 ? 6 : 4))
-			fit[n++] = i;
-	if (n == 0)
-		return 0;
-	len = addr_to_sockaddr(&w->source[fit[rand_u64() % n]], &ss);
-	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); /* the port is found by connect */
-	return bind(fd, (struct sockaddr *)&ss, len) == 0 ? 0 : -errno;
 }
 
 /* --- questions ---------------------------------------------------------------------- */
@@ -261,6 +240,8 @@ void way_job(struct sender *s, struct job *j, struct str domain)
 	k->used_until = deadline_in(KNOWN_MS);
 	if (!k->id && (!k->known || deadline_passed(k->until)))
 		begin(s, k);
+	if (k->known && s->routes == 0) /* a new queued */
+		sender_tell_routes(s, !k->none);
 	if (k->known) { /* while it is asked for anew, what was true a minute ago will do */
 		go(s, k, j);
 		return;
@@ -284,6 +265,7 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	k->way = w;
 	k->none = ipc_get_bool(m, "none");
 	k->ours = ipc_get_bool(m, "ours");
+	sender_tell_routes(s, !k->none);
 	k->known = true;
 	k->until = deadline_in(KNOWN_MS);
 	all_go(s, k);

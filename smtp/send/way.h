@@ -47,7 +47,5 @@ bool way_waits(const struct sender *s);
 void way_options(const struct way *w, struct client_options *o);
 /* ... and how safe the connection must be. w may be NULL. */
 void way_facts(const struct way *w, struct security_facts *f);
-/* Binds a socket to one of our addresses of its family, if it names any. 0 or -errno. */
-int way_bind(const struct way *w, int fd, int family);
 
 #endif

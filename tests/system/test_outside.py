@@ -408,6 +408,19 @@ def test_sending_and_dkim(world, admin, provider, records):
     assert [dkim.DKIM(message).verify(idx=i, dnsfunc=look) for i in range(message.count(b"DKIM-Signature:"))] == [True, True]
 
 
+def test_sending_from_a_new_address(world, admin):
+    """What that does to mail: test_polite.py."""
+    shown = admin.does("A new address")[0]
+    world["org"].cli("config", "unset", "send.warmup"), world["org"].cli("config", "unset", "send.source")
+    assert re.search(r"^192\.0\.2\.1 .* \d+", shown, re.M), shown
+
+
+def test_sending_to_lists(world, admin, provider):
+    """... test_polite.py."""
+    admin.does("Lists, bounces and complaints")
+    world["org"].cli("config", "unset", "reports.feedback_networks"), world["org"].cli("config", "unset", "reports.feedback")
+
+
 def test_sending_and_mta_sts(world, admin, provider, records):
     lines = admin.does("TLS that others insist on: MTA-STS")[0]
     zone = admin.does("The records")[0]

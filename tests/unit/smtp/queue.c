@@ -39,6 +39,13 @@ static int job(void *who, const struct ipc_msg *m)
 	assert_int_equal(ipc_recv(pair[1], &j->m), 0);
 	close(pair[0]);
 	close(pair[1]);
+	if (!ipc_is(m, "job")) {
+		ipc_done(&box.told);
+		box.told = j->m;
+		j->m = (struct ipc_msg){ 0 };
+		box.ntold++;
+		return 0;
+	}
 	assert_int_equal(ipc_get_u64(&j->m, "id", UINT64_MAX, &j->id), 0);
 	j->fd = ipc_take_fd(&j->m, "file");
 	assert_int_equal(fcntl(j->fd, F_GETFL) & O_ACCMODE, O_RDONLY);
@@ -94,6 +101,8 @@ void box_again(const char *path, const char *settings)
 static void forget(void)
 {
 	box.seen = 0;
+	ipc_done(&box.told);
+	box.told = (struct ipc_msg){ 0 };
 	while (box.njobs > 0) {
 		ipc_done(&box.job[--box.njobs].m);
 		fd_close(&box.job[box.njobs].fd);
@@ -158,7 +167,8 @@ void box_ask_put(const struct box_message *m)
 {
 	struct envelope e = { .id = str_of(m->id), .time = m->time ? m->time : clock_unix(),
 		.sender = str_of(m->sender), .confirmed = !m->unconfirmed, .session = STR("s1"),
-		.sender_local = true, .ret = m->ret, .envid = str_of(m->envid ? m->envid : ""), .release = m->release, .priority = m->priority };
+		.sender_local = true, .ret = m->ret, .envid = str_of(m->envid ? m->envid : ""), .release = m->release, .priority = m->priority,
+		.verp = str_of(m->verp ? m->verp : ""), .future = str_of(m->future ? m->future : "") };
 	struct str content = str_of(m->content ? m->content : "Subject: hello\r\n\r\nHello.\r\n");
 	struct str list = str_of(m->rcpt);
 	struct buf head;

@@ -32,6 +32,8 @@ struct box {
 	struct box_job job[BOX_JOBS];
 	size_t njobs, seen;
 	char caught[64]; /* the answer to a catchup: "RESULT MESSAGES[ again]" */
+	struct ipc_msg told; /* the last message for a sender that was no job */
+	size_t ntold;
 	int job_error; /* what a sender's socket says */
 };
 
@@ -55,7 +57,7 @@ struct box_message {
 	int64_t time; /* 0: now */
 	int64_t release;
 	int priority;
-	const char *content, *envid;
+	const char *content, *envid, *verp, *future;
 };
 const char *box_put(const struct box_message *m);
 /* The same, without a turn. */

@@ -49,6 +49,16 @@ static void not_tried(struct box_job *j, uint64_t again)
 	box_settle();
 }
 
+static void say_routes(const char *any)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "routes");
+	ipc_setc(&m, "any", any);
+	assert_true(jobs_routes(&box.q, &m));
+	ipc_done(&m);
+}
+
 static size_t jobs_to(const char *dest)
 {
 	size_t i, n = 0;
@@ -81,14 +91,20 @@ static void a_job_has_one_destination(void **state)
 	box_close();
 }
 
-static void to_a_smarthost_they_may_be_mixed(void **state)
+static void to_a_smarthost_they_may_be_mixed_without_routes(void **state)
 {
 	(void)state;
 	box_open("[send]\nsmarthost = relay.example:25\n");
 	box_sender(20);
+	say_routes("0");
 	put_from("m1", "", "a@x.example b@y.example");
 	assert_int_equal(box.njobs, 1);
 	assert_string_equal(box_field(&box.job[0], "dest"), "");
+	say_routes("1"); /* each may have one of its own */
+	put_from("m2", "", "a@x.example b@y.example");
+	assert_int_equal(box.njobs, 3);
+	assert_int_equal(jobs_to("x.example"), 1);
+	assert_int_equal(jobs_to("y.example"), 1);
 	box_close();
 }
 
@@ -484,6 +500,7 @@ static void an_older_database_is_taken_over(void **state)
 		"ALTER TABLE recipient DROP COLUMN hop", "ALTER TABLE recipient DROP COLUMN level",
 		"ALTER TABLE recipient DROP COLUMN stream", "ALTER TABLE recipient DROP COLUMN class",
 		"CREATE INDEX recipient_next ON recipient(local, next) WHERE state=0", "DROP TABLE suppression",
+		"DROP TABLE sent", "DROP TABLE warmup",
 		"PRAGMA user_version=1",
 	};
 	size_t i;
@@ -509,7 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_has_one_destination),
-		cmocka_unit_test(to_a_smarthost_they_may_be_mixed),
+		cmocka_unit_test(to_a_smarthost_they_may_be_mixed_without_routes),
 		cmocka_unit_test(what_was_not_tried_costs_no_attempt),
 		cmocka_unit_test(it_is_given_up_in_the_end_though_nobody_tries),
 		cmocka_unit_test(a_destination_that_is_down_gets_no_jobs),

@@ -66,6 +66,18 @@ static void refused(const struct box_message *m)
 	assert_false(box_file(m->id));
 }
 
+/* RFC 4865 5.1: what was asked for, and when the message came, not when it left */
+static void a_report_tells_of_a_wish_to_leave_later(void **state)
+{
+	(void)state;
+	refused(&(struct box_message){ .id = "m1", .sender = "bert@example.org", .rcpt = "anna@example.net", .time = T0 - 3600,
+		.future = "for;60" });
+	assert_non_null(report());
+	HAS("Future-Release-Request: for;60\r\n");
+	HAS("Arrival-Date: Fri, 15 Jan 2027 07:00:00 +0000\r\n");
+	box_close();
+}
+
 static void a_failure_is_reported_with_the_words_of_the_server(void **state)
 {
 	(void)state;
@@ -324,6 +336,7 @@ static void the_admin_gives_a_message_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_report_tells_of_a_wish_to_leave_later),
 		cmocka_unit_test(a_failure_is_reported_with_the_words_of_the_server),
 		cmocka_unit_test(nobody_is_told_who_cannot_be_trusted_to_have_sent_it),
 		cmocka_unit_test(a_report_that_fails_is_the_end),

@@ -570,6 +570,8 @@ static void what_is_to_wait_is_queued_until_then(void **state)
 	assert_non_null(strstr(output, "250 2.3.6 0 is the priority"));
 	assert_null(strstr(mail, "Subject")); /* not delivered at once */
 	QUEUED("\nrelease=");
+	QUEUED("\nfuture=for;3600\n"); /* RFC 4865 5.1 */
+	QUEUED("PRIORITY 0;"); /* RFC 6710 4.1, in Received */
 	assert_null(strstr(buf_cstr(&queued), "\npriority="));
 	QUEUED("\nrcpt=bert@example.org number=1 local=1\n");
 	conf->smtp_priority_max = 4;
@@ -581,6 +583,33 @@ static void what_is_to_wait_is_queued_until_then(void **state)
 	QUEUED("\npriority=-3\n");
 	conf->smtp_future_release = 0;
 	submission("MAIL FROM:<anna@example.org> HOLDFOR=1\r\n", "555");
+}
+
+/* XVERP: for who may relay, with a sender, and delimiters that a bounce comes back by. */
+static void verp_is_for_who_may_relay(void **state)
+{
+	static const char *const bad[] = { "XVERP=", "XVERP=+", "XVERP=+==", "XVERP=/=", "XVERP=ab", "XVERP XVERP" };
+	struct str ours[] = { STR("192.0.2.7/32") };
+	char in[300];
+	size_t i;
+
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(in, sizeof in, "MAIL FROM:<anna@example.org> %s\r\n", bad[i]);
+		submission(in, "501");
+	}
+	submission("MAIL FROM:<> XVERP\r\n", "503");
+	submission("MAIL FROM:<anna@example.org> XVERP\r\nRCPT TO:<x@example.com>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nverp=+=\n");
+	submission("MAIL FROM:<anna@example.org> XVERP=-=\r\nRCPT TO:<x@example.com>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nverp=-=\n");
+	mx("MAIL FROM:<anna@example.org> XVERP\r\n", "555");
+	conf->smtp_relay_networks = (struct conf_list){ ours, 1 };
+	mx("MAIL FROM:<list@example.com> XVERP=+=\r\nRCPT TO:<x@example.com>\r\n" BODY, "250 250 354 250");
+	QUEUED("\nverp=+=\n");
+	conf->smtp_relay_networks = (struct conf_list){ NULL, 0 };
+	conf->send_smarthost = STR_NONE;
 }
 
 static void what_goes_outside_is_queued(void **state)
@@ -977,6 +1006,7 @@ int main(void)
 		TEST(C06_bare_line_ends_close_the_session),
 		TEST(content_refusals),
 		TEST(C04_chunks),
+		TEST(verp_is_for_who_may_relay),
 		TEST(what_goes_outside_is_queued),
 		TEST(what_is_to_wait_is_queued_until_then),
 		TEST(a_queue_that_cannot),
