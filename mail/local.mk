@@ -52,7 +52,7 @@ EXTRA_DIST += tests/fuzz/corpus/address/plain tests/fuzz/corpus/address/quoted \
 	tests/fuzz/corpus/address/utf8 tests/fuzz/corpus/address/literal \
 	tests/fuzz/corpus/smtpcmd/mail tests/fuzz/corpus/smtpcmd/rcpt tests/fuzz/corpus/smtpcmd/rcpt8 \
 	tests/fuzz/corpus/smtpdata/plain tests/fuzz/corpus/smtpdata/dots tests/fuzz/corpus/smtpdata/bare tests/fuzz/corpus/smtpdata/two-faults \
-	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply tests/fuzz/corpus/smtpcmd/orcpt tests/fuzz/corpus/smtpcmd/notify \
+	tests/fuzz/corpus/smtpcmd/bdat tests/fuzz/corpus/smtpcmd/etrn tests/fuzz/corpus/smtpcmd/ehlo tests/fuzz/corpus/smtpcmd/reply tests/fuzz/corpus/smtpcmd/orcpt tests/fuzz/corpus/smtpcmd/notify \
 	tests/fuzz/corpus/envelope/small tests/fuzz/corpus/envelope/all
 
 if HAVE_CMOCKA

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t n;
 	uint32_t bits;
 	bool flag;
+	char option = 0;
 	size_t i;
 
 	arena_init(&a);
@@ -34,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		BUG_ON(n > INT64_MAX);
 	if (!smtp_parse_helo(args, &name))
 		BUG_ON(!name.n || str_has_ctl(name));
+	if (!smtp_parse_etrn(args, &a, &option, &name))
+		BUG_ON(!name.n || str_has_ctl(name) || str_find(name, ' ') >= 0 || (option != '#' && str_find(name, '.') <= 0));
 	if (!dsn_parse_reply(line, &d, &flag))
 		BUG_ON(d.code < 200 || d.code > 559);
 	arena_done(&a);

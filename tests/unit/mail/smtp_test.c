@@ -197,6 +197,31 @@ static void helo(void **state)
 	buf_done(&b);
 }
 
+/* RFC 1985 */
+static void etrn(void **state)
+{
+	static const struct {
+		const char *in, *node;
+		char option;
+	} row[] = {
+		{ "example.net", "example.net", 0 }, { " Mail.Example.NET ", "mail.example.net", 0 }, { "@a-b.example", "a-b.example", '@' },
+		{ "#Any/queue", "any/queue", '#' }, { "_x.example", "_x.example", 0 }, { "", NULL, 0 }, { "@", NULL, 0 }, { "#", NULL, 0 },
+		{ "localhost", NULL, 0 }, { "a..b", NULL, 0 }, { ".a.b", NULL, 0 }, { "a.b.", NULL, 0 }, { "-a.b", NULL, 0 }, { "a-.b", NULL, 0 },
+		{ "a.b-", NULL, 0 }, { "a b.c", NULL, 0 }, { "[192.0.2.1]", NULL, 0 }, { "x@a.b", NULL, 0 }, { "#a b", NULL, 0 },
+		{ "\xc3\xbc.example", NULL, 0 }, { "a.b\n", "a.b", 0 }, { "a\n.b", NULL, 0 },
+	};
+	struct str node;
+	char option;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		assert_int_equal(smtp_parse_etrn(str_of(row[i].in), &a, &option, &node), row[i].node ? 0 : E_SYNTAX);
+		if (row[i].node)
+			assert_true(option == row[i].option && str_eqc(node, row[i].node));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_many_params, setup, teardown),
 		cmocka_unit_test_setup_teardown(bdat, setup, teardown),
 		cmocka_unit_test_setup_teardown(helo, setup, teardown),
+		cmocka_unit_test_setup_teardown(etrn, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
