@@ -199,7 +199,7 @@ static void answer_identity(struct call *c, const struct ipc_msg *m)
 	request_answer_buf(c->q, 200, "application/json", &b);
 }
 
-static void answer_rows(struct call *c, int code, struct str error)
+static void answer_rows(struct call *c, unsigned status, int code, struct str error)
 {
 	struct buf b;
 
@@ -207,13 +207,13 @@ static void answer_rows(struct call *c, int code, struct str error)
 	buf_puts(&b, "{\"rows\":[");
 	buf_str(&b, buf_view(&c->out));
 	buf_c(&b, ']');
-	if (code) { /* a check that found something: the rows are the finding */
+	if (code) { /* a check that found something: the rows are the finding; else what came before it failed */
 		buf_puts(&b, ",\"error\":");
 		json_text(&b, error);
 		buf_fmt(&b, ",\"code\":%d", code);
 	}
 	buf_c(&b, '}');
-	request_answer_buf(c->q, 200, "application/json", &b);
+	request_answer_buf(c->q, status, "application/json", &b);
 }
 
 static void answer_good(struct call *c, const struct ipc_msg *last)
@@ -232,7 +232,7 @@ static void answer_good(struct call *c, const struct ipc_msg *last)
 		return;
 	}
 	if (is_table(c)) {
-		answer_rows(c, 0, STR(""));
+		answer_rows(c, 200, 0, STR(""));
 		return;
 	}
 	buf_init(&b, 2 * c->out.n + 64 * 1024 + IPC_MAX * 6);
@@ -268,8 +268,8 @@ static void done(void *arg, int code, struct str error, const struct ipc_msg *la
 	}
 	if (c->out.err)
 		request_fail(c->q, 500, EX_DATAERR, "the answer is too long ([web] answer): ask for less");
-	else if (code == EX_DATAERR && c->rows > 0 && is_table(c))
-		answer_rows(c, code, error);
+	else if (code && c->rows > 0 && is_table(c) && !(last && ipc_get_bool(last, "unknown")))
+		answer_rows(c, code == EX_DATAERR ? 200 : api_status(code, last), code, error);
 	else if (code || !last) {
 		if (last && ipc_get_bool(last, "unknown"))
 			request_set(c->q, "WWW-Authenticate", "Bearer");

@@ -7,7 +7,7 @@ PAGES = app.js icon.svg index.html lib/api.js lib/ask.js lib/dom.js lib/format.j
 	screens/imports.js screens/invite.js \
 	screens/log.js screens/login.js screens/me.js screens/message.js screens/people.js screens/person.js \
 	screens/queue.js screens/reports.js screens/routes.js screens/rules.js screens/sending.js \
-	screens/sessions.js screens/settings.js screens/story.js screens/suppressed.js screens/tokens.js \
+	screens/sessions.js screens/settings.js screens/story.js screens/suppressed.js screens/tlsreports.js screens/tokens.js \
 	screens/trace.js style.css theme.js vendor/hooks.js vendor/htm.js vendor/preact.js vendor/uplot.css \
 	vendor/uplot.js
 noinst_LIBRARIES += webadmin/libpages.a

@@ -20,6 +20,7 @@ from conftest import DOMAIN, MANSIO, TOP, Suite, check_log, make_certificate, ma
 from fakehost import FakeHost
 from nameservers import TYPES, Scripted, wire_name, wire_record
 from test_hooks import Receiver
+from test_tlsrpt import dkim_key, letter
 
 WEB = TOP / "tests" / "web"
 
@@ -102,9 +103,11 @@ class Outside:
         self.receiver = Receiver(self.folder)
         self.seen = set()
         self.backup = self.folder / "backup"
+        self.key, record = dkim_key(self.folder)
+        self.record = re.findall('"(.*?)"', record)
         self.s = Suite(make_folder(), {
             "send.direct": "yes", "send.port": self.host.port, "queue.retry": "1h", "send.connect": "3s", "accounting.format": "csv",
-            "dns.servers": f"127.0.0.1:{self.dns.port}", "dns.trust_anchor": "none", "check.timeout": "3s", "check.blocklists": "bl.example",
+            "dns.servers": f"127.0.0.1:{self.dns.port}", "dns.trust_anchor": "none", "dns.zones": f"reporter.test=127.0.0.1:{self.dns.port}", "check.timeout": "3s", "check.blocklists": "bl.example",
             "backup.folder": self.backup, "backup.at": "", "import.ca": old.cert, "import.ports": str(old.ports["imaps"]), **self.receiver.settings})
         self.s.settings["check.port25_hosts"] = f"localhost:{self.s.ports['smtp']}"
         self.s.write_config()
@@ -112,6 +115,7 @@ class Outside:
         self.s.admin = self.s.account("anna", "pass 1 long")
         self.s.person = self.s.account("ben", "pass 2 long")
         self.s.cli("user", "change", self.s.admin.address, "roles=admin")
+        self.s.cli("alias", "add", f"postmaster@{DOMAIN}", self.s.person.address)
 
     def later(self, c, line):
         """Each address is tried later, at first."""
@@ -127,15 +131,17 @@ class Outside:
                 ("dead.example", "MX"): b"\0\x0a" + wire_name("mx.dead.example"), ("mx.dead.example", "A"): b"\x7f\0\x08\x02",
                 ("never.example", "MX"): b"\0\x0a" + wire_name("mx.never.example"), ("mx.never.example", "A"): b"\x7f\0\x08\x02",
                 ("example.org", "MX"): b"\0\x0a" + wire_name("mail.example.org"), ("mail.example.org", "A"): b"\x7f\0\0\x01",
+                ("k._domainkey.reporter.test", "TXT"): b"".join(text(x) for x in self.record),
                 ("example.org", "TXT"): text(f"v=spf1 +all {MARKUP}")}
         found = [wire_record(name, t, d) for (n, t), d in data.items() if n == name and TYPES[t] == type]
         return (0 if found or name in {n for n, _ in data} else 3), found, 0
 
     def post(self):
-        """What the queue holds when the administrator looks: said "later", not reached, to be sent in two hours."""
+        """What the queue holds when the administrator looks: said "later", not reached, to be sent in two hours; and a report about TLS."""
         with self.s.smtp(self.s.person) as c:
             for to, options in (("later@slow.example", []), ("nobody@dead.example", []), ("x@never.example", []), ("tomorrow@slow.example", ["HOLDFOR=7190"])):
                 c.sendmail(self.s.person.address, [to], f"Subject: to {to}\r\n\r\nhello\r\n", options)
+        letter(self, lambda r: r.update({"organization-name": f"The Reporter {MARKUP}"}))
         wait_for(lambda: all(re.search(f" deferred .*to={to}", self.s.log()) for to in ("later@slow", "nobody@dead", "x@never")), 20)
 
     def stop(self):

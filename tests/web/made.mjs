@@ -5,13 +5,13 @@
 const now = () => Math.floor(Date.now() / 1000);
 
 // what kind of value a column holds; all others are text
-const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held scheduled failed code done taken total days port pending failures posted given_up";
+const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held scheduled failed code done taken total days port pending successes failures posted given_up";
 const SIZES = "size quota usage bytes new_bytes";
 const TIMES = "time oldest since last expires not_after renew_at last_try next_try";
 const AGES = "age left seconds next";
 const FIXED = { active: "yes", type: null };
 // columns that mean another thing in one list
-const OTHER = { "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { time: (i) => 7 * i } };
+const OTHER = { "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { ms: (i) => 7 * i }, "report list": { state: (i) => ["received", "waiting", "sent"][i % 3], by: (i) => (i % 3 ? "us" : "others") }, "report show": { sessions: (i) => i } };
 const kindOf = Object.fromEntries([[NUMBERS, "number"], [SIZES, "size"], [TIMES, "time"], [AGES, "age"]].flatMap(([names, kind]) => names.split(" ").map((n) => [n, kind])));
 const address = /^(address|user|sender|recipient|who)$/;
 
@@ -56,10 +56,10 @@ const VERBS = {
 	"route add": ["admin", "change", "to! host? sender_domain tls start username password:secret mech source comment", ""],
 	"route change": ["admin", "change", "to! host sender_domain tls start username password:secret mech source comment", ""],
 	"route remove": ["admin", "change", "to! sender_domain", ""],
-	"access list": ["admin", "read", "match", "kind who action text comment"],
+	"access list": ["admin", "read", "match", "kind who action text comment from"],
 	"access add": ["admin", "change", "kind! who! action! text comment", ""],
 	"access remove": ["admin", "change", "kind! who!", ""],
-	"rewrite list": ["admin", "read", "match", "kind who new_address comment"],
+	"rewrite list": ["admin", "read", "match", "kind who new_address comment from"],
 	"rewrite add": ["admin", "change", "kind! who! new_address! comment", ""],
 	"rewrite remove": ["admin", "change", "kind! who!", ""],
 	"dkim list": ["domain", "read", "domain?", "domain selector algorithm state since name value"],
@@ -68,6 +68,10 @@ const VERBS = {
 	"webhook list": ["admin", "read", "", "url state pending oldest failures posted given_up words"],
 	"webhook test": ["admin", "change", "", "words"],
 	"accounting list": ["admin", "read", "", "file size"],
+	"test delivery": ["admin", "change", "address! from all:bool", "stage host state ms words"],
+	"report list": ["domain", "read", "domain? limit:number", "id day domain by organisation policies successes failures results state words"],
+	"report show": ["domain", "read", "id!", "policy text result sessions mx ip from helo words"],
+	"report send": ["admin", "change", "domain!", ""],
 	"session list": ["person", "read", "", "id service peer user tls state seconds"],
 	"session kick": ["person", "change", "user^ id^", ""],
 	"login list": ["person", "read", "", "id user peer since last agent"],
@@ -139,7 +143,7 @@ export function plain(i, column) {
 }
 
 // lists that are never long: records of a domain, checks of a host, steps of one message
-const SHORT = { "domain dns": 30, "domain check": 30, "host check": 30, "cert list": 60, "trace show": 60, "mailbox list": 2000, "config list": 600, "status": 100, "webhook list": 1, "dkim list": 12, "test delivery": 12 };
+const SHORT = { "domain dns": 30, "domain check": 30, "host check": 30, "cert list": 60, "trace show": 60, "mailbox list": 2000, "config list": 600, "status": 100, "webhook list": 1, "dkim list": 12, "test delivery": 12, "report show": 30 };
 
 export function rows(verb, n, text = plain) {
 	const [, , , columns] = VERBS[verb];

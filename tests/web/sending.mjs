@@ -58,6 +58,14 @@ await fill({ way: "direct" });
 await send("Save");
 await has("Straight to the servers of each domain");
 
+// would mail arrive? Here it would, there it would not
+for (const [address, words] of [["ben@slow.example", "taken by mx.slow.example"], ["ben@dead.example", "Connection refused"]]) {
+	await page.fill("[name=test]", address);
+	await page.click("main button:text-is('Test')");
+	await has(words);
+}
+await clean("test");
+
 // routes: made, changed, found, removed; the password is nowhere
 await tab("Routes");
 await press("New route");
@@ -173,6 +181,10 @@ await has("Nothing fits the filter");
 // what is told of it: a webhook that takes a test, records
 await visit(page, "sending?tab=reports");
 await has("accounting-");
+await has(`The Reporter ${MARKUP}`);
+await row("The Reporter").locator("button.link").click();
+await shown("example.org, 2026-11-20", "certificate-expired", "starttls-not-supported", MARKUP);
+await clean("reports");
 await page.click("main button:text-is('Test')");
 await answered("Post it", "The receiver took it", "200");
 

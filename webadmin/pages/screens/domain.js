@@ -9,6 +9,7 @@ import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Copy, Segments, Code, Problem, Wait } from "../parts/all.js";
 import { Dkim } from "./dkim.js";
+import { TlsReports } from "./tlsreports.js";
 import { Sum, worstFirst } from "./checks.js";
 import { PeopleTable } from "./people.js";
 import { AliasTable } from "./aliases.js";
@@ -47,7 +48,7 @@ export default function Domain({ id }) {
 		initial=${{ catchall: d.catchall, active: f.yes(d.active) }} fields=${{ active: { label: "Takes mail and logins" }, catchall: { placeholder: `postmaster@${id}` } }} />`);
 	const remove = () => open((close) => html`<${Confirm} title=${`Remove ${id}?`} button="Remove" act=${() => change("domain remove", { domain: id })} done=${`${id} is gone`} onClose=${close} onDone=${() => go("domains")}>
 		<p>Only a domain without people and aliases can be removed. Mail for it is refused from then on.</p><//>`);
-	const tabs = [can("domain check") && ["dns", "DNS"], can("user list") && ["people", "People"], can("alias list") && ["aliases", "Aliases"], ["clients", "Mail programs"]].filter(Boolean);
+	const tabs = [can("domain check") && ["dns", "DNS"], can("user list") && ["people", "People"], can("alias list") && ["aliases", "Aliases"], ["clients", "Mail programs"], can("report list") && ["tls", "TLS reports"]].filter(Boolean);
 	return html`<${Head} title=${id} crumbs=${html`<a href=${link("domains")}>Domains</a>`}>
 			${ask.data && can("domain change") && html`<button type="button" onClick=${() => edit(ask.data)}>Change</button>`}
 			${ask.data && can("domain remove") && html`<button type="button" class="danger" onClick=${remove}>Remove</button>`}<//>
@@ -58,5 +59,6 @@ export default function Domain({ id }) {
 			${tab === "dns" && html`<${State} domain=${id} />${can("dkim list") && html`<${Dkim} domain=${id} />`}${can("domain dns") && html`<${Records} domain=${id} />`}`}
 			${tab === "people" && html`<${PeopleTable} domain=${id} />`}
 			${tab === "aliases" && html`<${AliasTable} domain=${id} />`}
+			${tab === "tls" && html`<${TlsReports} domain=${id} />`}
 			${tab === "clients" && html`<${Clients} domain=${id} />`}</div>`}${dialog}`;
 }

@@ -7,6 +7,7 @@ import { useAsk } from "../lib/ask.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Card, Answer, Badge, Empty, Facts, Note, Table, Confirm, useDialog, Time } from "../parts/all.js";
+import { TlsReports } from "./tlsreports.js";
 import { showAnswer } from "./backups.js";
 
 const settings = (section) => can("config list") && html`<p><a href=${`#/settings?find=${section}.`}>To its settings</a></p>`;
@@ -27,4 +28,4 @@ function Accounting() {
 		columns=${[{ key: "file", label: "File", lead: true, cell: (r) => html`<span class="mono small">${r.file}</span>` }, { key: "size", label: "Size", kind: "size" }]} />`}<//><//>`;
 }
 
-export const Reports = () => html`<div class="stack"><div class="grid">${can("webhook list") && html`<${Webhook} />`}${can("accounting list") && html`<${Accounting} />`}</div></div>`;
+export const Reports = () => html`<div class="stack"><div class="grid">${can("webhook list") && html`<${Webhook} />`}${can("accounting list") && html`<${Accounting} />`}</div>${can("report list") && html`<${TlsReports} />`}</div>`;

@@ -28,9 +28,9 @@ function Kind({ noun }) {
 	return html`<${Card} title=${k.title} text=${k.text} pad=${false} tools=${can(noun + " add") && html`<button type="button" onClick=${add}><${Icon} name="plus" />New rule</button>`}>
 		${(text || ask.rows?.length > 8) && html`<div class="filters"><${Search} label=${`Find a rule (${k.title})`} hint="Find a rule" value=${text} onInput=${setText} /></div>`}
 		${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
-		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label=${`Rules: ${k.title}`} rows=${ask.rows} rowKey=${(r) => `${r.kind} ${r.who}`} more=${ask.more} empty=${text ? html`<${Empty} icon="search" title="No rule fits" />` : html`<${Empty} icon="checks" title="No rule"><p>${k.words}</p><//>`}
-			columns=${[{ key: "who", label: "Who", lead: true, cell: (r) => html`<span class="main"><${Soft} text=${plainWho(r.who)} /></span>` }, { key: "kind", label: "As" }, ...k.columns, { key: "comment", label: "Comment", cls: "wide" }]}
-			actions=${can(noun + " remove") && ((r) => html`<button type="button" class="mini danger" aria-label=${`Remove the rule for ${r.kind} ${r.who}`} onClick=${() => remove(r)}>Remove</button>`)} />`}<//>${dialog}`;
+		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label=${`Rules: ${k.title}`} rows=${ask.rows} rowKey=${(r) => `${r.kind} ${r.who} ${r.from}`} more=${ask.more} empty=${text ? html`<${Empty} icon="search" title="No rule fits" />` : html`<${Empty} icon="checks" title="No rule"><p>${k.words}</p><//>`}
+			columns=${[{ key: "who", label: "Who", lead: true, cell: (r) => html`<span class="main"><${Soft} text=${plainWho(r.who)} /></span>` }, { key: "kind", label: "As", cell: (r) => html`${r.kind}${r.from === "file" && html`<br /><span class="small soft">in a file of the host</span>`}` }, ...k.columns, { key: "comment", label: "Comment", cls: "wide" }]}
+			actions=${can(noun + " remove") && ((r) => r.from !== "file" && html`<button type="button" class="mini danger" aria-label=${`Remove the rule for ${r.kind} ${r.who}`} onClick=${() => remove(r)}>Remove</button>`)} />`}<//>${dialog}`;
 }
 
 export const Rules = () => html`<div class="stack">${Object.keys(KINDS).filter((noun) => can(noun + " list")).map((noun) => html`<${Kind} key=${noun} noun=${noun} />`)}</div>`;

@@ -3,10 +3,10 @@
 // destinations, routes, rules, the suppression list, and what is told about all of it. Each part is
 // there for those who may use its verb; which one is open stands in the address (?tab=).
 import { html, useState } from "../lib/dom.js";
-import { can, session } from "../lib/session.js";
+import { can } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { go } from "../lib/router.js";
-import { read, change } from "../lib/api.js";
+import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Answer, Badge, Dialog, Facts, Note, Problem, Segments, Table, Field, useDialog, say, Wait } from "../parts/all.js";
 import { Destinations } from "./destinations.js";
@@ -71,14 +71,14 @@ function WayOut() {
 
 // One address, stage by stage, without a message
 function Test() {
-	const [address, setAddress] = useState(""), [rows, setRows] = useState(null), [error, setError] = useState(null), [busy, setBusy] = useState(false);
+	const [address, setAddress] = useState(""), [all, setAll] = useState(false), [rows, setRows] = useState(null), [error, setError] = useState(null), [busy, setBusy] = useState(false);
 	const submit = async (e) => {
 		e.preventDefault();
 		setBusy(true);
 		setError(null);
 		setRows(null);
 		try {
-			setRows(await (session.verbs.get("test delivery").effect === "change" ? change : read)("test delivery", { address: address.trim() }));
+			setRows(await change("test delivery", { address: address.trim(), ...(all ? { all } : {}) }));
 		} catch (failed) {
 			setRows(failed.rows || null);
 			setError(failed);
@@ -88,11 +88,12 @@ function Test() {
 	return html`<${Card} title="Would mail arrive?" pad=${false}><div class="body stack tight">
 		<p class="soft" id="test-words">Goes the way that mail to this address would go, stage by stage, up to the point where a message would begin. Nothing is sent.</p>
 		<form class="row" onSubmit=${submit}><input class="grow" name="test" required aria-label="Address to test" aria-describedby="test-words" placeholder="name@example.net" value=${address} spellcheck=${false} autocomplete="off" onInput=${(e) => setAddress(e.target.value)} />
-			<button type="submit" disabled=${busy}>${busy ? "Testing …" : "Test"}</button></form></div>
+			<button type="submit" disabled=${busy}>${busy ? "Testing …" : "Test"}</button></form>
+		<label class="check"><input type="checkbox" name="all" checked=${all} onChange=${(e) => setAll(e.target.checked)} /><span>Each of its servers, not only up to the first that answers</span></label></div>
 		<div aria-live="polite">${busy && html`<${Wait} />`}${error && html`<div class="body"><${Problem} error=${error} /></div>`}
 			${rows && html`<${Table} label="Stages of the test" rows=${rows} page=${100} empty=${html`<p class="none">There was nothing to test.</p>`} columns=${[{ key: "stage", label: "Stage", lead: true, sortable: false, cell: (r) => html`<span class="main">${r.stage}</span>` },
 				{ key: "host", label: "Server", cls: "addr", sortable: false }, { key: "state", label: "State", kind: "badge", sortable: false }, { key: "words", label: "What was found", cls: "wide", sortable: false },
-				{ key: "time", label: "Took", sortable: false, cell: (r) => f.milliseconds(r.time) }]} />`}</div><//>`;
+				{ key: "ms", label: "After", sortable: false, cell: (r) => html`<span class="nowrap">${f.milliseconds(r.ms)}</span>` }]} />`}</div><//>`;
 }
 
 const PARTS = { way: () => html`<div class="stack">${can("config list") && html`<${WayOut} />`}${can("test delivery") && html`<${Test} />`}</div>`, destinations: Destinations, routes: Routes, rules: Rules, suppressed: Suppressed, reports: Reports };
