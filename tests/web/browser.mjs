@@ -14,6 +14,8 @@ export const BASE = process.env.MANSIO_WEB;
 export const ADMIN = [process.env.MANSIO_USER, process.env.MANSIO_PASSWORD];
 export const PERSON = [process.env.MANSIO_PERSON, process.env.MANSIO_PERSON_PASSWORD];
 
+const PATIENCE = Number(process.env.MANSIO_PATIENCE || 40000);
+
 let checks = 0, failed = 0;
 
 export function check(good, words) {
@@ -32,9 +34,9 @@ export function same(got, wanted, words) {
 let browser = null;
 
 export async function open(options = {}) {
-	browser = browser || await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
-	const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
-	context.setDefaultTimeout(Number(process.env.MANSIO_PATIENCE || 40000));
+	browser = browser || chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+	const context = await (await browser).newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "UTC", ...options });
+	context.setDefaultTimeout(PATIENCE);
 	const page = await context.newPage();
 	page.seen = { errors: [], dialogs: [], violations: [] };
 	page.on("pageerror", (e) => page.seen.errors.push(e.message));
@@ -67,13 +69,25 @@ export async function login(page, [address, password] = ADMIN) {
 	await page.waitForSelector("main#main h1");
 }
 
-// goes to a screen and waits until it has loaded what it shows
+// goes to a screen and waits until it has loaded what it shows; all in one call, for there are hundreds
 export async function visit(page, place) {
-	// by way of nowhere, so that the screen is made anew
-	await page.evaluate(() => { location.hash = "#/-"; });
-	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
-	await page.evaluate((p) => { location.hash = "#/" + p; }, place);
-	await settled(page);
+	await page.evaluate(([to, patience]) => new Promise((done, failed) => {
+		const over = Date.now() + patience;
+		let left = false;
+		// by way of nowhere, so that the screen is made anew
+		location.hash = "#/-";
+		const look = () => {
+			const title = document.querySelector("main h1")?.textContent;
+			if (left && title && title !== "Not here" && !document.querySelector("main .wait"))
+				return done();
+			if (!left && title === "Not here") {
+				left = true;
+				location.hash = "#/" + to;
+			}
+			return Date.now() > over ? failed(new Error(`${to} does not come (${title})`)) : setTimeout(look, 5);
+		};
+		look();
+	}), [place, PATIENCE]);
 }
 
 export async function settled(page) {
@@ -81,7 +95,7 @@ export async function settled(page) {
 }
 
 export async function end() {
-	await browser?.close();
+	await (await browser)?.close();
 	console.log(`${checks} checks, ${failed} failed`);
 	process.exit(failed || !checks ? 1 : 0);
 }

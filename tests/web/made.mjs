@@ -153,8 +153,10 @@ export function rows(verb, n, text = plain) {
 	return Array.from({ length: n }, (_, i) => Object.fromEntries(columns.split(" ").filter(Boolean).map((c) => [c, OTHER[verb]?.[c]?.(i) ?? value(c, i, text)])));
 }
 
-// Answers every call of the page in the server's place. role: admin, domain, person; n rows of each list
-export async function pretend(page, { role = "admin", n = 1, text = plain, without = [], fail = null } = {}) {
+// Answers every call of the page in the server's place. role: admin, domain, person; n rows of each list;
+// without: verbs that are not there, looked at anew when the page is loaded anew
+export async function pretend(page, options = {}) {
+	const { role = "admin", n = 1, text = plain, fail = null } = options;
 	const me = { address: "anna@example.org", name: text === plain ? "Anna Albers" : text(0, "name"), roles: { admin: ["admin"], domain: ["admin@example.org"], person: [] }[role], domains: role === "domain" ? ["example.org"] : [], csrf: "c" };
 	const made = new Map(), asked = [];
 	await page.route("**/api/v1/**", async (route) => {
@@ -165,7 +167,7 @@ export async function pretend(page, { role = "admin", n = 1, text = plain, witho
 		if (path === "logout")
 			return json({});
 		if (path === "verbs")
-			return json({ rows: verbRows(role, without) });
+			return json({ rows: verbRows(role, options.without) });
 		if (path.startsWith("stream/"))
 			return route.fulfill({ status: 200, contentType: "text/event-stream", body: rows(path.slice(7).replace("/", " "), 1, text).map((r) => `data: ${JSON.stringify(r)}\n\n`).join("") });
 		asked.push({ verb, method: route.request().method(), args: route.request().postDataJSON() || Object.fromEntries(q) });

@@ -11,7 +11,7 @@ async function begin(options) {
 	return [page, asked];
 }
 
-for (const n of [0, 1, 10000]) {
+async function size(n) {
 	const [page] = await begin({ n });
 	for (const [place, verb] of SCREENS) {
 		await visit(page, place);
@@ -31,6 +31,7 @@ for (const n of [0, 1, 10000]) {
 	}
 	await page.context().close();
 }
+await Promise.all([Promise.resolve().then(() => size(0)).then(() => size(1)), size(10000)]);
 
 // the last of ten thousand can be reached and found
 {
@@ -84,12 +85,26 @@ for (const n of [0, 1, 10000]) {
 	await page.evaluate(() => { location.hash = "#/queue"; });
 	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
 	await page.context().close();
-	for (const verb of ["queue list", "trace search", "log follow", "backup list", "cert list", "config list", "token list", "audit list"]) {
-		const [without] = await begin({ n: 1, without: [verb] }), [whole] = [verbRows("admin").length];
-		check(whole > 50, "the table of verbs");
-		const titles = { "queue list": "Queue", "trace search": "Trace", "log follow": "Live log", "backup list": "Backups", "cert list": "Certificates", "config list": "Settings", "token list": "Tokens", "audit list": "Audit log" };
-		check(!(await without.locator(".side nav a").allTextContents()).includes(titles[verb]), `${titles[verb]} is hidden without ${verb}`);
-		await without.context().close();
+	const titles = { "queue list": "Queue", "trace search": "Trace", "log follow": "Live log", "backup list": "Backups", "cert list": "Certificates", "config list": "Settings", "token list": "Tokens", "audit list": "Audit log" };
+	const options = { n: 1 }, [without] = await begin(options);
+	check(verbRows("admin").length > 50, "the table of verbs");
+	for (const [verb, title] of Object.entries(titles)) {
+		options.without = [verb];
+		await without.reload();
+		await settled(without);
+		const shown = await without.locator(".side nav a").allTextContents();
+		check(!shown.includes(title), `${title} is hidden without ${verb}`);
+		check(Object.values(titles).every((t) => t === title || shown.includes(t)), `all others are there without ${verb}: ${shown}`);
 	}
+	// a domain's administrator has the screens of the verbs for domains, and no button of another verb on them
+	const [local, used] = await begin({ role: "domain", n: 2 });
+	check(!(await local.locator(".side nav a").allTextContents()).some((t) => ["Sending", "Queue", "Settings", "Certificates"].includes(t)), "what a domain's administrator does not see");
+	await visit(local, "domain/example.org");
+	check(await local.locator("section[aria-label^='Signing keys'] button:text-is('New keys')").count() === 1, "a domain's administrator may make new keys");
+	await local.click("main .segments button:text-is('TLS reports')");
+	await local.waitForSelector("main section[aria-label='Reports about TLS'] td");
+	same(await local.locator("main button:text-is('Send now')").count(), 0, "what a domain's administrator may not do with a report");
+	check(used.every((a) => verbRows("domain").some((v) => `${v.noun} ${v.verb}`.trim() === a.verb)), "no verb is asked that is not there");
+	await local.context().close();
 }
 await end();
