@@ -228,6 +228,9 @@ def test_who_looks_after_a_domain_sees_what_others_say_of_it_and_no_more(world):
 def test_what_is_no_report_is_delivered_and_not_kept(world, words, options):
     n = world.s.log().count(" tls-report-refused ")
     letter(world, **options)
-    wait_for(lambda: world.s.log().count(" tls-report-refused ") > n, 10)
+    try:
+        wait_for(lambda: world.s.log().count(" tls-report-refused ") > n, 10)
+    except AssertionError:
+        raise AssertionError(world.s.log()[-3000:])
     assert words in [x for x in world.s.log().splitlines() if " tls-report-refused " in x][-1]
     assert len(reports(world, by="others")) == 1
