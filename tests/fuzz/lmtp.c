@@ -29,6 +29,17 @@ int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcp
 	return auth_rcpt(link, address, a, out, d);
 }
 
+int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out, deadline d)
+{
+	(void)link;
+	(void)domain;
+	(void)a;
+	(void)d;
+	*out = sender;
+	*ours_out = false;
+	return 0;
+}
+
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d)
 {
 	(void)link;

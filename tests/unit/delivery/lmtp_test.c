@@ -74,6 +74,21 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return 0;
 }
 
+/* A forward keeps its sender; is that one of ours? */
+int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,
+	deadline d)
+{
+	struct auth_rcpt rcpt = { .result = AUTH_TEMP };
+	int r = auth_rcpt(link, sender, a, &rcpt, d);
+
+	(void)domain;
+	if (r)
+		return r;
+	*out = sender;
+	*ours_out = rcpt.result != AUTH_NODOMAIN;
+	return 0;
+}
+
 static int keys_asked;
 
 /* Accounts named key... come with theirs. */
@@ -553,7 +568,7 @@ static void forwards_go_to_the_queue_before_250(void **state)
 		"220 250 250 250 250 250 354 250 250 250");
 	has_queued("abc123f3|mansio-envelope 1 ");
 	has_queued("\nid=abc123f3\n");
-	has_queued("\nsender=x@example.net\nsession=abcdefghijkl\nenvid=e+2B1\nret=hdrs\nbody8=1\nforward=1\n"
+	has_queued("\nsender=x@example.net\nsession=abcdefghijkl\nenvid=e+2B1\nret=hdrs\nbody8=1\nforward=1\nalias=ext@example.org\n"
 		   "rcpt=e1@example.net number=1 notify=delay orcpt=rfc822;o@example.org\n"
 		   "rcpt=e2@example.net number=2 notify=delay orcpt=rfc822;o@example.org\n\n"
 		   "Delivered-To: ext@example.org\r\nSubject: a\r\n\r\nb\r\n");
