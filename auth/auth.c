@@ -319,6 +319,11 @@ int auth_sender(int link, struct str user, struct str address, enum auth_result 
 
 int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
 {
+	return auth_route_send_test(link, domain, sender, STR(""), id);
+}
+
+int auth_route_send_test(int link, struct str domain, struct str sender, struct str address, uint64_t id)
+{
 	struct ipc_msg q;
 	int r;
 
@@ -326,6 +331,8 @@ int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
 	ipc_set_u64(&q, "id", id);
 	ipc_set(&q, "domain", domain);
 	ipc_set(&q, "sender", sender);
+	if (address.n)
+		ipc_set(&q, "recipient", address);
 	r = ipc_send(link, &q);
 	ipc_done(&q);
 	return r;

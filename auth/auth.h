@@ -133,6 +133,8 @@ struct auth_route {
 /* For the sender's loop, in two halves. domain: the recipients'; sender: the domain of the
  * envelope sender, empty for <>. Answers come in any order; `id` comes back. */
 int auth_route_send(int link, struct str domain, struct str sender, uint64_t id);
+/* The same for a test of this address (mansio test delivery): the answer has ours=1 for a domain of this server, and `goes`: words. */
+int auth_route_send_test(int link, struct str domain, struct str sender, struct str address, uint64_t id);
 int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out);
 /* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most
  * IPC_MAX_FDS at a time are asked; this function loops. */

@@ -267,6 +267,26 @@ static bool is_ours(struct worker *w, struct str domain, struct arena *a)
 	return d->ops->domain(d, domain, a, &v) == 0 && !v.backup;
 }
 
+/* For people: where mail to an address of ours goes. */
+static void put_goes(struct worker *w, struct str address, struct arena *a, struct ipc_msg *out)
+{
+	struct auth_rcpt v = { .result = AUTH_TEMP };
+	struct buf b;
+	size_t i;
+
+	(void)resolve_rcpt(&w->service.resolver, address, a, &v);
+	buf_init(&b, 500);
+	for (i = 0; i < v.ntargets; i++)
+		buf_fmt(&b, "%s%.*s", i ? ", " : "to the mailbox of ", STRF(v.target[i].account));
+	for (i = 0; i < v.noutside; i++)
+		buf_fmt(&b, "%s%.*s", i ? ", " : v.ntargets ? "; on to " : "on to ", STRF(v.outside[i]));
+	if (v.result == AUTH_UNKNOWN)
+		buf_puts(&b, "nowhere: there is no such address");
+	if (!b.err && b.n)
+		ipc_set(out, "goes", buf_view(&b));
+	buf_done(&b);
+}
+
 static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -277,6 +297,8 @@ static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena
 	if (r == E_NOTFOUND)
 		ipc_set_bool(out, "none", !route_any(w->service.resolver.d));
 	ipc_set_bool(out, "ours", is_ours(w, ipc_get(q, "address"), a));
+	if (ipc_get_bool(out, "ours") && ipc_get(q, "recipient").n)
+		put_goes(w, ipc_get(q, "recipient"), a, out);
 	if (r < 0)
 		return;
 	ipc_set(out, "host", v.host);

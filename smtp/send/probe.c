@@ -360,6 +360,7 @@ void probe_routed(struct probe *p, struct str domain, struct way *way, bool ours
 {
 	const struct sender *s = p->sender;
 	bool routed = way && way->route.host.n;
+	char words[400];
 
 	p->waits = false;
 	p->ours = ours;
@@ -368,7 +369,9 @@ void probe_routed(struct probe *p, struct str domain, struct way *way, bool ours
 		return;
 	}
 	if (ours) {
-		nowhere(p, 550, "5.4.6", "route", "this is a domain of this server: its mail does not leave; 'mansio alias who' tells where it goes");
+		snprintf(words, sizeof words, "this is a domain of this server: its mail does not leave, it goes %.*s ('mansio alias who' tells more)",
+			STRF(p->job.goes.n ? p->job.goes : STR("by aliases and accounts")));
+		nowhere(p, 550, "5.4.6", "route", words);
 	} else if (routed) {
 		probe_row(p, "route", PROBE_OK, "by a route to %.*s:%u", STRF(way->route.host), way->route.port);
 		by_dest(p, domain, way);

@@ -20,6 +20,8 @@
 struct ask {
 	TAILQ_ENTRY(ask) link;
 	char *key, *domain, *from;
+	char *address; /* of a test; else NULL */
+	char *goes; /* where mail to it goes, if it is ours; else NULL */
 	uint64_t id; /* 0: nothing is asked */
 	bool known, none, ours; /* none: there are no routes at all; ours: the domain is one of this server */
 	struct way *way; /* NULL: no route */
@@ -129,7 +131,16 @@ void way_init(struct sender *s)
 	TAILQ_INIT(&s->asks);
 }
 
-static struct ask *ask_get(struct sender *s, struct str domain, struct str from)
+static char *copy(struct str s)
+{
+	char *p = mem_alloc(s.n + 1, 1);
+
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	return p;
+}
+
+static struct ask *ask_get(struct sender *s, struct str domain, struct str from, struct str address)
 {
 	struct ask *k;
 	struct buf key;
@@ -138,16 +149,18 @@ static struct ask *ask_get(struct sender *s, struct str domain, struct str from)
 	buf_str(&key, domain);
 	buf_c(&key, ' ');
 	buf_str(&key, from);
+	if (address.n) { /* a question of its own */
+		buf_puts(&key, "  ");
+		buf_str(&key, address);
+	}
 	k = table_get(&s->ways, buf_view(&key));
 	if (!k) {
 		k = mem_alloc(1, sizeof *k);
 		k->last = &k->waiting;
 		k->key = mem_strdup(buf_cstr(&key));
-		k->domain = mem_alloc(domain.n + 1, 1);
-		memcpy(k->domain, domain.p, domain.n);
-		k->from = mem_alloc(from.n + 1, 1);
-		if (from.n)
-			memcpy(k->from, from.p, from.n);
+		k->domain = copy(domain);
+		k->from = copy(from);
+		k->address = address.n ? copy(address) : NULL;
 		table_set(&s->ways, str_of(k->key), k);
 		TAILQ_INSERT_TAIL(&s->asks, k, link);
 	}
@@ -163,13 +176,16 @@ static void ask_free(struct sender *s, struct ask *k)
 	free(k->key);
 	free(k->domain);
 	free(k->from);
+	free(k->address);
+	free(k->goes);
 	free(k);
 }
 
 /* A link that is gone or full: the tick and the next link ask again. */
 static void say(struct sender *s, struct ask *k)
 {
-	if (s->authd < 0 || s->nways_asked > ASKED_MAX || auth_route_send(s->authd, str_of(k->domain), str_of(k->from), k->id) < 0)
+	if (s->authd < 0 || s->nways_asked > ASKED_MAX || 
+	    auth_route_send_test(s->authd, str_of(k->domain), str_of(k->from), str_of(k->address), k->id) < 0)
 		k->until = deadline_in(0);
 }
 
@@ -200,6 +216,8 @@ static void begin(struct sender *s, struct ask *k)
 static void go(struct sender *s, const struct ask *k, struct job *j)
 {
 	j->ours = k->ours;
+	if (k->goes)
+		j->goes = arena_str(&j->a, str_of(k->goes));
 	route_by(s, j, str_of(k->domain), k->way, k->none);
 }
 
@@ -235,7 +253,7 @@ static void all_fail(struct sender *s, struct ask *k)
 void way_job(struct sender *s, struct job *j, struct str domain)
 {
 	ssize_t at = str_rfind(j->sender, '@');
-	struct ask *k = ask_get(s, domain, at >= 0 ? str_from(j->sender, (size_t)at + 1) : STR(""));
+	struct ask *k = ask_get(s, domain, at >= 0 ? str_from(j->sender, (size_t)at + 1) : STR(""), j->probe ? j->rcpt[0].address : STR_NONE);
 
 	k->used_until = deadline_in(KNOWN_MS);
 	if (!k->id && (!k->known || deadline_passed(k->until)))
@@ -266,6 +284,8 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	k->none = ipc_get_bool(m, "none");
 	k->ours = ipc_get_bool(m, "ours");
 	sender_tell_routes(s, !k->none);
+	free(k->goes);
+	k->goes = ipc_get(m, "goes").n ? copy(ipc_get(m, "goes")) : NULL;
 	k->known = true;
 	k->until = deadline_in(KNOWN_MS);
 	all_go(s, k);

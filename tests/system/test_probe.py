@@ -99,7 +99,10 @@ def test_servers_are_gone_through_in_order(world):  # noqa: F811
 
 def test_no_test_of_what_is_here_or_nowhere(world):  # noqa: F811
     code, rows = probe(world, f"somebody@{DOMAIN}")
-    assert code == 65 and "this server" in rows[-1]["words"] and "alias who" in rows[-1]["words"]
+    assert code == 65 and "this server" in rows[-1]["words"] and "nowhere: there is no such address" in rows[-1]["words"]
+    world.s.cli("alias", "add", f"both@{DOMAIN}", world.anna.address, "ben@good.safe.example")
+    code, rows = probe(world, f"both@{DOMAIN}")
+    assert code == 65 and f"goes to the mailbox of {world.anna.address}; on to ben@good.safe.example" in rows[-1]["words"]
     assert probe(world, "no address")[0] == 65
     assert probe(world, "a@good.safe.example", "from=no address")[0] == 65
     code, rows = probe(world, f"a@[{RIGHT}]")
