@@ -370,19 +370,19 @@ static bool matches(struct run *x, const struct term *t, struct str domain, unsi
 /* "/24", "//64", "/24//64" at the end of a domain-spec; they are cut off. */
 static bool lengths(struct str *spec, struct term *t)
 {
-	ssize_t at = str_find(*spec, '/');
 	struct str rest, four, six;
+	bool inside = false; /* a macro: a slash in there is a delimiter of it */
+	size_t at;
 	uint64_t n;
 
 	t->bits4 = 32;
 	t->bits6 = 128;
-	/* a slash inside a macro is a delimiter of it */
-	while (at >= 0 && str_find(str_from(*spec, (size_t)at), '}') >= 0)
-		at += 1 + str_find(str_from(*spec, (size_t)at + 1), '/');
-	if (at < 0)
+	for (at = 0; at < spec->n && (inside || spec->p[at] != '/'); at++)
+		inside = spec->p[at] == '{' || (inside && spec->p[at] != '}');
+	if (at == spec->n)
 		return true;
-	rest = str_from(*spec, (size_t)at + 1);
-	*spec = str_sub(*spec, 0, (size_t)at);
+	rest = str_from(*spec, at + 1);
+	*spec = str_sub(*spec, 0, at);
 	four = str_cut(&rest, '/');
 	six = rest;
 	if (four.n && (str_u64(four, 32, &n) || (four.n > 1 && four.p[0] == '0')))

@@ -33,6 +33,11 @@ static const struct zone {
 	{ "bad4.example", DNS_TXT, "v=spf1 redirect=a.example redirect=a.example" },
 	{ "bad5.example", DNS_TXT, "v=spf1 include: all" },
 	{ "bad6.example", DNS_TXT, "v=spf1 exists:%{q} all" },
+	{ "brace.example", DNS_TXT, "v=spf1 a:x/24}/ all" },
+	{ "brace2.example", DNS_TXT, "v=spf1 a/} all" },
+	{ "slash.example", DNS_TXT, "v=spf1 mx:%{d2/}.mail/24//64 a:%{d/ all" },
+	{ "slash2.example", DNS_TXT, "v=spf1 a:%{d/}/32 -all" },
+	{ "slash2.example", DNS_A, "192.0.2.1" },
 	{ "not.example", DNS_TXT, "v=spf10 +all" },
 	{ "self.example", DNS_TXT, "v=spf1 include:self.example -all" },
 	{ "self2.example", DNS_TXT, "v=spf1 redirect=self2.example" },
@@ -161,6 +166,10 @@ static void errors_are_told_apart(void **state)
 	IS("192.0.2.1", "bad4.example", "permerror");
 	IS("192.0.2.1", "bad5.example", "permerror");
 	IS("192.0.2.1", "bad6.example", "permerror");
+	IS("192.0.2.1", "brace.example", "permerror");
+	IS("192.0.2.1", "brace2.example", "permerror");
+	IS("192.0.2.1", "slash.example", "permerror");
+	IS("192.0.2.1", "slash2.example", "pass");
 }
 
 int main(void)
