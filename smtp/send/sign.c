@@ -9,7 +9,10 @@
 #include "smtp/send/sender.h"
 #include "trace/trace.h"
 
-#define ASKED 64 /* at once: each is a descriptor of signd's */
+/* At once: each is a descriptor of signd's. Forwards wait for the DNS of strangers, so they have places of their own, or
+ * slow name servers would hold up the mail of our people. */
+#define SIGNED 64
+#define SEALED 192
 
 struct waiting {
 	struct waiting *next;
@@ -25,9 +28,15 @@ struct signing {
 	int link;
 	struct event ev, ev_tick;
 	struct waiting *first, **last;
-	size_t n, asked;
+	size_t n, asked[2]; /* to be signed, sealed */
 	uint64_t questions;
 };
+
+/* A stranger's message that an address of ours sends on. */
+static bool to_seal(const struct job *j)
+{
+	return j->forward && j->alias.n && !j->user.n && !j->report;
+}
 
 size_t sign_waiting(const struct signing *g)
 {
@@ -47,7 +56,7 @@ static struct job *take(struct signing *g, struct waiting *w)
 	if (g->last == &w->next)
 		g->last = at;
 	g->n--;
-	g->asked -= w->id != 0;
+	g->asked[to_seal(j)] -= w->id != 0;
 	free(w);
 	return j;
 }
@@ -73,15 +82,9 @@ static void lost(struct signing *g)
 		return;
 	event_del(&g->ev);
 	fd_close(&g->link);
-	g->asked = 0;
+	g->asked[false] = g->asked[true] = 0;
 	for (w = g->first; w; w = w->next)
 		w->id = 0;
-}
-
-/* A stranger's message that an address of ours sends on. */
-static bool to_seal(const struct job *j)
-{
-	return j->forward && j->alias.n && !j->user.n && !j->report;
 }
 
 static int ask(struct signing *g, struct waiting *w)
@@ -109,7 +112,7 @@ static int ask(struct signing *g, struct waiting *w)
 	ipc_done(&m);
 	if (r == 0) {
 		w->id = g->questions;
-		g->asked++;
+		g->asked[to_seal(j)]++;
 	}
 	return r;
 }
@@ -119,8 +122,8 @@ static void ask_all(struct signing *g)
 	struct waiting *w;
 	int r = 0;
 
-	for (w = g->first; w && g->link >= 0 && g->asked < ASKED && r == 0; w = w->next)
-		if (!w->id)
+	for (w = g->first; w && g->link >= 0 && (g->asked[false] < SIGNED || g->asked[true] < SEALED) && r == 0; w = w->next)
+		if (!w->id && g->asked[to_seal(w->job)] < (to_seal(w->job) ? SEALED : SIGNED))
 			r = ask(g, w);
 	if (r && r != -EAGAIN) /* full: the tick comes again */
 		lost(g);

@@ -8,6 +8,7 @@
 #include "net/resolver.h"
 
 #define QUESTIONS 200 /* of one message: 10 terms of SPF with 10 names each, the keys of a chain */
+#define MEMORY 262144 /* bytes of answers of one message; what comes above that was not told */
 #define FIRST ((uint64_t)1 << 32)
 
 struct asked {
@@ -71,7 +72,9 @@ bool inquiry_answer(struct inquiry *q, uint64_t id, const struct ipc_msg *m)
 		return false;
 	q->open--;
 	x->known = true;
-	if (resolver_parse(m, x->type, &q->a, &x->answer))
+	if (q->a.used > MEMORY)
+		gave_up(x, DNS_BUSY);
+	else if (resolver_parse(m, x->type, &q->a, &x->answer))
 		gave_up(x, DNS_SERVFAIL);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include "mail/address.h"
 
 #define BODIES (RESULTS_SIGNATURES + 2)
+#define KEY_RECORD_MAX 8192
 #define OWN 0 /* the body in relaxed form: for our own seal */
 
 enum verdict { VERDICT_WAIT, VERDICT_PASS, VERDICT_FAIL, VERDICT_POLICY, VERDICT_PERMERROR, VERDICT_TEMPERROR, VERDICT_NEUTRAL };
@@ -24,6 +25,7 @@ struct signature {
 struct results {
 	struct results_of of;
 	struct dkim_head head;
+	struct arena scratch; /* of one try */
 	bool read; /* the header was parsed */
 	int err;
 	struct {
@@ -50,6 +52,7 @@ struct results *results_new(size_t header_max, const struct results_of *of)
 
 	r->of = *of;
 	dkim_head_init(&r->head, header_max);
+	arena_init(&r->scratch);
 	r->spf = SPF_WAIT;
 	r->arc = ARC_WAIT;
 	return r;
@@ -63,6 +66,7 @@ void results_free(struct results *r)
 		return;
 	for (i = 0; i < r->nbodies; i++)
 		dkim_body_free(r->body[i].hasher);
+	arena_done(&r->scratch);
 	dkim_head_done(&r->head);
 	free(r);
 }
@@ -150,7 +154,7 @@ int results_end(struct results *r)
 static int key_record(void *arg, struct str domain, struct str selector, struct str *out)
 {
 	struct results *r = arg;
-	struct str name = str_of(arena_fmt(&r->head.a, "%.*s._domainkey.%.*s", STRF(selector), STRF(domain)));
+	struct str name = str_of(arena_fmt(&r->scratch, "%.*s._domainkey.%.*s", STRF(selector), STRF(domain)));
 	const struct dns_answer *v;
 	struct buf b;
 	int e;
@@ -164,9 +168,11 @@ static int key_record(void *arg, struct str domain, struct str selector, struct 
 		return E_NOTFOUND;
 	if (v->state != DNS_OK)
 		return E_TEMP;
-	buf_init(&b, 65536);
+	buf_init(&b, KEY_RECORD_MAX);
 	e = dns_unescape(v->record[0].data, &b);
-	*out = arena_str(&r->head.a, buf_view(&b));
+	if (!e)
+		e = b.err;
+	*out = arena_str(&r->scratch, buf_view(&b));
 	buf_done(&b);
 	return e;
 }
@@ -218,13 +224,13 @@ static void try_signature(struct results *r, struct signature *s, int64_t now)
 static void try_spf(struct results *r, int64_t now)
 {
 	struct spf s = { .client = r->of.peer, .helo = r->of.helo, .sender = r->of.sender, .host = r->of.host, .now = now,
-		.ask = r->of.ask, .arg = r->of.arg, .a = &r->head.a };
+		.ask = r->of.ask, .arg = r->of.arg, .a = &r->scratch };
 
 	if (r->spf != SPF_WAIT || !r->of.peer.family)
 		return;
 	if (!s.sender.n) {
 		r->spf_helo = true;
-		s.sender = str_of(arena_fmt(&r->head.a, "postmaster@%.*s", STRF(r->of.helo)));
+		s.sender = str_of(arena_fmt(&r->scratch, "postmaster@%.*s", STRF(r->of.helo)));
 	}
 	r->spf = spf_check(&s);
 }
@@ -234,6 +240,7 @@ bool results_try(struct results *r, bool last, int64_t now)
 	bool all = true;
 	size_t i;
 
+	arena_reset(&r->scratch);
 	for (i = 0; i < r->nsigs; i++) {
 		try_signature(r, &r->sig[i], now);
 		if (last && r->sig[i].verdict == VERDICT_WAIT)
@@ -241,7 +248,7 @@ bool results_try(struct results *r, bool last, int64_t now)
 		all &= r->sig[i].verdict != VERDICT_WAIT;
 	}
 	if (r->arc == ARC_WAIT)
-		r->arc = arc_check(&r->chain, &r->head.h, r->body[r->chain_body].hash, key_record, r, &r->head.a, &r->arc_why);
+		r->arc = arc_check(&r->chain, &r->head.h, r->body[r->chain_body].hash, key_record, r, &r->scratch, &r->arc_why);
 	if (last && r->arc == ARC_WAIT)
 		r->arc = ARC_UNKNOWN;
 	try_spf(r, now);
