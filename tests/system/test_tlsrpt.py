@@ -104,10 +104,14 @@ def test_sessions_are_counted_by_what_the_policy_asked_for(world):
     assert counted(world, "none.open.example", 1, 0)["policies"] == "no-policy-found"
 
 
-def test_counts_survive_kill(world):
-    r = counted(world, "good.safe.example", 1, 0)
+def kill(world):
     os.kill(next(p["pid"] for p in world.s.status() if p["process"] == "policyd"), signal.SIGKILL)
     wait_for(lambda: world.s.cli("report", "list", check=False).returncode == 0, 10)
+
+
+def test_counts_survive_kill(world):
+    r = counted(world, "good.safe.example", 1, 0)
+    kill(world)
     assert counted(world, "good.safe.example", 1, 0)["id"] == r["id"]
 
 
@@ -144,10 +148,11 @@ def test_a_report_leaves_by_mail_signed_and_whatever_its_subject(world):
     assert said.returncode == 69 and "nothing was counted" in said.stderr
 
 
-def test_a_report_is_posted_and_tried_again(world):
+def test_a_report_is_posted_and_tried_again_even_after_a_kill(world):
     world.web.answer = 503
     world.s.cli("report", "send", "badcert.test")
     wait_for(lambda: "503" in reports(world, "badcert.test")[0]["words"], 10)
+    kill(world)
     world.web.answer = 201
     wait_for(lambda: reports(world, "badcert.test", state="sent"), 10)
     first, *_, last = world.web.posted
