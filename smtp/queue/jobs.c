@@ -64,6 +64,8 @@ struct job *job_new(struct queue *q, const struct message_row *row, const struct
 	j->hop = arena_str(a, x->hop);
 	j->dest = dest_take(q, pick_key(x));
 	j->dest->stream = x->stream;
+	j->unanswered = !j->local && !j->dest->answers;
+	q->unanswered += j->unanswered;
 	LIST_INSERT_HEAD(&q->jobs, j, link);
 	q->njobs++;
 	q->jobs_of[j->local]++;
@@ -93,6 +95,7 @@ void job_free(struct queue *q, struct job *j)
 	LIST_REMOVE(j, link);
 	q->njobs--;
 	q->jobs_of[j->local]--;
+	q->unanswered -= j->unanswered;
 	dest_give(q, j->dest);
 	fd_close(&j->fd);
 	arena_done(&j->arena);
@@ -319,6 +322,8 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 	if (j->rcpt[i].told)
 		return true; /* the first word counts */
 	j->rcpt[i].told = true;
+	if (c)
+		j->dest->answers = text.n && text.p[0] >= '0' && text.p[0] <= '9'; /* else the words are the sender's */
 	j->rcpt[i].code = (int)c;
 	j->rcpt[i].status = arena_str(&j->arena, status);
 	j->rcpt[i].reply = arena_str(&j->arena, str_sub(text, 0, QUEUE_REPLY_MAX));

@@ -16,6 +16,9 @@
  * Which message of a destination: the highest priority, and of that the senders in turn, of each the oldest:
  * one with a hundred thousand messages does not keep another's single one waiting.
  *
+ * A destination that has not answered yet, or not the last time, gets `[queue] first` places, and all such together `share_new`
+ * percent: thousands of dead ones, each of whose attempts takes minutes, leave room for those that live.
+ *
  * While something is due that found no place, new messages go to the end (q->backlog).
  */
 #include "smtp/queue/queue.h"
@@ -55,8 +58,14 @@ struct str pick_key(const struct rcpt_row *x)
 
 bool pick_may(struct queue *q, const struct rcpt_row *x, int64_t percent)
 {
-	uint64_t places = q->jobs_of[x->local] + pick_room(q, x->local);
+	uint64_t places = MIN(q->jobs_of[x->local] + pick_room(q, x->local), (uint64_t)q->conf->queue_active);
+	uint64_t max = MAX(places * (uint64_t)q->conf->queue_share_new / 100, (uint64_t)1), first = (uint64_t)q->conf->queue_first;
+	const struct dest *d = x->local ? NULL : dest_of(q, pick_key(x));
 
+	/* perhaps it is dead, and each attempt takes minutes; where there are many such, one each */
+	if (!x->local && !(d && d->answers) && (q->unanswered >= max ||
+			(d && d->jobs >= (q->unanswered < MAX(max / 4, 4 * first) ? first : 1))))
+		return false;
 	return dest_room(q, pick_key(x), MAX(places * (uint64_t)percent / 100, (uint64_t)1));
 }
 

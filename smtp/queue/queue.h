@@ -100,6 +100,7 @@ enum job_state { JOB_NEW, JOB_SENT, JOB_ENDED, JOB_LOST, JOB_UNSENT };
 /* A destination that is in use, or of which the sender told something (dests.c). */
 struct dest {
 	unsigned jobs; /* in hand */
+	bool answers; /* the last attempt was answered by a server, with whatever */
 	uint32_t stream; /* who had the last turn */
 	enum dest_state { DEST_UP, DEST_SLOW, DEST_DOWN } state;
 	deadline until; /* of the state */
@@ -134,6 +135,7 @@ struct job {
 	size_t bytes; /* about, of its message */
 	struct sender *sender;
 	struct dest *dest;
+	bool unanswered; /* its destination had not answered when it was begun */
 	deadline until;
 };
 
@@ -193,6 +195,7 @@ struct queue {
 	struct sender sender[QUEUE_SENDERS];
 	LIST_HEAD(job_list, job) jobs;
 	size_t njobs, jobs_of[2]; /* [local] */
+	size_t unanswered; /* of them */
 	uint64_t next_job;
 	struct table notices; /* domain -> how many today (notice.c) */
 	struct table dests; /* name -> struct dest */

@@ -522,6 +522,33 @@ static void an_older_database_is_taken_over(void **state)
 	box_close();
 }
 
+static void many_that_do_not_answer_leave_room_for_one_that_does(void **state)
+{
+	char id[20], to[40];
+	int i;
+
+	(void)state;
+	box_open("");
+	for (i = 0; i < 10; i++) {
+		snprintf(id, sizeof(id), "live%d", i);
+		put_from(id, "a@example.org", "x@live.example");
+	}
+	for (i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "dead%d", i);
+		snprintf(to, sizeof(to), "x@dead%d.example", i);
+		put_from(id, "a@example.org", to);
+	}
+	box_sender(40);
+	/* half of the places; the first of them five, then one each */
+	assert_int_equal(box.njobs, 20);
+	assert_int_equal(jobs_to("live.example"), 5);
+	for (i = 0; !str_eqc(ipc_get(&box.job[i].m, "dest"), "live.example"); i++)
+		;
+	box_result(&box.job[i], FINE);
+	assert_int_equal(jobs_to("live.example"), 10);
+	box_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +570,7 @@ int main(void)
 		cmocka_unit_test(what_is_rerouted_goes_there),
 		cmocka_unit_test(a_fresh_retry_forgets_the_attempts),
 		cmocka_unit_test(destinations_are_listed),
+		cmocka_unit_test(many_that_do_not_answer_leave_room_for_one_that_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
