@@ -346,12 +346,20 @@ def test_opendkim_agrees_on_every_corner(cases):
         f"{name}. 60 TXT " + " ".join(f'"{text[i:i + 255]}"' for i in range(0, len(text), 255)) + "\n" for name, text in known.items())
     knot = Knot({".": zone}, port=53, net=net)
     try:
+        judged = []
         for path, good in messages.items():
             raw = path.read_bytes()
             both = SIGNATURE.findall(raw)
-            for other, s in zip(both, reversed(both)):
-                p = subprocess.run([*net.prefix, "opendkim-testmsg", "-t", path.parent], capture_output=True, input=raw.replace(other, b""))
-                assert (p.returncode == 0) == good, (path.name, s, p.stderr)
+            for i, s in enumerate(both):
+                one = path.with_name(f"{path.name}.one{i}")
+                one.write_bytes(raw.replace(both[1 - i], b""))
+                judged.append((one, good))
+        p = subprocess.run([*net.prefix, "sh", "-c", 'for f; do opendkim-testmsg -t "${f%/*}" <"$f"; echo "is $?"; done 2>&1', "sh",
+                            *[f for f, _ in judged]], capture_output=True, text=True, check=True)
+        said = re.findall(r"(?:(opendkim-testmsg: .*)\n)?is (\d+)\n", p.stdout)
+        for (path, good), (words, code) in zip(judged, said, strict=True):
+            # a field twice that may be there once is a syntax error for it
+            assert (code == "0") == good and (good or re.search("Bad signature|Syntax error", words)), (path.name, code, words)
     finally:
         knot.stop()
         net.stop()
