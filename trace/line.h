@@ -15,6 +15,7 @@
 
 #define TRACE_LINE_MAX 3900 /* of a packet; the finished line stays below 4 KiB */
 #define TRACE_FIELD_MAX 512
+#define TRACE_LONG_MAX 1100 /* the words of another server: all that the queue keeps of them */
 #define TRACE_TAIL 64
 
 /* Appends the finished line, without LF. */

@@ -89,11 +89,11 @@ static bool needs_quotes(struct str v)
 	return v.n == 0;
 }
 
-void trace_escape(struct str value, struct buf *out)
+static void escape(struct str value, size_t max, struct buf *out)
 {
-	struct str v = str_sub(value, 0, TRACE_FIELD_MAX);
+	struct str v = str_sub(value, 0, max);
 	bool quotes = needs_quotes(v);
-	size_t i = 0, len, end = out->n + TRACE_FIELD_MAX;
+	size_t i = 0, len, end = out->n + max;
 	uint32_t cp;
 
 	if (quotes)
@@ -122,6 +122,11 @@ void trace_escape(struct str value, struct buf *out)
 		buf_c(out, '"');
 }
 
+void trace_escape(struct str value, struct buf *out)
+{
+	escape(value, TRACE_FIELD_MAX, out);
+}
+
 void trace_begin(struct trace *t, enum trace_level level, const char *event)
 {
 	t->level = level;
@@ -133,7 +138,7 @@ void trace_begin(struct trace *t, enum trace_level level, const char *event)
 	buf_puts(&t->line, event);
 }
 
-void trace_str(struct trace *t, const char *key, struct str value)
+static void field(struct trace *t, const char *key, struct str value, size_t max)
 {
 	size_t before;
 
@@ -145,13 +150,23 @@ void trace_str(struct trace *t, const char *key, struct str value)
 	buf_c(&t->line, ' ');
 	buf_puts(&t->line, key);
 	buf_c(&t->line, '=');
-	trace_escape(value, &t->line);
+	escape(value, max, &t->line);
 	if (t->line.err == 0 && t->line.n <= TRACE_LINE_MAX - TRACE_TAIL)
 		return;
 	t->line.err = 0;
 	buf_cut(&t->line, before);
 	if (!str_ends(buf_view(&t->line), " cut=1"))
 		buf_puts(&t->line, " cut=1");
+}
+
+void trace_str(struct trace *t, const char *key, struct str value)
+{
+	field(t, key, value, TRACE_FIELD_MAX);
+}
+
+void trace_long(struct trace *t, const char *key, struct str value)
+{
+	field(t, key, value, TRACE_LONG_MAX);
 }
 
 void trace_s(struct trace *t, const char *key, const char *value)

@@ -35,6 +35,8 @@ struct trace {
 };
 void trace_begin(struct trace *t, enum trace_level level, const char *event);
 void trace_str(struct trace *t, const char *key, struct str value);
+/* The same for what must not be cut short, one field of an event: a server's reply. */
+void trace_long(struct trace *t, const char *key, struct str value);
 void trace_s(struct trace *t, const char *key, const char *value);
 void trace_u64(struct trace *t, const char *key, uint64_t v);
 void trace_end(struct trace *t);

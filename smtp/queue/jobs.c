@@ -406,7 +406,7 @@ static void say(struct job *j, struct job_rcpt *r, enum trace_level level, const
 	if (r->remote.n)
 		trace_str(&t, "remote", r->remote);
 	if (x->reply.n)
-		trace_str(&t, "reply", x->reply);
+		trace_long(&t, "reply", x->reply);
 	if (r->ip.n)
 		trace_str(&t, "ip", r->ip);
 	if (r->tls.n)

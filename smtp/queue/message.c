@@ -258,7 +258,7 @@ static bool suppressed_row(const struct message_row *row, struct rcpt_row *x, co
 	trace_u64(&t, "attempt", 0);
 	trace_u64(&t, "code", 550);
 	trace_str(&t, "status", x->status);
-	trace_str(&t, "reply", x->reply);
+	trace_long(&t, "reply", x->reply);
 	trace_s(&t, "report", x->due ? "yes" : "no");
 	trace_end(&t);
 	return !x->due;

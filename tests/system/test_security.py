@@ -223,7 +223,9 @@ def test_a_sender_may_ask_that_policies_do_not_count(world):
 
 def test_the_story_tells_each_attempt_with_host_address_tls_and_words(world):
     """By the command and by the API: to the sender, too; a server that was passed over is told with the reason."""
-    world.hosts[RIGHT].hooks["RCPT"] = lambda c, line: b"450-4.2.0 Mailbox\r\n450 4.2.0 is busy\r\n" if b"i2@" in line else None
+    long = [f"line {i} " + "see https://example.net/why " * 6 for i in range(4)]
+    said = b"450-4.2.0 Mailbox\r\n" + b"".join(f"450-4.2.0 {x}\r\n".encode() for x in long) + b"450 4.2.0 is busy\r\n"
+    world.hosts[RIGHT].hooks["RCPT"] = lambda c, line: said if b"i2@" in line else None
     try:
         world.write("i@both.safe.example")
         world.write("i2@good.safe.example")
@@ -243,4 +245,4 @@ def test_the_story_tells_each_attempt_with_host_address_tls_and_words(world):
     assert re.search(rf"Delivered to i@both\.safe\.example by mail\.good\.safe\.example at attempt 1, \d s after it came \({RIGHT}, TLS: TLSv1\.3 DANE\): "
                      rf"250 2\.0\.0 queued as \d+\. Passed over before: .*mail\.gone\.safe\.example.* cannot be reached at {DEAD}: Connection refused", words), words
     words = story("i2@good.safe.example")
-    assert f"fails for now at mail.good.safe.example ({RIGHT}, TLS: TLSv1.3 DANE): 450 4.2.0 Mailbox is busy; next in" in words, words
+    assert f"fails for now at mail.good.safe.example ({RIGHT}, TLS: TLSv1.3 DANE): 450 4.2.0 Mailbox {' '.join(x.strip() for x in long)} is busy; next in" in words, words
