@@ -172,3 +172,12 @@ def test_many_at_once(own_suite):
     c = s.smtp(anna)
     c.sendmail(anna.address, [ben.address], "Subject: smtp\r\n\r\nx")
     c.quit()
+
+
+def test_verp_is_asked_for_by_json(suite):
+    """What becomes of it: test_polite.py."""
+    anna, ben = suite.account(), suite.account()
+    a = Web(suite, token=token(suite, f"send:{anna.address}")).post("send", {"from": anna.address, "to": [ben.address], "text": "a", "verp": True})
+    assert a.status == 200, a
+    line, = [x for x in suite.log().splitlines() if f" m={a.json['id']} " in x and " mail " in x]
+    assert "verp=" in line, line

@@ -66,6 +66,16 @@ static void test_a_plain_letter(void **state)
 	assert_false(l.smtputf8 || l.eight_bit);
 }
 
+static void test_verp_is_asked_for_by_true_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(json("{\"from\":\"anna@example.org\",\"to\":\"ben@example.org\",\"text\":\"a\",\"verp\":true}"), 0);
+	assert_true(l.verp);
+	assert_int_equal(json("{\"from\":\"anna@example.org\",\"to\":\"ben@example.org\",\"text\":\"a\",\"verp\":false}"), 0);
+	assert_false(l.verp);
+	assert_int_equal(json("{\"from\":\"anna@example.org\",\"to\":\"ben@example.org\",\"text\":\"a\",\"verp\":\"yes\"}"), E_SYNTAX);
+}
+
 static void test_everybody_gets_it_once_and_bcc_is_not_told(void **state)
 {
 	(void)state;
@@ -149,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_plain_letter, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_verp_is_asked_for_by_true_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_everybody_gets_it_once_and_bcc_is_not_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_becomes_a_line_of_the_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines_are_short_and_dots_and_from_are_safe, setup, teardown),
