@@ -63,6 +63,7 @@ mail.slow 60 A {SILENT_ADDRESS}
 mail.slow 60 A {OTHER}
 busy 60 MX 10 busy.host
 busy.host 60 A {DEEP}
+pushy 60 MX 10 late.order
 spread 60 MX 10 one.good
 spread 60 MX 10 busy.host
 live6 60 MX 10 mail.live6
@@ -419,13 +420,13 @@ def test_mail_leaves_by_the_address_that_is_set(world):
 
 def test_queued_hears_of_a_destination_that_pushes_back(world):
     """Many 4xx: fewer jobs at once, and `destination list` says so, before another attempt is made."""
-    host = world.hosts[DEEP]
+    host = world.hosts[THIRD]
     host.hooks["RCPT"] = b"451 4.7.1 too much from you\r\n"
     try:
         def slow():
-            world.post(*(f"q{next(serial)}@busy.mx.example" for _ in range(3)))
+            world.post(*(f"q{next(serial)}@pushy.mx.example" for _ in range(3)))
             return [r for r in json.loads(world.s.cli("--json", "destination", "list").stdout)
-                    if r["destination"] == "busy.mx.example" and r["state"] == "slow" and int(r["limit"]) >= 1]
+                    if r["destination"] == "pushy.mx.example" and r["state"] == "slow" and int(r["limit"]) >= 1]
         wait_for(slow, 20, 0.1)
     finally:
         host.hooks.clear()
