@@ -44,7 +44,7 @@ def crowd(s, n):
     """n more people, aliases, routes and suppressed addresses, written into the databases of a suite that does not run."""
     now = int(time.time())
     with contextlib.closing(sqlite3.connect(s.state / "queue" / "queue.db")) as db, db:
-        db.executemany("INSERT INTO suppression VALUES(?, '', ?, ?, 1, '550 5.1.1 no such user')",
+        db.executemany("INSERT INTO suppression(address, sender, until, since, class, reply) VALUES(?, '', ?, ?, 1, '550 5.1.1 no such user')",
                        ((f"s{i:05}@far.example", now + 86400, now) for i in range(n)))
     with contextlib.closing(sqlite3.connect(s.state / "directory" / "directory.db")) as db, db:
         db.execute("INSERT INTO domain(name, active, catchall, created) SELECT 'crowd.example', active, catchall, created FROM domain LIMIT 1")

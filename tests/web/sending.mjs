@@ -36,10 +36,8 @@ async function answered(button, title, ...words) {
 }
 
 async function shown(title, ...words) {
-	await page.waitForFunction((t) => document.querySelector("dialog h2")?.textContent.startsWith(t), title);
-	const text = await page.textContent("dialog");
-	for (const w of words)
-		check(text.includes(w), `“${w}” is not in the answer: ${text}`);
+	await page.waitForFunction(([t, all]) => [...document.querySelectorAll("dialog")].some((d) => d.querySelector("h2")?.textContent.startsWith(t) && all.every((w) => d.textContent.includes(w))), [title, words])
+		.then(() => check(true, title), async () => check(false, `“${title}” with ${words} is not said: ${await page.locator("dialog").allTextContents()}`));
 	await page.keyboard.press("Escape");
 	await page.waitForSelector("dialog", { state: "detached" });
 }
