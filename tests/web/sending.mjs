@@ -36,9 +36,9 @@ async function answered(button, title, ...words) {
 }
 
 async function shown(title, ...words) {
-	await page.waitForFunction(([t, all]) => [...document.querySelectorAll("dialog")].some((d) => d.querySelector("h2")?.textContent.startsWith(t) && all.every((w) => d.textContent.includes(w))), [title, words])
+	await page.waitForFunction(([t, all]) => [...document.querySelectorAll("dialog[open]")].some((d) => d.querySelector("h2")?.textContent.startsWith(t) && all.every((w) => d.textContent.includes(w))), [title, words])
 		.then(() => check(true, title), async () => check(false, `“${title}” with ${words} is not said: ${await page.locator("dialog").allTextContents()}`));
-	await page.keyboard.press("Escape");
+	await page.click("dialog[open] header button");
 	await page.waitForSelector("dialog", { state: "detached" });
 }
 
