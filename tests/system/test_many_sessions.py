@@ -100,7 +100,7 @@ def test_three_thousand_sessions_are_held_at_once(own_suite):
     knot = Knot({"crowd.example": f"* 60 MX 10 mail.crowd.example.\nmail 60 A {ADDRESS}\n"})
     s = own_suite({"send.direct": "yes", "send.port": sink.port, "send.connections": SESSIONS + 500, "send.host_sessions": SESSIONS + 500,
                    "send.provider_sessions": SESSIONS + 500, "sts.enabled": "no", "dns.trust_anchor": "none", "dns.zones": ", ".join(knot.setting()), "send.lookup": "30s",
-                   "send.session_idle": "100ms", "log.level": "warn", "queue.retry": "1h", "queue.active": SESSIONS + 500})
+                   "send.session_idle": "100ms", "log.level": "warn", "queue.retry": "1h", "queue.active": 3 * SESSIONS})
     try:
         s.cli("domain", "add", DOMAIN)
         sender = pid_of(s)
