@@ -32,6 +32,7 @@
 
 static void answered(struct lookup *l, const struct dns_answer *x);
 static void policy_told(struct lookup *l, const struct ipc_msg *m);
+static void no_way(struct dest *d, int code, const char *status, const char *what);
 
 void dest_init(struct dest *d, struct sender *s)
 {
@@ -320,21 +321,32 @@ void dest_released(struct dest *d)
 
 /* --- what policyd says ------------------------------------------------------------------- */
 
-/* A policy that cannot be had is none: policyd keeps those that it once had (RFC 8461 5.1). */
+/* A policy that cannot be had is none: policyd keeps those that it once had (RFC 8461 5.1). Where policyd itself says nothing
+ * (m is NULL) what was known stays; else mail waits: there may be one in force. */
 static void policy_told(struct lookup *l, const struct ipc_msg *m)
 {
 	struct dest *d = (struct dest *)((char *)l - offsetof(struct dest, policy));
 	struct str mx;
 
+	if (!m && !d->known && !d->probe) {
+		no_way(d, 451, "4.4.3", "whether it has an MTA-STS policy cannot be found out at the moment");
+		return;
+	}
+	if (!m) {
+		if (d->probe)
+			probe_policy(d->probe, false);
+		lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
+		return;
+	}
 	arena_reset(&d->a);
-	d->sts_found = m && ipc_is(m, "policy") && str_eqc(ipc_get(m, "result"), "found") &&
+	d->sts_found = ipc_is(m, "policy") && str_eqc(ipc_get(m, "result"), "found") &&
 		sts_mode_parse(ipc_get(m, "mode"), &d->sts_mode) == 0;
 	d->sts_n = 0;
 	d->sts_mx = arena_array(&d->a, STS_MX, sizeof *d->sts_mx);
 	while (d->sts_found && d->sts_n < STS_MX && (mx = ipc_get_nth(m, "mx", d->sts_n)).p)
 		d->sts_mx[d->sts_n++] = arena_str(&d->a, mx);
 	if (d->probe)
-		probe_policy(d->probe, m != NULL);
+		probe_policy(d->probe, true);
 	lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
 }
 

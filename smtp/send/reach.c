@@ -67,7 +67,7 @@ static void decide(struct host *h)
 	struct client_options *old = h->opt;
 	struct security was = h->sec;
 
-	security_decide(&h->facts, h->canonical, &h->sec);
+	security_decide(&h->facts, &h->sec);
 	if (h->sec.refused) {
 		tlsrpt_refused(h);
 		no_address(h, h->sec.code, h->sec.status, h->sec.words, false);
@@ -79,7 +79,7 @@ static void decide(struct host *h)
 		h->opt = host_options(h, str_of(old->host), old->port);
 		h->opt->tls = tls[h->sec.level];
 		h->facts.host = h->opt->host;
-		security_decide(&h->facts, h->canonical, &h->sec); /* its names are those of the options */
+		security_decide(&h->facts, &h->sec);
 		options_drop(old);
 	}
 	host_wake(h);

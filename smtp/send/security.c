@@ -19,15 +19,15 @@ static void refuse(struct security *s, int code, const char *status, const char 
 	s->result = result;
 }
 
-static void name(struct security *s, const char *n)
+static void name(struct security *s, struct str n)
 {
 	size_t i;
 
 	for (i = 0; i < s->nnames; i++)
-		if (strcasecmp(s->name[i], n) == 0)
+		if (str_ieqc(n, s->name[i]))
 			return;
-	if (s->nnames < SECURITY_NAMES)
-		s->name[s->nnames++] = n;
+	if (s->nnames < SECURITY_NAMES && n.n < SECURITY_NAME_TEXT)
+		snprintf(s->name[s->nnames++], SECURITY_NAME_TEXT, "%.*s", STRF(n));
 }
 
 bool security_wants_tlsa(const struct security_facts *f)
@@ -35,8 +35,35 @@ bool security_wants_tlsa(const struct security_facts *f)
 	return !f->by_admin && !f->optional && !f->literal && f->mx_secure && f->address_secure;
 }
 
+/* True: MTA-STS has the word. */
+static bool by_sts(const struct security_facts *f, struct security *s)
+{
+	bool named;
+
+	if (!f->sts_found || f->sts_mode == STS_NONE || f->by_admin || f->optional)
+		return false;
+	s->by = SEC_BY_STS;
+	named = !f->literal && sts_allows(f->sts_mx, f->sts_n, f->host);
+	name(s, str_of(f->host));
+	if (f->sts_mode == STS_TESTING) {
+		s->level = SEC_MAY;
+		s->testing = true;
+		s->sts_mismatch = !named;
+		s->result = named ? NULL : "validation-failure";
+		snprintf(s->words, sizeof s->words, "MTA-STS policy of %.120s, on trial%s", f->domain, named ? "" : ": it does not name this host");
+		return true;
+	}
+	s->level = SEC_VERIFY;
+	snprintf(s->words, sizeof s->words, "MTA-STS policy of %.120s", f->domain);
+	if (!named) { /* RFC 8461 4.1: never delivered there */
+		refuse(s, 451, "4.7.0", "validation-failure");
+		snprintf(s->words, sizeof s->words, "the MTA-STS policy of %.120s does not name %.90s", f->domain, f->host);
+	}
+	return true;
+}
+
 /* True: DANE has the word. */
-static bool by_dane(const struct security_facts *f, char *hold, struct security *s)
+static bool by_dane(const struct security_facts *f, struct security *s)
 {
 	const struct dns_answer *t = f->tlsa;
 	size_t i;
@@ -56,6 +83,8 @@ static bool by_dane(const struct security_facts *f, char *hold, struct security 
 	for (i = 0; i < t->n && s->ntlsa < SECURITY_TLSA; i++)
 		if (tlsa_usable(t->record[i].data))
 			s->tlsa[s->ntlsa++] = t->record[i].data;
+	if (s->ntlsa == 0 && f->sts_found && f->sts_mode == STS_ENFORCE) /* no DANE takes place (RFC 7672 2.2): that is in force (RFC 8461 2) */
+		return by_sts(f, s);
 	if (s->ntlsa == 0) {
 		s->level = SEC_ENCRYPT;
 		s->result = "tlsa-invalid";
@@ -63,39 +92,11 @@ static bool by_dane(const struct security_facts *f, char *hold, struct security 
 		return true;
 	}
 	s->level = SEC_DANE;
-	name(s, f->base ? f->base : f->host);
-	name(s, f->domain);
-	if (f->canonical.n && f->canonical.n < DNS_NAME_TEXT) {
-		snprintf(hold, DNS_NAME_TEXT, "%.*s", STRF(f->canonical));
-		name(s, hold);
-	}
+	name(s, str_of(f->base ? f->base : f->host));
+	name(s, str_of(f->domain));
+	if (f->canonical.n)
+		name(s, f->canonical);
 	snprintf(s->words, sizeof s->words, "DANE: %zu TLSA records of %.120s", s->ntlsa, f->base ? f->base : f->host);
-	return true;
-}
-
-static bool by_sts(const struct security_facts *f, struct security *s)
-{
-	bool named;
-
-	if (!f->sts_found || f->sts_mode == STS_NONE || f->by_admin || f->optional)
-		return false;
-	s->by = SEC_BY_STS;
-	named = !f->literal && sts_allows(f->sts_mx, f->sts_n, f->host);
-	name(s, f->host);
-	if (f->sts_mode == STS_TESTING) {
-		s->level = SEC_MAY;
-		s->testing = true;
-		s->sts_mismatch = !named;
-		s->result = named ? NULL : "validation-failure";
-		snprintf(s->words, sizeof s->words, "MTA-STS policy of %.120s, on trial%s", f->domain, named ? "" : ": it does not name this host");
-		return true;
-	}
-	s->level = SEC_VERIFY;
-	snprintf(s->words, sizeof s->words, "MTA-STS policy of %.120s", f->domain);
-	if (!named) { /* RFC 8461 4.1: never delivered there */
-		refuse(s, 451, "4.7.0", "validation-failure");
-		snprintf(s->words, sizeof s->words, "the MTA-STS policy of %.120s does not name %.90s", f->domain, f->host);
-	}
 	return true;
 }
 
@@ -116,22 +117,21 @@ static void require(const struct security_facts *f, struct security *s)
 		return;
 	s->level = SEC_VERIFY;
 	s->ntlsa = 0;
-	name(s, f->host);
+	name(s, str_of(f->host));
 	snprintf(s->words, sizeof s->words, "REQUIRETLS: verified for %.120s", f->host);
 }
 
-void security_decide(const struct security_facts *f, char *hold, struct security *out)
+void security_decide(const struct security_facts *f, struct security *out)
 {
 	struct security s = { .level = SEC_MAY };
 
-	hold[0] = '\0';
 	if (f->by_admin) {
 		s.level = f->demand;
 		s.by = SEC_BY_ADMIN;
-		name(&s, f->host);
+		name(&s, str_of(f->host));
 		snprintf(s.words, sizeof s.words, "as the settings say");
-	} else if (!by_dane(f, hold, &s) && !by_sts(f, &s)) {
-		name(&s, f->host);
+	} else if (!by_dane(f, &s) && !by_sts(f, &s)) {
+		name(&s, str_of(f->host));
 		snprintf(s.words, sizeof s.words, "%s", f->optional ? "the sender asks for no policy (TLS-Required: No)" : "no policy");
 	}
 	if (f->requiretls)

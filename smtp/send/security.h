@@ -26,6 +26,7 @@ enum security_level {
 enum security_by { SEC_BY_NOBODY, SEC_BY_ADMIN, SEC_BY_TLSA, SEC_BY_STS };
 
 #define SECURITY_NAMES 3
+#define SECURITY_NAME_TEXT 256 /* a longer one is nobody's and never fits */
 #define SECURITY_TLSA 32 /* records of one host that are looked at */
 
 struct security_facts {
@@ -56,17 +57,16 @@ struct security {
 	int code; /* 4xx; 5xx: never by this way */
 	const char *status;
 	const char *result; /* of a refusal or a mismatch, RFC 8460 4.3; NULL: nothing to report */
-	const char *name[SECURITY_NAMES]; /* accepted; as in the facts, borrowed */
+	char name[SECURITY_NAMES][SECURITY_NAME_TEXT]; /* accepted: copies, for sessions outlive the answers that they came from */
 	size_t nnames;
-	struct str tlsa[SECURITY_TLSA]; /* usable ones; borrowed */
+	struct str tlsa[SECURITY_TLSA]; /* usable ones; borrowed from the answer */
 	size_t ntlsa;
 	char words[320]; /* for the log: why it is so */
 };
 
 /* Should TLSA records be asked for at all? */
 bool security_wants_tlsa(const struct security_facts *f);
-/* canonical must outlive out (it is copied into `hold`, DNS_NAME_TEXT bytes). */
-void security_decide(const struct security_facts *f, char *hold, struct security *out);
+void security_decide(const struct security_facts *f, struct security *out);
 /* May a connection that was made for the one serve mail that asks for the other? The host is the same. */
 bool security_same(const struct security *a, const struct security *b);
 /* After the connection is there: what it was, for result and trace: "none", "TLSv1.3 opportunistic", "TLSv1.3 encrypted",

@@ -148,7 +148,6 @@ struct host {
 	struct dns_answer tlsa_answer;
 	bool decided;
 	struct security sec;
-	char canonical[DNS_NAME_TEXT]; /* of sec */
 	struct probe *probe; /* it is a test's alone: in no table, no mail goes there */
 	bool ours; /* it is this server */
 	deadline addrs_until;

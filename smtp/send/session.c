@@ -123,15 +123,22 @@ void session_describe(const struct session *s, struct job *j)
 static int begin_tls(struct session *s)
 {
 	const struct client_options *o = s->client.opt;
-	const struct security *sec = &s->host->sec;
+	struct security *sec = &s->host->sec;
+	const char *names[SECURITY_NAMES];
+	size_t i;
 	int r;
 
 	if (s->host->kind != HOST_MX)
 		return tls_connect(o->trust, s->fd, o->host, o->literal, o->tls == CONF_SMARTHOST_VERIFY, &s->tls);
 	if (sec->level == SEC_DANE) {
-		r = tls_connect_dane(o->trust, s->fd, sec->name, sec->nnames, sec->tlsa, sec->ntlsa, &s->tls);
-		/* full keys that are none: as if no record could be used, encrypted (RFC 7672 2.2) */
-		return r == E_UNSUPPORTED ? tls_connect(o->trust, s->fd, o->host, o->literal, false, &s->tls) : r;
+		for (i = 0; i < sec->nnames; i++)
+			names[i] = sec->name[i];
+		r = tls_connect_dane(o->trust, s->fd, names, sec->nnames, sec->tlsa, sec->ntlsa, &s->tls);
+		if (r != E_UNSUPPORTED)
+			return r;
+		/* full keys that are none: as if no record could be used, encrypted (RFC 7672 2.2), and told so */
+		sec->level = SEC_ENCRYPT;
+		return tls_connect(o->trust, s->fd, o->host, o->literal, false, &s->tls);
 	}
 	if (sec->testing)
 		return tls_connect_try(o->trust, s->fd, sec->name[0], &s->tls);

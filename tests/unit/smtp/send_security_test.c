@@ -45,6 +45,9 @@ static const struct row rows[] = {
 	{ "TLSA not proven", true, true, DNS_OK, false, GOOD, NO_STS, NULL, false, -1, SEC_MAY, SEC_BY_NOBODY, 0 },
 	{ "TLSA not proven: MTA-STS has the word", true, true, DNS_OK, false, GOOD, STS_ENFORCE, ANY, false, -1, SEC_VERIFY, SEC_BY_STS, 0 },
 	{ "PKIX usages are not for SMTP", true, true, DNS_OK, true, "1 1 1 " HEX32, NO_STS, NULL, false, -1, SEC_ENCRYPT, SEC_BY_TLSA, 0 },
+	{ "unusable TLSA, and a policy in force", true, true, DNS_OK, true, "1 1 1 " HEX32, STS_ENFORCE, "mx.example.net", false, -1, SEC_VERIFY, SEC_BY_STS, 0 },
+	{ "unusable TLSA, and a policy in force for others", true, true, DNS_OK, true, "1 1 1 " HEX32, STS_ENFORCE, "other.example", false, -1, SEC_VERIFY, SEC_BY_STS, 451 },
+	{ "unusable TLSA, and a policy on trial", true, true, DNS_OK, true, "1 1 1 " HEX32, STS_TESTING, "mx.example.net", false, -1, SEC_ENCRYPT, SEC_BY_TLSA, 0 },
 	{ "a digest of wrong length", true, true, DNS_OK, true, "3 1 2 " HEX32, NO_STS, NULL, false, -1, SEC_ENCRYPT, SEC_BY_TLSA, 0 },
 	{ "a selector of tomorrow", true, true, DNS_OK, true, "3 9 1 " HEX32, NO_STS, NULL, false, -1, SEC_ENCRYPT, SEC_BY_TLSA, 0 },
 	{ "TLSA bogus", true, true, DNS_BOGUS, false, NULL, NO_STS, NULL, false, -1, SEC_MAY, SEC_BY_TLSA, 451 },
@@ -68,7 +71,7 @@ static const struct row rows[] = {
 	{ "REQUIRETLS, the admin says in clear", false, false, NODANE, NO_STS, NULL, true, SEC_NONE, SEC_VERIFY, SEC_BY_ADMIN, 0 },
 };
 
-static void decide(const struct row *r, char *hold, struct security *out)
+static void decide(const struct row *r, struct security *out)
 {
 	static struct dns_record record;
 	static struct dns_answer tlsa;
@@ -89,18 +92,17 @@ static void decide(const struct row *r, char *hold, struct security *out)
 		f.sts_mx = &mx;
 		f.sts_n = 1;
 	}
-	security_decide(&f, hold, out);
+	security_decide(&f, out);
 }
 
 static void the_table(void **state)
 {
-	char hold[DNS_NAME_TEXT];
 	struct security s;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		decide(&rows[i], hold, &s);
+		decide(&rows[i], &s);
 		if (s.level != rows[i].level || s.by != rows[i].by || s.code != rows[i].code || s.refused != (rows[i].code != 0))
 			fail_msg("%s: level %d by %d code %d: %s", rows[i].label, s.level, s.by, s.code, s.words);
 		assert_true(s.words[0] != '\0' && s.nnames <= SECURITY_NAMES);
@@ -112,30 +114,28 @@ static void the_table(void **state)
 
 static void testing_says_what_would_fail(void **state)
 {
-	char hold[DNS_NAME_TEXT];
 	struct security s;
 	struct row r = { "", false, false, NODANE, STS_TESTING, "mx.example.net", false, -1, 0, 0, 0 };
 
 	(void)state;
-	decide(&r, hold, &s);
+	decide(&r, &s);
 	assert_true(s.testing && !s.sts_mismatch && !s.result);
 	r.sts_mx = "other.example";
-	decide(&r, hold, &s);
+	decide(&r, &s);
 	assert_true(s.testing && s.sts_mismatch && !s.refused);
 	assert_string_equal(s.result, "validation-failure");
 }
 
 static void names_of_dane(void **state)
 {
-	char hold[DNS_NAME_TEXT];
 	struct security s, t;
 
 	(void)state;
-	decide(&rows[1], hold, &s);
+	decide(&rows[1], &s);
 	assert_int_equal(s.nnames, 3);
 	assert_string_equal(s.name[1], "example.net");
 	assert_string_equal(s.name[2], "real.example.net");
-	decide(&rows[2], hold, &t);
+	decide(&rows[2], &t);
 	assert_true(security_same(&s, &s) && !security_same(&s, &t));
 }
 
@@ -147,17 +147,16 @@ static void names_of_an_alias_and_mail_that_wants_no_policy(void **state)
 	struct str mx = STR("other.example");
 	struct security_facts f = { .domain = "example.net", .host = "mx.example.net", .base = "real.example.org", .mx_secure = true,
 		.address_secure = true, .tlsa = &tlsa, .sts_found = true, .sts_mode = STS_ENFORCE, .sts_mx = &mx, .sts_n = 1 };
-	char hold[DNS_NAME_TEXT];
 	struct security s;
 
 	(void)state;
-	security_decide(&f, hold, &s);
+	security_decide(&f, &s);
 	assert_int_equal(s.level, SEC_DANE);
 	assert_string_equal(s.name[0], "real.example.org");
 	assert_string_equal(s.name[1], "example.net");
 	f.optional = true;
 	assert_false(security_wants_tlsa(&f));
-	security_decide(&f, hold, &s);
+	security_decide(&f, &s);
 	assert_true(s.level == SEC_MAY && !s.refused && s.by == SEC_BY_NOBODY);
 }
 
