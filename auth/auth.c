@@ -282,7 +282,7 @@ int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcp
 	return r;
 }
 
-int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	enum auth_result *out, struct str *rewritten_out, deadline d)
 {
 	struct ipc_msg q, m = { 0 };
@@ -296,22 +296,6 @@ int auth_sender_rewritten(int link, struct str user, struct str address, struct 
 		r = result_parse(&m, out);
 	if (r == 0)
 		*rewritten_out = arena_str(a, ipc_get(&m, "rewritten"));
-	ipc_done(&m);
-	ipc_done(&q);
-	return r;
-}
-
-int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d)
-{
-	struct ipc_msg q, m = { 0 };
-	int r;
-
-	ipc_init(&q, "sender");
-	ipc_set(&q, "user", user);
-	ipc_set(&q, "address", address);
-	r = ask(link, &q, &m, d);
-	if (r == 0)
-		r = result_parse(&m, out);
 	ipc_done(&m);
 	ipc_done(&q);
 	return r;

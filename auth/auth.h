@@ -110,11 +110,9 @@ int auth_arrival(int link, struct str address, struct str sender, struct str cli
  * a domain of ours. */
 int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,
 	deadline d);
-/* May `user` send with this address (own, alias, user+detail, send-as)? */
-int auth_sender(int link, struct str user, struct str address, enum auth_result *out, deadline d);
-/* The same, and the address that stands in its place by the rules of rewriting, empty if none
- * does. user empty: whoever may relay; his address is not checked. */
-int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+/* May `user` send with this address (own, alias, user+detail, send-as)? And the address that stands in its place by the rules
+ * of rewriting (in a), empty if none does. user empty: whoever may relay; his address is not checked. */
+int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	enum auth_result *out, struct str *rewritten_out, deadline d);
 /* Which way mail to a domain leaves, by the table of routes (verbs `route`). */
 struct auth_route {

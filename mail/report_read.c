@@ -7,17 +7,19 @@
 struct str report_line_of(struct str body, struct arena *a)
 {
 	struct str s = header_unfold(body, a);
+	bool utf8;
 	size_t i;
 	char *p;
 
 	s = str_sub(s, 0, REPORT_TEXT_MAX);
 	while (s.n > 0 && !str_is_utf8(s) && ((unsigned char)s.p[s.n - 1] & 0x80))
 		s.n--; /* cut inside of a character */
+	utf8 = str_is_utf8(s);
 	p = arena_alloc(a, s.n + 1);
 	for (i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		p[i] = c == '\t' ? ' ' : c < 32 || c == 127 || (c > 127 && !str_is_utf8(s)) ? '?' : (char)c;
+		p[i] = c == '\t' ? ' ' : c < 32 || c == 127 || (c > 127 && !utf8) ? '?' : (char)c;
 	}
 	return str_make(p, s.n);
 }

@@ -60,9 +60,9 @@ int policy_sender(struct session *s, const struct smtp_path_command *c, struct d
 	if (c->null_path || !policy_trusted(s))
 		return 0;
 	address = printed(s, c);
-	r = auth_sender_rewritten(link, user, address, &s->cmd, &result, &s->rewritten, deadline_in(AUTHD_WAIT_MS));
+	r = auth_sender(link, user, address, &s->cmd, &result, &s->rewritten, deadline_in(AUTHD_WAIT_MS));
 	if (r && room_relink(room, &room->authd, link))
-		r = auth_sender_rewritten(room->authd, user, address, &s->cmd, &result, &s->rewritten,
+		r = auth_sender(room->authd, user, address, &s->cmd, &result, &s->rewritten,
 			deadline_in(AUTHD_WAIT_MS));
 	if (!r && result == AUTH_OK)
 		return 0;

@@ -200,10 +200,15 @@ static void a_dead_authd_is_an_error_in_time(void **state)
 {
 	int link = link_to(silence);
 	enum auth_result r = AUTH_DENIED;
+	struct str rewritten = STR("");
+	struct arena a;
 
 	(void)state;
-	assert_true(auth_sender(link, STR("a"), STR("b"), &r, deadline_in(500)) < 0);
+	arena_init(&a);
+	assert_true(auth_sender(link, STR("a"), STR("b"), &a, &r, &rewritten, deadline_in(500)) < 0);
 	assert_int_equal(r, AUTH_DENIED);
+	assert_int_equal(rewritten.n, 0);
+	arena_done(&a);
 	finish(link);
 }
 

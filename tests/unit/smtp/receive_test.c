@@ -36,7 +36,7 @@ int auth_redeem(int link, struct str ticket, struct str service, struct arena *a
 	return 0;
 }
 
-int auth_sender_rewritten(int link, struct str user, struct str address, struct arena *a,
+int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	enum auth_result *out, struct str *rewritten_out, deadline d)
 {
 	(void)link;
