@@ -4,6 +4,7 @@
  * in, replies out. authd is played by the functions below (known: anna@ and
  * bert@example.org; box names that misbehave), lmtpd by a forked process that
  * speaks LMTP and reports each message that it got, queued by spool_*() below.
+ * One file, though a long one: all of it stands on these players.
  */
 #include "smtp/receive/session.h"
 
