@@ -139,6 +139,17 @@ static void reload(struct program *p, struct ipc_msg *m)
 	conf_free(old);
 }
 
+/* What was said before it, has been done. */
+static void settled(struct program *p, const struct ipc_msg *m)
+{
+	struct ipc_msg answer;
+
+	ipc_init(&answer, "settled");
+	ipc_set(&answer, "n", ipc_get(m, "n"));
+	ipc_send(p->control, &answer);
+	ipc_done(&answer);
+}
+
 static void take_link(struct program *p, struct ipc_msg *m, bool client)
 {
 	uint64_t instance = 0;
@@ -195,6 +206,8 @@ void program_dispatch(struct program *p)
 		reload(p, &m);
 	else if (ipc_is(&m, "status"))
 		tell(p, "status");
+	else if (ipc_is(&m, "settle"))
+		settled(p, &m);
 	else if (ipc_is(&m, "numbers") && p->ops && p->ops->numbers)
 		p->ops->numbers(p, &m);
 	else if (ipc_is(&m, "control")) {

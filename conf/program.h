@@ -11,10 +11,12 @@
  *   control verb=..., arguments + fd "reply": a verb of the mansio command for us;
  *           answer with verb "result" messages on that descriptor (docs/PROCESSES.md)
  *   status  asks for the current numbers (answered by program_dispatch itself)
+ *   settle n=N                 answered by program_dispatch itself, `settled n=N`: what was said before has been done
  *   numbers (to traced alone) what the processes use, every few seconds (master/numbers.c)
  *   stop    finish what is in hand within the grace time, then exit 0
  * program -> master:
  *   ready                      (once: sandboxed and serving)
+ *   settled n=N
  *   status  sessions=N key=... (after a change, at most once a second)
  *   control verb=... arguments + fd "reply" (authd alone)
  *

@@ -7,7 +7,8 @@
  *
  * Only root and our own user get in (SO_PEERCRED; the socket is 0600 besides).
  * One connection, one verb. Who owns a verb stands in verbs.def. Nothing here
- * waits: a connection that says nothing is closed after CONN_MS.
+ * waits: a connection that says nothing is closed after CONN_MS. What changed the settings is answered when they
+ * count (settle.c).
  */
 #include "master/master.h"
 
@@ -26,12 +27,14 @@
 #define CONN_MS 5000
 #define STATUS_MS 300 /* a process in the middle of a session answers later: its last numbers count */
 
-enum conn_state { CONN_FREE, CONN_NEW, CONN_STATUS, CONN_STOP };
+enum conn_state { CONN_FREE, CONN_NEW, CONN_STATUS, CONN_SETTLE, CONN_STOP };
 struct conn {
 	enum conn_state state;
 	int fd;
 	deadline at;
 	uid_t uid; /* of the command's user */
+	struct ipc_msg *last; /* CONN_SETTLE: the answer, when this reload counts everywhere */
+	uint64_t reload;
 	bool outside; /* by authd's gate: on behalf of somebody at the page or the API */
 };
 
@@ -54,6 +57,10 @@ int control_open(struct master *m)
 static void conn_close(struct conn *c)
 {
 	fd_close(&c->fd);
+	if (c->last) {
+		ipc_done(c->last);
+		free(c->last);
+	}
 	*c = (struct conn){ .state = CONN_FREE, .fd = -1, .at = DEADLINE_NEVER };
 }
 
@@ -96,6 +103,31 @@ static void answer(struct conn *c, int code, const char *error)
 
 	ipc_init(&m, "result");
 	finish(c, &m, code, error);
+}
+
+/* Good, but not at once: answered by control_tick. last is taken over. */
+static void finish_settled(struct master *m, struct conn *c, struct ipc_msg *last)
+{
+	c->last = mem_alloc(1, sizeof(*c->last));
+	*c->last = *last;
+	c->reload = m->reloads;
+	c->state = CONN_SETTLE;
+	c->at = deadline_in(m->set->conf->server_reload_wait);
+}
+
+static void settled(struct master *m, struct conn *c)
+{
+	struct ipc_msg last = *c->last;
+	struct buf names;
+
+	free(c->last);
+	c->last = NULL;
+	buf_init(&names, 1024);
+	settle_missing(m, c->reload, &names);
+	if (names.n)
+		ipc_set(&last, "not_yet", buf_view(&names));
+	buf_done(&names);
+	finish(c, &last, EX_OK, NULL);
 }
 
 static const char *state_name(const struct proc *p)
@@ -185,13 +217,17 @@ static void reload(struct master *m, struct conn *c)
 		ipc_set(&last, "needs_restart", buf_view(&restart));
 	/* a list that was too long shows its begin */
 	errors.err = 0;
-	finish(c, &last, r < 0 ? EX_CONFIG : EX_OK, r < 0 ? buf_cstr(&errors) : NULL);
+	if (r < 0)
+		finish(c, &last, EX_CONFIG, buf_cstr(&errors));
+	else
+		finish_settled(m, c, &last);
 	buf_done(&errors);
 	buf_done(&restart);
 }
 
 static void config(struct master *m, struct conn *c, const char *name, struct ipc_msg *in)
 {
+	uint64_t before = m->reloads;
 	struct ipc_msg last;
 	struct buf why;
 	int code;
@@ -202,7 +238,10 @@ static void config(struct master *m, struct conn *c, const char *name, struct ip
 	ipc_init(&last, "result");
 	code = config_verb(m, name, in, c->fd, &last, &why);
 	why.err = 0;
-	finish(c, &last, code, code ? buf_cstr(&why) : NULL);
+	if (code == EX_OK && m->reloads != before)
+		finish_settled(m, c, &last);
+	else
+		finish(c, &last, code, code ? buf_cstr(&why) : NULL);
 	buf_done(&why);
 }
 
@@ -403,6 +442,8 @@ void control_tick(struct master *m)
 
 		if (c->state == CONN_STATUS && (status_complete(m) || deadline_passed(c->at)))
 			status_answer(m, c);
+		else if (c->state == CONN_SETTLE && (settle_over(m, c->reload) || deadline_passed(c->at)))
+			settled(m, c);
 		else if (c->state == CONN_NEW && deadline_passed(c->at))
 			conn_close(c);
 	}

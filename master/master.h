@@ -16,6 +16,7 @@
  *   listen.c    listening sockets (port.c names who has a taken one)
  *   backup.c    the folder and the files for backupd
  *   control.c   the control socket
+ *   settle.c    when new settings count everywhere
  *   certs.c     certificates that nobody configured: issued, self-signed
  *   verbs_config.c, history.c  settings by command and page
  *   notify.c    a word to the service manager
@@ -130,6 +131,7 @@ struct proc {
 	int64_t since; /* monotonic ms */
 	unsigned restarts, fails;
 	unsigned generation; /* counts renewals of its place */
+	uint64_t settings, settled; /* of which reload its settings are; all that was said up to that one it has taken */
 	uint64_t sessions;
 	char note[128];
 	dev_t folder_dev; /* backupd: the folder that it was given; 0: none */
@@ -181,6 +183,7 @@ struct master {
 	bool stopping;
 	deadline stop_at; /* the end of the grace time */
 	int64_t stop_began;
+	uint64_t reloads, settle_said; /* the last one; the last one that `settle` was said for */
 	deadline numbers_at; /* the next message of numbers.c; 0: at once */
 	enum program_phase phase; /* told to stop up to this one */
 	int exit_code;
@@ -271,6 +274,14 @@ void control_readable(struct master *m, int fd);
 void control_ask(struct master *m, struct ipc_msg *in); /* a verb that authd's gate lets pass */
 size_t control_poll(const struct master *m, int *fd_out, size_t cap);
 void control_stopped(struct master *m); /* answers those who wait for the stop */
+
+/* settle.c: a reload is a number, m->reloads */
+void settle_tick(struct master *m);
+void settle_ask(struct master *m, struct proc *p); /* it is ready only now */
+/* Has everybody who can be waited for taken what came with this reload? */
+bool settle_over(const struct master *m, uint64_t reload);
+/* The names of those who have not, "hookd, queued"; empty: all have. */
+void settle_missing(const struct master *m, uint64_t reload, struct buf *out);
 
 /* notify.c: sd_notify(3) */
 void notify_open(struct master *m);

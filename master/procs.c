@@ -73,8 +73,8 @@ static void proc_free(struct master *m, struct proc *p)
 	size_t i;
 
 	for (i = 0; i < m->nprocs; i++)
-		if (m->proc[i]->replaces == p)
-			m->proc[i]->replaces = NULL;
+		if (m->proc[i]->replaces == p) /* which may have been on its way to the same place */
+			m->proc[i]->replaces = p->replaces;
 	for (i = 0; m->proc[i] != p; i++)
 		;
 	memmove(&m->proc[i], &m->proc[i + 1], (m->nprocs - i - 1) * sizeof(*m->proc));
@@ -227,6 +227,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		add_log_fd(m, &msg, &own[n++]);
 	}
 	proc_send(m, p, &msg);
+	p->settings = m->reloads;
 	ipc_done(&msg);
 	while (n > 0)
 		fd_close(&own[--n]);
@@ -278,6 +279,7 @@ static void start(struct master *m, struct proc *p)
 	p->at = deadline_in(READY_MS);
 	p->sessions = 0;
 	p->joined = p->asked = false;
+	p->settled = 0;
 	p->note[0] = '\0';
 	send_settings(m, p, "start");
 	links_out(m, p);
@@ -316,6 +318,7 @@ static void ready(struct master *m, struct proc *p)
 		old->retired = true;
 		proc_stop(m, old, "renewed");
 	}
+	settle_ask(m, p);
 	suite_ready(m);
 }
 
@@ -477,7 +480,8 @@ void proc_readable(struct master *m, struct proc *p)
 		ipc_get_u64(&msg, "sessions", 1000000000, &p->sessions);
 		snprintf(p->note, sizeof(p->note), "%.*s", STRF(note));
 		p->asked = false;
-	}
+	} else if (ipc_is(&msg, "settled"))
+		ipc_get_u64(&msg, "n", m->settle_said, &p->settled);
 	ipc_done(&msg);
 }
 

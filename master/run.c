@@ -60,6 +60,7 @@ int run_reload(struct master *m, struct buf *errors, struct buf *restart_out)
 
 		fd_close(&dir);
 	}
+	m->reloads++;
 	procs_reload(m);
 	if (restart_out->n)
 		trace_event(TRACE_WARN, "reload", NULL, "needs a restart: %s", buf_cstr(restart_out));
@@ -262,6 +263,7 @@ static void turn(struct master *m)
 	free(pfd);
 	procs_tick(m);
 	certs_tick(m);
+	settle_tick(m);
 	control_tick(m);
 	notify_tick(m);
 	numbers_tick(m);

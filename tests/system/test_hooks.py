@@ -189,3 +189,19 @@ def test_a_complaint_is_delivered_and_told(own_suite, receiver):
     assert "8787KJKJ3K4J3K4J3K4J3.mail@example.net" in e["reply"] and json.loads(records(s))["id"] == e["id"]
     with s.imap(fbl) as m:
         assert int(m.select()[1][0]) == 2
+
+
+def test_a_test_right_after_a_change_goes_by_the_new_settings(own_suite, receiver):
+    """`config set` answers when every process lives by what it set."""
+    r = receiver()
+    s = own_suite(r.settings)
+    other = s.folder / "other"
+    other.write_text("another secret\n")
+    for turn in range(4):
+        s.cli("config", "set", "webhook.secret_file", str(other))
+        s.cli("webhook", "test", check=False)
+        assert len(r.bad) == turn + 1, "signed with the secret of before"
+        s.cli("config", "unset", "webhook.secret_file")
+        s.cli("config", "set", "webhook.secret_file", r.settings["webhook.secret_file"])
+        s.cli("webhook", "test")
+        assert len(r.bad) == turn + 1 and len(r.got) == 2 * (turn + 1)

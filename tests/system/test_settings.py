@@ -2,6 +2,7 @@
 """config list, set, unset, diff, history, undo: settings by command, and for the page."""
 import json
 import os
+import signal
 import socket
 
 from conftest import ROOT
@@ -150,3 +151,16 @@ def test_the_page_sets_what_it_may(own_suite):
     assert s.config.read_text() == before
     certs = page.get("cert/list").json["rows"]
     assert certs and all(r["fingerprint"] and r["state"] == "WARN" for r in certs if r["name"] == "localhost"), certs
+
+
+def test_a_change_names_who_has_not_taken_it(own_suite):
+    s = own_suite({"server.reload_wait": "300ms"})
+    queued, = [pid for pid, name in s.tree().items() if name == "queued"]
+    os.kill(queued, signal.SIGSTOP)
+    try:
+        assert rows(s, "set", "imap.sessions", "77")["not_yet"] == "queued"
+        assert json.loads(s.cli("--json", "reload").stdout)["not_yet"] == "queued"
+    finally:
+        os.kill(queued, signal.SIGCONT)
+    s.cli("config", "set", "server.reload_wait", "20s")
+    assert "not_yet" not in rows(s, "set", "imap.sessions", "78")
