@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 		give_up(EX_SOFTWARE, "master gave no directory", E_PEER);
 	shut[0] = PROGRAM_CONTROL_FD;
 	shut[1] = mail;
-	parent = workers_start(dir, shut, ARRAY_LEN(shut));
+	parent = workers_start(dir, shut, ARRAY_LEN(shut), (size_t)p->conf->auth_login_cache_entries);
 	if (parent < 0)
 		give_up(EX_OSERR, "cannot start workers", parent);
 	fd_close(&dir);

@@ -29,7 +29,7 @@ struct authd {
 	struct logins *logins; /* of the admin page */
 	struct keys keys;
 	struct bounce_limit bounces;
-	bool scram; /* offered now */
+	unsigned scram; /* kinds of keys (password.h) that SCRAM is offered with now */
 	bool offered; /* the fronts know what is offered: we are ready */
 	size_t exchanges;
 };
@@ -54,7 +54,8 @@ void exchange_drop_all(struct client *c);
 typedef void exchange_fn(void *arg, const char *result, struct str user);
 void exchange_login(const struct addr *peer, struct str user, struct str password, exchange_fn *fn,
 	void *arg);
-/* Tells every front, or one, what to advertise. */
+/* offer.c: what fronts advertise and may begin. */
+bool offer_has(bool tls, struct str mech);
 void offer_send(struct client *c);
 void offer_refresh(void);
 

@@ -28,7 +28,7 @@ struct directory_account {
 	struct str local, domain;
 	struct str name; /* for people */
 	struct str hash; /* crypt(5), empty: cannot log in by password */
-	struct str scram; /* "SCRAM-SHA-256$...", empty: none */
+	struct str scram; /* "SCRAM-SHA-256$...", a line for each kind (auth/password.h); empty: none */
 	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
 	bool active; /* no: no logins; still receives */
 	struct str roles; /* comma separated */
@@ -86,8 +86,8 @@ struct directory_ops {
 	/* The account that reads a domain's postmaster mail: its first admin, else its first account. */
 	int (*keeper)(struct directory *d, struct str domain, struct arena *a,
 		struct directory_account *out);
-	/* Has every active account SCRAM keys (and is there one)? */
-	int (*scram_complete)(struct directory *d, bool *out);
+	/* Has every active account SCRAM keys of this kind (and is there one)? mech: "SCRAM-SHA-256$" */
+	int (*scram_complete)(struct directory *d, struct str mech, bool *out);
 	/* A secret that never changes, the same in every process. */
 	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);
 	/* New forms of the same password, after a login. */

@@ -115,7 +115,7 @@ static const char *const sql[Q_MAX] = {
 	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = ?1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = ?1"
 		" ORDER BY instr(',' || a.roles || ',', ',admin,') = 0, a.id LIMIT 1",
-	[Q_SCRAM] = "SELECT count(*), coalesce(sum(scram = ''), 0) FROM account"
+	[Q_SCRAM] = "SELECT count(*), coalesce(sum(instr(scram, ?1) = 0), 0) FROM account"
 		" WHERE active AND hash <> ''", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
 	[Q_CREDENTIALS] = "UPDATE account SET hash = ?2, scram = ?3 WHERE id = ?1",
@@ -274,13 +274,15 @@ static int get_keeper(struct directory *d, struct str domain, struct arena *a,
 	return r;
 }
 
-static int get_scram_complete(struct directory *d, bool *out)
+static int get_scram_complete(struct directory *d, struct str mech, bool *out)
 {
 	sqlite3_stmt *s;
 	int r = query(d, Q_SCRAM, &s);
 
-	if (r == 0)
-		r = directory_one(s);
+	if (r < 0)
+		return r;
+	db_bind_str(s, 1, mech);
+	r = directory_one(s);
 	if (r < 0)
 		return r;
 	*out = db_u64(s, 0) > 0 && db_u64(s, 1) == 0;

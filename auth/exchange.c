@@ -22,8 +22,6 @@
 #include "base/clock.h"
 #include "trace/trace.h"
 
-#define OFFER_RETRY_S 1
-
 enum state { RUN, WAIT, LATE };
 
 struct exchange {
@@ -47,80 +45,6 @@ struct exchange {
 
 /* Whose exchanges those of the gate are. */
 static struct client gate = { .name = "gate", .fd = -1, .holds = 1 };
-
-static const char mechs_scram[] = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
-static const char mechs_scram_clear[] = "SCRAM-SHA-256 PLAIN LOGIN";
-static const char mechs_plain[] = "PLAIN LOGIN";
-
-/* --- what is offered ----------------------------------------------------------- */
-
-static const char *offered(bool tls)
-{
-	if (!tls && !authd.program.conf->auth_allow_clear)
-		return "";
-	if (!authd.scram)
-		return mechs_plain;
-	return tls ? mechs_scram : mechs_scram_clear;
-}
-
-static bool is_offered(const struct sasl_start *s)
-{
-	struct str rest = str_of(offered(s->tls));
-
-	while (rest.n > 0)
-		if (str_eq(str_cut(&rest, ' '), s->mech))
-			return true;
-	return false;
-}
-
-void offer_send(struct client *c)
-{
-	struct ipc_msg m;
-
-	if (!authd.offered || strcmp(c->name, "front") != 0)
-		return;
-	ipc_init(&m, "offer");
-	ipc_setc(&m, "mechs", offered(true));
-	ipc_setc(&m, "clear", offered(false));
-	client_send(c, &m);
-}
-
-static void offer_again(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	offer_refresh();
-}
-
-static void offer_known(struct pool_job *job, struct ipc_msg *answer)
-{
-	enum { AUTO, ON, OFF } want = (int)authd.program.conf->auth_scram;
-	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
-	bool first = !authd.offered, before = authd.scram;
-
-	(void)job;
-	if (!answer || !str_eqc(ipc_get(answer, "result"), "ok")) {
-		/* what was offered stays; ready only with the first answer */
-		event_base_once(authd.base, -1, EV_TIMEOUT, offer_again, NULL, &later);
-		return;
-	}
-	authd.scram = want == ON || (want == AUTO && ipc_get_bool(answer, "scram"));
-	authd.offered = true;
-	if (first)
-		program_ready(&authd.program);
-	if (first || before != authd.scram)
-		clients_each(offer_send);
-}
-
-void offer_refresh(void)
-{
-	struct pool_job *job = pool_job_new("offer", offer_known, NULL);
-
-	job->lookup = true;
-	if (!pool_add(authd.pool, STR(""), job))
-		pool_job_free(job);
-}
 
 /* --- life of an exchange ---------------------------------------------------------- */
 
@@ -396,7 +320,7 @@ static bool start(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "unavailable", "too many logins at once");
 		return true;
 	}
-	if (r == E_LIMIT || !is_offered(&s)) {
+	if (r == E_LIMIT || !offer_has(s.tls, s.mech)) {
 		log_result(x, "login-failed",
 			r == E_LIMIT ? STR("too long") : STR("mechanism is not offered"), 0);
 		answer_simple(x, "fail", NULL);

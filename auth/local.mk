@@ -9,18 +9,18 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/cache.c auth/cache.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
-	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
+	auth/password.c auth/password.h auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h auth/resolve.c auth/resolve.h \
 	auth/directory.h auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
-	$(SASL_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS)
+	$(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/audit.c auth/verbs_login.c auth/exchange.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
@@ -29,6 +29,11 @@ check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/un
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/scheme_test tests/unit/auth/verified_test
+tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
+tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
+tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -57,6 +62,11 @@ tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
 endif
 
+check_PROGRAMS += tests/fuzz/scheme
+tests_fuzz_scheme_SOURCES = tests/fuzz/scheme.c $(FUZZ_MAIN)
+tests_fuzz_scheme_LDADD = $(AUTHD_LIBS)
+tests_fuzz_scheme_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/scheme
 check_PROGRAMS += tests/fuzz/srs
 tests_fuzz_srs_SOURCES = tests/fuzz/srs.c $(FUZZ_MAIN)
 tests_fuzz_srs_LDADD = $(AUTHD_LIBS)

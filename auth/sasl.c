@@ -2,15 +2,16 @@
  *
  * sasl.c: the SASL mechanisms: glue between our frames and Cyrus SASL.
  *
- * The library speaks PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 with -PLUS
- * (RFC 5802, RFC 7677); what it asks comes back to us by call-backs: names are
- * brought to normal form (canonical), passwords are checked against crypt(3)
- * hashes (check_password), SCRAM keys are served by an auxprop plug-in that
+ * The library speaks PLAIN (RFC 4616), LOGIN and SCRAM-SHA-1, -256 and -512
+ * with -PLUS (RFC 5802, RFC 7677); what it asks comes back to us by call-backs:
+ * names are brought to normal form (canonical), passwords are checked against
+ * stored hashes (check_password), SCRAM keys are served by an auxprop plug-in that
  * lives in this file (serve_keys).
  *
  * Nobody learns who exists (C16): an unknown, inactive or key-less account
  * costs the same one query and one hash (against `dummy`), or shows invented
- * keys, and every failure says the same. Success is never the library's word
+ * keys, and every failure says the same. A login that fails against a hash that
+ * takes less than ours (an old scheme, a broken one) does the work of ours too. Success is never the library's word
  * alone: `verified` must have been set by one of the call-backs for an account
  * that may log in, and the library's user must be that account.
  *
@@ -25,6 +26,7 @@
 
 #include "auth/gs2.h"
 #include "auth/password.h"
+#include "base/clock.h"
 #include "base/rand.h"
 
 #define MAX_STEPS 8
@@ -43,6 +45,7 @@ struct sasl_exchange {
 	bool looked, found; /* the one query of this exchange */
 	struct directory_account account;
 	bool verified; /* by password or for these keys */
+	bool remembered; /* that password was verified a moment ago */
 	bool down; /* back end */
 	const char *why; /* what a call-back found wrong */
 	bool upgraded;
@@ -59,7 +62,7 @@ static int option(void *ctx, const char *plugin, const char *name, const char **
 	static const struct {
 		const char *name, *value;
 	} options[] = {
-		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-256" },
+		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512" },
 		{ "auxprop_plugin", "mansio" },
 		/* our call-back decides; no other verifier has this name */
 		{ "pwcheck_method", "none" },
@@ -154,23 +157,68 @@ static bool look_up(struct sasl_exchange *x, struct str name)
 static void upgrade(struct sasl_exchange *x, struct str password)
 {
 	struct directory *d = service->resolver.d;
-	unsigned char salt[SCRAM_SALT];
 	struct buf hash, keys;
 
 	if (!password_outdated(x->account.hash, service->cost) &&
-	    !scram_outdated(x->account.scram, service->iterations))
+	    !scram_outdated(x->account.scram, service->kinds, service->iterations))
 		return;
 	buf_init(&hash, 1024);
-	buf_init(&keys, 1024);
-	rand_bytes(salt, sizeof(salt));
+	buf_init(&keys, 2048);
 	/* a failure here is no failure of the login: the next one tries again */
 	if (password_hash(password, service->cost, &hash) == 0 &&
-	    scram_make(password, service->iterations, salt, &keys) == 0 &&
+	    scram_make_all(password, service->kinds, service->iterations, &keys) == 0 &&
 	    d->ops->credentials &&
-	    d->ops->credentials(d, x->account.id, buf_view(&hash), buf_view(&keys)) == 0)
+	    d->ops->credentials(d, x->account.id, buf_view(&hash), buf_view(&keys)) == 0) {
 		x->upgraded = true;
+		x->account.hash = arena_str(&x->a, buf_view(&hash));
+	}
 	buf_wipe(&hash);
 	buf_wipe(&keys);
+}
+
+static void login_key(const struct sasl_exchange *x, struct str password, struct str hash, unsigned char out[VERIFIED_KEY])
+{
+	struct verified_login l = { .service = x->start.service, .name = x->user, .password = password, .hash = hash,
+		.account = x->found ? x->account.id : 0 };
+
+	verified_key(service->verified, &l, out);
+}
+
+/* The password against the account's hash, or against one that nobody has. */
+static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool may)
+{
+	struct str hash = may ? x->account.hash : buf_view(&service->dummy);
+	unsigned char key[VERIFIED_KEY];
+	enum scheme_result r;
+	struct scheme_limits takes;
+
+	login_key(x, password, hash, key);
+	if (may && service->login_cache_ms > 0 && verified_has(service->verified, key, clock_mono_ms())) {
+		x->remembered = true;
+		r = SCHEME_GOOD;
+	} else {
+		scheme_inspect(hash, &service->limits, &takes);
+		r = scheme_check(password, hash, &service->limits);
+		if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
+			(void)password_verify(password, buf_view(&service->dummy));
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	return r;
+}
+
+/* It was good: what is stored may get better, and the next login needs no hash. */
+static void verified_now(struct sasl_exchange *x, struct str password)
+{
+	unsigned char key[VERIFIED_KEY];
+
+	x->verified = true;
+	if (x->remembered)
+		return;
+	if (service->upgrade)
+		upgrade(x, password);
+	login_key(x, password, x->account.hash, key);
+	verified_add(service->verified, key, clock_mono_ms(), service->login_cache_ms);
+	OPENSSL_cleanse(key, sizeof(key));
 }
 
 static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass,
@@ -178,7 +226,8 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 {
 	struct sasl_exchange *x = ctx;
 	struct str password = str_make(pass, n);
-	bool may, good;
+	enum scheme_result r;
+	bool may;
 
 	(void)conn;
 	(void)prop;
@@ -187,14 +236,12 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	if (n == 0 || !user || !*user)
 		return SASL_BADAUTH;
 	may = look_up(x, str_of(user)) && x->account.hash.n > 0;
-	good = password_verify(password, may ? x->account.hash : buf_view(&service->dummy));
-	x->why = !x->found ? "no such account" : !may ? "account may not log in" : "wrong password";
-	if (!may || !good)
+	r = verify(x, password, may);
+	x->why = !x->found ? "no such account" : !may ? "account may not log in" : scheme_text(r);
+	if (!may || r != SCHEME_GOOD)
 		return SASL_BADAUTH;
 	x->why = NULL;
-	x->verified = true;
-	if (service->upgrade)
-		upgrade(x, password);
+	verified_now(x, password);
 	return SASL_OK;
 }
 
@@ -214,18 +261,20 @@ static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, c
 	unsigned n)
 {
 	struct sasl_exchange *x = current;
-	struct str name = str_make(user, n);
+	struct str name = str_make(user, n), stored;
+	unsigned kind = x ? scram_kind(x->start.mech) : 0;
 	struct buf keys;
 
 	(void)ctx;
-	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !x->scram || !wants_keys(params))
+	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !kind || !wants_keys(params))
 		return SASL_OK;
 	buf_init(&keys, 1024);
-	if (look_up(x, name) && x->account.scram.n > 0) {
+	stored = look_up(x, name) ? scram_find(x->account.scram, kind) : STR_NONE;
+	if (stored.n > 0) {
 		/* the library verifies the proof against these keys */
 		x->verified = true;
-		buf_str(&keys, x->account.scram);
-	} else if (scram_invent(service->secret, DIRECTORY_SECRET, name, service->iterations,
+		buf_str(&keys, stored);
+	} else if (scram_invent(service->secret, DIRECTORY_SECRET, name, kind, service->iterations,
 			   &keys) < 0) {
 		x->down = true;
 	}
@@ -274,6 +323,7 @@ int sasl_setup(void)
 
 int sasl_service_set(struct sasl_service *s)
 {
+	const struct scheme_limits any = { UINT64_MAX, UINT64_MAX };
 	char unknown[33];
 	int r;
 
@@ -282,8 +332,14 @@ int sasl_service_set(struct sasl_service *s)
 	r = password_hash(str_of(unknown), s->cost, &s->dummy);
 	OPENSSL_cleanse(unknown, sizeof(unknown));
 	if (r == 0)
-		service = s;
-	return r;
+		r = scheme_inspect(buf_view(&s->dummy), &any, &s->dummy_takes) == SCHEME_GOOD ? 0 : E_UNSUPPORTED;
+	if (r < 0)
+		return r;
+	/* what we make ourselves is never too much */
+	s->limits.memory = MAX(s->limits.memory, s->dummy_takes.memory);
+	s->limits.work = MAX(s->limits.work, s->dummy_takes.work);
+	service = s;
+	return 0;
 }
 
 static void set_up(struct sasl_exchange *x)

@@ -9,6 +9,8 @@
 
 #include "auth/frame.h"
 #include "auth/resolve.h"
+#include "auth/scheme.h"
+#include "auth/verified.h"
 
 /* Loads the library and its plug-ins: before the sandbox, once, before forks. */
 int sasl_setup(void);
@@ -16,10 +18,14 @@ int sasl_setup(void);
 /* What the exchanges of this process work with. */
 struct sasl_service {
 	struct resolver resolver;
-	unsigned cost, iterations; /* of hashes and keys that are made now */
+	unsigned cost, iterations, kinds; /* of hashes and keys that are made now */
+	struct scheme_limits limits; /* of hashes that others made */
+	struct verified *verified; /* good logins of a moment ago; not ours */
+	int64_t login_cache_ms; /* how long they count; 0: not at all */
 	bool upgrade; /* older ones at a good login */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
+	struct scheme_limits dummy_takes;
 	unsigned char secret[DIRECTORY_SECRET];
 };
 /* Takes the settings; s must outlive all exchanges. 0 or negative. */

@@ -7,6 +7,7 @@
 
 #include <sysexits.h>
 
+#include "auth/password.h"
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "conf/program.h"
@@ -264,6 +265,7 @@ bool verb_run(const struct resolver *r, const struct conf *conf, const struct ip
 {
 	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf,
 		.cost = (unsigned)conf->auth_yescrypt_cost, .iterations = (unsigned)conf->auth_scram_iterations,
+		.kinds = scram_kinds(conf->auth_scram_keys.v, conf->auth_scram_keys.n),
 		.reply = reply };
 	struct str name = ipc_get(m, "verb");
 	size_t i;

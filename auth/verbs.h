@@ -19,7 +19,7 @@ struct verb {
 	struct directory *d;
 	const struct resolver *resolver;
 	const struct conf *conf;
-	unsigned cost, iterations; /* of new passwords */
+	unsigned cost, iterations, kinds; /* of new passwords */
 	int reply; /* -1: nobody listens; does not block */
 	int64_t waited_ms; /* for the reader of the answer */
 	struct arena a;

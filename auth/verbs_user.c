@@ -10,7 +10,6 @@
 #include "auth/password.h"
 #include "auth/roles.h"
 #include "auth/verbs.h"
-#include "base/rand.h"
 
 #define NAME_MAX_BYTES 200
 
@@ -81,7 +80,6 @@ static int arguments(struct verb *v, struct directory_account *acc)
 int verb_password(struct verb *v, struct directory_account *acc)
 {
 	struct str given = ipc_get(v->m, "password");
-	unsigned char salt[SCRAM_SALT];
 	struct buf hash, keys;
 	int r;
 
@@ -91,11 +89,10 @@ int verb_password(struct verb *v, struct directory_account *acc)
 		return verb_fail(v, EX_DATAERR, "a password is up to %d bytes of UTF-8 without NUL",
 			PASSWORD_MAX);
 	buf_init(&hash, 1024);
-	buf_init(&keys, 1024);
-	rand_bytes(salt, sizeof(salt));
+	buf_init(&keys, 2048);
 	r = password_hash(given, v->cost, &hash);
 	if (r == 0)
-		r = scram_make(given, v->iterations, salt, &keys);
+		r = scram_make_all(given, v->kinds, v->iterations, &keys);
 	acc->hash = arena_str(&v->a, buf_view(&hash));
 	acc->scram = arena_str(&v->a, buf_view(&keys));
 	buf_wipe(&hash);

@@ -17,6 +17,7 @@
 
 #include "auth/frame.h"
 #include "auth/bounce.h"
+#include "auth/password.h"
 #include "auth/route.h"
 #include "auth/rules.h"
 #include "auth/sasl.h"
@@ -30,6 +31,8 @@
 #include "net/ipc.h"
 
 #define EXCHANGES 4096 /* authd keeps to fewer */
+
+static struct verified *verified; /* of all workers; made by their parent */
 
 struct worker {
 	int link;
@@ -71,6 +74,9 @@ static void settings_use(struct worker *w)
 	s->cost = (unsigned)w->conf->auth_yescrypt_cost;
 	s->iterations = (unsigned)w->conf->auth_scram_iterations;
 	s->upgrade = w->conf->auth_upgrade_hashes;
+	s->kinds = scram_kinds(w->conf->auth_scram_keys.v, w->conf->auth_scram_keys.n);
+	s->limits = (struct scheme_limits){ w->conf->auth_hash_memory, (uint64_t)w->conf->auth_hash_work };
+	s->login_cache_ms = w->conf->auth_login_cache_time;
 }
 
 /* The rules of files, in place of those before; -1: none. Takes fd. */
@@ -332,13 +338,18 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 	struct ipc_msg *out)
 {
 	struct directory *d = w->service.resolver.d;
+	unsigned kinds = 0;
 	bool complete;
-	int r = d->ops->scram_complete(d, &complete);
+	size_t i;
+	int r = 0;
 
 	(void)q;
-	(void)a;
+	for (i = 0; r == 0 && i < SCRAM_KINDS; i++) {
+		r = d->ops->scram_complete(d, str_of(arena_fmt(a, "%s$", scram_mech(i))), &complete);
+		kinds |= r == 0 && complete ? 1u << i : 0;
+	}
 	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
-	ipc_set_bool(out, "scram", r == 0 && complete);
+	ipc_set_u64(out, "scram", kinds);
 }
 
 /* --- for a backup ----------------------------------------------------------- */
@@ -606,6 +617,7 @@ static NORETURN void worker_run(int link, struct str settings, int rules, int di
 	w->link = link;
 	w->close_after = -1;
 	buf_init(&w->service.dummy, 1024);
+	w->service.verified = verified;
 	r = directory_sqlite_open(&w->service.resolver.d);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
@@ -666,7 +678,7 @@ static void database_make(void)
 	d->ops->close(d);
 }
 
-int workers_start(int dir, const int *shut, size_t nshut)
+int workers_start(int dir, const int *shut, size_t nshut, size_t logins)
 {
 	int pair[2], r;
 	size_t i;
@@ -687,7 +699,8 @@ int workers_start(int dir, const int *shut, size_t nshut)
 		close(shut[i]);
 	proc_title("authd workers");
 	signal(SIGCHLD, SIG_IGN);
-	if (fchdir(dir) < 0 || sasl_setup() < 0) {
+	verified = verified_new(logins);
+	if (!verified || fchdir(dir) < 0 || sasl_setup() < 0) {
 		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
 		_exit(71);
 	}

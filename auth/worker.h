@@ -11,7 +11,7 @@
  *   "sender" user address  -> "answer" result
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
- *   "offer"                -> "answer" result scram=0|1
+ *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have
  *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed]
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
@@ -25,7 +25,7 @@
 
 /* Forks the parent of workers; `dir` is the directory of the database, and
  * every descriptor of `shut` (control socket, mail root) is closed there.
- * authd's end of its link, or negative. */
-int workers_start(int dir, const int *shut, size_t nshut);
+ * logins: how many are remembered (verified.h). authd's end of its link, or negative. */
+int workers_start(int dir, const int *shut, size_t nshut, size_t logins);
 
 #endif

@@ -341,6 +341,30 @@ static void check_webhook(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, webhook, retry_max), "retry_max is shorter than retry");
 }
 
+static void check_words(struct conf_report *r, unsigned line, const char *name, const struct conf_list *l,
+	const char *const *known, size_t nknown)
+{
+	char shown[80];
+	size_t i, k;
+
+	for (i = 0; i < l->n; i++) {
+		for (k = 0; k < nknown && !str_eqc(l->v[i], known[k]); k++)
+			;
+		if (k == nknown)
+			conf_error(r, line, "%s: '%s' is not known here", name, conf_shown(l->v[i], shown));
+	}
+}
+
+static void check_auth(const struct conf *c, struct conf_report *r)
+{
+	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN" };
+
+	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
+	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
+	if (c->auth_mechanisms.n == 0)
+		conf_error(r, LINE(r, auth, mechanisms), "mechanisms: without one nobody can log in");
+}
+
 static void check_queue(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
@@ -396,6 +420,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);
+	check_auth(c, r);
 	check_webhook(c, r);
 	check_tlsrpt(c, r);
 	check_acme(c, r);

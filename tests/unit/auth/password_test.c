@@ -97,14 +97,14 @@ static void scram_keys_are_those_of_rfc_7677(void **state)
 	buf_init(&keys, 1024);
 	assert_int_equal(base64_decode(STR("W22ZaJ0SNY7soEsUEjb6gQ=="), &salt), 0);
 	assert_int_equal(salt.n, SCRAM_SALT);
-	assert_int_equal(scram_make(STR("pencil"), 4096, (const unsigned char *)salt.p, &keys), 0);
+	assert_int_equal(scram_make(STR("pencil"), SCRAM_SHA_256, 4096, (const unsigned char *)salt.p, &keys), 0);
 	assert_string_equal(buf_cstr(&keys),
 		"SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
 		"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
 		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
-	assert_false(scram_outdated(buf_view(&keys), 4096));
-	assert_true(scram_outdated(buf_view(&keys), 10000));
-	assert_true(scram_outdated(STR(""), 4096));
+	assert_false(scram_outdated(buf_view(&keys), SCRAM_SHA_256, 4096));
+	assert_true(scram_outdated(buf_view(&keys), SCRAM_SHA_256, 10000));
+	assert_true(scram_outdated(STR(""), SCRAM_SHA_256, 4096));
 	buf_done(&salt);
 	buf_done(&keys);
 }
@@ -119,10 +119,10 @@ static void invented_keys_are_stable_and_look_like_real_ones(void **state)
 	buf_init(&b, 1024);
 	buf_init(&c, 1024);
 	buf_init(&real, 1024);
-	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@b"), 4096, &a), 0);
-	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@b"), 4096, &b), 0);
-	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@c"), 4096, &c), 0);
-	assert_int_equal(scram_make(STR("x"), 4096, salt, &real), 0);
+	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@b"), SCRAM_SHA_256, 4096, &a), 0);
+	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@b"), SCRAM_SHA_256, 4096, &b), 0);
+	assert_int_equal(scram_invent(secret, sizeof(secret), STR("a@c"), SCRAM_SHA_256, 4096, &c), 0);
+	assert_int_equal(scram_make(STR("x"), SCRAM_SHA_256, 4096, salt, &real), 0);
 	assert_true(str_eq(buf_view(&a), buf_view(&b)));
 	assert_false(str_eq(buf_view(&a), buf_view(&c)));
 	assert_int_equal(a.n, real.n);

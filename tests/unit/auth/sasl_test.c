@@ -52,7 +52,7 @@ static void add(const char *local, const char *password, bool active, bool keys)
 	buf_init(&scram, 1024);
 	assert_int_equal(password_hash(str_of(password), 1, &hash), 0);
 	if (keys)
-		assert_int_equal(scram_make(str_of(password), 4096, salt, &scram), 0);
+		assert_int_equal(scram_make(str_of(password), SCRAM_SHA_256, 4096, salt, &scram), 0);
 	acc.hash = buf_view(&hash);
 	acc.scram = keys ? buf_view(&scram) : STR("");
 	assert_int_equal(real->ops->account_put(real, &acc, true), 0);
@@ -82,6 +82,9 @@ static int setup(void **state)
 	service.resolver = (struct resolver){ .d = real, .separator = '+' };
 	service.cost = 1;
 	service.iterations = 4096;
+	service.kinds = SCRAM_SHA_256;
+	service.limits = (struct scheme_limits){ 1 << 28, 5000000 };
+	service.verified = verified_new(64);
 	service.upgrade = true;
 	service.scram = true;
 	buf_init(&service.dummy, 1024);
@@ -92,6 +95,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	verified_free(service.verified);
 	buf_done(&service.dummy);
 	real->ops->close(real);
 	unlink("directory.db");
@@ -224,10 +228,78 @@ static void an_old_account_gets_keys_at_its_login(void **state)
 	assert_true(o.upgraded);
 	arena_init(&a);
 	assert_int_equal(resolve_account(&service.resolver, STR("old@example.org"), &a, &v), 0);
-	assert_false(scram_outdated(v.scram, 4096));
+	assert_false(scram_outdated(v.scram, SCRAM_SHA_256, 4096));
 	arena_done(&a);
 	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
 	assert_false(o.upgraded);
+}
+
+static void set_hash(const char *local, const char *hash)
+{
+	struct directory_account v;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &v), 0);
+	v.hash = str_of(hash);
+	assert_int_equal(real->ops->account_put(real, &v, false), 0);
+	arena_done(&a);
+}
+
+/* A wrong password takes our hash's time, however cheap the account's own is (C16). */
+static void old_and_broken_hashes_cost_what_ours_does(void **state)
+{
+	static const char *const table[] = { "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "{PLAIN}secret", "{NTLM}00", "{SHA}" };
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		set_hash("old", table[i]);
+		assert_int_equal(plain(STR("\0old@example.org\0wrong"), &o), SASL_BAD);
+		assert_int_equal(hashes, 1);
+		assert_int_equal(queries, 1);
+		assert_string_equal(o.why, i < 2 ? "wrong password" : i == 2 ? "the stored hash is of a scheme that is not known here" :
+			"the stored hash has not the form of its scheme");
+	}
+	set_hash("old", table[0]);
+	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
+	assert_true(o.upgraded);
+	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
+	assert_false(o.upgraded);
+}
+
+static void a_login_of_a_moment_ago_costs_no_hash(void **state)
+{
+	struct sasl_outcome o;
+
+	(void)state;
+	service.login_cache_ms = 60000;
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_int_equal(hashes, 1);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_int_equal(hashes, 0);
+	assert_int_equal(queries, 1);
+	/* a wrong one costs what it always did, and spoils nothing */
+	assert_int_equal(plain(STR("\0anna@example.org\0Secret"), &o), SASL_BAD);
+	assert_int_equal(hashes, 1);
+	assert_int_equal(plain(STR("\0bob@example.org\0secret"), &o), SASL_BAD);
+	assert_int_equal(hashes, 1);
+	assert_int_equal(plain(STR("\0off@example.org\0secret"), &o), SASL_BAD);
+	assert_int_equal(plain(STR("\0off@example.org\0secret"), &o), SASL_BAD);
+	assert_int_equal(hashes, 1);
+	/* another hash: the old password is worth nothing */
+	set_hash("old", "{PLAIN}first");
+	assert_int_equal(plain(STR("\0old@example.org\0first"), &o), SASL_GOOD);
+	assert_true(o.upgraded);
+	assert_int_equal(plain(STR("\0old@example.org\0first"), &o), SASL_GOOD);
+	assert_int_equal(hashes, 0);
+	set_hash("old", "{PLAIN}second");
+	assert_int_equal(plain(STR("\0old@example.org\0first"), &o), SASL_BAD);
+	assert_int_equal(plain(STR("\0old@example.org\0second"), &o), SASL_GOOD);
+	service.login_cache_ms = 0;
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_int_equal(hashes, 1);
 }
 
 static void login_asks_twice(void **state)
@@ -398,6 +470,8 @@ int main(void)
 		cmocka_unit_test(known_and_unknown_cost_the_same),
 		cmocka_unit_test(an_overlong_password_fails_like_a_wrong_one),
 		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
+		cmocka_unit_test(old_and_broken_hashes_cost_what_ours_does),
+		cmocka_unit_test(a_login_of_a_moment_ago_costs_no_hash),
 		cmocka_unit_test(login_asks_twice),
 		cmocka_unit_test(scram_with_and_without_channel_binding),
 		cmocka_unit_test(scram_fails_alike_for_all_who_may_not),

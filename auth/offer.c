@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM
+ * of a hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing,
+ * unless the settings say so. The directory is asked again after every change of it.
+ *
+ * Invariant: each front was told of the offer in force; none is before the directory answered once, and then we
+ * are ready.
+ */
+#include "auth/authd.h"
+#include "auth/password.h"
+
+#define OFFER_RETRY_S 1
+#define OFFER_MAX 512
+
+struct text {
+	char p[OFFER_MAX];
+};
+
+static struct text told[2]; /* without TLS, with */
+
+/* What is offered now: words with a space between. */
+static struct text offered(bool tls)
+{
+	const struct conf *c = authd.program.conf;
+	struct text t = { "" };
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, sizeof(t.p) - 1);
+	for (i = 0; (tls || c->auth_allow_clear) && i < c->auth_mechanisms.n; i++) {
+		struct str mech = c->auth_mechanisms.v[i];
+		unsigned kind = scram_kind(mech);
+
+		if (kind && !(authd.scram & kind))
+			continue;
+		if (kind && tls)
+			buf_fmt(&b, "%s%.*s-PLUS", b.n ? " " : "", STRF(mech));
+		buf_fmt(&b, "%s%.*s", b.n ? " " : "", STRF(mech));
+	}
+	snprintf(t.p, sizeof(t.p), "%.*s", STRF(buf_view(&b)));
+	buf_done(&b);
+	return t;
+}
+
+bool offer_has(bool tls, struct str mech)
+{
+	struct text t = offered(tls);
+	struct str rest = str_of(t.p);
+
+	while (rest.n > 0)
+		if (str_eq(str_cut(&rest, ' '), mech))
+			return true;
+	return false;
+}
+
+void offer_send(struct client *c)
+{
+	struct text tls = offered(true), clear = offered(false);
+	struct ipc_msg m;
+
+	if (!authd.offered || strcmp(c->name, "front") != 0)
+		return;
+	ipc_init(&m, "offer");
+	ipc_setc(&m, "mechs", tls.p);
+	ipc_setc(&m, "clear", clear.p);
+	client_send(c, &m);
+}
+
+static void offer_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	offer_refresh();
+}
+
+/* Kinds of keys that SCRAM is offered with: all accounts have them, or the settings say so. */
+static unsigned kinds_now(uint64_t complete)
+{
+	const struct conf *c = authd.program.conf;
+	enum { AUTO, ON, OFF } want = (int)c->auth_scram;
+	unsigned listed = scram_kinds(c->auth_mechanisms.v, c->auth_mechanisms.n);
+
+	if (want == OFF)
+		return 0;
+	return listed & (want == ON ? scram_kinds(c->auth_scram_keys.v, c->auth_scram_keys.n) : (unsigned)complete);
+}
+
+static void offer_known(struct pool_job *job, struct ipc_msg *answer)
+{
+	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
+	bool first = !authd.offered;
+	struct text now[2];
+	uint64_t complete = 0;
+
+	(void)job;
+	if (!answer || !str_eqc(ipc_get(answer, "result"), "ok") ||
+		ipc_get_u64(answer, "scram", UINT32_MAX, &complete) < 0) {
+		/* what was offered stays; ready only with the first answer */
+		event_base_once(authd.base, -1, EV_TIMEOUT, offer_again, NULL, &later);
+		return;
+	}
+	authd.scram = kinds_now(complete);
+	authd.offered = true;
+	now[0] = offered(false);
+	now[1] = offered(true);
+	if (first)
+		program_ready(&authd.program);
+	if (first || strcmp(now[0].p, told[0].p) != 0 || strcmp(now[1].p, told[1].p) != 0)
+		clients_each(offer_send);
+	told[0] = now[0];
+	told[1] = now[1];
+}
+
+void offer_refresh(void)
+{
+	struct pool_job *job = pool_job_new("offer", offer_known, NULL);
+
+	job->lookup = true;
+	if (!pool_add(authd.pool, STR(""), job))
+		pool_job_free(job);
+}
