@@ -312,7 +312,7 @@ static void check_sts(const struct conf *c, struct conf_report *r)
 /* Who is told of mail must be told in secret, or on this machine. */
 static void check_webhook(const struct conf *c, struct conf_report *r)
 {
-	static const char *const known[] = { "delivered", "deferred", "bounced", "expired", "complaint" };
+	static const char *const known[] = { "delivered", "deferred", "bounced", "expired", "removed", "complaint" };
 	struct str url = c->webhook_url, rest, host;
 	char shown[80];
 	uint16_t port;

@@ -26,6 +26,13 @@ enum report_action { /* RFC 3464 2.3.3; in the order of their weight */
 	REPORT_DELIVERED,
 };
 
+/* Whose word ended it. A server's stands in `code`, `reply` and `remote`, which the others have not. */
+enum report_by {
+	REPORT_BY_SERVER,
+	REPORT_BY_LIST, /* this server sends nothing to the address: `reply` says why and how long */
+	REPORT_BY_ADMIN, /* the administrator of this server */
+};
+
 struct report_rcpt {
 	enum report_action action;
 	struct str address; /* printed */
@@ -33,6 +40,7 @@ struct report_rcpt {
 	/* The reply that decided, empty: the reason is our own and stands in `reply` with code 0. */
 	int code;
 	struct str status, reply; /* status empty: x.0.0 */
+	enum report_by by; /* REPORT_FAILED */
 	struct str remote; /* the server that said it, empty: this one */
 	int64_t last_attempt; /* 0: none */
 	int64_t retry_until; /* REPORT_DELAYED: then we give up; 0: not known */

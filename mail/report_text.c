@@ -66,6 +66,21 @@ static const char *advice(struct str status)
 		"administrator.";
 }
 
+/* What can be done is at this server, not at another; and not with a command, for that is not the reader's. */
+static const char *advice_of(const struct report_rcpt *c)
+{
+	switch (c->by) {
+	case REPORT_BY_LIST:
+		return "Please check how the address is written. If it is right, ask the administrator of this\n"
+			"mail server to let mail to it through again, or send the message again after that time.";
+	case REPORT_BY_ADMIN:
+		return "Please ask the administrator of this mail server why, before you send the message again.";
+	case REPORT_BY_SERVER:
+		break;
+	}
+	return advice(c->status);
+}
+
 static void day(int64_t time, struct buf *out)
 {
 	date_print(time, 0, out);
@@ -115,7 +130,8 @@ static void happened(const struct report_rcpt *c, struct buf *out)
 {
 	switch (c->action) {
 	case REPORT_FAILED:
-		buf_puts(out, "not delivered.");
+		buf_puts(out, c->by == REPORT_BY_LIST ? "not delivered: this mail server does not send it." :
+			c->by == REPORT_BY_ADMIN ? "not delivered. The administrator of this mail server has ended it." : "not delivered.");
 		break;
 	case REPORT_DELAYED:
 		buf_puts(out, "not delivered yet.");
@@ -142,7 +158,7 @@ static void happened(const struct report_rcpt *c, struct buf *out)
 
 static void words(const struct report_rcpt *c, struct buf *out)
 {
-	if (!c->reply.n || c->action >= REPORT_EXPANDED)
+	if (!c->reply.n || c->action >= REPORT_EXPANDED || c->by == REPORT_BY_ADMIN)
 		return;
 	if (!c->code) {
 		buf_puts(out, "    The reason: ");
@@ -167,11 +183,11 @@ static void words(const struct report_rcpt *c, struct buf *out)
 /* The advice is given once for all that it fits. */
 static bool advised_before(const struct report *r, size_t i)
 {
-	const char *text = advice(r->rcpt[i].status);
+	const char *text = advice_of(&r->rcpt[i]);
 	size_t j;
 
 	for (j = 0; j < i && j < 100; j++)
-		if (r->rcpt[j].action == REPORT_FAILED && advice(r->rcpt[j].status) == text)
+		if (r->rcpt[j].action == REPORT_FAILED && advice_of(&r->rcpt[j]) == text)
 			return true;
 	return i >= 100;
 }
@@ -187,7 +203,7 @@ static void one(const struct report *r, size_t i, struct buf *out)
 	words(c, out);
 	if (c->action == REPORT_FAILED && !r->alias.n && !advised_before(r, i)) {
 		buf_puts(out, "\nWhat to do: ");
-		buf_puts(out, advice(c->status));
+		buf_puts(out, advice_of(c));
 		buf_c(out, '\n');
 	}
 }

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 #include "base/rand.h"
+#include "net/suppressed.h"
 #include "webadmin/api.h"
 #include "webadmin/ask.h"
 #include "webadmin/courier.h"
@@ -60,7 +61,7 @@ static void print_refused(struct buf *b, const struct send *s, const struct cour
 
 	buf_puts(b, "\"refused\":[");
 	for (i = 0; i < s->letter.nto; i++) {
-		if (r->rcpt[i].code < 400)
+		if (r->mail || r->rcpt[i].code < 400) /* without a MAIL nobody said a word of them */
 			continue;
 		buf_puts(b, n++ ? ",{\"to\":" : "{\"to\":");
 		json_text(b, s->letter.to[i]);
@@ -68,6 +69,8 @@ static void print_refused(struct buf *b, const struct send *s, const struct cour
 		json_text(b, r->rcpt[i].status);
 		buf_puts(b, ",\"words\":");
 		json_text(b, r->rcpt[i].words);
+		if (str_search(r->rcpt[i].words, STR(">: " SUPPRESSED_WORD)) >= 0)
+			buf_puts(b, ",\"class\":\"suppressed\"");
 		buf_c(b, '}');
 	}
 	buf_c(b, ']');

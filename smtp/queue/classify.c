@@ -83,7 +83,7 @@ enum bounce_class bounce_class(int code, struct str status, struct str reply)
 const char *bounce_name(enum bounce_class c)
 {
 	static const char *const name[BOUNCE_CLASSES] = { "", "invalid", "full", "policy", "spam", "dns", "tls", "rate", "other",
-		"complaint" };
+		"complaint", "suppressed", "admin" };
 
 	return (unsigned)c < BOUNCE_CLASSES ? name[c] : "other";
 }

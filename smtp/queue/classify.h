@@ -19,6 +19,8 @@ enum bounce_class { /* as in the database: do not renumber */
 	BOUNCE_RATE = 7, /* too much in too short a time */
 	BOUNCE_OTHER = 8,
 	BOUNCE_COMPLAINT = 9, /* its owner complained: of the suppression list alone */
+	BOUNCE_SUPPRESSED = 10, /* no server said it: the address is on the suppression list */
+	BOUNCE_ADMIN = 11, /* no server said it: the administrator of this one ended it */
 	BOUNCE_CLASSES
 };
 

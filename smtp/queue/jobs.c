@@ -528,6 +528,14 @@ static void remember(struct queue *q, struct job *j, const struct job_rcpt *r)
 		sent_add(&q->sent, &q->rows, &x, until);
 }
 
+/* The administrator ended it while it was in hand (ended.c): what a server said of the attempt is not why. */
+static void by_admin(struct job_rcpt *r, struct rcpt_row *x)
+{
+	ended_fill(x, BOUNCE_ADMIN, NULL);
+	r->code = 0;
+	r->status = r->remote = r->ip = r->tls = r->tried = STR("");
+}
+
 static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64_t now)
 {
 	struct rcpt_row x = { .m = j->row.m, .number = r->number, .attempts = r->attempts,
@@ -554,14 +562,13 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 		remember(q, j, r);
 		say(j, r, TRACE_INFO, "sent", &x, now);
 	} else if (r->wish == WISH_REMOVE) {
-		x.state = RCPT_DONE;
+		by_admin(r, &x);
+		x.status = STR("");
+		x.reply = STR(REPLY_REMOVED);
 		rows_delete(&q->rows, x.m, x.number);
 		say(j, r, TRACE_INFO, "removed", &x, now);
 	} else if (r->wish == WISH_BOUNCE) {
-		x.code = 0;
-		x.status = STR("5.0.0");
-		x.reply = STR(REPLY_ADMIN);
-		x.remote = STR("");
+		by_admin(r, &x);
 		over(q, j, r, &x, RCPT_FAILED, REPORT_FAILURE);
 		say(j, r, TRACE_INFO, "bounced", &x, now);
 	} else if (r->told && r->code >= 500) {
@@ -634,11 +641,6 @@ void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d)
 
 	decide(q, x, temporary ? d->code : 450, temporary && d->status[0] == '4' ? str_of(d->status) : STR("4.4.1"),
 		d->reply ? str_of(d->reply) : STR("nobody can be reached there for now"));
-}
-
-void jobs_suppressed(struct queue *q, const struct rcpt_row *x, struct str why)
-{
-	decide(q, x, 550, STR(SUPPRESSED_STATUS), why);
 }
 
 void jobs_applied(struct queue *q, bool committed)

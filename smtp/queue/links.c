@@ -2,7 +2,8 @@
  *
  * links.c: what each program may ask the queue, and the answers.
  *
- *   smtpd, lmtpd   file put link complaint bounce (net/spool.h, said.c), smtpd alone: catchup (net/catchup.h)
+ *   smtpd, lmtpd   file put link complaint bounce (net/spool.h, said.c), suppressed (net/suppressed.h),
+ *                  smtpd alone: catchup (net/catchup.h)
  *   sender         ready result dest routes (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
@@ -196,6 +197,24 @@ static bool ask_catchup(struct links *l, struct link *k, struct ipc_msg *m, uint
 	return true;
 }
 
+/* While the queue cannot be read nobody is on the list: what is taken ends when it is to leave. */
+static bool ask_suppressed(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct queue *q = l->queue;
+	struct suppressed why;
+	struct ipc_msg a;
+
+	ipc_init(&a, "suppressed");
+	if (q->rows.db && !q->full_until && q->suppress.any) {
+		rows_begin(&q->rows);
+		if (suppress_find(&q->suppress, &q->rows, ipc_get(m, "address"), ipc_get(m, "sender"), &q->turn.arena, &why)) {
+			ipc_set(&a, "status", why.status);
+			ipc_set(&a, "words", why.words);
+		}
+	}
+	return send_answer(k, &a, id);
+}
+
 static bool ask_ready(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
 {
 	struct str via = ipc_get(m, "via");
@@ -303,6 +322,7 @@ static const struct {
 	{ "complaint", WHO_ROOM, ask_complaint },
 	{ "catchup", WHO_ROOM, ask_catchup },
 	{ "bounce", WHO_ROOM, ask_bounce },
+	{ "suppressed", WHO_ROOM, ask_suppressed },
 	{ "ready", WHO_SENDER, ask_ready },
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },

@@ -8,6 +8,7 @@
 #include "trace/trace.h"
 
 #define SLICE 500
+#define OTHERS 10 /* entries that are named */
 
 static bool is_in(struct str address, struct str domain)
 {
@@ -77,6 +78,44 @@ static void say(const struct task *t, const char *event, int64_t until)
 		trace_u64(&e, "left", (uint64_t)until);
 	trace_s(&e, "by", "admin");
 	trace_end(&e);
+}
+
+static void suppress(struct queue *q, struct task *t)
+{
+	suppress_add(&q->suppress, &q->rows, &(struct suppress_row){ .address = t->filter.recipient, .sender = t->filter.domain,
+		.until = clock_unix() + t->seconds, .reply = t->text });
+	say(t, "suppressed", t->seconds);
+	t->messages++;
+}
+
+/* One entry goes: that for all senders, or that for those of one domain. If it is not there, those that are are named. */
+static void unsuppress(struct queue *q, struct task *t)
+{
+	struct str address = t->filter.recipient, domain = t->filter.domain, v[OTHERS];
+	struct buf b;
+	size_t i, n;
+
+	if (suppress_remove(&q->suppress, &q->rows, address, domain)) {
+		say(t, "unsuppressed", 0);
+		t->messages++;
+		return;
+	}
+	buf_init(&b, 8192);
+	n = suppress_senders(&q->suppress, &q->rows, address, &q->turn.arena, v, OTHERS);
+	buf_fmt(&b, "%.*s is not suppressed", STRF(address));
+	if (domain.n)
+		buf_fmt(&b, " for senders of %.*s alone", STRF(domain));
+	else if (n > 0)
+		buf_puts(&b, " for all senders");
+	for (i = 0; i < n; i++) {
+		buf_puts(&b, i ? ", " : ", but for ");
+		if (v[i].n)
+			buf_fmt(&b, "sender=%.*s", STRF(v[i]));
+		else
+			buf_puts(&b, "all senders (say no sender=)");
+	}
+	t->none = arena_cstr(&t->arena, buf_view(&b));
+	buf_done(&b);
 }
 
 /* --- destinations ------------------------------------------------------------------- */
@@ -159,16 +198,10 @@ bool lists_slice(struct queue *q, struct task *t)
 		warmup_list(q, t);
 		break;
 	case TASK_SUPPRESS:
-		suppress_add(&q->suppress, &q->rows, &(struct suppress_row){ .address = t->filter.recipient, .sender = t->filter.domain,
-			.until = clock_unix() + t->seconds, .reply = t->text });
-		say(t, "suppressed", t->seconds);
-		t->messages++;
+		suppress(q, t);
 		break;
 	case TASK_UNSUPPRESS:
-		if (suppress_remove(&q->suppress, &q->rows, t->filter.recipient, t->filter.domain)) {
-			say(t, "unsuppressed", 0);
-			t->messages++;
-		}
+		unsuppress(q, t);
 		break;
 	default:
 		break;

@@ -187,20 +187,34 @@ static void refused_row(struct rcpt_row *x, const struct envelope_rcpt *r, int64
 	x->last = now;
 }
 
+const struct envelope *message_envelope(struct queue *q, const struct message_row *row)
+{
+	struct turn *t = &q->turn;
+	uint64_t offset;
+	int fd;
+
+	if (t->about_m == row->m)
+		return &t->about;
+	t->about_m = 0;
+	fd = message_open(q, row->id, &t->arena, &t->about, &offset);
+	if (fd < 0)
+		return NULL;
+	close(fd);
+	t->about_m = row->m;
+	return &t->about;
+}
+
 uint32_t message_notify(struct queue *q, const struct message_row *row, uint32_t number)
 {
-	struct envelope e;
-	uint64_t offset;
+	const struct envelope *e = message_envelope(q, row);
 	uint32_t notify = 0;
 	size_t i;
-	int fd = message_open(q, row->id, &q->turn.arena, &e, &offset);
 
-	if (fd < 0)
+	if (!e)
 		return NOTIFY_NEVER; /* nothing is left to report with */
-	close(fd);
-	for (i = 0; i < e.nrcpt; i++)
-		if (e.rcpt[i].number == number)
-			notify = e.rcpt[i].notify;
+	for (i = 0; i < e->nrcpt; i++)
+		if (e->rcpt[i].number == number)
+			notify = e->rcpt[i].notify;
 	return notify;
 }
 
@@ -239,36 +253,11 @@ static void schedule_row(struct queue *q, struct rcpt_row *x, int64_t release)
 	q->next_release = MIN(q->next_release, release);
 }
 
-/* Nothing is sent to it. True: nobody is to be told, so it needs no row. */
-static bool suppressed_row(const struct message_row *row, struct rcpt_row *x, const struct envelope_rcpt *r, struct str why)
-{
-	struct trace t;
-
-	x->state = RCPT_FAILED;
-	x->due = report_wanted(row->reports, r->notify, REPORT_FAILURE) ? REPORT_FAILURE : REPORT_NONE;
-	x->code = 550;
-	x->status = STR(SUPPRESSED_STATUS);
-	x->reply = why;
-	x->last = x->next;
-	trace_begin(&t, TRACE_WARN, "failed");
-	trace_str(&t, "s", row->session);
-	trace_str(&t, "m", row->id);
-	trace_str(&t, "to", str_sub(x->address, 0, TRACE_TEXT));
-	trace_s(&t, "via", "smtp");
-	trace_u64(&t, "attempt", 0);
-	trace_u64(&t, "code", 550);
-	trace_str(&t, "status", x->status);
-	trace_long(&t, "reply", x->reply);
-	trace_s(&t, "report", x->due ? "yes" : "no");
-	trace_end(&t);
-	return !x->due;
-}
-
 static void insert_rcpt(struct queue *q, const struct message_row *row, const struct envelope *e,
 	uint64_t offset, const struct envelope_rcpt *r, bool at_once, size_t *n)
 {
 	struct arena *a = &q->turn.arena;
-	struct str why;
+	struct suppressed why;
 	struct rcpt_row x = { .m = row->m, .number = r->number, .address = r->address,
 		.local = r->local, .next = clock_unix(), .stream = stream_of(e),
 		.level = MIN(MAX(e->priority + LEVEL_NORMAL, 0), LEVELS - 1) };
@@ -281,7 +270,7 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 	else if (q->conf->send_hold_all || e->hold)
 		x.state = RCPT_HELD;
 	else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
-		if (suppressed_row(row, &x, r, why)) /* nobody is to hear of it */
+		if (ended_new(row, e, r, &x, &why)) /* nobody is to hear of it */
 			return;
 	} else if (e->release > x.next)
 		schedule_row(q, &x, e->release);

@@ -77,7 +77,7 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 	struct rcpt_row *v;
 	struct envelope e;
 	struct job *j;
-	struct str why;
+	struct suppressed why;
 	uint64_t offset;
 	size_t i, k, n;
 	int fd;
@@ -112,7 +112,7 @@ static void start(struct queue *q, const struct rcpt_row *x, int64_t now)
 			continue;
 		}
 		if (!v[i].local && suppress_find(&q->suppress, &q->rows, v[i].address, row.sender, a, &why)) {
-			jobs_suppressed(q, &v[i], why);
+			ended_suppressed(q, &row, &v[i], &why);
 			continue;
 		}
 		if (!job_add(j, &e.rcpt[k], &v[i]))

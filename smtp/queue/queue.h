@@ -6,6 +6,7 @@
  *   turn.c      one turn: all changes that came together in one transaction
  *   message.c   files of the spool; a new message becomes rows
  *   jobs.c      attempts in hand: from rows to a job, from results to rows
+ *   ended.c     what ends without a word of another server: suppression, the administrator
  *   pick.c      which recipients are tried next
  *   dests.c     what is known of destinations
  *   catchup.c   what waits for a domain is tried now (ETRN)
@@ -45,8 +46,8 @@
 
 #define QUEUE_REPLY_MAX 1000 /* bytes kept of a remote reply */
 #define QUEUE_SENDERS 64
-#define SUPPRESSED_STATUS "5.7.1"
 #define REPLY_ADMIN "returned by the administrator of this server"
+#define REPLY_REMOVED "removed by the administrator of this server"
 
 /* --- what comes from and goes to the links (queued.c, or a test) --------------- */
 
@@ -166,6 +167,8 @@ struct turn {
 	struct name_list made; /* reports: unlink if the commit fails */
 	bool names; /* a file got its name: the directory must be synced */
 	bool changed; /* something is to be written */
+	int64_t about_m; /* the message whose envelope was read last, 0: none */
+	struct envelope about;
 };
 
 struct task;
@@ -245,6 +248,8 @@ int message_open(struct queue *q, struct str id, struct arena *a, struct envelop
 /* Rows for a message; jobs for it if it may be tried at once. */
 void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once);
 void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *out);
+/* The envelope of a message, read once a turn if it is asked for again and again. NULL: it cannot be read. */
+const struct envelope *message_envelope(struct queue *q, const struct message_row *row);
 /* NOTIFY of a recipient, which stands in the file alone. */
 uint32_t message_notify(struct queue *q, const struct message_row *row, uint32_t number);
 /* Its recipients are kept for the admin. */
@@ -275,8 +280,18 @@ void jobs_sender_gone(struct queue *q, void *who);
 void jobs_timeouts(struct queue *q);
 /* A recipient whose destination is down fails for now, as if it had been tried. */
 void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d);
-/* A recipient is on the suppression list: fails for good, with that sentence. */
-void jobs_suppressed(struct queue *q, const struct rcpt_row *x, struct str why);
+
+/* ended.c: over by a word of this server */
+/* The row of one that fails by it, but for `due`. why: the list's word, NULL: the administrator's. */
+void ended_fill(struct rcpt_row *x, enum bounce_class class, const struct suppressed *why);
+/* Of a message that comes: x, which has no row yet, fails. True: nobody is to be told, so it needs none. */
+bool ended_new(const struct message_row *row, const struct envelope *e, const struct envelope_rcpt *r,
+	struct rcpt_row *x, const struct suppressed *why);
+/* One that waits is on the list. Its message may be gone then. */
+void ended_suppressed(struct queue *q, const struct message_row *row, const struct rcpt_row *x, const struct suppressed *why);
+/* The administrator bounces it, or removes it without a report. The caller looks whether that was the last of its message. */
+void ended_bounced(struct queue *q, const struct message_row *row, struct rcpt_row *x);
+void ended_removed(struct queue *q, const struct message_row *row, struct rcpt_row *x);
 
 /* dests.c */
 struct dest *dest_take(struct queue *q, struct str name); /* a job more */

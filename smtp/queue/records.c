@@ -28,6 +28,12 @@ struct record {
 	char packet[];
 };
 
+/* Of this turn, whose commit decides whether it is true. */
+struct pending {
+	STAILQ_ENTRY(pending) link;
+	struct ipc_msg m;
+};
+
 static struct {
 	bool wanted;
 	size_t max, bytes;
@@ -37,12 +43,18 @@ static struct {
 	deadline tell;
 	STAILQ_HEAD(record_list, record) kept;
 	struct record *next; /* the first that was not sent; NULL: none */
-} g = { .fd = -1, .kept = STAILQ_HEAD_INITIALIZER(g.kept) };
+	STAILQ_HEAD(pending_list, pending) turn;
+} g = { .fd = -1, .kept = STAILQ_HEAD_INITIALIZER(g.kept), .turn = STAILQ_HEAD_INITIALIZER(g.turn) };
 
 void records_settings(const struct conf *conf)
 {
 	g.wanted = conf->accounting_format != CONF_ACCOUNTING_OFF || conf->webhook_url.n > 0;
 	g.max = conf->queue_records;
+}
+
+bool records_wanted(void)
+{
+	return g.wanted;
 }
 
 int records_fd(void)
@@ -121,11 +133,7 @@ static void set(struct ipc_msg *m, const char *name, struct str value)
 
 static void begin(struct ipc_msg *m, const char *event)
 {
-	if (!g.life[0])
-		rand_id(g.life, LIFE_ID);
 	ipc_init(m, "delivery");
-	ipc_set_u64(m, "n", ++g.last);
-	ipc_setc(m, "id", arena_fmt(&m->arena, "%s-%llu", g.life, (unsigned long long)g.last));
 	ipc_set_u64(m, "time", (uint64_t)MAX(clock_unix(), (int64_t)0));
 	ipc_setc(m, "event", event);
 }
@@ -136,6 +144,10 @@ static void keep(struct ipc_msg *m)
 	struct record *r;
 	struct buf b;
 
+	if (!g.life[0])
+		rand_id(g.life, LIFE_ID);
+	ipc_set_u64(m, "n", ++g.last);
+	ipc_setc(m, "id", arena_fmt(&m->arena, "%s-%llu", g.life, (unsigned long long)g.last));
 	buf_init(&b, IPC_MAX);
 	if (ipc_print(m, &b) < 0 || b.err || g.bytes + b.n > g.max) {
 		g.lost++;
@@ -158,7 +170,7 @@ static void keep(struct ipc_msg *m)
 void records_attempt(const struct job *j, const struct job_rcpt *r, const struct rcpt_row *x, const char *event)
 {
 	static const char *const names[][2] = { { "sent", "delivered" }, { "deferred", "deferred" }, { "failed", "bounced" },
-		{ "bounced", "bounced" }, { "expired", "expired" } };
+		{ "bounced", "bounced" }, { "removed", "removed" }, { "expired", "expired" } };
 	struct ipc_msg m;
 	size_t i;
 
@@ -183,6 +195,41 @@ void records_attempt(const struct job *j, const struct job_rcpt *r, const struct
 	set(&m, "user", j->user);
 	set(&m, "class", str_of(bounce_name((enum bounce_class)x->class)));
 	keep(&m);
+}
+
+void records_ended(const struct message_row *row, struct str user, const struct rcpt_row *x, const char *event)
+{
+	struct pending *p;
+
+	if (!g.wanted)
+		return;
+	p = mem_alloc(1, sizeof(*p));
+	begin(&p->m, event);
+	set(&p->m, "message", row->id);
+	set(&p->m, "session", row->session);
+	set(&p->m, "sender", row->sender);
+	set(&p->m, "recipient", x->address);
+	set(&p->m, "status", x->status);
+	set(&p->m, "reply", x->reply);
+	ipc_set_u64(&p->m, "attempts", x->attempts);
+	ipc_set_u64(&p->m, "size", row->size);
+	set(&p->m, "user", user);
+	set(&p->m, "class", str_of(bounce_name((enum bounce_class)x->class)));
+	STAILQ_INSERT_TAIL(&g.turn, p, link);
+}
+
+void records_turn(bool committed)
+{
+	struct pending *p;
+
+	while ((p = STAILQ_FIRST(&g.turn)) != NULL) {
+		STAILQ_REMOVE_HEAD(&g.turn, link);
+		if (committed)
+			keep(&p->m);
+		else
+			ipc_done(&p->m);
+		free(p);
+	}
 }
 
 void records_complaint(const struct ipc_msg *given)

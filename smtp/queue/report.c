@@ -50,6 +50,10 @@ static void reply_of(const struct rcpt_row *x, struct report_rcpt *out)
 		return;
 	}
 	out->reply = x->reply;
+	if (x->class == BOUNCE_SUPPRESSED || x->class == BOUNCE_ADMIN) {
+		out->by = x->class == BOUNCE_ADMIN ? REPORT_BY_ADMIN : REPORT_BY_LIST;
+		return;
+	}
 	/* refused in the session: the words of the mailbox, and its code beside */
 	out->code = x->attempts == 0 ? x->code : 0;
 }

@@ -6,14 +6,18 @@
 
 #include <time.h>
 
-enum { ADD, REMOVE, REMOVE_ONE, FIND, EXPIRE, RANGE, ANY, NSTMT };
+#include "mail/address.h"
+
+#define REASON_MAX 400 /* bytes of what was said */
+
+enum { ADD, REMOVE, FIND, SENDERS, EXPIRE, RANGE, ANY, NSTMT };
 _Static_assert((int)NSTMT <= (int)SUPPRESS_NSTMT, "SUPPRESS_NSTMT");
 
 static const char *const sql[NSTMT] = {
 	[ADD] = "INSERT OR REPLACE INTO suppression VALUES(?,?,?,?,?,?)",
-	[REMOVE] = "DELETE FROM suppression WHERE address=?",
-	[REMOVE_ONE] = "DELETE FROM suppression WHERE address=? AND sender=?",
-	[FIND] = "SELECT until, reply FROM suppression WHERE address=? AND sender IN ('', ?) ORDER BY until DESC LIMIT 1",
+	[REMOVE] = "DELETE FROM suppression WHERE address=? AND sender=?",
+	[FIND] = "SELECT until, reply, class FROM suppression WHERE address=? AND sender IN ('', ?) ORDER BY until DESC LIMIT 1",
+	[SENDERS] = "SELECT sender FROM suppression WHERE address=? ORDER BY sender LIMIT ?",
 	[EXPIRE] = "DELETE FROM suppression WHERE (address, sender) IN"
 		" (SELECT address, sender FROM suppression WHERE until<=? LIMIT ?)",
 	[RANGE] = "SELECT address, sender, until, since, class, reply FROM suppression WHERE (address, sender)>(?, ?)"
@@ -26,14 +30,20 @@ static sqlite3_stmt *use(struct suppress *s, struct rows *r, int i)
 	return rows_use(r, sql[i], &s->stmt[i]);
 }
 
-static struct str lower(struct arena *a, struct str v)
+/* A domain, or an address, as it is compared: lower case, the domain in A-labels. */
+static struct str key(struct arena *a, struct str v)
 {
-	char *p = arena_cstr(a, v);
-	size_t i;
+	size_t at = (size_t)(str_rfind(v, '@') + 1), i;
+	struct str domain = str_from(v, at);
+	char *p;
 
-	for (i = 0; i < v.n; i++)
+	if (!str_is_ascii(domain) && domain_normal(domain, a, &domain) == 0)
+		p = arena_fmt(a, "%.*s%.*s", STRF(str_sub(v, 0, at)), STRF(domain));
+	else
+		p = arena_cstr(a, v);
+	for (i = 0; p[i]; i++)
 		p[i] = ascii_lower(p[i]);
-	return str_make(p, v.n);
+	return str_make(p, i);
 }
 
 void suppress_init(struct suppress *s, struct rows *r)
@@ -65,8 +75,8 @@ void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row 
 	if (!q)
 		return;
 	arena_init(&a);
-	db_bind_str(q, 1, lower(&a, x->address));
-	db_bind_str(q, 2, lower(&a, x->sender));
+	db_bind_str(q, 1, key(&a, x->address));
+	db_bind_str(q, 2, key(&a, x->sender));
 	db_bind_u64(q, 3, (uint64_t)MAX(x->until, (int64_t)0));
 	db_bind_u64(q, 4, (uint64_t)MAX(clock_unix(), (int64_t)0));
 	db_bind_u64(q, 5, (uint64_t)x->class);
@@ -78,45 +88,72 @@ void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row 
 
 bool suppress_remove(struct suppress *s, struct rows *r, struct str address, struct str sender)
 {
-	sqlite3_stmt *q = use(s, r, sender.p ? REMOVE_ONE : REMOVE);
+	sqlite3_stmt *q = use(s, r, REMOVE);
 	struct arena a;
 
 	if (!q)
 		return false;
 	arena_init(&a);
-	db_bind_str(q, 1, lower(&a, address));
-	if (sender.p)
-		db_bind_str(q, 2, lower(&a, sender));
+	db_bind_str(q, 1, key(&a, address));
+	db_bind_str(q, 2, key(&a, sender));
 	rows_run(r, q);
 	arena_done(&a);
 	return r->err >= 0 && sqlite3_changes(r->db) > 0;
 }
 
+static struct str reason(enum bounce_class class, struct str reply, struct arena *a)
+{
+	reply = str_sub(reply, 0, REASON_MAX);
+	if (class == BOUNCE_INVALID)
+		return str_of(arena_fmt(a, "the server of its domain said that there is no such mailbox (%.*s)", STRF(reply)));
+	if (class == BOUNCE_NONE && reply.n)
+		return str_of(arena_fmt(a, "the administrator of this server wants it so (%.*s)", STRF(reply)));
+	return reply.n ? arena_str(a, reply) : STR("the administrator of this server wants it so");
+}
+
 bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct str sender, struct arena *a,
-	struct str *why_out)
+	struct suppressed *out)
 {
 	ssize_t at = str_rfind(sender, '@');
+	enum bounce_class class;
+	struct str reply, why;
 	sqlite3_stmt *q;
-	struct str reply;
 	struct tm tm;
 	char day[32];
 	time_t until;
 
 	if (!s->any || !(q = use(s, r, FIND)))
 		return false;
-	db_bind_str(q, 1, lower(a, address));
-	db_bind_str(q, 2, at >= 0 ? lower(a, str_from(sender, (size_t)at + 1)) : STR(""));
+	db_bind_str(q, 1, key(a, address));
+	db_bind_str(q, 2, at >= 0 ? key(a, str_from(sender, (size_t)at + 1)) : STR(""));
 	if (!rows_step(r, q))
 		return false;
 	until = (time_t)db_u64(q, 0);
 	reply = db_str(q, 1, a);
+	class = (enum bounce_class)db_u64(q, 2);
 	db_reset(q);
 	if (until <= (time_t)clock_unix() || !gmtime_r(&until, &tm))
 		return false;
 	strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm);
-	*why_out = str_of(arena_fmt(a, "nothing is sent to this address until %s, because of: %.*s; an administrator may"
-		" lift this before (mansio suppression remove %.*s)", day, STRF(str_sub(reply, 0, 500)), STRF(address)));
+	why = reason(class, reply, a);
+	out->status = class == BOUNCE_INVALID ? STR("5.1.1") : STR("5.7.1");
+	out->words = str_of(arena_fmt(a, "mail to this address is stopped on this server until %s: %.*s", day, STRF(why)));
 	return true;
+}
+
+size_t suppress_senders(struct suppress *s, struct rows *r, struct str address, struct arena *a, struct str *out, size_t n)
+{
+	sqlite3_stmt *q = use(s, r, SENDERS);
+	size_t i = 0;
+
+	if (!q)
+		return 0;
+	db_bind_str(q, 1, key(a, address));
+	db_bind_u64(q, 2, n);
+	while (i < n && rows_step(r, q))
+		out[i++] = db_str(q, 0, a);
+	db_reset(q);
+	return i;
 }
 
 size_t suppress_expire(struct suppress *s, struct rows *r, size_t n)

@@ -29,11 +29,18 @@ struct suppress_row {
 };
 /* Since now. Another entry for the same is replaced. */
 void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row *x);
-/* All entries of the address, or that of one sender's domain (sender.p). False: it was not there. */
+/* The entry for all senders (sender empty), or that of one sender's domain. False: it was not there. */
 bool suppress_remove(struct suppress *s, struct rows *r, struct str address, struct str sender);
-/* Is mail from this sender (an address) to that one stopped? Then the sentence for the sender. */
+/* Why nothing is sent: what a report, a record and smtpd say. */
+struct suppressed {
+	struct str status; /* 5.1.1: its server said that there is no such mailbox; 5.7.1: of our own */
+	struct str words; /* for who wrote the message, a sentence without an end; no command of ours in it */
+};
+/* Is mail from this sender (an address) to that one stopped? Then why. */
 bool suppress_find(struct suppress *s, struct rows *r, struct str address, struct str sender, struct arena *a,
-	struct str *why_out);
+	struct suppressed *out);
+/* The senders' domains of an address's entries, empty first: for all. n at most. How many. */
+size_t suppress_senders(struct suppress *s, struct rows *r, struct str address, struct arena *a, struct str *out, size_t n);
 /* Entries whose time is over: n at most. How many. */
 size_t suppress_expire(struct suppress *s, struct rows *r, size_t n);
 

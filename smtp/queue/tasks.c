@@ -184,23 +184,6 @@ static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x
 	return false;
 }
 
-static bool bounce(struct queue *q, const struct message_row *row, struct rcpt_row *x, uint32_t notify)
-{
-	x->state = RCPT_FAILED;
-	x->code = 0;
-	x->status = STR("5.0.0");
-	x->reply = STR(REPLY_ADMIN);
-	x->remote = STR("");
-	if (!report_wanted(row->reports, notify, REPORT_FAILURE)) {
-		rows_delete(&q->rows, x->m, x->number);
-	} else {
-		x->due = REPORT_FAILURE;
-		rows_update(&q->rows, x);
-	}
-	say(row, x, "bounced");
-	return true;
-}
-
 /* As if the message came now: all attempts and all its time are before it. */
 static void begin_anew(struct queue *q, const struct message_row *row, struct rcpt_row *x, int64_t now)
 {
@@ -259,11 +242,13 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 	case TASK_REMOVE:
 		if (!idle)
 			return false;
-		rows_delete(&q->rows, x->m, x->number);
-		say(row, x, "removed");
+		ended_removed(q, row, x);
 		return true;
 	case TASK_BOUNCE:
-		return idle && bounce(q, row, x, message_notify(q, row, x->number));
+		if (!idle)
+			return false;
+		ended_bounced(q, row, x);
+		return true;
 	default:
 		break;
 	}
@@ -510,7 +495,7 @@ static void run(struct queue *q, struct task *t)
 		table_each(&t->sums, sender_row, t);
 	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->verb != TASK_WARMUPS &&
 	    t->messages == 0)
-		task_end(t, EX_NOUSER, "nothing matches");
+		task_end(t, EX_NOUSER, t->none ? t->none : "nothing matches");
 	else
 		task_end(t, EX_OK, NULL);
 }

@@ -35,7 +35,8 @@ struct task {
 	struct str hop; /* REROUTE: host:port, empty: its own way */
 	bool fresh; /* RETRY: as if it came now */
 	int64_t seconds; /* SUPPRESS: how long */
-	struct str text; /* ... and why; SUPPRESSIONS: only those with this text */
+	struct str text; /* ... and why, empty: nothing was said; SUPPRESSIONS: only those with this text */
+	const char *none; /* what is said if nothing was changed; NULL: "nothing matches" */
 	int reply;
 	/* how far it is */
 	size_t next; /* of filter.m */

@@ -12,6 +12,7 @@
  */
 #include "smtp/queue/tasks.h"
 #include "smtp/queue/copy.h"
+#include "smtp/queue/records.h"
 
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ static void answer_puts(struct queue *q, const char *otherwise)
 static void committed(struct queue *q)
 {
 	answer_puts(q, "ok");
+	records_turn(true);
 	jobs_applied(q, true);
 	jobs_send(q);
 	unlink_names(q, &q->turn.unlink); /* late: no mail waits for it */
@@ -166,6 +168,7 @@ static void undone(struct queue *q)
 			(void)file_unlink(q->spool, p->id); /* without a row: recover.c */
 	unlink_names(q, &q->turn.made);
 	answer_puts(q, "full");
+	records_turn(false);
 	tasks_committed(q, false);
 	catchups_committed(q, false);
 	jobs_applied(q, false);
@@ -201,6 +204,7 @@ static void finish(struct queue *q, int err)
 	forget_names(&q->turn.made);
 	arena_reset(&q->turn.arena);
 	q->turn.names = q->turn.changed = false;
+	q->turn.about_m = 0;
 }
 
 /* --- clocks ------------------------------------------------------------------------------- */

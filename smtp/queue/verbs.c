@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/value.h"
+#include "mail/address.h"
 #include "net/addr.h"
 #include "smtp/queue/tasks.h"
 #include "trace/trace.h"
@@ -127,10 +128,26 @@ static const char *read_hop(struct task *t, const struct ipc_msg *m)
 	return NULL;
 }
 
+/* What is kept is a domain: an address there would stop more than was said. */
+static const char *read_sender(struct task *t)
+{
+	struct str sender = t->filter.sender;
+	ssize_t at = str_rfind(sender, '@');
+
+	if (at >= 0)
+		return arena_fmt(&t->arena, "sender: must be a domain, whose senders all of them are meant: sender=%.*s, or leave it away",
+			STRF(str_from(sender, (size_t)at + 1)));
+	if (str_find(sender, '.') <= 0 || domain_normal(sender, &t->arena, &t->filter.domain) < 0)
+		return "sender: must be a domain, like example.org";
+	return NULL;
+}
+
 static const char *read_suppression(struct queue *q, struct task *t, const struct ipc_msg *m)
 {
 	struct str address = ipc_get(m, "address"), time = ipc_get(m, "time");
 	int64_t ms = q->conf->queue_suppress ? q->conf->queue_suppress : 7 * INT64_C(86400000);
+	struct address parsed;
+	const char *wrong;
 
 	if (t->verb == TASK_SUPPRESSIONS) {
 		t->text = lower(&t->arena, ipc_get(m, "match"));
@@ -138,16 +155,16 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 	}
 	if (t->verb != TASK_SUPPRESS && t->verb != TASK_UNSUPPRESS)
 		return NULL;
-	if (str_rfind(address, '@') <= 0 || address.n > DEST_NAME_MAX || str_has_ctl(address))
+	if (address.n > DEST_NAME_MAX || address_parse_all(address, &t->arena, &parsed) < 0 || !parsed.domain.n)
 		return "address: must be one, like anna@example.net";
+	t->filter.domain = STR(""); /* for all senders */
+	if (t->filter.sender.n && (wrong = read_sender(t)) != NULL)
+		return wrong;
 	if (time.p && (conf_time_parse(time, &ms) < 0 || ms < 1000))
 		return "time: must be a time, like 30m, 2h, 3d";
 	t->filter.recipient = lower(&t->arena, address);
-	/* sender=: a domain, or an address of it */
-	if (t->filter.sender.p)
-		t->filter.domain = str_from(t->filter.sender, (size_t)(str_rfind(t->filter.sender, '@') + 1));
 	t->seconds = ms / 1000;
-	t->text = arena_str(&t->arena, ipc_get(m, "comment").n ? str_sub(ipc_get(m, "comment"), 0, 200) : STR("the administrator of this server wants it so"));
+	t->text = arena_str(&t->arena, str_sub(ipc_get(m, "comment"), 0, 200));
 	return NULL;
 }
 

@@ -81,7 +81,7 @@ static void trace_no_lmtpd(struct session *s)
 	trace_end(&t);
 }
 
-/* The way of the recipient, or -1 with the refusal in why. */
+/* The way of the recipient; or with the refusal in why: -1, or 1 if whoever asks made no mistake. */
 static int decide(struct session *s, struct recipient *r, struct dsn *why)
 {
 	bool was_broken = s->tx.lmtp.state == LMTP_BROKEN;
@@ -89,6 +89,8 @@ static int decide(struct session *s, struct recipient *r, struct dsn *why)
 
 	if (policy_rcpt(s, &r->address, &r->route, why))
 		return -1;
+	if (r->route == ROUTE_OUTSIDE && policy_suppressed(s, r->address, why))
+		return 1;
 	if (r->route != ROUTE_STRAIGHT)
 		return 0;
 	err = ask_lmtpd(s, r, why);
@@ -108,6 +110,7 @@ static void recipient(struct session *s, const struct smtp_path_command *c, stru
 {
 	struct dsn why = { 0 };
 	struct buf b;
+	int refused;
 
 	if (s->tx.nrcpt >= (uint64_t)s->room->conf->smtp_recipients) {
 		reply(s, 452, "4.5.3", "Too many recipients, send the others in another message");
@@ -118,14 +121,15 @@ static void recipient(struct session *s, const struct smtp_path_command *c, stru
 	r->address = arena_str(&s->cmd, buf_view(&b));
 	buf_done(&b);
 	room_update(s->room);
-	if (!decide(s, r, &why)) {
+	refused = decide(s, r, &why);
+	if (!refused) {
 		remember(s, r);
 		return;
 	}
 	s->tx.refused++;
 	s->about = "to";
 	s->about_whom = r->address;
-	if (dsn_temporary(&why))
+	if (refused > 0 || dsn_temporary(&why))
 		reply_dsn(s, &why);
 	else /* who only guesses addresses runs into limit.errors */
 		reply_error_dsn(s, &why);

@@ -17,11 +17,15 @@
  * came (auth/rules.h). Rules about clients count for those who are not logged in.
  *
  * What leaves this server needs a way out ([send] smarthost, or hold_all): without
- * one it is refused here, in the session, not bounced later.
+ * one it is refused here, in the session, not bounced later; and so is mail to an address that is on the
+ * queue's suppression list. If queued does not say so in time it is accepted, and ends there with a report.
  */
 #include "smtp/receive/session.h"
 
+#include "net/suppressed.h"
+
 #define AUTHD_WAIT_MS 10000
+#define WORDS_MAX 300 /* of the list, in a reply */
 
 /* As auth_arrival wants it: the fingerprints, then the address. */
 static struct str client(struct session *s)
@@ -163,6 +167,25 @@ static int came_back(const struct session *s, struct str address, const struct a
 	else
 		return 0;
 	return -1;
+}
+
+bool policy_suppressed(struct session *s, struct str address, struct dsn *why)
+{
+	struct room *room = s->room;
+	deadline d = deadline_in(room->conf->smtp_queue_timeout);
+	struct str status, words;
+	int link = room->queued, r;
+
+	if (s->tx.unasked)
+		return false;
+	r = suppressed_ask(link, address, s->tx.sender, &s->cmd, &status, &words, d);
+	if (r == E_CLOSED && room_relink(room, &room->queued, link))
+		r = suppressed_ask(room->queued, address, s->tx.sender, &s->cmd, &status, &words, d);
+	s->tx.unasked = r < 0;
+	if (r > 0)
+		dsn_set(why, 550, arena_cstr(&s->cmd, status), "<%.*s>: " SUPPRESSED_WORD "%.*s", STRF(address),
+			STRF(str_sub(words, 0, WORDS_MAX)));
+	return r > 0;
 }
 
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why)

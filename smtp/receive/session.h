@@ -84,6 +84,7 @@ struct tx {
 	struct str future; /* how that was asked for (mail/envelope.h) */
 	int priority; /* RFC 6710 */
 	bool priority_given;
+	bool unasked; /* queued did not say who is suppressed: this transaction asks no more */
 	struct str verp; /* XVERP: its delimiters, empty: not asked for */
 	struct str envid; /* ENVID= as given */
 	int ret; /* RET=: of the enum in struct envelope */
@@ -216,6 +217,8 @@ bool policy_etrn(const struct session *s, struct str domain);
  * rules of rewriting name the new one.
  * *route_out: STRAIGHT for an address of ours that nothing keeps from it, QUEUE, OUTSIDE. */
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why);
+/* Is mail to that address outside stopped (net/suppressed.h)? Then the refusal is in why. */
+bool policy_suppressed(struct session *s, struct str address, struct dsn *why);
 /* Is there somebody whom a report about this message may be sent to? */
 bool policy_report(const struct session *s);
 

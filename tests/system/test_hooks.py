@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """hookd: records of each attempt in a file of the day, and webhooks: signed, repeated, bounded, and nobody waits for them."""
 import csv
+import email
 import http.server
 import io
 import json
@@ -205,3 +206,35 @@ def test_a_test_right_after_a_change_goes_by_the_new_settings(own_suite, receive
         s.cli("config", "set", "webhook.secret_file", r.settings["webhook.secret_file"])
         s.cli("webhook", "test")
         assert len(r.bad) == turn + 1 and len(r.got) == 2 * (turn + 1)
+
+
+def test_what_ends_here_is_recorded_posted_and_reported_as_ours(own_suite, relay, receiver):
+    """By the list of suppressed addresses, by `queue bounce`, by `queue remove`: each leaves one record that says so, and a report that
+    blames no other server."""
+    r = receiver()
+    s = own_suite(with_relay(relay, **r.settings, **{"accounting.format": "json", "queue.retry": "1h"}))
+    anna = s.account()
+    for i in (1, 2, 3):
+        post(s, anna, f"later{i}@x.example", subject=f"m{i}")
+    wait_for(lambda: len(r.of("deferred")) == 3, 20)
+    s.cli("suppression", "add", "address=later1@x.example", "comment=he moved away")
+    s.cli("queue", "retry", "recipient=later1@x.example")
+    s.cli("queue", "bounce", "recipient=later2@x.example")
+    s.cli("queue", "remove", "recipient=later3@x.example")
+    over = lambda: [e for e in r.got if e["event"] in ("bounced", "removed")]  # noqa: E731
+    wait_for(lambda: len(over()) == 3, 20)
+    ends = {e["recipient"]: e for e in over()}
+    assert {(k[:6], e["event"], e["class"], e["attempts"], e["user"], e["sender"]) for k, e in ends.items()} == {
+        ("later1", "bounced", "suppressed", 1, anna.address, anna.address), ("later2", "bounced", "admin", 1, anna.address, anna.address),
+        ("later3", "removed", "admin", 1, anna.address, anna.address)}
+    assert not any(k in e for e in ends.values() for k in ("code", "remote", "ip", "tls")), ends  # no server said it
+    assert {json.loads(x)["id"] for x in records(s).splitlines()} >= {e["id"] for e in ends.values()}
+    with s.imap(anna) as m:
+        wait_for(lambda: int(m.select()[1][0]) == 2, 20)
+        reports = sorted((email.message_from_bytes(m.fetch(f"{i}", "(BODY.PEEK[])")[1][0][1]) for i in (1, 2)), key=lambda x: x["Subject"])
+    for report, name, who in zip(reports, ("suppression", "admin"), ("this server", "The administrator of this mail server")):
+        text, fields = report.get_payload(0).get_payload(), report.get_payload(1).get_payload(1)
+        assert fields["Action"] == "failed" and fields["Status"] == "5.7.1" and fields["Remote-MTA"] is None, fields
+        assert fields["Diagnostic-Code"].startswith("x-mansio; "), fields
+        assert who in text and "administrator" in text and "server there" not in text and "mansio suppression" not in report.as_string(), text
+        assert ("he moved away" in text) == (name == "suppression")

@@ -86,7 +86,7 @@ def test_the_rules_of_submission_hold(suite):
     anna, ben = suite.account(), suite.account()
     w = Web(suite, token=token(suite, f"send:{anna.address}"))
     a = w.post("send", {"from": ben.address, "to": ben.address, "text": "forged"})
-    assert a.status == 403 and "5.7.1" in a.json["error"], a
+    assert a.status == 403 and "5.7.1" in a.json["error"] and a.json["refused"] == [], a  # one sentence, about the sender
     a = w.post("send", {"from": anna.address, "to": [ben.address, "nobody@example.org", "x@outside.example"], "text": "three"})
     assert a.status == 200 and a.json["accepted"] == [ben.address], a
     assert {r["to"]: r["code"] for r in a.json["refused"]} == {"nobody@example.org": 550, "x@outside.example": 550}

@@ -4,13 +4,16 @@ what an admin sees of a destination and that his retry waits for nothing, and a 
 import datetime
 import json
 import re
+import smtplib
 
 import pytest
 
 from conftest import TOP, wait_for
 from fakehost import FakeHost
 from test_mx import DEEP, REFUSED, SAFE, world  # noqa: F401 (a fixture)
+from test_http_send import token
 from test_queue import kill
+from web import Web
 
 @pytest.fixture
 def busy(world):  # noqa: F811
@@ -101,8 +104,8 @@ def test_a_complaint_counts_if_a_listed_loop_names_what_was_sent(world, busy):  
     complain(right, 4)
     row = wait_for(lambda: [r for r in ask(world, "suppression", "list") if r["address"] == "carl@busy.mx.example"])[0]
     assert (row["class"], row["sender"]) == ("complaint", "example.org")
-    send("carl@busy.mx.example")
-    assert "complained" in world.log("failed", "carl@busy.mx.example")
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match="complained"):
+        send("carl@busy.mx.example")
     assert len(of(busy, b"carl@")) == 2
 
 
@@ -175,3 +178,63 @@ def test_a_retry_of_the_admin_waits_for_nothing(world, busy):  # noqa: F811
         wait_for(lambda: not ask(world, "queue", "list", "domain=dead.mx.example"))
     finally:
         host.close()
+
+
+def test_nothing_is_taken_for_who_is_on_the_list(world, busy):  # noqa: F811
+    """A mail program hears it at RCPT, a program by HTTP in its answer, each recipient by itself; nobody is sent away for it."""
+    s, ida = world.s, world.s.account("ida")
+    s.cli("suppression", "add", "address=gone@busy.mx.example", "comment=left us")
+    s.cli("suppression", "add", "address=once@busy.mx.example", "sender=other.example")
+    world.post("nosuch@busy.mx.example")
+    wait_for(lambda: of(busy, b"nosuch@"))
+    busy.hooks["RCPT"] = lambda c, line: b"550 5.1.1 no such user\r\n" if b"nosuch@" in line else None
+    world.post("nosuch@busy.mx.example")
+    world.log("suppressed", "nosuch@busy.mx.example")
+    with s.smtp(ida) as c:
+        c.ehlo_or_helo_if_needed()
+        c.mail(ida.address)
+        code, text = c.rcpt("Gone@busy.mx.example")
+        assert code == 550 and text.startswith(b"5.7.1 <Gone@busy.mx.example>: suppressed: ") and b"left us" in text, text
+        code, text = c.rcpt("nosuch@busy.mx.example")
+        assert code == 550 and text.startswith(b"5.1.1 ") and b"no such user" in text, text
+        for _ in range(30):
+            assert c.rcpt("gone@busy.mx.example")[0] == 550
+        assert c.rcpt("once@busy.mx.example")[0] == 250  # stopped for the senders of another domain
+        assert c.data(b"Subject: x\r\n\r\nx")[0] == 250
+    wait_for(lambda: of(busy, b"once@"))
+    w = Web(s, token=token(s, f"send:{ida.address}"))
+    a = w.post("send", {"from": ida.address, "to": ["gone@busy.mx.example", "fine@busy.mx.example"], "text": "x"})
+    assert a.status == 200 and a.json["accepted"] == ["fine@busy.mx.example"], a
+    assert [(x["to"], x["code"], x["status"], x["class"]) for x in a.json["refused"]] == [("gone@busy.mx.example", 550, "5.7.1", "suppressed")]
+    assert "left us" in a.json["refused"][0]["words"]
+    a = w.post("send", {"from": ida.address, "to": "nosuch@busy.mx.example", "text": "x"})
+    assert a.status == 422 and [x["class"] for x in a.json["refused"]] == ["suppressed"], a
+    s.cli("suppression", "remove", "address=gone@busy.mx.example")
+    assert w.post("send", {"from": ida.address, "to": "gone@busy.mx.example", "text": "x"}).status == 200
+    wait_for(lambda: of(busy, b"gone@"))
+
+
+def test_a_suppression_is_what_was_said_or_nothing(world):  # noqa: F811
+    s, jan = world.s, world.s.account("jan")
+
+    def refused(code, *args):
+        p = s.cli("suppression", *args, check=False)
+        assert p.returncode == code, p
+        return p.stdout + p.stderr
+
+    def there():
+        return {(r["address"], r["sender"]) for r in ask(world, "suppression", "list") if r["address"].startswith("lea@")}
+
+    assert "sender=example.org" in refused(64, "add", "address=lea@busy.mx.example", f"sender={jan.address}")
+    assert "domain" in refused(64, "add", "address=lea@busy.mx.example", "sender=jan")
+    assert there() == set()
+    s.cli("suppression", "add", "address=Lea@busy.mx.example", "sender=Example.org")
+    assert "sender=example.org" in refused(67, "remove", "address=lea@busy.mx.example")
+    s.cli("suppression", "add", "address=lea@busy.mx.example")
+    assert there() == {("lea@busy.mx.example", ""), ("lea@busy.mx.example", "example.org")}
+    s.cli("suppression", "remove", "address=lea@busy.mx.example")
+    assert there() == {("lea@busy.mx.example", "example.org")}
+    assert "sender=example.org" in refused(64, "remove", "address=lea@busy.mx.example", f"sender={jan.address}")
+    s.cli("suppression", "remove", "address=lea@busy.mx.example", "sender=example.org")
+    assert there() == set()
+    assert "lea@busy.mx.example" in refused(67, "remove", "address=lea@busy.mx.example")

@@ -125,6 +125,36 @@ static void a_failure(void **state)
 	done(&p);
 }
 
+/* No other server is blamed, and nobody is told to type what he cannot. */
+static void ended_by_this_server(void **state)
+{
+	const struct report_rcpt rcpt[] = {
+		{ .action = REPORT_FAILED, .address = STR("a@x"), .status = STR("5.1.1"), .by = REPORT_BY_LIST,
+			.reply = STR("mail to this address is stopped on this server until tomorrow: it moved") },
+		{ .action = REPORT_FAILED, .address = STR("b@x"), .status = STR("5.7.1"), .by = REPORT_BY_ADMIN,
+			.reply = STR("returned by the administrator of this server"), .last_attempt = 1795000100 },
+	};
+	struct report r = base;
+	struct printed p = { 0 };
+	struct str status, text;
+
+	(void)state;
+	r.rcpt = rcpt;
+	r.nrcpt = 2;
+	print(&r, &p);
+	status = buf_view(&p.status);
+	text = buf_view(&p.text);
+	HAS(status, "Final-Recipient: rfc822;a@x\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: x-mansio; mail to this address");
+	HAS(status, "until tomorrow: it moved\r\nFinal-Log-ID: "); /* nothing was tried */
+	HAS(status, "Action: failed\r\nStatus: 5.7.1\r\nDiagnostic-Code: x-mansio; returned by the administrator");
+	assert_false(has(status, "Remote-MTA"));
+	HAS(text, "\n  a@x\r\n    not delivered: this mail server does not send it.\r\n    The reason: mail to this address is stopped");
+	HAS(text, "ask the administrator of this\r\nmail server to let mail to it through again");
+	HAS(text, "\n  b@x\r\n    not delivered. The administrator of this mail server has ended it.\r\n\r\nWhat to do: Please ask");
+	assert_false(has(text, "server there"));
+	done(&p);
+}
+
 static void several(void **state)
 {
 	const struct report_rcpt rcpt[] = {
@@ -287,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failure),
 		cmocka_unit_test(several),
+		cmocka_unit_test(ended_by_this_server),
 		cmocka_unit_test(nothing_injected),
 		cmocka_unit_test(eight_bits),
 		cmocka_unit_test(internationalised),

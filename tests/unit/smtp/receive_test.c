@@ -22,6 +22,7 @@
 #include "net/catchup.h"
 #include "net/ipc.h"
 #include "net/spool.h"
+#include "net/suppressed.h"
 
 /* --- authd -------------------------------------------------------------------- */
 
@@ -98,6 +99,25 @@ int spool_file(int link, int *fd_out, deadline d)
 	if (!file_result)
 		*fd_out = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return file_result;
+}
+
+static int list_error, list_asked;
+
+/* stopped@ is on the list for mail from anna@ */
+int suppressed_ask(int link, struct str address, struct str sender, struct arena *a, struct str *status_out,
+	struct str *words_out, deadline d)
+{
+	(void)a;
+	(void)d;
+	assert_int_equal(link, 77);
+	list_asked++;
+	if (list_error)
+		return list_error;
+	if (!str_starts(address, "stopped@") || !str_starts(sender, "anna@"))
+		return 0;
+	*status_out = STR("5.1.1");
+	*words_out = STR("mail to this address is stopped");
+	return 1;
 }
 
 int spool_put(int link, int fd, struct str id, const struct str *piece, size_t npieces, deadline d)
@@ -477,6 +497,41 @@ static void only_listed_certificates_relay(void **state)
 	conf->smtp_relay_certificates = (struct conf_list){ NULL, 0 };
 	conf->send_smarthost = STR_NONE;
 	certificate = public_key = STR_NONE;
+}
+
+/* Who submits hears it at RCPT; it is no mistake that ends a session, and a queue that does not answer stops nobody. */
+static void mail_to_who_is_suppressed_is_refused_at_once(void **state)
+{
+	struct buf many, want;
+	int i;
+
+	(void)state;
+	conf->send_smarthost = STR("mx.example.net");
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<stopped@x.example>\r\nRCPT TO:<fine@x.example>\r\nRCPT TO:<bert@example.org>\r\n",
+		"250 550 250 250");
+	assert_non_null(strstr(output, "550 5.1.1 <stopped@x.example>: suppressed: mail to this address is stopped\r\n"));
+	list_asked = 0;
+	mx("MAIL FROM:<x@y.example>\r\nRCPT TO:<bert@example.org>\r\n", "250 250");
+	assert_int_equal(list_asked, 0); /* a mailbox here */
+	buf_init(&many, 20000);
+	buf_init(&want, 2000);
+	buf_puts(&many, "MAIL FROM:<anna@example.org>\r\n");
+	buf_puts(&want, "250");
+	for (i = 0; i < 50; i++) {
+		buf_puts(&many, "RCPT TO:<stopped@x.example>\r\n");
+		buf_puts(&want, " 550");
+	}
+	buf_puts(&many, "RCPT TO:<fine@x.example>\r\n");
+	buf_puts(&want, " 250");
+	submission(buf_cstr(&many), buf_cstr(&want));
+	buf_done(&many);
+	buf_done(&want);
+	list_error = E_TIMEOUT;
+	list_asked = 0;
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<stopped@x.example>\r\nRCPT TO:<stopped@x.example>\r\n", "250 250 250");
+	assert_int_equal(list_asked, 1);
+	list_error = 0;
+	conf->send_smarthost = STR_NONE;
 }
 
 /* RFC 1985 */
@@ -997,6 +1052,7 @@ int main(void)
 		TEST(relay_is_refused),
 		TEST(only_listed_networks_and_clients_may_relay),
 		TEST(only_listed_certificates_relay),
+		TEST(mail_to_who_is_suppressed_is_refused_at_once),
 		TEST(mail_that_waits_is_sent_on_for_its_domain),
 		TEST(rules_refuse_hold_and_rewrite),
 		TEST(postmaster_needs_no_domain),
