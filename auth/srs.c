@@ -4,6 +4,10 @@
  *
  *     srs0  =  "SRS0" sep hash "=" day "=" domain "=" local          sep = "=" / "+" / "-"
  *     srs1  =  "SRS1" sep hash "=" domain "=" rest                    rest = what followed "SRS0", sep and all
+ *
+ * The hash covers the kind as well ("0" or "1", before the text): what an SRS1 carries is a stranger's to choose, and could
+ * read like the text of an SRS0. Addresses whose hash was made without it are not taken: nobody can tell those that we made
+ * from those that a stranger had us make.
  */
 #include "auth/srs.h"
 
@@ -14,6 +18,7 @@
 #include "base/codec.h"
 #include "base/rand.h"
 #include "mail/address.h"
+#include "net/dns.h"
 
 #define HASH 6 /* characters: 36 bits, about 31 without case */
 #define DAY 86400
@@ -76,7 +81,8 @@ void srs_keys_rotate(struct srs_keys *k, int64_t now, int64_t days)
 
 /* --- the parts --------------------------------------------------------------------- */
 
-static void hash_of(const struct srs_key *k, struct str text, char out[HASH])
+/* kind: '0' or '1', the last letter of the tag. */
+static void hash_of(const struct srs_key *k, char kind, struct str text, char out[HASH])
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
 	char *lower = mem_alloc(text.n + 1, 1);
@@ -84,9 +90,10 @@ static void hash_of(const struct srs_key *k, struct str text, char out[HASH])
 	struct buf b;
 	size_t i;
 
+	lower[0] = kind;
 	for (i = 0; i < text.n; i++)
-		lower[i] = ascii_lower(text.p[i]);
-	BUG_ON(!HMAC(EVP_sha256(), k->secret, SRS_SECRET, (const unsigned char *)lower, text.n, md, &n) || n < HASH);
+		lower[i + 1] = ascii_lower(text.p[i]);
+	BUG_ON(!HMAC(EVP_sha256(), k->secret, SRS_SECRET, (const unsigned char *)lower, text.n + 1, md, &n) || n < HASH);
 	buf_init(&b, 128);
 	base64_encode(str_make(md, n), &b);
 	memcpy(out, b.p, HASH);
@@ -95,14 +102,14 @@ static void hash_of(const struct srs_key *k, struct str text, char out[HASH])
 }
 
 /* In a time that does not depend on where they differ. */
-static bool hash_good(const struct srs_key *k, struct str text, struct str given)
+static bool hash_good(const struct srs_key *k, char kind, struct str text, struct str given)
 {
 	char want[HASH], have[HASH];
 	size_t i;
 
 	if (given.n != HASH)
 		return false;
-	hash_of(k, text, want);
+	hash_of(k, kind, text, want);
 	for (i = 0; i < HASH; i++) {
 		want[i] = ascii_lower(want[i]);
 		have[i] = ascii_lower(given.p[i]);
@@ -110,13 +117,13 @@ static bool hash_good(const struct srs_key *k, struct str text, struct str given
 	return CRYPTO_memcmp(want, have, HASH) == 0;
 }
 
-static bool any_good(const struct srs_keys *k, struct str text, struct str given, int64_t now, int64_t days)
+static bool any_good(const struct srs_keys *k, char kind, struct str text, struct str given, int64_t now, int64_t days)
 {
 	bool good = false;
 	size_t i;
 
 	for (i = 0; i < k->n; i++)
-		good |= in_force(k, i, now, days) && hash_good(&k->key[i], text, given);
+		good |= in_force(k, i, now, days) && hash_good(&k->key[i], kind, text, given);
 	return good;
 }
 
@@ -138,11 +145,27 @@ static int64_t age_of(struct str day, int64_t now)
 	return (now / DAY + SLOTS - slot) % SLOTS;
 }
 
+static bool separated(struct str s)
+{
+	return s.n && memchr("=+-", s.p[0], 3);
+}
+
 /* "SRS0" or "SRS1" and one of the separators; the rest begins with that. */
 static bool tagged(struct str local, const char *tag, struct str *rest_out)
 {
 	*rest_out = str_from(local, 4);
-	return str_istarts(local, tag) && rest_out->n && strchr("=+-", rest_out->p[0]);
+	return str_istarts(local, tag) && separated(*rest_out);
+}
+
+/* What an SRS1 carries: the domain that its SRS0 belongs to, and the rest of that. */
+static bool carries_srs0(struct str rest, struct str *host_out, struct str *inner_out)
+{
+	struct str body = str_from(rest, 1);
+
+	str_cut(&body, '=');
+	*host_out = str_cut(&body, '=');
+	*inner_out = body;
+	return dns_is_hostname(*host_out) && separated(body);
 }
 
 /* --- there ------------------------------------------------------------------------------ */
@@ -152,7 +175,7 @@ static int finish(const struct srs_keys *k, const char *tag, const char *text, s
 	char hash[HASH];
 	struct str v;
 
-	hash_of(&k->key[0], str_of(text), hash);
+	hash_of(&k->key[0], tag[3], str_of(text), hash);
 	v = str_of(arena_fmt(a, "%s=%.*s=%s", tag, HASH, hash, text));
 	if (v.n > ADDRESS_LOCAL_MAX)
 		return E_LIMIT;
@@ -164,21 +187,16 @@ int srs_forward(const struct srs_keys *k, struct str local, struct str domain, i
 	struct str *out)
 {
 	int64_t day = now / DAY;
-	struct str rest, host;
+	struct str rest, host, inner;
 
 	if (local.n > TEXT_MAX || domain.n > TEXT_MAX || memchr(local.p, '\0', local.n) || memchr(domain.p, '\0', domain.n) ||
 		memchr(domain.p, '=', domain.n))
 		return E_LIMIT;
-	if (tagged(local, "SRS1", &rest)) { /* it keeps the way to the first forwarder, the others in between go */
-		struct str body = str_from(rest, 1);
-
-		str_cut(&body, '=');
-		host = str_cut(&body, '=');
-		if (host.n && body.n)
-			return finish(k, "SRS1", arena_fmt(a, "%.*s=%.*s", STRF(host), STRF(body)), a, out);
-	} else if (tagged(local, "SRS0", &rest)) {
+	/* it keeps the way to the first forwarder, the others in between go */
+	if (tagged(local, "SRS1", &rest) && carries_srs0(rest, &host, &inner))
+		return finish(k, "SRS1", arena_fmt(a, "%.*s=%.*s", STRF(host), STRF(inner)), a, out);
+	if (tagged(local, "SRS0", &rest))
 		return finish(k, "SRS1", arena_fmt(a, "%.*s=%.*s", STRF(domain), STRF(rest)), a, out);
-	}
 	return finish(k, "SRS0", arena_fmt(a, "%c%c=%.*s=%.*s", base32[day >> 5 & 31], base32[day & 31], STRF(domain),
 		STRF(local)), a, out);
 }
@@ -192,7 +210,7 @@ static enum srs_result back0(const struct srs_keys *k, struct str rest, int64_t 
 		domain = str_cut(&local, '=');
 	int64_t age = age_of(day, now);
 
-	if (!local.n || !domain.n || age < 0 || !any_good(k, text, hash, now, days))
+	if (!local.n || !domain.n || age < 0 || !any_good(k, '0', text, hash, now, days))
 		return SRS_BAD;
 	if (age > days)
 		return SRS_EXPIRED;
@@ -206,9 +224,9 @@ static enum srs_result back1(const struct srs_keys *k, struct str rest, int64_t 
 {
 	struct str text = str_from(rest, 1), hash = str_cut(&text, '='), inner = text, domain = str_cut(&inner, '=');
 
-	if (!domain.n || !inner.n || !any_good(k, text, hash, now, days))
+	if (!domain.n || !separated(inner) || !any_good(k, '1', text, hash, now, days))
 		return SRS_BAD;
-	*local_out = str_of(arena_fmt(a, "SRS0%s%.*s", strchr("=+-", inner.p[0]) ? "" : "=", STRF(inner)));
+	*local_out = str_of(arena_fmt(a, "SRS0%.*s", STRF(inner)));
 	*domain_out = arena_str(a, domain);
 	return SRS_GOOD;
 }

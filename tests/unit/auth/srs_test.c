@@ -118,6 +118,41 @@ static void one_that_others_wrote_keeps_its_way_and_no_more(void **state)
 	assert_int_equal(back(with(m, 13, 'x'), NULL), SRS_BAD);
 }
 
+/* Of an SRS1 a stranger writes every byte but the hash: the hash must not be good for an SRS0, nor for an SRS1 of another text. */
+static void what_a_stranger_has_rewritten_is_no_address_of_his_choice(void **state)
+{
+	static const char *const text[] = { "G3=victim.example=boss", "G3=x.example==boss", "G3=+victim.example=boss", "G3=-victim.example=boss" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(text); i++) {
+		const char *m = made(arena_fmt(&a, "SRS1=x=%s", text[i]), "evil.example");
+
+		assert_non_null(m);
+		assert_int_not_equal(back(arena_fmt(&a, "SRS0=%.6s=%s", m + 5, text[i]), NULL), SRS_GOOD);
+		assert_int_not_equal(back(arena_fmt(&a, "SRS0+%.6s=%s", m + 5, text[i]), NULL), SRS_GOOD);
+	}
+}
+
+/* What names no host, or carries no SRS0, is a name like any other. */
+static void what_is_no_srs1_is_wrapped_whole(void **state)
+{
+	static const char *const name[] = { "SRS1=x=77=victim.example=boss", "SRS1=x=bad_host==a=G3=x=ben", "SRS1=x==+xxxx=yy=x=ben", "SRS1=x=[1.2.3.4]==a=G3=x=ben",
+		"SRS1=x=y.example=", "SRS1=x=y.example", "SRS1=", "SRS1=x" };
+	const char *out;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(name); i++) {
+		const char *m = made(name[i], "e.example");
+
+		assert_non_null(m);
+		assert_int_equal(strncmp(m, "SRS0=", 5), 0);
+		assert_int_equal(back(m, &out), SRS_GOOD);
+		assert_string_equal(out, arena_fmt(&a, "%s@e.example", name[i]));
+	}
+}
+
 static void hostile_ones_are_bad_or_none(void **state)
 {
 	static const char *const bad[] = { "SRS0=", "SRS0==", "SRS0====", "SRS0=aaaaaa=", "SRS0=aaaaaa=AA=x.example=", "SRS0=aaaaaa=AA==ben",
@@ -184,6 +219,8 @@ int main(void)
 		cmocka_unit_test(every_byte_of_it_counts_but_its_case_does_not),
 		cmocka_unit_test(it_is_good_for_a_time),
 		cmocka_unit_test(one_that_others_wrote_keeps_its_way_and_no_more),
+		cmocka_unit_test(what_a_stranger_has_rewritten_is_no_address_of_his_choice),
+		cmocka_unit_test(what_is_no_srs1_is_wrapped_whole),
 		cmocka_unit_test(hostile_ones_are_bad_or_none),
 		cmocka_unit_test(an_old_secret_is_good_as_long_as_its_addresses_are),
 		cmocka_unit_test(reports_to_one_person_are_counted_by_the_hour),
