@@ -79,8 +79,6 @@ struct want *wants_add(struct wants *w, enum need need, const char *name, enum d
 void wants_zone(const struct facts *f, const struct wants *w, const char *domain, struct buf *out);
 /* The port of the first address of a `listen` setting; 0: there is none, or no such setting. */
 uint16_t listens_on(const struct conf *c, const char *service);
-/* An address that everybody can reach (not RFC 1918, 4193, 6598, loopback, link-local). */
-bool addr_is_public(const struct addr *a);
 
 /* --- keys.c --- */
 

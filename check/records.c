@@ -15,19 +15,6 @@
 #define TTL "3600"
 #define UNKNOWN_ADDRESS "<the public address of this host>"
 
-bool addr_is_public(const struct addr *a)
-{
-	static const char *const others[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-		"172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8" };
-	struct addr_net net;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(others); i++)
-		if (addr_net_parse(str_of(others[i]), &net) == 0 && addr_net_has(&net, a))
-			return false;
-	return a->family != 0;
-}
-
 uint16_t listens_on(const struct conf *c, const char *service)
 {
 	struct str list, first;

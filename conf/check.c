@@ -175,16 +175,15 @@ static void check_certificates(const struct conf *c, struct conf_report *r)
 	}
 }
 
-static void check_reports(const struct conf *c, struct conf_report *r)
+static void check_networks(const struct conf_list *l, const char *name, int line, struct conf_report *r)
 {
 	struct addr_net net;
 	char shown[80];
 	size_t i;
 
-	for (i = 0; i < c->reports_feedback_networks.n; i++)
-		if (addr_net_parse(c->reports_feedback_networks.v[i], &net) < 0)
-			conf_error(r, LINE(r, reports, feedback_networks), "feedback_networks: '%s' is not a network, like 192.0.2.0/24 or ::1",
-				conf_shown(c->reports_feedback_networks.v[i], shown));
+	for (i = 0; i < l->n; i++)
+		if (addr_net_parse(l->v[i], &net) < 0)
+			conf_error(r, line, "%s: '%s' is not a network, like 192.0.2.0/24 or ::1", name, conf_shown(l->v[i], shown));
 }
 
 /* "NAME: PATTERN PATTERN": see smtp/send/limit.h */
@@ -416,7 +415,8 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_send(c, r);
 	check_relay(c, r);
 	check_certificates(c, r);
-	check_reports(c, r);
+	check_networks(&c->reports_feedback_networks, "feedback_networks", LINE(r, reports, feedback_networks), r);
+	check_networks(&c->sts_inside_networks, "inside_networks", LINE(r, sts, inside_networks), r);
 	check_dns(c, r);
 	check_queue(c, r);
 	check_backup(c, r);

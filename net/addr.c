@@ -184,6 +184,41 @@ bool addr_net_has(const struct addr_net *n, const struct addr *a)
 	return addr_eq(&net, &n->net);
 }
 
+/* The IPv4 address that an IPv6 one leads to by its form: ::a.b.c.d (RFC 4291 2.5.5.1), NAT64 (RFC 6052 2.1), 6to4 (RFC 3056 2). */
+static bool embedded(const struct addr *a, struct addr *out)
+{
+	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b }, compatible[12] = { 0 };
+	struct addr v4 = { .family = 4 };
+
+	if (a->family != 6)
+		return false;
+	if (memcmp(a->ip, nat64, sizeof nat64) == 0 || memcmp(a->ip, compatible, sizeof compatible) == 0)
+		memcpy(v4.ip, a->ip + 12, 4);
+	else if (a->ip[0] == 0x20 && a->ip[1] == 0x02)
+		memcpy(v4.ip, a->ip + 2, 4);
+	else
+		return false;
+	*out = v4;
+	return true;
+}
+
+bool addr_is_public(const struct addr *a)
+{
+	static const char *const others[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+		"172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "224.0.0.0/3", "::/127", "64:ff9b:1::/48", "100::/64",
+		"2001::/32", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8" };
+	struct addr_net net;
+	struct addr v4;
+	size_t i;
+
+	if (embedded(a, &v4))
+		return addr_is_public(&v4);
+	for (i = 0; i < ARRAY_LEN(others); i++)
+		if (addr_net_parse(str_of(others[i]), &net) == 0 && addr_net_has(&net, a))
+			return false;
+	return a->family != 0;
+}
+
 int addr_parse_hostport(struct str s, struct addr *out)
 {
 	ssize_t colon = str_rfind(s, ':');

@@ -37,6 +37,9 @@ struct addr_net {
 /* "10.0.0.0/8", "::1"; bits set behind the prefix are E_SYNTAX. */
 int addr_net_parse(struct str s, struct addr_net *out);
 bool addr_net_has(const struct addr_net *n, const struct addr *a);
+/* Is it one of the Internet? Not: this machine, private networks (RFC 1918, 4193, 6598), one link, groups, unspecified,
+ * reserved (RFC 6890), nor an IPv6 form that leads to such an IPv4 one (NAT64, 6to4). This host's own may be one. */
+bool addr_is_public(const struct addr *a);
 /* "192.0.2.1:port", "[::1]:port", ":port" (family 0: any); "/path" is not for here. */
 int addr_parse_hostport(struct str s, struct addr *out);
 /* "name:port", "192.0.2.1:port", "[::1]:port", each also without port (0 then). The host

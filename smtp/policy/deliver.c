@@ -134,7 +134,8 @@ bool deliver_answer(struct policyd *p, const struct ipc_msg *m)
 
 static int post(struct policyd *p, const struct task *t, int resolver, struct str packed, char *words)
 {
-	struct get g = { .resolver = resolver, .port = (uint16_t)p->conf->tlsrpt_port, .wait = p->conf->tlsrpt_wait };
+	struct get g = { .resolver = resolver, .port = (uint16_t)p->conf->tlsrpt_port, .wait = p->conf->tlsrpt_wait,
+		.inside = &p->conf->sts_inside_networks };
 	struct str host, uri = t->uri[t->at];
 	struct buf trust;
 	struct arena a;

@@ -113,7 +113,8 @@ void load_trust(int fd, struct buf *out)
 
 static NORETURN void child(struct policyd *p, const struct fetch *f, int resolver, int link)
 {
-	struct get g = { .domain = f->domain, .resolver = resolver, .port = (uint16_t)p->conf->sts_port, .wait = p->conf->sts_fetch };
+	struct get g = { .domain = f->domain, .resolver = resolver, .port = (uint16_t)p->conf->sts_port, .wait = p->conf->sts_fetch,
+		.inside = &p->conf->sts_inside_networks };
 	char words[POLICY_WORDS] = "";
 	struct sts_policy got;
 	struct ipc_msg m;

@@ -3,10 +3,14 @@
  * get.h: one policy from its web server (RFC 8461 3.3), in a throwaway child: https alone, no redirects, no proxy, the
  * certificate verified for mta-sts.DOMAIN, text/plain, a bounded size, a bounded time. And one report posted (RFC 8460 5.4), by
  * the same rules. The one place here that knows libcurl.
+ *
+ * A stranger's DNS says who these servers are. Always true: a connection goes to an address of the Internet, or to one of the
+ * networks of `inside`, and nowhere else; nothing but fixed words tells how it went (they are sent in reports).
  */
 #ifndef MANSIO_SMTP_POLICY_GET_H
 #define MANSIO_SMTP_POLICY_GET_H
 
+#include "conf/conf.h"
 #include "smtp/policy/cache.h"
 
 struct get {
@@ -15,6 +19,7 @@ struct get {
 	int resolver; /* a link to resolverd */
 	uint16_t port;
 	int64_t wait; /* ms, for all of it */
+	const struct conf_list *inside; /* networks of the inside that may be connected to */
 };
 
 void get_init(void); /* what libraries read from files: before the sandbox falls */

@@ -311,7 +311,7 @@ def test_the_policy_that_others_fetch(own_suite):
     dns = Scripted(answer)
     try:
         s = own_suite({"server.hostname": "mail.example.org", "dns.servers": f"127.0.0.1:{dns.port}", "dns.trust_anchor": "none",
-                       "sts.publish": "enforce"}, start=False)
+                       "sts.publish": "enforce", "sts.inside_networks": "127.0.0.1"}, start=False)
         cert, key = make_certificate(s.folder, "mail.example.org", "mta-sts.example.org", name="web")
         s.settings.update({"tls.certificates": str(cert), "tls.keys": str(key), "sts.ca": str(cert), "sts.port": str(s.ports["https"])})
         s.write_config()

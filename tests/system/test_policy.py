@@ -18,8 +18,9 @@ import pytest
 from conftest import BUILD, ROOT, free_ports, make_certificate, wait_for
 from nameservers import Knot, Resolver, fields_of, message
 
+INSIDE = "inside_networks = 127.0.0.0/8"
 GOOD = "version: STSv1\r\nmode: enforce\r\nmx: mx.{0}\r\nmx: *.pool.{0}\r\nmax_age: {1}\r\n"
-NAMES = ["good", "testing", "none", "redirect", "html", "long", "broken", "wrongname", "hung", "two", "norecord", "change", "short"]
+NAMES = ["good", "testing", "none", "redirect", "html", "long", "broken", "wrongname", "hung", "two", "norecord", "change", "short", "garbage"]
 
 
 class Web(threading.Thread):
@@ -38,6 +39,9 @@ class Web(threading.Thread):
                 status, type, body = web.say.get(name, (404, "text/plain", "nothing"))
                 if name == "hung":
                     web.hold.wait(30)
+                if name == "garbage":
+                    self.wfile.write(b"220 what only the inside may see\r\n")
+                    return
                 self.send_response(status if self.path == "/.well-known/mta-sts.txt" else 404)
                 self.send_header("Content-Type", type)
                 self.send_header("Location", f"https://mta-sts.good.test:{web.port}/.well-known/mta-sts.txt")
@@ -158,11 +162,14 @@ def world(system_users):
     w.web.say["long"] = (200, "text/plain", GOOD.format("long.test", 86400) + "x: y\n" * 20000)
     w.web.say["broken"] = (200, "text/plain", "version: STSv1\nmode: perhaps\n")
     w.web.say["short"] = (200, "text/plain", GOOD.format("short.test", 2))
-    w.knot = Knot({f"{n}.test": zone(n) for n in NAMES})
+    w.knot = Knot({f"{n}.test": zone(n) for n in NAMES} |
+                  {f"{n}.test": f'_mta-sts 1 TXT "v=STSv1; id=one"\n' + "".join(f"mta-sts 60 {a}\n" for a in addresses) for n, addresses in
+                   {"closed": ["A 127.9.9.9"], "private": ["A 10.1.2.3", "A 169.254.169.254", "A 192.168.0.1", "AAAA fe80::1", "AAAA fd00::1",
+                                                           "AAAA ::1", "AAAA 64:ff9b::a00:1"]}.items()})
     w.resolver = Resolver("zones = " + ", ".join(w.knot.setting() + ["dead.test=127.0.0.1:1"]), "trust_anchor = none")
     w.state = w.folder / "policies"
     w.state.mkdir()
-    w.settings = [f"port = {w.web.port}", "retry = 10m", "fetch = 10s"]
+    w.settings = [f"port = {w.web.port}", "retry = 10m", "fetch = 10s", INSIDE]
     w.policyd = Policyd(w.state, w.resolver, *w.settings, trust=w.web.cert)
     yield w
     for part in (w.policyd, w.resolver, w.knot, w.web):
@@ -183,7 +190,7 @@ def test_a_policy_is_fetched_once_and_kept(world):
 
 
 @pytest.mark.parametrize("name, words", [("redirect", "302"), ("html", "text/plain"), ("long", "longer than"), ("broken", "broken: its mode"),
-                                         ("wrongname", "its web server")])
+                                         ("wrongname", "its web server: its certificate is for another name"), ("garbage", "or it does not speak HTTP")])
 def test_what_is_no_policy_is_refused_and_not_asked_for_again_at_once(world, name, words):
     a = world.policyd.ask(f"{name}.test")
     assert a["result"] == "failed" and a["mode"] == "none" and words in a["words"], a
@@ -211,6 +218,27 @@ def test_the_web_server_must_show_a_certificate_that_we_trust(world):
         assert a["result"] == "failed" and "certificate" in a["words"], a
     finally:
         p.stop()
+
+
+def test_a_policy_is_not_fetched_from_the_inside(world):
+    """Whose servers they are is a stranger's to say: nothing is asked of the network behind this host, nor of this host. Nobody
+    learns either what listens there."""
+    words = set()
+    n = len(world.web.asked)
+    for name, more in (("shut", []), ("narrow", ["inside_networks = 127.0.0.2/32, 10.0.0.0/8"])):
+        state = world.folder / name
+        state.mkdir()
+        p = Policyd(state, world.resolver, *[s for s in world.settings if s != INSIDE], *more, trust=world.web.cert)
+        try:
+            for domain in ("good.test", "closed.test", "private.test"):
+                if domain != "private.test" or name == "shut":
+                    a = p.ask(domain)
+                    assert a["result"] == "failed", a
+                    words.add(a["words"])
+        finally:
+            p.stop()
+    assert words == {"its web server has no address of the Internet (setting sts.inside_networks)"}
+    assert len(world.web.asked) == n
 
 
 def test_nobody_waits_for_a_server_that_hangs(world):

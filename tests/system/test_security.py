@@ -89,9 +89,9 @@ class World:
             mode, mx = ("testing" if n == "trial" else "enforce"), ("other" if n == "elsewhere" else "mail") + f".{n}.test"
             self.web.say[n] = (200, "text/plain", f"version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: 86400\n")
         safe = SAFE.format(right=RIGHT, wrong=WRONG, clear=CLEAR, passes_on=PASSES_ON, dead=DEAD, port=self.port, key=spki(right[0]))
-        zones = {"safe.example": safe + records, "open.example": safe, **(zones or {})}
+        zones = {"safe.example": safe + records, "open.example": safe, **{n: z.replace("PORT", str(self.web.port)) for n, z in (zones or {}).items()}}
         for n in STS:
-            zones[f"{n}.test"] = zones.get(f"{n}.test", "").replace("PORT", str(self.web.port)) + (f'_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\n'
+            zones[f"{n}.test"] = zones.get(f"{n}.test", "") + (f'_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\n'
                                   f'mail 60 A {WRONG if n in ("badcert", "trial", "mistaken") else RIGHT}\n')
         self.knot = Knot(zones, signed=("safe.example",))
         self.hosts = {RIGHT: FakeHost(address=RIGHT, port=self.port, context=server(*right), extensions=TLS),
@@ -105,7 +105,7 @@ class World:
         dns = ", ".join(self.knot.setting() + ["dead.example=127.0.0.1:1"])
         self.s = Suite(folder, {"server.hostname": "mail.self-is.example", "send.direct": "yes", "send.port": self.port, "send.down": "100ms",
                                 "send.lookup": "3s", "send.ca": str(folder / "ca.pem"), "sts.ca": str(folder / "web.pem"), "sts.port": self.web.port,
-                                "queue.retry": "1h", "dns.zones": dns, "dns.trust_anchor": str(folder / "anchor"), "tlsrpt.port": self.web.port,
+                                "sts.inside_networks": "127.0.0.0/8", "queue.retry": "1h", "dns.zones": dns, "dns.trust_anchor": str(folder / "anchor"), "tlsrpt.port": self.web.port,
                                 **(settings or {})}).start()
         self.s.cli("domain", "add", DOMAIN)
         self.anna = self.s.account()

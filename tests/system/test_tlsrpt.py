@@ -27,7 +27,9 @@ FROM = f"tls-reports@{DOMAIN}"
 RECORDS = """_smtp._tls.wrong 60 TXT "v=TLSRPTv1; rua=mailto:tls@wrong.safe.example"
 _smtp._tls.good 60 TXT "v=TLSRPTv1; rua=https://nobody.good.safe.example/x,mailto:tls@good.safe.example"
 """
-ZONES = {"nopolicy.test": '_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\nmail 60 A 127.0.8.3\n',
+ZONES = {"inside.test": '_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\nmail 60 A 127.0.8.3\n'
+                        '_smtp._tls 60 TXT "v=TLSRPTv1;rua=https://mta-sts.inside.test:PORT/v1/tlsrpt"\n',
+         "nopolicy.test": '_mta-sts 60 TXT "v=STSv1; id=1"\nmta-sts 60 A 127.0.0.1\n@ 60 MX 10 mail\nmail 60 A 127.0.8.3\n',
          "badcert.test": '_smtp._tls 60 TXT "v=TLSRPTv1;rua=https://mta-sts.badcert.test:PORT/v1/tlsrpt"\n'}
 
 
@@ -163,6 +165,23 @@ def test_a_report_is_posted_and_tried_again_even_after_a_kill(world):
     assert policy["policy"] == {"policy-type": "sts", "policy-domain": "badcert.test", "mx-host": ["mail.badcert.test"],
                                 "policy-string": ["version: STSv1", "mode: enforce", "mx: mail.badcert.test", "max_age: 86400"]}
     assert policy["failure-details"][0]["result-type"] == "certificate-not-trusted"
+
+
+def test_no_report_is_posted_to_the_inside(world):
+    """Nor is a policy fetched there: what is told of that says nothing of what listens."""
+    posted, asked = len(world.web.posted), len(world.web.asked)
+    world.s.cli("config", "set", "sts.inside_networks", "10.0.0.0/8")
+    try:
+        world.post("a@inside.test")
+        world.log("sent", "a@inside.test")
+        counted(world, "inside.test", 0, 2)
+        world.s.cli("report", "send", "inside.test")
+        words = wait_for(lambda: reports(world, "inside.test")[0]["words"], 20)
+        assert "no address of the Internet" in words, words
+        shown = world.s.cli("report", "show", str(reports(world, "inside.test")[0]["id"])).stdout
+        assert "no address of the Internet" in shown and (len(world.web.posted), len(world.web.asked)) == (posted, asked)
+    finally:
+        world.s.cli("config", "set", "sts.inside_networks", "127.0.0.0/8")
 
 
 def test_the_next_address_is_tried_and_who_asks_for_none_gets_none(world):

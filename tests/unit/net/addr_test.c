@@ -217,6 +217,35 @@ static void test_listen(void **state)
 	assert_int_equal(addr_listen(&local, 5, false), -EADDRNOTAVAIL);
 }
 
+static void test_inside_and_outside(void **state)
+{
+	static const char *const inside[] = { "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",
+		"127.255.0.77", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.168.0.1",
+		"224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1", "::10.0.0.1", "::ffff:10.0.0.1",
+		"::ffff:127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::169.254.169.254", "64:ff9b:1::1", "64:ff9b:1:ffff::808:808",
+		"100::1", "2001:0:a::1", "2002:a00:1::1", "2002:7f00:1::", "2002:c0a8:101:1::1", "fc00::1", "fd12:3456::1", "fdff:ffff::",
+		"fe80::1", "febf::1", "fec0::1", "feff::1", "ff02::1", "ff0e::1" };
+	static const char *const outside[] = { "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
+		"128.0.0.1", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.167.255.255", "192.169.0.0",
+		"223.255.255.255", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "64:ff9b:2::1", "2001:1::1",
+		"2002:101:101::1", "2606:4700::1111", "2a00::1", "fbff::1" };
+	struct addr a = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_false(addr_is_public(&a)); /* nobody's */
+	for (i = 0; i < ARRAY_LEN(inside); i++) {
+		assert_int_equal(addr_parse(str_of(inside[i]), &a), 0);
+		if (addr_is_public(&a))
+			fail_msg("%s is inside", inside[i]);
+	}
+	for (i = 0; i < ARRAY_LEN(outside); i++) {
+		assert_int_equal(addr_parse(str_of(outside[i]), &a), 0);
+		if (!addr_is_public(&a))
+			fail_msg("%s is outside", outside[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_literal),
 		cmocka_unit_test(test_sockaddr_both_ways),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_inside_and_outside),
 		cmocka_unit_test(test_network_of_limits),
 		cmocka_unit_test(test_host_and_port),
 		cmocka_unit_test(test_names_and_ports_are_told_apart),
