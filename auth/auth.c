@@ -363,6 +363,32 @@ int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out,
 	return 0;
 }
 
+int auth_domain(int link, struct str domain, struct arena *a, struct auth_domain *out, deadline d)
+{
+	struct auth_domain v = { 0 };
+	struct ipc_msg q, m = { 0 };
+	size_t i;
+	int r;
+
+	ipc_init(&q, "domain");
+	ipc_set(&q, "domain", domain);
+	r = ask(link, &q, &m, d);
+	if (r == 0)
+		r = result_parse(&m, &v.result);
+	if (r == 0) {
+		v.host = arena_str(a, ipc_get(&m, "host"));
+		while (ipc_get_nth(&m, "source", v.nsources).p)
+			v.nsources++;
+		v.source = arena_array(a, v.nsources + 1, sizeof(*v.source));
+		for (i = 0; i < v.nsources; i++)
+			v.source[i] = arena_str(a, ipc_get_nth(&m, "source", i));
+		*out = v;
+	}
+	ipc_done(&m);
+	ipc_done(&q);
+	return r;
+}
+
 int auth_accounts(int link, struct str after, struct arena *a, struct str **out, size_t *n_out,
 	bool *more_out, deadline d)
 {

@@ -11,6 +11,8 @@
  *   mailboxd importd   rcpt keys link
  *   backupd            rcpt keys link accounts copy
  *   sender             route                               (asynchronous)
+ *   signd              domain
+ *   checkd             domain link
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
@@ -134,6 +136,14 @@ int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
 /* The same for a test of this address (mansio test delivery): the answer has ours=1 for a domain of this server, and `goes`: words. */
 int auth_route_send_test(int link, struct str domain, struct str sender, struct str address, uint64_t id);
 int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out);
+/* Is that a domain of this server: AUTH_OK, AUTH_NODOMAIN, AUTH_TEMP? And by which ways its mail leaves, by the table of routes. */
+struct auth_domain {
+	enum auth_result result;
+	struct str host; /* name or IP address of who takes all that no other route names; empty: no such route */
+	struct str *source; /* lists of addresses of ours, comma separated */
+	size_t nsources;
+};
+int auth_domain(int link, struct str domain, struct arena *a, struct auth_domain *out, deadline d);
 /* The keys of accounts: key_out[i] belongs to account[i], -1 if refused. At most
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);

@@ -393,7 +393,7 @@ static bool ask_route(struct client *c, struct ipc_msg *m, uint64_t id)
 	return true;
 }
 
-/* --- for a backup -------------------------------------------------------------------- */
+/* --- for a backup, for who looks after a domain -------------------------------------------------------------------- */
 
 /* The worker's answer goes on with what it brings; it is not cached. */
 static void passed_on(struct pool_job *job, struct ipc_msg *found)
@@ -403,7 +403,7 @@ static void passed_on(struct pool_job *job, struct ipc_msg *found)
 	size_t i;
 	int fd;
 
-	if (!found || !str_eqc(ipc_get(found, "result"), "ok")) {
+	if (!found || str_eqc(ipc_get(found, "result"), "temp")) {
 		answer_result(q, "temp");
 		return;
 	}
@@ -439,6 +439,11 @@ static bool ask_copy(struct client *c, struct ipc_msg *m, uint64_t id)
 	return ask_worker(c, id, "copy", STR(""));
 }
 
+static bool ask_domain(struct client *c, struct ipc_msg *m, uint64_t id)
+{
+	return ask_worker(c, id, "domain", ipc_get(m, "domain"));
+}
+
 /* --- who may ask what ----------------------------------------------------------- */
 
 static const struct {
@@ -453,7 +458,8 @@ static const struct {
 	{ "srs", " lmtpd ", ask_srs },
 	{ "route", " sender ", ask_route },
 	{ "keys", " lmtpd mailboxd importd backupd ", ask_keys },
-	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd backupd ", ask_link },
+	{ "domain", " signd checkd ", ask_domain },
+	{ "link", " smtpd imapd pop3d lmtpd mailboxd importd backupd checkd ", ask_link },
 	{ "accounts", " backupd ", ask_accounts },
 	{ "copy", " backupd ", ask_copy },
 };

@@ -28,6 +28,7 @@
 #include "base/proc.h"
 #include "base/sandbox.h"
 #include "conf/conf.h"
+#include "mail/address.h"
 #include "net/ipc.h"
 
 #define EXCHANGES 4096 /* authd keeps to fewer */
@@ -317,6 +318,45 @@ static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena
 	ipc_set(out, "source", v.source);
 }
 
+/* What leaves straight from addresses of ours says so in `source`; `host`: who takes all that goes nowhere else. A host that
+ * stands for one destination is that one's own server as a rule, and sends nothing in our name. */
+struct ways {
+	struct ipc_msg *out;
+	struct str domain, host;
+	bool own; /* host is of the row for this domain alone */
+};
+
+static bool add_way(const struct directory_route *v, void *arg)
+{
+	struct ways *x = arg;
+	bool own = v->from.n > 0;
+
+	if (own && !str_ieq(v->from, x->domain))
+		return true;
+	if (v->source.n)
+		ipc_set(x->out, "source", v->source);
+	if (v->host.n && str_eqc(v->to, ROUTE_ANY) && (own || !x->own)) {
+		x->host = arena_str(&x->out->arena, v->host);
+		x->own = own;
+	}
+	return true;
+}
+
+static void answer_domain(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	struct ways x = { .out = out };
+	struct directory_domain v;
+	int r = E_NOTFOUND;
+
+	if (domain_normal(ipc_get(q, "address"), a, &x.domain) == 0)
+		r = d->ops->domain(d, x.domain, a, &v);
+	if (r == 0 && d->ops->routes)
+		r = d->ops->routes(d, add_way, &x);
+	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_NODOMAIN : AUTH_TEMP));
+	ipc_set(out, "host", x.host);
+}
+
 static void answer_token(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -529,6 +569,7 @@ static const struct {
 	{ "sender", answer_sender },
 	{ "srs", answer_srs },
 	{ "route", answer_route },
+	{ "domain", answer_domain },
 	{ "token", answer_token },
 	{ "offer", answer_offer },
 	{ "accounts", answer_accounts },

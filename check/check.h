@@ -41,7 +41,7 @@ struct facts {
 struct check {
 	const struct facts *f;
 	const struct ipc_msg *m; /* the verb's arguments */
-	int reply, resolver, signd, policyd; /* links: -1: not there */
+	int reply, resolver, signd, policyd, authd; /* links: -1: not there */
 	struct arena a;
 	deadline until;
 	int64_t most; /* ms for one question */
@@ -77,11 +77,15 @@ void wants_make(struct check *k, const char *domain, struct wants *out);
 struct want *wants_add(struct wants *w, enum need need, const char *name, enum dns_type type, const char *value, const char *why);
 /* As text for a zone file, with comments. */
 void wants_zone(const struct facts *f, const struct wants *w, const char *domain, struct buf *out);
+/* The smarthost, if the setting names its address. */
+bool relay_address(const struct check *k, struct addr *out);
 /* The port of the first address of a `listen` setting; 0: there is none, or no such setting. */
 uint16_t listens_on(const struct conf *c, const char *service);
 
 /* --- keys.c --- */
 
+/* "first 255 bytes" "the rest": as a zone file has it. */
+const char *txt_pieces(struct arena *a, struct str text);
 /* In place of a value; a name with it is not one to be asked for. */
 #define KEYS_UNKNOWN "<shown while Mansio runs>"
 #define KEYS_NONE "<no key yet>"

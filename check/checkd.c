@@ -2,7 +2,7 @@
  *
  * checkd.c: the process of the checks: a small parent that forks a child for each verb.
  *
- *     control message --fork--> child: links of its own to resolverd, signd and policyd, verb, rows on `reply`
+ *     control message --fork--> child: links of its own to resolverd, signd, policyd and authd, verb, rows on `reply`
  *
  * The parent learns the host's addresses and the certificates at its start (a reload starts a new
  * one) and locks itself up; its children are born in that sandbox. A verb ends by [check] timeout,
@@ -30,10 +30,10 @@
 struct checkd {
 	struct program program;
 	struct facts facts;
-	int resolver, signd, policyd, sigchld;
+	int resolver, signd, policyd, authd, sigchld;
 	size_t children;
 };
-static struct checkd checkd = { .resolver = -1, .signd = -1, .policyd = -1 };
+static struct checkd checkd = { .resolver = -1, .signd = -1, .policyd = -1, .authd = -1 };
 
 const char *check_state_name(enum check_state s)
 {
@@ -89,7 +89,7 @@ static int run_verb(struct check *k)
 
 static NORETURN void child(struct checkd *d, const struct ipc_msg *m, int reply)
 {
-	struct check k = { .f = &d->facts, .m = m, .reply = reply, .resolver = d->resolver, .signd = d->signd, .policyd = d->policyd,
+	struct check k = { .f = &d->facts, .m = m, .reply = reply, .resolver = d->resolver, .signd = d->signd, .policyd = d->policyd, .authd = d->authd,
 		.until = deadline_in(d->facts.conf->check_timeout), .most = QUESTION_MS };
 	int code;
 
@@ -116,18 +116,21 @@ static void fork_verb(struct checkd *d, const struct ipc_msg *m, int reply)
 	int resolver = d->resolver < 0 ? -1 : ipc_link_clone(d->resolver);
 	int signd = d->signd < 0 ? -1 : ipc_link_clone(d->signd);
 	int policyd = d->policyd < 0 ? -1 : ipc_link_clone(d->policyd);
+	int authd = d->authd < 0 ? -1 : ipc_link_clone(d->authd);
 	pid_t pid = proc_fork(true);
 
 	if (pid == 0) {
 		d->resolver = MAX(resolver, -1);
 		d->signd = MAX(signd, -1);
 		d->policyd = MAX(policyd, -1);
+		d->authd = MAX(authd, -1);
 		close(d->program.control);
 		child(d, m, reply);
 	}
 	fd_close(&resolver);
 	fd_close(&signd);
 	fd_close(&policyd);
+	fd_close(&authd);
 	if (pid < 0) {
 		refuse(reply, "no process can be made for this check; try again");
 		return;
@@ -162,6 +165,9 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (strcmp(name, "policyd") == 0) {
 		fd_close(&d->policyd);
 		d->policyd = fd;
+	} else if (strcmp(name, "authd") == 0) {
+		fd_close(&d->authd);
+		d->authd = fd;
 	} else if (strcmp(name, "traced") == 0) {
 		trace_least(p->conf->log_level);
 		trace_open(fd, "checkd");

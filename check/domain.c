@@ -269,6 +269,8 @@ static struct finding judge_ptr(struct domain_check *d, const struct want *w, co
 
 static struct finding judge_spf_result(struct domain_check *d, const struct want *w, const struct spf *s)
 {
+	const char *who = d->f->conf->send_smarthost.n ? "the smarthost" : "this host";
+
 	if (s->result == SPF_BROKEN)
 		return finding(CHECK_FAIL, arena_fmt(&d->k->a, "The SPF record is broken: %s.", s->why), publish(d, w));
 	if (s->result == SPF_TEMP)
@@ -276,10 +278,10 @@ static struct finding judge_spf_result(struct domain_check *d, const struct want
 	if (s->all == '+')
 		return finding(CHECK_FAIL, "SPF ends in +all: anybody may send mail as this domain.", publish(d, w));
 	if (s->result == SPF_FAIL || s->result == SPF_SOFTFAIL)
-		return finding(CHECK_FAIL, "SPF does not name this host: mail from here looks forged.", publish(d, w));
+		return finding(CHECK_FAIL, arena_fmt(&d->k->a, "SPF does not name %s: mail sent by it looks forged.", who), publish(d, w));
 	if (s->result != SPF_PASS || s->all == '?')
-		return finding(CHECK_WARN, "SPF says nothing for certain: it needs this host's name, and -all or ~all at its end.", publish(d, w));
-	return finding(CHECK_OK, arena_fmt(&d->k->a, "SPF names this host (%u of 10 lookups).", s->lookups), NULL);
+		return finding(CHECK_WARN, arena_fmt(&d->k->a, "SPF says nothing for certain: it needs %s's name, and -all or ~all at its end.", who), publish(d, w));
+	return finding(CHECK_OK, arena_fmt(&d->k->a, "SPF names %s (%u of 10 lookups).", who, s->lookups), NULL);
 }
 
 static struct finding judge_spf(struct domain_check *d, const struct want *w, const struct dns_answer *x)
@@ -288,6 +290,7 @@ static struct finding judge_spf(struct domain_check *d, const struct want *w, co
 	struct addr from = { .family = 0 };
 	struct spf s;
 	size_t i, n = 0;
+	bool known;
 
 	for (i = 0; i < x->n; i++) {
 		if (!spf_is_record(x->record[i].data))
@@ -299,14 +302,15 @@ static struct finding judge_spf(struct domain_check *d, const struct want *w, co
 		return finding(missing(w), "There is no SPF record: others cannot tell this domain's mail from forged mail.", publish(d, w));
 	if (n > 1)
 		return finding(CHECK_FAIL, "There are two SPF records: then neither counts (RFC 7208 3.2).", arena_fmt(&d->k->a, "Keep one. %s", publish(d, w)));
+	/* mail that leaves by a smarthost leaves from its addresses, which are not known here if it is a name */
+	known = d->f->conf->send_smarthost.n ? relay_address(d->k, &from) && addr_is_public(&from) : d->nmine > 0;
 	for (i = 0; i < d->nmine && !from.family; i++)
 		if (d->mine[i].family == 4 || i + 1 == d->nmine)
 			from = d->mine[i];
 	if (!from.family)
 		from.family = 4; /* 0.0.0.0: in no record, but what is wrong with it is seen */
 	spf_check(d->k, w->name, text, &from, &s);
-	/* mail that leaves by a smarthost leaves from its addresses, which are not known here */
-	if (s.result != SPF_BROKEN && s.result != SPF_TEMP && s.all != '+' && (d->f->conf->send_smarthost.n || !d->nmine))
+	if (s.result != SPF_BROKEN && s.result != SPF_TEMP && s.all != '+' && !known)
 		return finding(CHECK_OK, arena_fmt(&d->k->a, "There is one, and it is well formed (%u of 10 lookups).", s.lookups), NULL);
 	return judge_spf_result(d, w, &s);
 }

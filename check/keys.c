@@ -17,8 +17,7 @@ static const char OLD[] = "DKIM: a key that signs no more. Leave it as long as i
 
 /* --- what there should be --------------------------------------------------------------- */
 
-/* "first 255 bytes" "the rest": as a zone file has it. */
-static const char *in_pieces(struct arena *a, struct str text)
+const char *txt_pieces(struct arena *a, struct str text)
 {
 	const char *out;
 	struct buf b;
@@ -46,7 +45,7 @@ static void add_key(struct check *k, const struct ipc_msg *m, size_t i, struct w
 
 	if (!is_plain(name) || !is_plain(value))
 		return;
-	x = wants_add(w, next || old ? NEED_SHOULD : NEED_MUST, arena_cstr(&k->a, name), DNS_TXT, in_pieces(&k->a, value),
+	x = wants_add(w, next || old ? NEED_SHOULD : NEED_MUST, arena_cstr(&k->a, name), DNS_TXT, txt_pieces(&k->a, value),
 		old ? OLD : next ? WAITS : SIGNS);
 	if (x) {
 		x->key = arena_cstr(&k->a, value);

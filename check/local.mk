@@ -2,7 +2,7 @@ pkglibexec_PROGRAMS += libexec/checkd
 noinst_LIBRARIES += check/libcheck.a
 check_libcheck_a_SOURCES = check/check.h check/domain.h check/records.c check/domain.c check/keys.c check/keytext.c check/secure.c check/spf.c check/host.c
 libexec_checkd_SOURCES = check/checkd.c
-libexec_checkd_LDADD = check/libcheck.a $(TRACE_LIBS) $(CONF_LIBS) $(TLS_LIBS) $(NET_LIBS)
+libexec_checkd_LDADD = check/libcheck.a $(AUTH_LIBS) $(TRACE_LIBS) $(CONF_LIBS) $(TLS_LIBS) $(NET_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/check/keytext_test

@@ -9,6 +9,7 @@
 
 #include <strings.h>
 
+#include "auth/auth.h"
 #include "conf/sts.h"
 #include "net/cert.h"
 
@@ -65,27 +66,116 @@ static void add_addresses(const struct facts *f, struct arena *a, struct wants *
 			"Where this host is. Its own addresses are private ones: the router in front of it has the public one.");
 }
 
-static const char *smarthost_name(const struct facts *f, struct arena *a)
+/* --- SPF (RFC 7208): from where this domain's mail leaves ------------------------------ */
+
+#define SPF_SENDERS 64
+
+struct senders {
+	struct buf text; /* " ip4:192.0.2.1 a:mail.example.net" */
+	struct addr seen[SPF_SENDERS];
+	size_t n;
+	bool relay, name, inside; /* by another host; that is a name; it has a private address */
+};
+
+static void add_sender(struct senders *s, const struct addr *x)
 {
-	struct str host;
+	char text[ADDR_TEXT];
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (addr_eq(&s->seen[i], x))
+			return;
+	if (s->n == SPF_SENDERS)
+		return;
+	s->seen[s->n++] = *x;
+	buf_fmt(&s->text, " ip%d:%s", x->family, addr_text(x, text));
+}
+
+/* Who takes all mail: it sends from its own addresses, or from others that only its operator knows. */
+static void add_relay(struct senders *s, struct str host)
+{
+	struct addr x;
+
+	s->relay = true;
+	if (addr_parse(host, &x) == 0) {
+		s->inside = !addr_is_public(&x);
+		add_sender(s, &x);
+	} else {
+		s->name = true;
+		buf_fmt(&s->text, " a:%.*s", STRF(host));
+	}
+}
+
+/* Addresses of this host; behind a router the Internet sees others. */
+static void add_sources(struct senders *s, struct str list)
+{
+	struct addr x;
+
+	while (list.p)
+		if (addr_parse(str_trim(str_cut(&list, ',')), &x) == 0 && addr_is_public(&x))
+			add_sender(s, &x);
+}
+
+/* Who takes what goes nowhere else: by the table of routes, or the setting. False: nobody. */
+static bool relay_of(const struct facts *f, const struct auth_domain *ways, struct str *host_out)
+{
 	uint16_t port;
 	bool literal;
 
-	if (!f->conf->send_smarthost.n || addr_split_hostport(f->conf->send_smarthost, &host, &port, &literal) || literal)
-		return NULL;
-	return arena_cstr(a, host);
+	*host_out = ways->host;
+	return ways->host.n || (f->conf->send_smarthost.n && !addr_split_hostport(f->conf->send_smarthost, host_out, &port, &literal));
 }
 
-static void add_trust(const struct facts *f, struct arena *a, const char *domain, struct wants *w)
+static void find_senders(struct check *k, const char *domain, struct senders *s)
 {
-	const char *smarthost = smarthost_name(f, a);
+	const struct facts *f = k->f;
+	struct auth_domain ways = { .result = AUTH_TEMP };
+	struct str host;
+	size_t i;
 
-	if (smarthost)
-		wants_add(w, NEED_MUST, domain, DNS_TXT, arena_fmt(a, "\"v=spf1 mx a:%s -all\"", smarthost),
-			"SPF: who may send mail as this domain. Mail leaves by a smarthost: if its operator names an include:, put that in place of a:.");
+	*s = (struct senders){ .n = 0 };
+	buf_init(&s->text, 16384);
+	if (k->authd >= 0 && auth_domain(k->authd, str_of(domain), &k->a, &ways, deadline_in(check_wait(k))) < 0)
+		ways = (struct auth_domain){ .result = AUTH_TEMP }; /* not running: without routes */
+	if (relay_of(f, &ways, &host))
+		add_relay(s, host);
 	else
-		wants_add(w, NEED_MUST, domain, DNS_TXT, "\"v=spf1 mx -all\"",
-			"SPF: who may send mail as this domain: the hosts that its MX names, and nobody else.");
+		for (i = 0; i < f->conf->send_source.n; i++)
+			add_sources(s, f->conf->send_source.v[i]);
+	for (i = 0; i < ways.nsources; i++)
+		add_sources(s, ways.source[i]);
+}
+
+bool relay_address(const struct check *k, struct addr *out)
+{
+	return k->f->conf->send_smarthost.n && addr_parse_server(k->f->conf->send_smarthost, 25, out) == 0;
+}
+
+static void add_spf(struct check *k, const char *domain, struct wants *w)
+{
+	struct arena *a = &k->a;
+	const char *why = "SPF: who may send mail as this domain: the hosts that its MX names, and nobody else.";
+	struct senders s;
+
+	find_senders(k, domain, &s);
+	if (s.relay && s.name)
+		why = "SPF: who may send mail as this domain. Mail leaves by a smarthost: if its operator names an include:, put that in place of a:.";
+	else if (s.relay && s.inside)
+		why = "SPF: who may send mail as this domain. Mail leaves by a smarthost with a private address: put the public one that others see into its place.";
+	else if (s.relay)
+		why = "SPF: who may send mail as this domain. Mail leaves by a smarthost: if it sends from other addresses than its own, name those.";
+	else if (s.text.n)
+		why = "SPF: who may send mail as this domain: the hosts that its MX names, the addresses that mail leaves by, and nobody else.";
+	wants_add(w, NEED_MUST, domain, DNS_TXT, txt_pieces(a, str_of(arena_fmt(a, "v=spf1 mx%s -all", buf_cstr(&s.text)))), why);
+	buf_done(&s.text);
+}
+
+static void add_trust(struct check *k, const char *domain, struct wants *w)
+{
+	const struct facts *f = k->f;
+	struct arena *a = &k->a;
+
+	add_spf(k, domain, w);
 	if (strcasecmp(f->host, domain) != 0)
 		wants_add(w, NEED_SHOULD, f->host, DNS_TXT, "\"v=spf1 a -all\"", "SPF for the name that this host says in its greeting; reports come from it.");
 	wants_add(w, NEED_SHOULD, arena_fmt(a, "_dmarc.%s", domain), DNS_TXT,
@@ -176,7 +266,7 @@ void wants_make(struct check *k, const char *domain, struct wants *out)
 	out->n = 0;
 	wants_add(out, NEED_MUST, domain, DNS_MX, arena_fmt(a, "10 %s.", f->host), "Where mail for the domain goes.");
 	add_addresses(f, a, out);
-	add_trust(f, a, domain, out);
+	add_trust(k, domain, out);
 	keys_add(k, domain, out);
 	add_services(f, a, domain, out);
 	add_tlsa(f, a, out);

@@ -190,4 +190,4 @@ endif
 pkglibexec_PROGRAMS += libexec/signd
 libexec_signd_SOURCES = smtp/sign/signd.c smtp/sign/signd.h smtp/sign/task.c smtp/sign/keys.c smtp/sign/keys.h \
 	smtp/sign/publish.c smtp/sign/seal.c smtp/sign/ask.c smtp/sign/verbs.c
-libexec_signd_LDADD = $(DKIM_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)
+libexec_signd_LDADD = $(AUTH_LIBS) $(DKIM_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS)

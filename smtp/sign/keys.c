@@ -16,6 +16,7 @@
 #define FILE_MAX 16384
 #define LOADED 200 /* private keys in memory */
 #define PATH 400
+#define MONTH 6 /* characters of a selector: 202611 */
 #define SELECTORS 100 /* of one month, domain and kind */
 
 static const char *const state_names[] = { [KEY_NEXT] = "next", [KEY_ACTIVE] = "active", [KEY_OLD] = "old" };
@@ -444,15 +445,25 @@ static int remove_key(struct keys *k, struct sign_key *x)
 	return r;
 }
 
-int keys_remove(struct keys *k, struct str domain, struct str selector)
+/* "202611r2" and "202611e2": made together. */
+static bool is_pair(struct str one, struct str other)
+{
+	return one.n == other.n && one.n > MONTH && str_eq(str_sub(one, 0, MONTH), str_sub(other, 0, MONTH)) &&
+		str_eq(str_from(one, MONTH + 1), str_from(other, MONTH + 1));
+}
+
+int keys_remove(struct keys *k, struct str domain, struct str selector, bool pair)
 {
 	struct sign_domain *d = keys_domain(k, domain);
 	struct sign_key *x, *next;
+	bool there = false;
 	int r = E_NOTFOUND;
 
+	for (x = d ? d->first : NULL; x; x = x->next)
+		there |= str_eqc(selector, x->selector);
 	for (x = d ? d->first : NULL; x; x = next) {
 		next = x->next;
-		if (selector.n && !str_eqc(selector, x->selector))
+		if (selector.n && !str_eqc(selector, x->selector) && !(there && pair && is_pair(selector, str_of(x->selector))))
 			continue;
 		told(TRACE_INFO, "dkim-key-removed", x, 0);
 		r = remove_key(k, x);

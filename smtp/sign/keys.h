@@ -63,8 +63,8 @@ const struct dkim_key *keys_private(struct keys *k, struct sign_key *key);
 /* A new pair for the domain (it may be its first), RSA and Ed25519. E_EXISTS: a pair waits already to
  * become active; E_SYNTAX: no name of a domain. */
 int keys_rotate(struct keys *k, struct str domain, int64_t now);
-/* That one, or (selector empty) all of the domain. E_NOTFOUND. */
-int keys_remove(struct keys *k, struct str domain, struct str selector);
+/* That one, with pair the other of its pair too, or (selector empty) all of the domain. E_NOTFOUND. */
+int keys_remove(struct keys *k, struct str domain, struct str selector, bool pair);
 /* What the DNS said of a NEXT key: seen, or not there. */
 void keys_seen(struct keys *k, struct sign_key *key, bool seen, int64_t now);
 /* What time brings: times in seconds. */

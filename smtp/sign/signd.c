@@ -138,6 +138,9 @@ static void on_peer(struct program *p, const char *name, int fd)
 		tasks_answer(d, NULL);
 		d->question = 0;
 		d->resolver = fd;
+	} else if (strcmp(name, "authd") == 0) {
+		fd_close(&d->authd);
+		d->authd = fd;
 	} else
 		close(fd);
 }
@@ -248,7 +251,7 @@ int main(int argc, char **argv)
 
 	program_start(&d->program, "signd", &ops, argc, argv);
 	d->program.data = d;
-	d->resolver = -1;
+	d->resolver = d->authd = -1;
 	d->last = &d->tasks;
 	for (i = 0; i < SIGND_LINKS; i++)
 		d->asker[i].fd = -1;

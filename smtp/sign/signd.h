@@ -65,7 +65,7 @@ struct signd {
 	struct program program;
 	struct keys keys;
 	struct asker asker[SIGND_LINKS];
-	int resolver;
+	int resolver, authd; /* links, -1: not there */
 	struct task *tasks, **last;
 	size_t ntasks;
 	deadline turn_at; /* keys_turn, next */

@@ -7,8 +7,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "base/file.h"
 #include "mail/address.h"
+#include "net/dns.h"
+
+#define ANSWER_MS 5000
 
 static void finish(int reply, int code, const char *error)
 {
@@ -97,10 +101,30 @@ static int list(struct signd *d, struct ipc_msg *m, struct str domain, int reply
 	return EX_OK;
 }
 
+/* A key for a name that sends no mail here is a slip of the pen, and would sign for ever. */
+static int known(struct signd *d, struct ipc_msg *m, struct str domain, const char **error)
+{
+	struct auth_domain v = { .result = AUTH_TEMP };
+
+	if (d->authd < 0 || auth_domain(d->authd, domain, &m->arena, &v, deadline_in(ANSWER_MS)) < 0 || v.result == AUTH_TEMP) {
+		*error = "the directory does not answer: try again";
+		return EX_TEMPFAIL;
+	}
+	*error = v.result == AUTH_OK ? NULL : arena_fmt(&m->arena, "no such domain: %.*s", STRF(domain));
+	return v.result == AUTH_OK ? EX_OK : EX_NOUSER;
+}
+
 static int rotate(struct signd *d, struct ipc_msg *m, struct str domain, int reply, const char **error)
 {
 	int r;
 
+	if (!dns_is_hostname(domain) || domain.n > KEYS_DOMAIN_MAX) {
+		*error = "that is not the name of a domain";
+		return EX_DATAERR;
+	}
+	r = known(d, m, domain, error);
+	if (r)
+		return r;
 	if (str_eqc(ipc_get(m, "first"), "yes") && keys_domain(&d->keys, domain))
 		return list(d, m, domain, reply);
 	r = keys_rotate(&d->keys, domain, clock_unix());
@@ -109,8 +133,8 @@ static int rotate(struct signd *d, struct ipc_msg *m, struct str domain, int rep
 		return EX_UNAVAILABLE;
 	}
 	if (r) {
-		*error = r == E_SYNTAX ? "that is not the name of a domain" : err_text(r);
-		return r == E_SYNTAX ? EX_DATAERR : EX_IOERR;
+		*error = err_text(r);
+		return EX_IOERR;
 	}
 	d->due = true;
 	return list(d, m, domain, reply);
@@ -125,7 +149,7 @@ static int remove_keys(struct signd *d, const struct ipc_msg *m, struct str doma
 		*error = "which one? name its selector, or say --all";
 		return EX_USAGE;
 	}
-	r = keys_remove(&d->keys, domain, selector);
+	r = keys_remove(&d->keys, domain, selector, !str_eqc(ipc_get(m, "only"), "yes"));
 	*error = r == E_NOTFOUND ? "there is no such key" : err_text(r);
 	return r == 0 ? EX_OK : r == E_NOTFOUND ? EX_DATAERR : EX_IOERR;
 }

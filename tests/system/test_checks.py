@@ -149,6 +149,30 @@ def test_every_record_of_a_domain_is_listed(world):
     assert not any("auto" in r["name"] for r in rows)
 
 
+@pytest.mark.parametrize("settings, spf, words", [
+    ({"send__smarthost": "198.51.100.7:587"}, "mx ip4:198.51.100.7", "from other addresses than its own"),
+    ({"send__smarthost": "[2001:db8:1::7]:587"}, "mx ip6:2001:db8:1::7", "from other addresses than its own"),
+    ({"send__smarthost": "10.0.0.7"}, "mx ip4:10.0.0.7", "put the public one"),
+    ({"send__smarthost": "smtp.provider.example:587"}, "mx a:smtp.provider.example", "include:"),
+    ({"send__smarthost": "198.51.100.7", "send__source": "198.51.100.8"}, "mx ip4:198.51.100.7", ""),
+    ({"send__direct": "yes", "send__source": "198.51.100.8, 10.1.1.1, 2001:db8:1::8, 198.51.100.8"}, "mx ip4:198.51.100.8 ip6:2001:db8:1::8",
+     "the addresses that mail leaves by")])
+def test_spf_names_who_sends(world, settings, spf, words):
+    said = {(r["name"], r["type"]): r for r in world.cli("domain", "dns", "good.example", **settings)}["good.example", "TXT"]
+    assert said["value"] == f'"v=spf1 {spf} -all"' and words in said["why"]
+    row = world.domain("good.example", **settings)["good.example", "TXT"]
+    assert row["state"] == ("FAIL" if settings.get("send__smarthost", "")[:3] in ("198", "[20") else "OK"), row
+    if row["state"] == "FAIL":
+        assert "does not name the smarthost" in row["words"] and f"v=spf1 {spf} -all" in row["fix"]
+
+
+def test_spf_of_many_addresses_is_in_pieces(world):
+    value = {(r["name"], r["type"]): r for r in world.cli("domain", "dns", "good.example", send__direct="yes", send__source=", ".join(
+        f"198.51.100.{n}" for n in range(10, 40)))}["good.example", "TXT"]["value"]
+    assert len(value) > 500 and max(map(len, value.strip('"').split('" "'))) == 255
+    assert value.replace('" "', "") == '"v=spf1 mx' + "".join(f" ip4:198.51.100.{n}" for n in range(10, 40)) + ' -all"'
+
+
 def test_the_zone_text_is_one_that_a_name_server_takes(world):
     text = world.cli("domain", "zone", "good.example", json_too=False)
     lines = [x for x in text.splitlines() if x and not x.startswith(";")]

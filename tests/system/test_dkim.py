@@ -120,6 +120,42 @@ def test_mail_of_a_person_is_signed_by_both_keys_and_a_strangers_is_not(house, h
     assert not signatures(by_subject(host, "plain"))
 
 
+def test_keys_are_made_for_domains_that_are_there_and_go_in_pairs(house):
+    s = house(dkim__new_domains="no")
+    for command in (("rotate", "nosuch.example"), ("rotate", "nosuch.example", "--first"), ("rotate", f"sub.{DOMAIN}")):
+        r = s.cli("dkim", *command, check=False)
+        assert r.returncode == 67 and f"no such domain: {command[1]}" in r.stderr, r
+    assert s.cli("dkim", "rotate", "no such", check=False).returncode == 65
+    assert keys(s) == []
+    s.cli("dkim", "rotate", DOMAIN.upper())
+    rsa = next(k["selector"] for k in keys(s) if k["algorithm"] == "rsa")
+    s.cli("dkim", "remove", DOMAIN, rsa, "--only")
+    assert [k["algorithm"] for k in keys(s)] == ["ed25519"]
+    s.cli("dkim", "remove", DOMAIN, "--all")
+    s.cli("dkim", "rotate", DOMAIN)
+    s.cli("dkim", "rotate", DOMAIN)
+    assert [k["state"] for k in keys(s)].count("next") == 2
+    assert s.cli("dkim", "remove", DOMAIN, "202001r", check=False).returncode == 65
+    s.cli("dkim", "remove", DOMAIN, next(k["selector"] for k in keys(s) if k["state"] == "next"))
+    assert {(k["algorithm"], k["state"]) for k in keys(s)} == {("rsa", "active"), ("ed25519", "active")}, "both that waited"
+
+
+def test_the_record_of_spf_names_the_addresses_of_routes(house):
+    s = house()
+
+    def spf():
+        return next(r["value"] for r in json.loads(s.cli("domain", "dns", DOMAIN, "--json").stdout) if (r["name"], r["type"]) == (DOMAIN, "TXT"))
+    assert spf() == '"v=spf1 mx ip4:127.0.0.1 -all"'
+    s.cli("route", "add", "big.example", "source=198.51.100.8")
+    s.cli("route", "add", "partner.example", "mail.partner.example")  # its own server: it sends nothing for us
+    s.cli("route", "add", "other.example", f"sender_domain={DOMAIN}", "source=2001:db8::8,198.51.100.8")
+    s.cli("route", "add", "other.example", "sender_domain=another.example", "source=198.51.100.9")
+    assert spf() == '"v=spf1 mx ip4:127.0.0.1 ip4:198.51.100.8 ip6:2001:db8::8 -all"'
+    s.cli("route", "add", "*", "smtp.provider.example:587", f"sender_domain={DOMAIN}")
+    s.cli("route", "add", "*", "smtp.others.example:587")
+    assert spf() == '"v=spf1 mx a:smtp.provider.example ip4:198.51.100.8 ip6:2001:db8::8 -all"'
+
+
 def test_a_rotation_waits_for_the_dns_and_the_old_keys_stay_valid(house, host):
     zone = {}
 
