@@ -103,7 +103,7 @@ static void redeem_identity(struct question *q, const struct ipc_msg *account)
 	size_t i;
 
 	if (service_has_key(service)) {
-		key = key_open(&authd.keys, ipc_get(account, "local"), ipc_get(account, "domain"));
+		key = key_open(&authd.keys, ipc_get(account, "home_local"), ipc_get(account, "home_domain"));
 		if (key < 0) {
 			trace_event(TRACE_ERROR, "key-failed", "", "%.*s: %s",
 				STRF(ipc_get(account, "user")), err_text(key));
@@ -202,7 +202,7 @@ static void key_found(void *arg, const struct ipc_msg *account)
 
 	/* inactive accounts still receive */
 	if (str_eqc(result, "ok") || str_eqc(result, "inactive")) {
-		key = key_open(&authd.keys, ipc_get(account, "local"), ipc_get(account, "domain"));
+		key = key_open(&authd.keys, ipc_get(account, "home_local"), ipc_get(account, "home_domain"));
 		snprintf(name, sizeof(name), "key.%u", part->index);
 		if (key >= 0)
 			ipc_add_fd(&q->answer, name, key);

@@ -2,7 +2,13 @@
  *
  * directory.h: who exists. One interface for every back end that can tell:
  * domains, accounts, aliases. The one that is built in is SQLite
- * (directory_sqlite.c); it alone can be changed by the verbs.
+ * (directory_sqlite.c). [auth] directory names those that are asked, as a stack
+ * (directory.c), which has this same interface.
+ *
+ * A back end fills in what it has: `account` it must have, every other op may be NULL.
+ * It answers by the name and the key alone; the number of an account, and where its mail
+ * lies, are the stack's. One that is down says E_TEMP within 10 seconds, and open does not
+ * wait for it.
  *
  * All functions may block and are called in authd's workers only. Names come
  * in normal form (address_normal), and reach a back end as bound parameters,
@@ -35,6 +41,10 @@ struct directory_account {
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */
 	bool domain_active;
+	const char *backend; /* which one keeps it; static */
+	struct str key; /* what never changes about it there, not even its name (entryUUID, a number) */
+	/* Where its mail lies beneath the mail root: its first name. Empty: local and domain */
+	struct str home_local, home_domain;
 };
 
 /* A secret of which the digest is kept (auth/secret.h). */
@@ -86,8 +96,12 @@ struct directory_ops {
 	/* The account that reads a domain's postmaster mail: its first admin, else its first account. */
 	int (*keeper)(struct directory *d, struct str domain, struct arena *a,
 		struct directory_account *out);
-	/* Has every active account SCRAM keys of this kind (and is there one)? mech: "SCRAM-SHA-256$" */
-	int (*scram_complete)(struct directory *d, struct str mech, bool *out);
+	/* Is there an active account, and has every one SCRAM keys of this kind? mech: "SCRAM-SHA-256$".
+	 * NULL: none has. */
+	int (*scram_complete)(struct directory *d, struct str mech, bool *any_out, bool *complete_out);
+	/* Is this the password of an account of its? For back ends that say so themselves. 0,
+	 * E_DENIED, E_TEMP; E_UNSUPPORTED: ask its hash. Never called with an empty password. */
+	int (*check)(struct directory *d, const struct directory_account *v, struct str password);
 	/* A secret that never changes, the same in every process. */
 	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);
 	/* New forms of the same password, after a login. */
@@ -101,6 +115,8 @@ struct directory_ops {
 	int (*alias_put)(struct directory *d, const struct directory_alias *v, struct str domain,
 		bool is_new);
 	int (*alias_remove)(struct directory *d, struct str address);
+	/* Makes its connection for writing anew; NULL: nothing to do. */
+	int (*renew)(struct directory *d);
 	/* All of it at this moment, as a database file of this name in the current directory. */
 	int (*copy)(struct directory *d, const char *name);
 	/* Lists in order of names; domain empty: of all domains. fn returns false to stop. */
@@ -144,9 +160,24 @@ struct directory_ops {
 
 struct directory {
 	const struct directory_ops *ops;
+	const char *name; /* its word in [auth] directory; static */
+	const char *kept; /* after E_UNSUPPORTED: which back end keeps what was to be changed; NULL: this one */
+	char *domains; /* ",a.example,b.example,": it is asked about these alone; NULL: about all */
 };
 
 /* The built-in directory, a database in the current directory. */
 int directory_sqlite_open(struct directory **out);
+
+struct conf;
+/* The directory of the settings: the built-in one itself if no other is named, else a stack. Closed
+ * by its own `close`. */
+int directory_open(const struct conf *conf, struct directory **out);
+/* A stack of n back ends, the first asked first; all are taken over. own: the built-in one, which
+ * always is there, and need not be one of them. */
+#define DIRECTORY_STACK 8
+struct directory *directory_stack(struct directory *const *named, size_t n, struct directory *own);
+/* `domains` of a back end from a setting (taken by free); NULL for an empty one. */
+struct conf_list;
+char *directory_domains(const struct conf_list *l);
 
 #endif

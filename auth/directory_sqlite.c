@@ -8,7 +8,7 @@
  *
  * Invariants: an account or alias belongs to a domain row (foreign key), so a
  * domain with either cannot be removed; an account's number is never given
- * again (AUTOINCREMENT); one address is either an account or an alias (the
+ * again, nor that of an account of another back end (DIRECTORY_NEXT_ID); one address is either an account or an alias (the
  * verbs see to it, under one writer's lock).
  */
 #include "auth/directory_sqlite.h"
@@ -88,6 +88,18 @@ static const char *const schema[] = {
 	" PRIMARY KEY(kind, who)) STRICT, WITHOUT ROWID;",
 	/* 5: domains that we are backup for */
 	"ALTER TABLE domain ADD COLUMN backup INTEGER NOT NULL DEFAULT 0;",
+	/* 6: accounts of other back ends (directory_identity.c) */
+	"CREATE TABLE identity("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" backend TEXT NOT NULL,"
+	" key TEXT NOT NULL,"
+	" local TEXT NOT NULL,"
+	" domain TEXT NOT NULL,"
+	" home_local TEXT NOT NULL,"
+	" home_domain TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" UNIQUE(backend, key)) STRICT;"
+	"CREATE INDEX identity_home ON identity(home_domain, home_local);",
 };
 
 #define ACCOUNT_COLUMNS                                                                  \
@@ -122,9 +134,9 @@ static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, backup, created) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = ?2, catchall = ?3, backup = ?4 WHERE name = ?1",
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = ?1",
-	[Q_ACCOUNT_ADD] = "INSERT INTO account(local, domain, name, hash, scram, quota_bytes,"
+	[Q_ACCOUNT_ADD] = "INSERT INTO account(id, local, domain, name, hash, scram, quota_bytes,"
 		" quota_messages, active, roles, forward, forward_keep, created)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		" VALUES(" DIRECTORY_NEXT_ID ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = ?3, hash = ?4, scram = ?5, quota_bytes = ?6,"
 		" quota_messages = ?7, active = ?8, roles = ?9, forward = ?10, forward_keep = ?11 WHERE domain = ?2 AND local = ?1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = ?2 AND local = ?1",
@@ -190,6 +202,8 @@ static void account_row(sqlite3_stmt *s, struct arena *a, struct directory_accou
 	out->domain_active = db_u64(s, 10) != 0;
 	out->forward = db_str(s, 11, a);
 	out->forward_keep = db_u64(s, 12) != 0;
+	out->backend = "sqlite";
+	out->key = out->home_local = out->home_domain = STR("");
 }
 
 static void alias_row(sqlite3_stmt *s, struct arena *a, struct directory_alias *out)
@@ -274,7 +288,7 @@ static int get_keeper(struct directory *d, struct str domain, struct arena *a,
 	return r;
 }
 
-static int get_scram_complete(struct directory *d, struct str mech, bool *out)
+static int get_scram_complete(struct directory *d, struct str mech, bool *any_out, bool *complete_out)
 {
 	sqlite3_stmt *s;
 	int r = query(d, Q_SCRAM, &s);
@@ -285,7 +299,8 @@ static int get_scram_complete(struct directory *d, struct str mech, bool *out)
 	r = directory_one(s);
 	if (r < 0)
 		return r;
-	*out = db_u64(s, 0) > 0 && db_u64(s, 1) == 0;
+	*any_out = db_u64(s, 0) > 0;
+	*complete_out = db_u64(s, 1) == 0;
 	db_reset(s);
 	return 0;
 }
@@ -618,21 +633,50 @@ static int remove_invite(struct directory *d, uint64_t account)
 	return directory_change(d, s);
 }
 
-static void sqlite_close(struct directory *d)
+static void disconnect(struct sqlite_directory *o)
 {
-	struct sqlite_directory *o = own(d);
 	size_t i;
 
 	for (i = 0; i < Q_MAX; i++)
 		sqlite3_finalize(o->stmt[i]);
-	free(o->stmt);
+	memset(o->stmt, 0, Q_MAX * sizeof(*o->stmt));
 	directory_tables_done(o);
+	identity_done(o);
 	db_close(&o->db);
+}
+
+static void sqlite_close(struct directory *d)
+{
+	struct sqlite_directory *o = own(d);
+
+	if (o->db)
+		disconnect(o);
+	free(o->stmt);
 	free(o);
+}
+
+static int connect_db(sqlite3 **out)
+{
+	int r = db_open("directory.db", BUSY_MS, out);
+
+	if (r == 0)
+		r = db_migrate(*out, schema, ARRAY_LEN(schema));
+	if (r < 0 && *out)
+		db_close(out);
+	return r;
+}
+
+/* The old connection goes first: two of one process share what they opened. A failure leaves none:
+ * the worker ends. */
+static int sqlite_renew(struct directory *d)
+{
+	disconnect(own(d));
+	return connect_db(&own(d)->db);
 }
 
 static const struct directory_ops ops = {
 	.close = sqlite_close,
+	.renew = sqlite_renew,
 	.domain = get_domain,
 	.account = get_account,
 	.alias = get_alias,
@@ -674,19 +718,14 @@ static const struct directory_ops ops = {
 int directory_sqlite_open(struct directory **out)
 {
 	struct sqlite_directory *o;
-	sqlite3 *db;
-	int r;
+	sqlite3 *db = NULL;
+	int r = connect_db(&db);
 
-	r = db_open("directory.db", BUSY_MS, &db);
 	if (r < 0)
 		return r;
-	r = db_migrate(db, schema, ARRAY_LEN(schema));
-	if (r < 0) {
-		db_close(&db);
-		return r;
-	}
 	o = mem_alloc(1, sizeof(*o));
 	o->d.ops = &ops;
+	o->d.name = "sqlite";
 	o->stmt = mem_alloc(Q_MAX, sizeof(*o->stmt));
 	o->db = db;
 	*out = &o->d;

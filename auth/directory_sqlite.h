@@ -10,6 +10,10 @@
 #include "auth/directory.h"
 #include "base/db.h"
 
+/* The next number of an account, of whichever back end. */
+#define DIRECTORY_NEXT_ID \
+	"(SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name IN ('account', 'identity'))"
+
 enum table_statement {
 	T_ROUTE, T_ROUTE_ADD, T_ROUTE_CHANGE, T_ROUTE_REMOVE, T_ROUTES,
 	T_RULE, T_RULE_KIND, T_RULE_ADD, T_RULE_REMOVE, T_RULES,
@@ -17,11 +21,14 @@ enum table_statement {
 	T_MAX
 };
 
+enum identity_statement { I_FIND, I_OF, I_HOME, I_ADD, I_MOVE, I_LIST, I_MAX };
+
 struct sqlite_directory {
 	struct directory d;
 	sqlite3 *db;
 	sqlite3_stmt **stmt; /* of directory_sqlite.c */
 	sqlite3_stmt *table[T_MAX];
+	sqlite3_stmt *identity[I_MAX];
 };
 
 /* One row: 0 (the caller reads the columns and resets), E_NOTFOUND, negative. */
@@ -44,5 +51,28 @@ int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule 
 int directory_setting(struct directory *d, struct str name, struct buf *out);
 int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace);
 void directory_tables_done(struct sqlite_directory *o);
+
+/* directory_identity.c: the accounts of other back ends, and what is ours about them */
+struct directory_identity {
+	uint64_t id; /* of the account: never used again, also not by an account of this database */
+	struct str backend, key;
+	struct str local, domain; /* its address when it was seen last */
+	struct str home_local, home_domain; /* where its mail lies */
+};
+/* 0, E_NOTFOUND, negative. */
+int identity_find(struct directory *d, const char *backend, struct str key, struct arena *a,
+	struct directory_identity *out);
+int identity_of(struct directory *d, uint64_t id, struct arena *a, struct directory_identity *out);
+/* Whose mail lies there; fn returns false to stop. */
+int identity_home(struct directory *d, struct str local, struct str domain,
+	bool (*fn)(const struct directory_identity *v, void *arg), void *arg);
+/* Keeps v->backend, key, local, domain and home, if this key is not there yet. id 0: the next free one;
+ * an empty home_local: one that no address can have. */
+int identity_add(struct directory *d, const struct directory_identity *v);
+int identity_move(struct directory *d, uint64_t id, struct str local, struct str domain);
+/* All of a back end. */
+int identity_list(struct directory *d, const char *backend,
+	bool (*fn)(const struct directory_identity *v, void *arg), void *arg);
+void identity_done(struct sqlite_directory *o);
 
 #endif

@@ -54,6 +54,7 @@ void directory_tables_done(struct sqlite_directory *o)
 
 	for (i = 0; i < T_MAX; i++)
 		sqlite3_finalize(o->table[i]);
+	memset(o->table, 0, sizeof(o->table));
 }
 
 /* --- routes */

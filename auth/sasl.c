@@ -47,6 +47,7 @@ struct sasl_exchange {
 	bool verified; /* by password or for these keys */
 	bool remembered; /* that password was verified a moment ago */
 	bool down; /* back end */
+	bool elsewhere; /* its back end checked the password */
 	const char *why; /* what a call-back found wrong */
 	bool upgraded;
 };
@@ -184,19 +185,37 @@ static void login_key(const struct sasl_exchange *x, struct str password, struct
 	verified_key(service->verified, &l, out);
 }
 
-/* The password against the account's hash, or against one that nobody has. */
-static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool may)
+/* Does its back end say itself whether this is the password? true: it said so. */
+static bool checked_there(struct sasl_exchange *x, struct str password, enum scheme_result *out)
 {
-	struct str hash = may ? x->account.hash : buf_view(&service->dummy);
+	struct directory *d = service->resolver.d;
+	int r = d->ops->check ? d->ops->check(d, &x->account, password) : E_UNSUPPORTED;
+
+	if (r == E_UNSUPPORTED)
+		return false;
+	x->elsewhere = true;
+	x->down = r < 0 && r != E_DENIED;
+	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
+	return true;
+}
+
+/* The password against the account's hash, or against one that nobody has. may: an account that may log
+ * in; false after it if there is nothing by which it could. */
+static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may)
+{
+	struct str hash = *may ? x->account.hash : buf_view(&service->dummy);
 	unsigned char key[VERIFIED_KEY];
 	enum scheme_result r;
 	struct scheme_limits takes;
 
 	login_key(x, password, hash, key);
-	if (may && service->login_cache_ms > 0 && verified_has(service->verified, key, clock_mono_ms())) {
+	if (*may && service->login_cache_ms > 0 && verified_has(service->verified, key, clock_mono_ms())) {
 		x->remembered = true;
 		r = SCHEME_GOOD;
-	} else {
+	} else if (!*may || !checked_there(x, password, &r)) {
+		*may = *may && hash.n > 0;
+		if (hash.n == 0)
+			hash = buf_view(&service->dummy);
 		scheme_inspect(hash, &service->limits, &takes);
 		r = scheme_check(password, hash, &service->limits);
 		if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
@@ -214,7 +233,7 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 	x->verified = true;
 	if (x->remembered)
 		return;
-	if (service->upgrade)
+	if (service->upgrade && !x->elsewhere)
 		upgrade(x, password);
 	login_key(x, password, x->account.hash, key);
 	verified_add(service->verified, key, clock_mono_ms(), service->login_cache_ms);
@@ -235,8 +254,8 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	x->why = "empty password";
 	if (n == 0 || !user || !*user)
 		return SASL_BADAUTH;
-	may = look_up(x, str_of(user)) && x->account.hash.n > 0;
-	r = verify(x, password, may);
+	may = look_up(x, str_of(user));
+	r = verify(x, password, &may);
 	x->why = !x->found ? "no such account" : !may ? "account may not log in" : scheme_text(r);
 	if (!may || r != SCHEME_GOOD)
 		return SASL_BADAUTH;

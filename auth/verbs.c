@@ -80,7 +80,8 @@ int verb_error(struct verb *v, int err, const char *what, struct str name)
 	case E_EXISTS:
 		return verb_fail(v, EX_CANTCREAT, "%s %.*s exists already", what, STRF(name));
 	case E_UNSUPPORTED:
-		return verb_fail(v, EX_UNAVAILABLE, "this directory is kept by others and cannot be changed here");
+		return verb_fail(v, EX_UNAVAILABLE, "%s %.*s is kept by the directory '%s' and cannot be changed here: change it there",
+			what, STRF(name), v->d->kept ? v->d->kept : v->d->name);
 	default:
 		return verb_fail(v, EX_TEMPFAIL, "the directory failed: %s", err_text(err));
 	}

@@ -45,6 +45,7 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_setc(&m, "scram", acc->scram.n ? "yes" : "no");
 	ipc_setc(&m, "password", acc->hash.n ? "yes" : "no");
 	ipc_set(&m, "forward", forward_text(acc, &v->a));
+	ipc_setc(&m, "directory", acc->backend);
 	verb_row(v, &m);
 	return true;
 }

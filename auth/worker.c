@@ -128,6 +128,8 @@ static void answer_account(struct worker *w, const struct ipc_msg *q, struct are
 	ipc_set(out, "user", address_name(acc.local, acc.domain, a));
 	ipc_set(out, "local", acc.local);
 	ipc_set(out, "domain", acc.domain);
+	ipc_set(out, "home_local", acc.home_local.n ? acc.home_local : acc.local);
+	ipc_set(out, "home_domain", acc.home_local.n ? acc.home_domain : acc.domain);
 	ipc_set(out, "name", acc.name);
 	ipc_set(out, "roles", acc.roles);
 	ipc_set_u64(out, "quota_bytes", resolve_quota(&w->service.resolver, &acc));
@@ -379,14 +381,14 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 {
 	struct directory *d = w->service.resolver.d;
 	unsigned kinds = 0;
-	bool complete;
+	bool any = false, complete = false;
 	size_t i;
 	int r = 0;
 
 	(void)q;
 	for (i = 0; r == 0 && i < SCRAM_KINDS; i++) {
-		r = d->ops->scram_complete(d, str_of(arena_fmt(a, "%s$", scram_mech(i))), &complete);
-		kinds |= r == 0 && complete ? 1u << i : 0;
+		r = d->ops->scram_complete(d, str_of(arena_fmt(a, "%s$", scram_mech(i))), &any, &complete);
+		kinds |= r == 0 && any && complete ? 1u << i : 0;
 	}
 	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 	ipc_set_u64(out, "scram", kinds);
@@ -544,10 +546,8 @@ static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *
 	bool changed;
 
 	/* Verbs write, and are rare: a connection that was made while there was no room or no
-	 * descriptor may be one for reading only (db_stuck), and not know it yet. It goes first:
-	 * two of one process share what they opened. */
-	w->service.resolver.d->ops->close(w->service.resolver.d);
-	if (directory_sqlite_open(&w->service.resolver.d) < 0)
+	 * descriptor may be one for reading only (db_stuck), and not know it yet. */
+	if (w->service.resolver.d->ops->renew(w->service.resolver.d) < 0)
 		_exit(EX_TEMPFAIL);
 	if (reply >= 0)
 		fd_nonblock(reply, true);
@@ -659,7 +659,9 @@ static NORETURN void worker_run(int link, struct str settings, int rules, int di
 	w->close_after = -1;
 	buf_init(&w->service.dummy, 1024);
 	w->service.verified = verified;
-	r = directory_sqlite_open(&w->service.resolver.d);
+	if (conf_parse(settings, "settings", NULL, &w->conf) < 0)
+		_exit(70);
+	r = directory_open(w->conf, &w->service.resolver.d);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
 		_exit(75);
@@ -669,8 +671,9 @@ static NORETURN void worker_run(int link, struct str settings, int rules, int di
 		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
 		_exit(71);
 	}
+	settings_use(w);
 	if (r == 0)
-		r = settings_read(w, settings);
+		r = sasl_service_set(&w->service);
 	if (r == 0)
 		r = rules_use(w, rules);
 	while (r == 0) {

@@ -127,6 +127,29 @@ static void check_server(const struct conf *c, struct conf_report *r)
 				conf_shown(c->server_proxy_from.v[i], shown));
 }
 
+/* Each back end once, and one at least. */
+static void check_directory(const struct conf *c, struct conf_report *r)
+{
+	static const char *const words[] = { "sqlite" };
+	const struct conf_list *l = &c->auth_directory;
+	char shown[80];
+	size_t i, j;
+
+	if (l->n == 0)
+		conf_error(r, LINE(r, auth, directory), "directory: must name one at least, like sqlite");
+	for (i = 0; i < l->n; i++) {
+		for (j = 0; j < ARRAY_LEN(words); j++)
+			if (str_eqc(l->v[i], words[j]))
+				break;
+		if (j == ARRAY_LEN(words))
+			conf_error(r, LINE(r, auth, directory), "directory: '%s' is none that this program has",
+				conf_shown(l->v[i], shown));
+		for (j = 0; j < i; j++)
+			if (str_eq(l->v[i], l->v[j]))
+				conf_error(r, LINE(r, auth, directory), "directory: '%s' stands there twice", conf_shown(l->v[i], shown));
+	}
+}
+
 static void check_tls(const struct conf *c, struct conf_report *r)
 {
 	if (c->tls_keys.n != c->tls_certificates.n)
@@ -410,6 +433,7 @@ static void check_rest(const struct conf *c, struct conf_report *r)
 void conf_check(const struct conf *c, struct conf_report *r)
 {
 	check_server(c, r);
+	check_directory(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
 	check_send(c, r);

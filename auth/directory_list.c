@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory_list.c: lists of all layers of a stack as one, in the order that every back end's
+ * own list has; of two things of the same name the upper layer's counts. A layer that is down
+ * fails the whole list: whoever lists must not take a part for all.
+ *
+ * A layer that cannot list (PAM) is listed as far as its accounts have been seen.
+ */
+#include "auth/directory_sqlite.h"
+#include "auth/directory_stack.h"
+
+struct listed {
+	struct str first, second; /* order: first, then second */
+	size_t rank; /* of the layer */
+	union {
+		struct directory_domain domain;
+		struct directory_account account;
+		struct directory_alias alias;
+	} v;
+};
+
+struct collection {
+	struct stack *s;
+	struct directory *layer; /* whose turn it is */
+	size_t rank;
+	struct arena a;
+	struct listed *item;
+	size_t n, cap;
+};
+
+static struct listed *add(struct collection *c, struct str first, struct str second)
+{
+	struct listed *l;
+
+	if (c->n == c->cap) {
+		c->cap = c->cap * 2 + 64;
+		c->item = mem_grow(c->item, c->cap, sizeof(*c->item));
+	}
+	l = &c->item[c->n++];
+	*l = (struct listed){ .first = arena_str(&c->a, first), .second = arena_str(&c->a, second), .rank = c->rank };
+	return l;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+	int c = str_cmp(x->first, y->first);
+
+	if (c == 0)
+		c = str_cmp(x->second, y->second);
+	return c != 0 ? c : x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+/* In order, and of each name the first alone. */
+static void settle(struct collection *c)
+{
+	size_t i, n = 0;
+
+	if (c->n > 0)
+		qsort(c->item, c->n, sizeof(*c->item), by_name);
+	for (i = 0; i < c->n; i++)
+		if (n == 0 || !str_eq(c->item[i].first, c->item[n - 1].first) ||
+			!str_eq(c->item[i].second, c->item[n - 1].second))
+			c->item[n++] = c->item[i];
+	c->n = n;
+}
+
+static void collection_done(struct collection *c)
+{
+	free(c->item);
+	arena_wipe(&c->a);
+}
+
+static bool keep_domain(const struct directory_domain *v, void *arg)
+{
+	struct collection *c = arg;
+	struct directory_domain *mine = &add(c, v->name, STR(""))->v.domain;
+
+	*mine = *v;
+	mine->name = arena_str(&c->a, v->name);
+	mine->catchall = arena_str(&c->a, v->catchall);
+	return true;
+}
+
+static bool keep_account(const struct directory_account *v, void *arg)
+{
+	struct collection *c = arg;
+	struct directory_account *mine;
+
+	if (!stack_asks(c->layer, v->domain))
+		return true;
+	mine = &add(c, v->domain, v->local)->v.account;
+	*mine = *v;
+	mine->local = arena_str(&c->a, v->local);
+	mine->domain = arena_str(&c->a, v->domain);
+	mine->name = arena_str(&c->a, v->name);
+	mine->hash = arena_str(&c->a, v->hash);
+	mine->scram = arena_str(&c->a, v->scram);
+	mine->roles = arena_str(&c->a, v->roles);
+	mine->forward = arena_str(&c->a, v->forward);
+	mine->key = arena_str(&c->a, v->key);
+	mine->home_local = mine->home_domain = STR("");
+	mine->backend = c->layer->name;
+	return true;
+}
+
+static bool keep_alias(const struct directory_alias *v, void *arg)
+{
+	struct collection *c = arg;
+	ssize_t at = str_find(v->address, '@');
+	struct directory_alias *mine;
+	struct str domain = STR("");
+
+	for (; at >= 0; at = str_find(domain, '@'))
+		domain = str_from(domain.n ? domain : v->address, (size_t)at + 1);
+	mine = &add(c, domain, v->address)->v.alias;
+	mine->address = arena_str(&c->a, v->address);
+	mine->targets = arena_str(&c->a, v->targets);
+	return true;
+}
+
+/* Was it seen, and is it still there? */
+struct sightings {
+	struct collection *c;
+	struct str domain;
+	int err;
+};
+
+static bool keep_seen(const struct directory_identity *v, void *arg)
+{
+	struct sightings *x = arg;
+	struct directory_account acc = { .id = 0 };
+	struct directory *e = x->c->layer;
+	struct arena a;
+	int r;
+
+	if (x->domain.n > 0 && !str_eq(x->domain, v->domain))
+		return true;
+	arena_init(&a);
+	r = e->ops->account(e, v->local, v->domain, &a, &acc);
+	if (r == 0)
+		keep_account(&acc, x->c);
+	else if (r != E_NOTFOUND)
+		x->err = r;
+	arena_wipe(&a);
+	return x->err == 0;
+}
+
+static int collect_accounts(struct collection *c, struct str domain)
+{
+	struct sightings x = { .c = c, .domain = domain };
+	int r;
+
+	if (c->layer->ops->accounts)
+		return c->layer->ops->accounts(c->layer, domain, keep_account, c);
+	r = identity_list(c->s->own, c->layer->name, keep_seen, &x);
+	return r < 0 ? r : x.err;
+}
+
+int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg)
+{
+	struct collection c = { .s = (struct stack *)d };
+	bool more = true;
+	size_t i;
+	int r = 0;
+
+	arena_init(&c.a);
+	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
+		c.layer = c.s->layer[c.rank].d;
+		if (c.layer->ops->domains)
+			r = c.layer->ops->domains(c.layer, keep_domain, &c);
+	}
+	settle(&c);
+	for (i = 0; i < c.n && r == 0 && more; i++)
+		more = fn(&c.item[i].v.domain, arg);
+	collection_done(&c);
+	return r;
+}
+
+int stack_accounts(struct directory *d, struct str domain,
+	bool (*fn)(const struct directory_account *v, void *arg), void *arg)
+{
+	struct collection c = { .s = (struct stack *)d };
+	bool more = true;
+	size_t i;
+	int r = 0;
+
+	arena_init(&c.a);
+	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
+		c.layer = c.s->layer[c.rank].d;
+		if (c.s->layer[c.rank].accounts)
+			r = collect_accounts(&c, domain);
+	}
+	settle(&c);
+	for (i = 0; i < c.n && r == 0 && more; i++)
+		more = fn(&c.item[i].v.account, arg);
+	collection_done(&c);
+	return r;
+}
+
+int stack_aliases(struct directory *d, struct str domain,
+	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+{
+	struct collection c = { .s = (struct stack *)d };
+	bool more = true;
+	size_t i;
+	int r = 0;
+
+	arena_init(&c.a);
+	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
+		c.layer = c.s->layer[c.rank].d;
+		if (c.layer->ops->aliases)
+			r = c.layer->ops->aliases(c.layer, domain, keep_alias, &c);
+	}
+	settle(&c);
+	for (i = 0; i < c.n && r == 0 && more; i++)
+		more = fn(&c.item[i].v.alias, arg);
+	collection_done(&c);
+	return r;
+}

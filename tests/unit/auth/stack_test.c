@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Several back ends as one directory: who decides, what a back end that is down stops, and that
+ * an account keeps its number and its mail whatever it is called.
+ */
+#include "auth/directory_stack.h"
+#include "auth/resolve.h"
+#include "auth/verbs.h"
+#include "conf/conf.h"
+#include "net/ipc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/mansio-stack-XXXXXX";
+static struct conf *conf;
+
+/* --- a back end of others: people with keys, who check their passwords there */
+
+struct person {
+	const char *key, *local, *domain, *password;
+};
+
+struct fake {
+	struct directory d;
+	struct person *people; /* ends with key NULL */
+	bool down;
+	unsigned asked;
+};
+
+static void fake_close(struct directory *d)
+{
+	(void)d;
+}
+
+static int fake_account(struct directory *d, struct str local, struct str domain, struct arena *a,
+	struct directory_account *out)
+{
+	struct fake *f = (struct fake *)d;
+	struct person *p;
+
+	(void)a;
+	f->asked++;
+	if (f->down)
+		return E_TEMP;
+	for (p = f->people; p->key; p++) {
+		if (!str_eqc(local, p->local) || !str_eqc(domain, p->domain))
+			continue;
+		*out = (struct directory_account){ .local = str_of(p->local), .domain = str_of(p->domain),
+			.key = str_of(p->key), .active = true, .name = STR(""), .roles = STR(""), .hash = STR(""),
+			.scram = STR(""), .forward = STR("") };
+		return 0;
+	}
+	return E_NOTFOUND;
+}
+
+static int fake_check(struct directory *d, const struct directory_account *v, struct str password)
+{
+	struct fake *f = (struct fake *)d;
+	struct person *p;
+
+	if (f->down)
+		return E_TEMP;
+	for (p = f->people; p->key; p++)
+		if (str_eqc(v->key, p->key))
+			return str_eqc(password, p->password) ? 0 : E_DENIED;
+	return E_DENIED;
+}
+
+static const struct directory_ops fake_ops = { .close = fake_close, .account = fake_account, .check = fake_check };
+
+static struct person people[] = {
+	{ "k1", "anna", "example.org", "annas" },
+	{ "k2", "carl", "example.org", "carls" },
+	{ NULL, NULL, NULL, NULL },
+};
+static struct fake other = { .d = { .ops = &fake_ops, .name = "other" }, .people = people };
+
+/* --- the suite of each test */
+
+static struct directory *own, *d;
+
+static void use(struct directory *first, struct directory *second)
+{
+	struct directory *named[] = { first, second };
+
+	d = directory_stack(named, second ? 2 : 1, own);
+}
+
+static int verb(const char *name, ...)
+{
+	struct ipc_msg m, answer;
+	const char *key;
+	uint64_t code = 99;
+	va_list ap;
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", name);
+	va_start(ap, name);
+	while ((key = va_arg(ap, const char *)) != NULL)
+		ipc_setc(&m, key, va_arg(ap, const char *));
+	va_end(ap);
+	(void)verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, &m, pair[1]);
+	ipc_done(&m);
+	close(pair[1]);
+	while (ipc_recv(pair[0], &answer) == 0) {
+		if (ipc_get_bool(&answer, "done"))
+			assert_int_equal(ipc_get_u64(&answer, "code", 255, &code), 0);
+		ipc_done(&answer);
+	}
+	close(pair[0]);
+	return (int)code;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/mansio-stack-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(directory_sqlite_open(&own), 0);
+	conf = conf_defaults();
+	conf->auth_yescrypt_cost = 1;
+	conf->auth_scram_iterations = 4096;
+	other.down = false;
+	other.asked = 0;
+	other.d.domains = NULL;
+	people[0].local = "anna";
+	people[1].local = "carl";
+	d = own;
+	assert_int_equal(verb("domain add", "domain", "example.org", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "other.example", NULL), 0);
+	assert_int_equal(verb("user add", "address", "bob@example.org", "password", "bobs", NULL), 0);
+	assert_int_equal(verb("user add", "address", "anna@example.org", "password", "shadow", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "info@example.org", "target", "carl@example.org", NULL), 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	d->ops->close(d);
+	conf_free(conf);
+	assert_int_equal(unlink("directory.db"), 0);
+	(void)unlink("directory.db-wal"); /* left where the built-in one was not closed */
+	(void)unlink("directory.db-shm");
+	assert_int_equal(chdir("/"), 0);
+	return rmdir(dir);
+}
+
+static int look(const char *name, struct arena *a, struct directory_account *out)
+{
+	return resolve_account(&(struct resolver){ .d = d }, str_of(name), a, out);
+}
+
+static int found(const char *name)
+{
+	struct directory_account v;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = look(name, &a, &v);
+	arena_done(&a);
+	return r;
+}
+
+/* Its number, and its place as LOCAL@DOMAIN. */
+static uint64_t place(const char *name, char out[100])
+{
+	struct directory_account v;
+	struct arena a;
+	uint64_t id;
+
+	arena_init(&a);
+	assert_int_equal(look(name, &a, &v), 0);
+	id = v.id;
+	if (v.home_local.n)
+		snprintf(out, 100, "%.*s@%.*s", STRF(v.home_local), STRF(v.home_domain));
+	else
+		snprintf(out, 100, "%.*s@%.*s", STRF(v.local), STRF(v.domain));
+	arena_done(&a);
+	return id;
+}
+
+static void the_first_that_knows_an_account_decides(void **state)
+{
+	struct directory_account v;
+	struct arena a;
+
+	(void)state;
+	use(&other.d, own);
+	arena_init(&a);
+	assert_int_equal(look("anna@example.org", &a, &v), 0);
+	assert_string_equal(v.backend, "other");
+	assert_true(v.domain_active);
+	assert_int_equal(d->ops->check(d, &v, STR("annas")), 0);
+	assert_int_equal(d->ops->check(d, &v, STR("shadow")), E_DENIED);
+	assert_int_equal(look("bob@example.org", &a, &v), 0);
+	assert_string_equal(v.backend, "sqlite");
+	assert_int_equal(d->ops->check(d, &v, STR("bobs")), E_UNSUPPORTED);
+	assert_int_equal(look("nobody@example.org", &a, &v), E_NOTFOUND);
+	arena_done(&a);
+}
+
+static void one_that_is_down_fails_its_own_alone(void **state)
+{
+	(void)state;
+	use(own, &other.d);
+	other.down = true;
+	assert_int_equal(found("bob@example.org"), 0);
+	assert_int_equal(found("anna@example.org"), 0);
+	assert_int_equal(found("carl@example.org"), E_TEMP);
+	assert_int_equal(found("nobody@example.org"), E_TEMP);
+	other.d.domains = (char *)(uintptr_t)",other.example,";
+	assert_int_equal(found("nobody@example.org"), E_NOTFOUND);
+	assert_int_equal(found("nobody@other.example"), E_TEMP);
+	other.down = false;
+	assert_int_equal(found("carl@example.org"), E_NOTFOUND);
+}
+
+static void above_others_it_fails_what_it_may_know(void **state)
+{
+	(void)state;
+	use(&other.d, own);
+	other.down = true;
+	assert_int_equal(found("bob@example.org"), E_TEMP);
+	other.d.domains = (char *)(uintptr_t)",x.example,other.example,";
+	assert_int_equal(found("bob@example.org"), 0);
+	assert_int_equal(found("bob@other.example"), E_TEMP);
+}
+
+static void mail_finds_people_of_every_back_end(void **state)
+{
+	struct auth_rcpt v;
+	struct arena a;
+
+	(void)state;
+	use(&other.d, NULL);
+	arena_init(&a);
+	assert_int_equal(resolve_rcpt(&(struct resolver){ .d = d, .separator = '+' }, STR("info+x@example.org"), &a, &v), 0);
+	assert_int_equal(v.ntargets, 1);
+	assert_true(str_eqc(v.target[0].account, "carl@example.org"));
+	/* the built-in one is not named: its accounts are none, its domains and aliases are */
+	assert_int_equal(look("bob@example.org", &a, &(struct directory_account){ .id = 0 }), E_NOTFOUND);
+	arena_done(&a);
+}
+
+static void numbers_and_mail_stay_with_the_key(void **state)
+{
+	char before[100], after[100], stranger[100];
+	uint64_t anna, bob, carl;
+
+	(void)state;
+	use(&other.d, own);
+	bob = place("bob@example.org", before);
+	carl = place("carl@example.org", before);
+	anna = place("anna@example.org", before);
+	assert_true(anna != bob && bob != carl && anna != carl);
+	assert_string_equal(before, "anna@example.org");
+	people[0].local = "maria";
+	assert_int_equal(place("maria@example.org", after), anna);
+	assert_string_equal(after, before);
+	/* the name is free, its mail is not: neither for the built-in account nor for a new colleague */
+	assert_true(place("anna@example.org", stranger) != anna);
+	assert_string_not_equal(stranger, before);
+	assert_true(stranger[0] == 'U');
+	people[1].key = "k3";
+	people[1].local = "anna";
+	assert_true(place("anna@example.org", after) != anna);
+	assert_true(after[0] == 'U');
+	assert_string_not_equal(stranger, after);
+	people[1].key = "k2";
+}
+
+static void no_number_is_given_twice(void **state)
+{
+	char where[100];
+	uint64_t carl, dora;
+
+	(void)state;
+	use(own, &other.d);
+	carl = place("carl@example.org", where);
+	assert_int_equal(verb("user add", "address", "dora@example.org", "password", "x", NULL), 0);
+	dora = place("dora@example.org", where);
+	assert_true(dora > carl);
+	assert_int_equal(place("carl@example.org", where), carl);
+	assert_int_equal(verb("user remove", "address", "dora@example.org", NULL), 0);
+	assert_int_equal(verb("user add", "address", "dora@example.org", "password", "x", NULL), 0);
+	assert_true(place("dora@example.org", where) > dora);
+}
+
+struct seen {
+	char text[400];
+};
+
+static bool note(const struct directory_account *v, void *arg)
+{
+	struct seen *s = arg;
+	size_t n = strlen(s->text);
+
+	snprintf(s->text + n, sizeof(s->text) - n, "%.*s:%s ", STRF(v->local), v->backend);
+	return true;
+}
+
+static void a_list_has_everybody_once_in_order(void **state)
+{
+	struct seen s = { "" };
+
+	(void)state;
+	use(&other.d, own);
+	assert_int_equal(d->ops->accounts(d, STR(""), note, &s), 0);
+	/* one that cannot list: as far as they were seen */
+	assert_string_equal(s.text, "anna:sqlite bob:sqlite ");
+	assert_int_equal(found("anna@example.org"), 0);
+	assert_int_equal(found("carl@example.org"), 0);
+	s.text[0] = '\0';
+	assert_int_equal(d->ops->accounts(d, STR("example.org"), note, &s), 0);
+	assert_string_equal(s.text, "anna:other bob:sqlite carl:other ");
+	other.down = true;
+	assert_int_equal(d->ops->accounts(d, STR(""), note, &s), E_TEMP);
+}
+
+static void changes_go_to_who_keeps_it(void **state)
+{
+	char where[100];
+
+	(void)state;
+	use(&other.d, own);
+	assert_int_equal(verb("user password", "address", "carl@example.org", "password", "new", NULL), EX_UNAVAILABLE);
+	assert_string_equal(d->kept, "other");
+	assert_int_equal(verb("user add", "address", "carl@example.org", "password", "new", NULL), EX_CANTCREAT);
+	assert_int_equal(verb("user remove", "address", "carl@example.org", NULL), EX_UNAVAILABLE);
+	assert_int_equal(verb("user change", "address", "bob@example.org", "name", "Bob", NULL), 0);
+	assert_int_equal(verb("user add", "address", "emil@example.org", "password", "x", NULL), 0);
+	(void)place("emil@example.org", where);
+	assert_int_equal(verb("user remove", "address", "emil@example.org", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "all@example.org", "target", "carl@example.org", NULL), 0);
+	assert_int_equal(verb("alias remove", "address", "all@example.org", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "third.example", NULL), 0);
+	assert_int_equal(verb("domain remove", "domain", "third.example", NULL), 0);
+	assert_int_equal(verb("user invite", "address", "bob@example.org", NULL), 0);
+	assert_int_equal(verb("user invite", "address", "carl@example.org", NULL), EX_UNAVAILABLE);
+}
+
+static void without_it_the_built_in_one_takes_no_accounts(void **state)
+{
+	(void)state;
+	use(&other.d, NULL);
+	assert_int_equal(verb("user add", "address", "emil@example.org", "password", "x", NULL), EX_UNAVAILABLE);
+	assert_string_equal(d->kept, "other");
+	assert_int_equal(verb("domain add", "domain", "third.example", NULL), 0);
+	assert_int_equal(verb("token add", "label", "x", "role", "admin", NULL), 0);
+	assert_int_equal(verb("route add", "to", "example.net", "host", "mx.example.net", NULL), 0);
+}
+
+static void scram_needs_keys_in_every_back_end(void **state)
+{
+	bool any, complete;
+
+	(void)state;
+	use(own, NULL);
+	assert_int_equal(d->ops->scram_complete(d, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_true(any && complete);
+	d->ops->close(d);
+	assert_int_equal(directory_sqlite_open(&own), 0);
+	use(own, &other.d);
+	assert_int_equal(d->ops->scram_complete(d, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_true(any);
+	assert_false(complete);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_first_that_knows_an_account_decides, begin, end),
+		cmocka_unit_test_setup_teardown(one_that_is_down_fails_its_own_alone, begin, end),
+		cmocka_unit_test_setup_teardown(above_others_it_fails_what_it_may_know, begin, end),
+		cmocka_unit_test_setup_teardown(numbers_and_mail_stay_with_the_key, begin, end),
+		cmocka_unit_test_setup_teardown(no_number_is_given_twice, begin, end),
+		cmocka_unit_test_setup_teardown(a_list_has_everybody_once_in_order, begin, end),
+		cmocka_unit_test_setup_teardown(changes_go_to_who_keeps_it, begin, end),
+		cmocka_unit_test_setup_teardown(scram_needs_keys_in_every_back_end, begin, end),
+		cmocka_unit_test_setup_teardown(mail_finds_people_of_every_back_end, begin, end),
+		cmocka_unit_test_setup_teardown(without_it_the_built_in_one_takes_no_accounts, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
