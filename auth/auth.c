@@ -170,6 +170,26 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return r;
 }
 
+int auth_rcpt_send(int link, struct str address, uint64_t id)
+{
+	struct ipc_msg q;
+	int r;
+
+	ipc_init(&q, "rcpt");
+	ipc_set_u64(&q, "id", id);
+	ipc_set(&q, "address", address);
+	r = ipc_try_send(link, &q);
+	ipc_done(&q);
+	return r;
+}
+
+int auth_rcpt_answer(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_rcpt *out)
+{
+	if (!ipc_is(m, "answer") || ipc_get_u64(m, "id", UINT64_MAX, id_out) < 0)
+		return E_PEER;
+	return rcpt_parse(m, a, out);
+}
+
 /* The word of a rule in a field; absent: no rule. */
 static int access_parse(const struct ipc_msg *m, const char *field, enum auth_access *out)
 {

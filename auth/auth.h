@@ -86,6 +86,9 @@ struct auth_rcpt {
 };
 /* Exact -> user+detail -> alias -> catch-all, aliases expanded (loops cut at 10). */
 int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d);
+/* The same without waiting, for a loop: 0 or negative; the answer, and the id of its question: 0 or E_PEER. */
+int auth_rcpt_send(int link, struct str address, uint64_t id);
+int auth_rcpt_answer(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_rcpt *out);
 /* The same, and with it the key of its target if there is exactly one, else -1: most
  * messages need no other question. lmtpd may ask so. */
 int auth_rcpt_key(int link, struct str address, struct arena *a, struct auth_rcpt *out, int *key_out,

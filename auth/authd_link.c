@@ -452,7 +452,7 @@ static const struct {
 	bool (*ask)(struct client *c, struct ipc_msg *m, uint64_t id);
 } table[] = {
 	{ "redeem", " smtpd imapd pop3d ", ask_redeem },
-	{ "rcpt", " smtpd lmtpd mailboxd importd backupd ", ask_rcpt },
+	{ "rcpt", " smtpd lmtpd mailboxd importd backupd queued ", ask_rcpt },
 	{ "arrival", " smtpd ", ask_arrival },
 	{ "sender", " smtpd ", ask_sender },
 	{ "srs", " lmtpd ", ask_srs },

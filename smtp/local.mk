@@ -48,8 +48,9 @@ smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/messag
 	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued
-libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h smtp/queue/removal.c smtp/queue/removal.h
-libexec_queued_LDADD = $(QUEUE_LIBS)
+libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h smtp/queue/removal.c smtp/queue/removal.h \
+	smtp/queue/ours.c smtp/queue/ours.h
+libexec_queued_LDADD = $(AUTH_LIBS) $(QUEUE_LIBS)
 
 # Policies of other domains: what is pure, for the sender, policyd, tests and fuzz targets
 noinst_LIBRARIES += smtp/libpolicy.a

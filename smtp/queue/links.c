@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "smtp/queue/copy.h"
+#include "smtp/queue/ours.h"
 #include "smtp/queue/removal.h"
 #include "trace/trace.h"
 
@@ -116,7 +117,7 @@ static void answer_caught(void *who, uint64_t question, const char *result, uint
 	(void)send_answer(who, &m, question); /* who is gone does not wait */
 }
 
-const struct queue_ops links_ops = { .answer = answer_put, .job = send_job, .caught = answer_caught, .remove = removal_add,
+const struct queue_ops links_ops = { .answer = answer_put, .job = send_job, .caught = answer_caught, .ours = ours_ask, .remove = removal_add,
 	.settle = removal_settle };
 
 /* --- questions --------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
  *   notice.c    who hears of a refused forward
  *   verbs.c     mansio queue ...: a question becomes a task
  *   tasks.c     tasks, slice by slice      lists.c  those of suppressions and destinations
+ *   ours.c      asks authd whether an address is of this server
  *   rows.c, rows_rcpts.c, rows_due.c  the database      schedule.c  when to try again
  *
  * Always true:
@@ -59,6 +60,8 @@ struct queue_ops {
 	int (*job)(void *who, const struct ipc_msg *m);
 	/* The answer to a catchup (net/catchup.h). */
 	void (*caught)(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again);
+	/* Is that address of this server? Answered by tasks_ours. 0, or negative: it cannot be asked now. NULL: nobody is asked. */
+	int (*ours)(uint64_t question, struct str address);
 	/* Removes a file of the spool, soon (removal.h); NULL: at once. settle: all of them are gone. */
 	void (*remove)(const char *id);
 	void (*settle)(void);
@@ -212,6 +215,7 @@ struct queue {
 	struct table caught; /* domain -> int64_t: when it was caught up, monotonic ms */
 	LIST_HEAD(task_list, task) tasks;
 	size_t ntasks;
+	uint64_t next_question; /* of ops->ours */
 	deadline reports_after; /* the last one could not be written */
 	struct queue_copy *copy; /* a backup looks at the queue (copy.h) */
 	bool more; /* there is work for another turn at once */

@@ -20,6 +20,7 @@
 #include "conf/program.h"
 #include "smtp/queue/copy.h"
 #include "smtp/queue/links.h"
+#include "smtp/queue/ours.h"
 #include "smtp/queue/records.h"
 #include "smtp/queue/removal.h"
 #include "trace/trace.h"
@@ -46,6 +47,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 		g.depth_told = UINT64_MAX; /* a new one knows nothing */
 	} else if (strcmp(name, "hookd") == 0) {
 		records_link(fd);
+	} else if (strcmp(name, "authd") == 0) {
+		ours_link(&g.q, fd);
 	} else {
 		close(fd);
 	}
@@ -147,15 +150,18 @@ static void loop(bool open)
 	int r;
 
 	for (;;) {
-		pfd = links_poll(&g.links, 2, &n);
+		pfd = links_poll(&g.links, 3, &n);
 		pfd[0] = (struct pollfd){ g.stopping ? -1 : g.p.control, POLLIN, 0 };
 		pfd[1] = (struct pollfd){ records_fd(), POLLIN, 0 };
+		pfd[2] = (struct pollfd){ ours_fd(), POLLIN, 0 };
 		r = poll(pfd, n, wait_ms(open));
 		if (r < 0)
 			continue;
-		any = links_read(&g.links, 2);
+		any = links_read(&g.links, 3);
 		if (g.links.pfd[1].revents)
 			records_read();
+		if (g.links.pfd[2].revents)
+			ours_read(&g.q);
 		if (g.links.pfd[0].revents)
 			program_dispatch(&g.p);
 		if (!open) {

@@ -22,6 +22,7 @@
 #define DESTS 1000 /* destinations a slice */
 #define SLICE_MS 20 /* several slices a turn, as long as this lasts */
 #define SUMS_MAX 200000 /* senders that are told apart */
+#define OURS_MS 10000 /* authd has so long to say whose an address is */
 #define STUCK_MS 30000 /* a command that reads nothing for so long has gone */
 
 struct sum {
@@ -108,7 +109,7 @@ static bool flush(struct queue *q, struct task *t)
 		task_free(q, t);
 		return false;
 	}
-	if (!t->ended && STAILQ_EMPTY(&t->out))
+	if (!t->ended && !t->question && STAILQ_EMPTY(&t->out))
 		q->more = true;
 	return true;
 }
@@ -500,6 +501,60 @@ static void run(struct queue *q, struct task *t)
 		task_end(t, EX_OK, NULL);
 }
 
+/* --- whose address is it? ------------------------------------------------------------------ */
+
+static void nobody_knows(struct task *t)
+{
+	task_end(t, EX_TEMPFAIL, "it cannot be looked up now whether the address is one of this server: try again");
+}
+
+static void ask_ours(struct queue *q, struct task *t)
+{
+	t->question = ++q->next_question;
+	t->asked = deadline_in(OURS_MS);
+	if (q->ops->ours(t->question, t->filter.recipient) < 0)
+		tasks_ours(q, t->question, OURS_UNKNOWN);
+}
+
+void tasks_ours(struct queue *q, uint64_t question, enum ours ours)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link) {
+		if (!t->question || (question && t->question != question))
+			continue;
+		t->question = 0;
+		q->more = true;
+		if (ours == OURS_UNKNOWN)
+			nobody_knows(t);
+		else if (ours == OURS_YES)
+			task_end(t, EX_USAGE, arena_fmt(&t->arena, "address: %.*s is an address of this server, and this list is for those of others"
+				" (mail to it is refused by: access add kind=recipient who=%.*s action=reject)",
+				STRF(t->filter.recipient), STRF(t->filter.recipient)));
+	}
+}
+
+struct str tasks_asked(const struct queue *q, uint64_t question)
+{
+	const struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link)
+		if (t->question == question)
+			return t->filter.recipient;
+	return STR("");
+}
+
+int64_t tasks_wait(const struct queue *q)
+{
+	int64_t ms = INT64_MAX;
+	const struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link)
+		if (t->question)
+			ms = MIN(ms, (int64_t)deadline_left(t->asked));
+	return ms;
+}
+
 void task_start(struct queue *q, struct task *t)
 {
 	LIST_INSERT_HEAD(&q->tasks, t, link);
@@ -507,6 +562,8 @@ void task_start(struct queue *q, struct task *t)
 	if (t->by == BY_DESTINATION)
 		count_active(q, t);
 	fd_nonblock(t->reply, true);
+	if (t->verb == TASK_SUPPRESS && !t->ended && q->ops->ours)
+		ask_ours(q, t);
 	q->more = true;
 }
 
@@ -515,7 +572,9 @@ void tasks_slice(struct queue *q)
 	struct task *t;
 
 	LIST_FOREACH(t, &q->tasks, link) {
-		t->ran = !t->ended && STAILQ_EMPTY(&t->out);
+		if (t->question && deadline_passed(t->asked))
+			tasks_ours(q, t->question, OURS_UNKNOWN);
+		t->ran = !t->ended && !t->question && STAILQ_EMPTY(&t->out);
 		if (t->ran)
 			run(q, t);
 	}

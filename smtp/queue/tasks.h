@@ -37,6 +37,8 @@ struct task {
 	int64_t seconds; /* SUPPRESS: how long */
 	struct str text; /* ... and why, empty: nothing was said; SUPPRESSIONS: only those with this text */
 	const char *none; /* what is said if nothing was changed; NULL: "nothing matches" */
+	uint64_t question; /* SUPPRESS: whether the address is ours is being asked, 0: no */
+	deadline asked; /* ... until then */
 	int reply;
 	/* how far it is */
 	size_t next; /* of filter.m */
@@ -67,5 +69,10 @@ void tasks_slice(struct queue *q);
 void tasks_committed(struct queue *q, bool ok);
 void tasks_stop(struct queue *q);
 bool tasks_stuck(const struct queue *q); /* one waits for its command to read */
+int64_t tasks_wait(const struct queue *q); /* ms until one gives up a question of its own */
+enum ours { OURS_UNKNOWN, OURS_NO, OURS_YES };
+/* The answer to ops->ours; question 0: to all that are open. */
+void tasks_ours(struct queue *q, uint64_t question, enum ours ours);
+struct str tasks_asked(const struct queue *q, uint64_t question); /* its address; empty: nobody waits for it */
 
 #endif

@@ -296,6 +296,7 @@ int64_t queue_wait(const struct queue *q)
 		return deadline_left(q->full_until);
 	if (q->more)
 		return 0;
+	ms = MIN(ms, tasks_wait(q));
 	if (tasks_stuck(q))
 		ms = MIN(ms, STUCK_LOOK_MS);
 	for (local = 0; local < 2; local++)

@@ -227,6 +227,8 @@ def test_a_suppression_is_what_was_said_or_nothing(world):  # noqa: F811
 
     assert "sender=example.org" in refused(64, "add", "address=lea@busy.mx.example", f"sender={jan.address}")
     assert "domain" in refused(64, "add", "address=lea@busy.mx.example", "sender=jan")
+    assert "this server" in refused(64, "add", f"address={jan.address}")
+    assert "this server" in refused(64, "add", "address=nobody@EXAMPLE.org")
     assert there() == set()
     s.cli("suppression", "add", "address=Lea@busy.mx.example", "sender=Example.org")
     assert "sender=example.org" in refused(67, "remove", "address=lea@busy.mx.example")

@@ -198,6 +198,56 @@ static void a_turn_that_is_undone_tells_nothing(void **state)
 	close_with_records();
 }
 
+static enum ours whose;
+static char asked[100];
+
+static int ours(uint64_t question, struct str address)
+{
+	snprintf(asked, sizeof(asked), "%.*s", STRF(address));
+	assert_true(str_eq(tasks_asked(&box.q, question), address));
+	tasks_ours(&box.q, question + 1, OURS_YES); /* to nobody */
+	tasks_ours(&box.q, question, whose);
+	assert_int_equal(tasks_asked(&box.q, question).n, 0);
+	return 0;
+}
+
+static int nobody_there(uint64_t question, struct str address)
+{
+	(void)question;
+	(void)address;
+	return E_CLOSED;
+}
+
+static void an_address_of_ours_is_not_put_on_the_list(void **state)
+{
+	struct ipc_msg row = { 0 };
+	struct queue_ops ops;
+
+	(void)state;
+	box_open("");
+	ops = *box.q.ops;
+	ops.ours = ours;
+	box.q.ops = &ops;
+	whose = OURS_YES;
+	assert_int_equal(box_verb("suppression add", "address", "Anna@example.org", NULL), 64);
+	assert_string_equal(asked, "anna@example.org");
+	whose = OURS_UNKNOWN;
+	assert_int_equal(box_verb("suppression add", "address", "a@x.example", NULL), 75);
+	ops.ours = nobody_there;
+	assert_int_equal(box_verb("suppression add", "address", "a@x.example", NULL), 75);
+	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
+	assert_null(ipc_get(&row, "address").p);
+	ops.ours = ours;
+	whose = OURS_NO;
+	assert_int_equal(box_verb("suppression add", "address", "a@x.example", NULL), 0);
+	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "address"), "a@x.example"));
+	ops.ours = nobody_there; /* taking off asks nobody */
+	assert_int_equal(box_verb("suppression remove", "address", "a@x.example", NULL), 0);
+	ipc_done(&row);
+	box_close();
+}
+
 /* The report that was made: its text. */
 static const char *report(void)
 {
@@ -272,6 +322,7 @@ int main(void)
 		cmocka_unit_test(what_the_admin_ends),
 		cmocka_unit_test(what_the_admin_ends_while_it_is_tried),
 		cmocka_unit_test(a_turn_that_is_undone_tells_nothing),
+		cmocka_unit_test(an_address_of_ours_is_not_put_on_the_list),
 		cmocka_unit_test(the_report_says_whose_word_it_was),
 		cmocka_unit_test(an_entry_is_the_one_that_was_named),
 	};
