@@ -321,25 +321,43 @@ int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	return r;
 }
 
-int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
-{
-	return auth_route_send_test(link, domain, sender, STR(""), id);
-}
-
-int auth_route_send_test(int link, struct str domain, struct str sender, struct str address, uint64_t id)
+static int route_ask(int link, const char *what, struct str to, const char *who, struct str from, uint64_t id)
 {
 	struct ipc_msg q;
 	int r;
 
 	ipc_init(&q, "route");
 	ipc_set_u64(&q, "id", id);
-	ipc_set(&q, "domain", domain);
-	ipc_set(&q, "sender", sender);
-	if (address.n)
-		ipc_set(&q, "recipient", address);
+	ipc_set(&q, what, to);
+	ipc_set(&q, who, from);
 	r = ipc_send(link, &q);
 	ipc_done(&q);
 	return r;
+}
+
+int auth_route_send(int link, struct str domain, struct str sender, uint64_t id)
+{
+	return route_ask(link, "domain", domain, "sender", sender, id);
+}
+
+int auth_route_send_test(int link, struct str address, struct str sender, uint64_t id)
+{
+	return route_ask(link, "recipient", address, "from", sender, id);
+}
+
+int auth_test_parse(const struct ipc_msg *m, struct arena *a, struct auth_test *out)
+{
+	struct auth_test v = { .ours = ipc_get_bool(m, "ours") };
+
+	if (access_parse(m, "access", &v.access) < 0 || v.access == AUTH_ACCESS_RELAY)
+		return E_PEER;
+	v.goes = arena_str(a, ipc_get(m, "goes"));
+	v.address = arena_str(a, ipc_get(m, "rewritten"));
+	v.sender = arena_str(a, ipc_get(m, "rewritten_sender"));
+	v.rule = arena_str(a, ipc_get(m, "rule"));
+	v.text = arena_str(a, ipc_get(m, "text"));
+	*out = v;
+	return 0;
 }
 
 /* The number of a field's word in a list, or E_PEER. */

@@ -136,8 +136,17 @@ struct auth_route {
 /* For the sender's loop, in two halves. domain: the recipients'; sender: the domain of the
  * envelope sender, empty for <>. Answers come in any order; `id` comes back. */
 int auth_route_send(int link, struct str domain, struct str sender, uint64_t id);
-/* The same for a test of this address (mansio test delivery): the answer has ours=1 for a domain of this server, and `goes`: words. */
-int auth_route_send_test(int link, struct str domain, struct str sender, struct str address, uint64_t id);
+/* The same for a test (mansio test delivery): of mail to this address from this sender (empty: <>), by somebody who is logged
+ * in. The route is that of the address after rewriting, and the answer tells what the rules make of it. */
+struct auth_test {
+	bool ours; /* the address is of a domain of this server */
+	struct str goes; /* ... and where its mail goes, in words; may be empty */
+	struct str address, sender; /* as rewriting makes them; empty: they stay */
+	enum auth_access access; /* never RELAY */
+	struct str rule, text; /* which one, "sender @spam.example"; what is said to who is refused, may be empty */
+};
+int auth_route_send_test(int link, struct str address, struct str sender, uint64_t id);
+int auth_test_parse(const struct ipc_msg *m, struct arena *a, struct auth_test *out); /* of an answer that auth_route_parse takes */
 int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out);
 /* Is that a domain of this server: AUTH_OK, AUTH_NODOMAIN, AUTH_TEMP? And by which ways its mail leaves, by the table of routes. */
 struct auth_domain {

@@ -386,6 +386,7 @@ static bool ask_route(struct client *c, struct ipc_msg *m, uint64_t id)
 	ipc_set(&job->m, "address", ipc_get(m, "domain"));
 	ipc_set(&job->m, "user", ipc_get(m, "sender"));
 	ipc_set(&job->m, "recipient", ipc_get(m, "recipient"));
+	ipc_set(&job->m, "from", ipc_get(m, "from"));
 	if (!pool_add(authd.pool, STR(""), job)) {
 		route_found(job, NULL);
 		pool_job_free(job);

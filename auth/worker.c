@@ -296,18 +296,60 @@ static void put_goes(struct worker *w, struct str address, struct arena *a, stru
 	buf_done(&b);
 }
 
+/* Behind the last @; an address literal as it is. */
+static struct str domain_of(struct str address)
+{
+	ssize_t at = str_rfind(address, '@');
+
+	return at >= 0 ? str_from(address, (size_t)at + 1) : STR("");
+}
+
+/* What mail from somebody who is logged in would meet at RCPT, in the order of smtpd (policy_rcpt.c): his address is
+ * rewritten, the rules about senders and recipients, then the recipient is rewritten. 0, or E_TEMP. */
+static int put_test(struct worker *w, struct str *address, struct str *sender, struct arena *a, struct ipc_msg *out)
+{
+	const struct resolver *r = &w->service.resolver;
+	struct directory_rule rule;
+	struct str to = *address, from = *sender;
+	int e = from.n ? rule_rewrite(r, RULE_REWRITE_SENDER, from, a, sender) : E_NOTFOUND, f, g;
+
+	f = rule_for_address(r, RULE_SENDER, *sender, a, &rule);
+	if (f == E_NOTFOUND)
+		f = rule_for_address(r, RULE_RECIPIENT, to, a, &rule);
+	g = rule_rewrite(r, RULE_REWRITE_RECIPIENT, to, a, address);
+	if ((e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND) || (g < 0 && g != E_NOTFOUND))
+		return E_TEMP;
+	if (e == 0)
+		ipc_set(out, "rewritten_sender", *sender);
+	if (g == 0)
+		ipc_set(out, "rewritten", *address);
+	if (f == 0) {
+		put_rule(&rule, out);
+		ipc_set(out, "rule", str_of(arena_fmt(a, "%.*s %.*s", STRF(rule.kind), STRF(rule.who))));
+	}
+	return 0;
+}
+
 static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
+	struct str to = ipc_get(q, "address"), sender = ipc_get(q, "user"), test = ipc_get(q, "recipient"), from = ipc_get(q, "from");
 	struct directory_route v;
-	int r = route_find(w->service.resolver.d, ipc_get(q, "address"), ipc_get(q, "user"), a, &v);
+	int r = 0;
 
+	if (test.n) {
+		r = put_test(w, &test, &from, a, out);
+		to = domain_of(test);
+		sender = domain_of(from);
+	}
+	if (r == 0)
+		r = route_find(w->service.resolver.d, to, sender, a, &v);
 	ipc_setc(out, "result", result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (r == E_NOTFOUND)
 		ipc_set_bool(out, "none", !route_any(w->service.resolver.d));
-	ipc_set_bool(out, "ours", is_ours(w, ipc_get(q, "address"), a));
-	if (ipc_get_bool(out, "ours") && ipc_get(q, "recipient").n)
-		put_goes(w, ipc_get(q, "recipient"), a, out);
+	ipc_set_bool(out, "ours", is_ours(w, to, a));
+	if (ipc_get_bool(out, "ours") && test.n)
+		put_goes(w, test, a, out);
 	if (r < 0)
 		return;
 	ipc_set(out, "host", v.host);

@@ -4,7 +4,7 @@
  *
  *   smtpd, lmtpd   file put link complaint bounce (net/spool.h, said.c), suppressed (net/suppressed.h),
  *                  smtpd alone: catchup (net/catchup.h)
- *   sender         ready result dest routes (docs/QUEUE.md)
+ *   sender         ready result dest routes suppressed (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
  * The name of a link is master's word; what is not in the table drops the link. A
@@ -205,6 +205,8 @@ static bool ask_suppressed(struct links *l, struct link *k, struct ipc_msg *m, u
 	struct suppressed why;
 	struct ipc_msg a;
 
+	if (k->sender && ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)
+		return false;
 	ipc_init(&a, "suppressed");
 	if (q->rows.db && !q->full_until && q->suppress.any) {
 		rows_begin(&q->rows);
@@ -213,7 +215,7 @@ static bool ask_suppressed(struct links *l, struct link *k, struct ipc_msg *m, u
 			ipc_set(&a, "words", why.words);
 		}
 	}
-	return send_answer(k, &a, id);
+	return send_answer(k, &a, id) || k->sender; /* which asks for a test, and does not wait for ever */
 }
 
 static bool ask_ready(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
@@ -328,6 +330,7 @@ static const struct {
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },
 	{ "routes", WHO_SENDER, ask_routes },
+	{ "suppressed", WHO_SENDER, ask_suppressed },
 	{ "copy", WHO_BACKUP, ask_copy },
 	{ "files", WHO_BACKUP, ask_files },
 	{ "end", WHO_BACKUP, ask_end },

@@ -334,7 +334,7 @@ static void policy_told(struct lookup *l, const struct ipc_msg *m)
 	}
 	if (!m) {
 		if (d->probe)
-			probe_policy(d->probe, false);
+			probe_policy(d->probe, NULL);
 		lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
 		return;
 	}
@@ -346,7 +346,7 @@ static void policy_told(struct lookup *l, const struct ipc_msg *m)
 	while (d->sts_found && d->sts_n < STS_MX && (mx = ipc_get_nth(m, "mx", d->sts_n)).p)
 		d->sts_mx[d->sts_n++] = arena_str(&d->a, mx);
 	if (d->probe)
-		probe_policy(d->probe, true);
+		probe_policy(d->probe, m);
 	lookup_start(d->sender, &d->lookup, LOOKUP_RECORDS, d->name);
 }
 

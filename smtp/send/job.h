@@ -46,8 +46,7 @@ struct job {
 	int priority; /* RFC 6710, -9 to 9 */
 	bool report; /* of our own making */
 	bool tls_optional; /* its header says "TLS-Required: No" (RFC 8689 3) */
-	bool ours; /* the domain is one of this server: way.c */
-	struct str goes; /* ... and where mail to the address goes; of a test alone */
+	struct auth_test *test; /* of a test alone: what the rules make of it (way.c) */
 	bool resign; /* its text was made 7-bit text after it was signed: goes to signd again */
 	struct probe *probe; /* no message at all: probe.c looks where it would go */
 	bool forward; /* sent on by an address of ours; who brought it: */

@@ -6,9 +6,11 @@
  * talks by the same code as mail does, and no mail ever stands behind it. Nobody else's sessions are used or closed; its own
  * count in the limits of hosts and providers, and wait for room there.
  *
- *   routed --> policy --> hosts --> [ reach --> connect ... RCPT --> RSET --> QUIT ] of each host --> result
- *                 |          |           '--- fails: the next host ---'                    ^
- *                 '----------'------------------------ nowhere ---------------------------'
+ *   here --> routed --> policy --> hosts --> [ reach --> connect ... RCPT --> RSET --> QUIT ] of each host --> result
+ *     |                    |          |           '--- fails: the next host ---'                    ^
+ *     '--------------------'----------'------------------------ nowhere ---------------------------'
+ *
+ * (here: what it meets on this server, probe_here.c.)
  *
  * What it finds out becomes rows at once (stage, host, state, words, ms since the row before); words are the other server's,
  * where it said any. Whoever calls in (dest.c, reach.c, a session) only leaves a note and wakes the test: what goes
@@ -64,6 +66,7 @@ static void probe_free(struct probe *p)
 		host_release(p->smarthost);
 	if (p->begun)
 		dest_done(&p->dest);
+	way_drop(p->way);
 	event_del(&p->ev);
 	arena_done(&p->job.a);
 	TAILQ_REMOVE(&s->probes, p, link);
@@ -81,26 +84,41 @@ static void over(struct probe *p, int code, const char *error)
 		probe_free(p);
 }
 
-/* What mail would meet, in one row. */
+/* What would become of mail once it leaves, and in which words. */
+static enum probe_state verdict(const struct probe *p, char *words, size_t size)
+{
+	const struct dsn *why = p->answer ? NULL : &p->nowhere;
+
+	if (p->answer && p->answer < 300 && p->later.code)
+		why = &p->later;
+	if (why) {
+		snprintf(words, size, "%s: %d %s %s", dsn_temporary(why) ? "would wait" : p->refused ? "would be refused" : "would be returned",
+			why->code, why->status, why->text);
+		return dsn_temporary(why) ? PROBE_WARN : PROBE_FAIL;
+	}
+	snprintf(words, size, "is %s by %s", p->answer < 300 ? "taken" : p->answer < 500 ? "deferred" : "refused", p->taker);
+	return p->answer < 300 ? PROBE_OK : p->answer < 500 ? PROBE_WARN : PROBE_FAIL;
+}
+
+/* In one row. The code of the verb says the same (docs/SENDING.md). */
 static void result(struct probe *p)
 {
-	struct dsn *why = &p->nowhere;
-	enum probe_state state = PROBE_FAIL;
-	char words[PROBE_WORDS];
+	static const struct {
+		int code;
+		const char *error;
+	} end[] = { [PROBE_OK] = { EX_OK, NULL }, [PROBE_WARN] = { EX_TEMPFAIL, "mail for this address would wait now" },
+		[PROBE_FAIL] = { EX_UNAVAILABLE, "mail for this address would not arrive now" } };
+	char what[PROBE_WORDS - 600], words[PROBE_WORDS];
+	enum probe_state state = verdict(p, what, sizeof what);
 
-	if (p->answer && p->answer < 300) {
-		state = PROBE_OK;
-		snprintf(words, sizeof words, "mail for %s is taken by %s", p->name, p->taker);
-	} else if (p->answer) {
-		state = p->answer < 500 ? PROBE_WARN : PROBE_FAIL;
-		snprintf(words, sizeof words, "mail for %s is %s by %s", p->name, p->answer < 500 ? "deferred" : "refused", p->taker);
+	if (p->held && !p->refused) {
+		snprintf(words, sizeof words, "mail for %s would be held in the queue (%s); when it is released, it %s", p->name, p->held, what);
+		state = PROBE_WARN;
 	} else {
-		snprintf(words, sizeof words, "mail for %s %s: %d %s %s", p->name, dsn_temporary(why) ? "would wait" : "would be returned",
-			why->code, why->status, why->text);
+		snprintf(words, sizeof words, "mail for %s %s", p->name, what);
 	}
 	probe_tell(p, "result", "", state, str_of(words), clock_mono_ms() - p->began);
-	over(p, state == PROBE_OK ? EX_OK : state == PROBE_WARN ? EX_TEMPFAIL : EX_UNAVAILABLE,
-		state == PROBE_OK ? NULL : state == PROBE_WARN ? "mail for this address would wait now" : "mail for this address would not arrive now");
+	over(p, end[state].code, end[state].error);
 }
 
 /* False: limits do not let it; it is tried again. */
@@ -250,6 +268,7 @@ static void work(evutil_socket_t fd, short what, void *arg)
 		over(p, EX_OK, NULL);
 		return;
 	}
+	probe_hear_queue(p);
 	while (!p->done && p->found && turn(p))
 		;
 	if (p->done) {
@@ -262,6 +281,8 @@ static void work(evutil_socket_t fd, short what, void *arg)
 	ms = deadline_left(p->until);
 	if (p->shown && !p->session)
 		ms = MIN(ms, (int64_t)LOOK_MS);
+	if (p->asks)
+		ms = MIN(ms, (int64_t)deadline_left(p->asked_until));
 	event_add(&p->ev, &(struct timeval){ ms / 1000, ms % 1000 * 1000 });
 }
 
@@ -272,7 +293,7 @@ void probe_wake(struct probe *p)
 
 /* --- what others find out ----------------------------------------------------------------------------- */
 
-static void nowhere(struct probe *p, int code, const char *status, const char *stage, const char *words)
+void probe_ends(struct probe *p, int code, const char *status, const char *stage, const char *words)
 {
 	dsn_set(&p->nowhere, code, status, "%s", words);
 	probe_row(p, stage, PROBE_FAIL, "%s", words);
@@ -283,10 +304,11 @@ static void nowhere(struct probe *p, int code, const char *status, const char *s
 void probe_unrouted(struct probe *p)
 {
 	p->waits = false;
-	nowhere(p, 451, "4.3.0", "route", "which way mail to this domain goes cannot be looked up at the moment");
+	probe_ends(p, 451, "4.3.0", "route", "which way mail to this domain goes cannot be looked up at the moment");
 }
 
-void probe_policy(struct probe *p, bool heard_of)
+/* As policy_told of dest.c takes it. */
+void probe_policy(struct probe *p, const struct ipc_msg *m)
 {
 	static const char *const mode[] = { [STS_NONE] = "none", [STS_TESTING] = "testing", [STS_ENFORCE] = "enforce" };
 	const struct dest *d = &p->dest;
@@ -298,8 +320,14 @@ void probe_policy(struct probe *p, bool heard_of)
 		buf_fmt(&b, "%s%.*s", i ? ", " : "", STRF(d->sts_mx[i]));
 	if (d->sts_found)
 		probe_row(p, "policy", PROBE_OK, "MTA-STS: %s, for %s", mode[d->sts_mode], buf_cstr(&b));
+	else if (!m) {
+		dsn_set(&p->later, 451, "4.4.3", "whether it has an MTA-STS policy cannot be found out at the moment");
+		probe_row(p, "policy", PROBE_WARN, "the process that keeps MTA-STS policies does not answer: mail waits until it does");
+	} else if (str_eqc(ipc_get(m, "result"), "failed"))
+		probe_row(p, "policy", PROBE_WARN, "whether there is an MTA-STS policy cannot be found out now (%.*s): mail goes as if there were none",
+			STRF(ipc_get(m, "words")));
 	else
-		probe_row(p, "policy", heard_of ? PROBE_OK : PROBE_WARN, heard_of ? "no MTA-STS policy" : "no answer about an MTA-STS policy: what is known counts");
+		probe_row(p, "policy", PROBE_OK, p->sender->conf->sts_enabled ? "no MTA-STS policy" : "MTA-STS policies are not asked for ([sts] enabled is no)");
 	buf_done(&b);
 }
 
@@ -324,72 +352,13 @@ void probe_hosts(struct probe *p, const struct dns_answer *x)
 
 void probe_nowhere(struct probe *p, const struct dsn *why)
 {
-	nowhere(p, why->code, why->status, "mx", why->text);
-}
-
-static void by_dest(struct probe *p, struct str domain, struct way *way)
-{
-	struct dest *d = &p->dest;
-
-	dest_init(d, p->sender);
-	p->begun = true;
-	d->name = mem_alloc(domain.n + 1, 1);
-	memcpy(d->name, domain.p, domain.n);
-	d->key = mem_strdup(d->name);
-	d->way = way_ref(way);
-	d->probe = p;
-	dest_find(d);
-}
-
-static void by_smarthost(struct probe *p)
-{
-	struct host *h = mem_alloc(1, sizeof *h);
-
-	host_init(h, p->sender, HOST_SMARTHOST);
-	h->opt = p->sender->smarthost_host.opt;
-	h->opt->refs++;
-	h->key = mem_strdup("smarthost");
-	h->probe = p;
-	h->refs = 1;
-	p->smarthost = h;
-	p->found = true;
-	probe_wake(p);
-}
-
-void probe_routed(struct probe *p, struct str domain, struct way *way, bool ours)
-{
-	const struct sender *s = p->sender;
-	bool routed = way && way->route.host.n;
-	char words[400];
-
-	p->waits = false;
-	p->ours = ours;
-	if (p->reply < 0) {
-		probe_wake(p);
-		return;
-	}
-	if (ours) {
-		snprintf(words, sizeof words, "this is a domain of this server: its mail does not leave, it goes %.*s ('mansio alias who' tells more)",
-			STRF(p->job.goes.n ? p->job.goes : STR("by aliases and accounts")));
-		nowhere(p, 550, "5.4.6", "route", words);
-	} else if (routed) {
-		probe_row(p, "route", PROBE_OK, "by a route to %.*s:%u", STRF(way->route.host), way->route.port);
-		by_dest(p, domain, way);
-	} else if (s->smarthost_host.opt) {
-		probe_row(p, "route", PROBE_OK, "by the %s", s->smarthost_host.opt->label);
-		by_smarthost(p);
-	} else if (s->conf->send_direct) {
-		probe_row(p, "route", PROBE_OK, "%s%s", domain.p && domain.n && domain.p[0] == '[' ? "straight to this address" : "by MX", way ? ", with what a route says" : "");
-		by_dest(p, domain, way);
-	} else {
-		nowhere(p, 451, "4.3.5", "route", "there is no way to the outside: neither [send] direct nor smarthost is set");
-	}
+	probe_ends(p, why->code, why->status, "mx", why->text);
 }
 
 /* --- the verb ------------------------------------------------------------------------------------------- */
 
 /* As it will be said in RCPT, and the domain as the queue has it: A-labels, lower case. E_SYNTAX. */
-static int take_address(struct str in, struct arena *a, struct str *out, struct str *domain)
+int probe_address(struct str in, struct arena *a, struct str *out, struct str *domain)
 {
 	struct address x;
 	struct buf b;
@@ -441,9 +410,9 @@ void probe_start(struct sender *s, struct ipc_msg *m)
 		from = STR("");
 	if (!str_eqc(ipc_get(m, "verb"), "test delivery")) {
 		finish(reply, EX_USAGE, "unknown verb");
-	} else if (take_address(ipc_get(m, "address"), &m->arena, &address, &domain)) {
+	} else if (probe_address(ipc_get(m, "address"), &m->arena, &address, &domain)) {
 		finish(reply, EX_DATAERR, "that is no mail address");
-	} else if (from.n && take_address(from, &m->arena, &from, &none)) {
+	} else if (from.n && probe_address(from, &m->arena, &from, &none)) {
 		finish(reply, EX_DATAERR, "from: that is no mail address");
 	} else if (s->stopping || s->nprobes >= (size_t)s->conf->send_tests) {
 		finish(reply, EX_TEMPFAIL, s->stopping ? "the suite stops" : "as many tests run already as may ([send] tests)");
@@ -452,6 +421,7 @@ void probe_start(struct sender *s, struct ipc_msg *m)
 		p->all = ipc_get_bool(m, "all") || str_eqc(ipc_get(m, "all"), "yes");
 		event_add(&p->ev, &(struct timeval){ s->conf->send_test_time / 1000, 0 });
 		p->waits = true;
+		p->domain = arena_str(&p->job.a, domain);
 		way_job(s, &p->job, domain);
 	}
 }

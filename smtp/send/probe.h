@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * probe.h: private to probe.c and probe_rows.c: one test (mansio test delivery), see probe.c.
+ * probe.h: private to probe.c, probe_here.c and probe_rows.c: one test (mansio test delivery), see probe.c.
  */
 #ifndef MANSIO_SMTP_SEND_PROBE_H
 #define MANSIO_SMTP_SEND_PROBE_H
@@ -23,6 +23,13 @@ struct probe {
 	bool found; /* the hosts are known */
 	bool waits; /* for the table of routes, which has the job */
 	bool ours; /* it is a domain of this server */
+	bool refused; /* at RCPT, by this server */
+	const char *held; /* it stays in the queue: by what; NULL: it does not */
+	struct dsn later; /* code: mail waits, though a server would take it */
+	struct str domain; /* of the address after rewriting */
+	struct way *way; /* a reference; NULL: no route */
+	uint64_t asks; /* queued, about its list of suppressions; 0: not, or it has answered */
+	deadline asked_until;
 	bool done; /* no host is left, or needed */
 	struct dsn nowhere; /* code: why the host before did not do, or there is none */
 	struct host *smarthost; /* of its own; NULL: by dest */
@@ -45,6 +52,12 @@ void probe_row(struct probe *p, const char *stage, enum probe_state state, const
 int64_t probe_lap(struct probe *p);
 /* What is known of a host before it is talked to: addresses, TLSA records, what TLS must be. */
 void probe_show_host(struct probe *p, const struct host *h);
+/* It goes no further: a row, and why. */
+void probe_ends(struct probe *p, int code, const char *status, const char *stage, const char *words);
+/* As it will be said in RCPT, and the domain as the queue has it: A-labels, lower case. E_SYNTAX. */
+int probe_address(struct str in, struct arena *a, struct str *out, struct str *domain);
+/* Goes on without an answer from queued, if its time is over. */
+void probe_hear_queue(struct probe *p);
 /* "greeting", "mail": what the session does in that state. */
 const char *probe_stage(const struct client *c, enum client_state s);
 

@@ -113,6 +113,21 @@ void sender_tell_routes(struct sender *s, bool any)
 	results_flush(s);
 }
 
+bool sender_ask_suppressed(struct sender *s, uint64_t id, struct str address, struct str from)
+{
+	struct ipc_msg *m;
+
+	if (s->queued < 0)
+		return false;
+	m = new_result(s);
+	ipc_init(m, "suppressed");
+	ipc_set_u64(m, "id", id);
+	ipc_set(m, "address", address);
+	ipc_set(m, "sender", from);
+	results_flush(s);
+	return true;
+}
+
 /* --- places ------------------------------------------------------------------ */
 
 static void grant(struct sender *s, bool local)

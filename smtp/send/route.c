@@ -67,7 +67,7 @@ void route_by(struct sender *s, struct job *j, struct str domain, struct way *wa
 	char name[DEST_NAME];
 
 	if (j->probe) {
-		probe_routed(j->probe, domain, way, j->ours);
+		probe_routed(j->probe, way);
 		return;
 	}
 	/* other domains in it may have routes of their own */

@@ -82,6 +82,10 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 		dests_retry(s, ipc_get(m, "name"));
 		return 0;
 	}
+	if (ipc_is(m, "suppressed")) {
+		probe_suppressed(s, m);
+		return 0;
+	}
 	if (!ipc_is(m, "job"))
 		return E_PEER;
 	r = job_parse(m, &j);

@@ -13,7 +13,7 @@
  *   host.c      a server: its life, the line of destinations with mail for it
  *   reach.c     ... its addresses, and how safe a connection to it must be
  *   serve.c     ... its sessions, and who of its destinations is next
- *   probe.c     a way tried without a message (mansio test delivery)
+ *   probe*.c    a way tried without a message (mansio test delivery)
  *   results.c, taken.c, rescue.c: what is known when this process or queued was killed
  *   lookup.c    questions to resolverd and policyd, by the thousand
  *   session.c   one connection: its socket, TLS, deadlines; the dialogue is client.h
@@ -252,6 +252,10 @@ void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs); /* at m
 /* Tells queued whether there are routes: without any, mail of several domains may go to the smarthost in one job. */
 void sender_tell_routes(struct sender *s, bool any);
 
+/* Asks queued whether mail to this address from this sender is stopped (`suppressed`): probe_suppressed hears of it. False:
+ * there is no queued now. */
+bool sender_ask_suppressed(struct sender *s, uint64_t id, struct str address, struct str from);
+
 /* results.c */
 void sender_done(struct sender *s, struct job *j); /* all results are there: tells, frees */
 void sender_tell(struct sender *s, struct job *j); /* some are there: a crash shall not double them */
@@ -346,9 +350,10 @@ void probe_stop(struct sender *s); /* all of them */
 void probe_wake(struct probe *p);
 extern const struct client_watch probe_watch;
 /* What those that work for it find out. Nothing of it is freed before they have returned. */
-void probe_routed(struct probe *p, struct str domain, struct way *way, bool ours);
+void probe_routed(struct probe *p, struct way *way); /* the job's test: what else authd says */
+void probe_suppressed(struct sender *s, const struct ipc_msg *m); /* queued says whether the address is on its list */
 void probe_unrouted(struct probe *p); /* the table of routes does not answer */
-void probe_policy(struct probe *p, bool answered);
+void probe_policy(struct probe *p, const struct ipc_msg *m); /* policyd's answer; NULL: none came */
 void probe_hosts(struct probe *p, const struct dns_answer *mx); /* NULL: DNS was not asked */
 void probe_nowhere(struct probe *p, const struct dsn *why);
 /* source.c */

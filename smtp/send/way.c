@@ -12,7 +12,7 @@
 #define KNOWN_MS 60000
 #define STALE_MS 5000 /* authd did not answer: asked again after this */
 #define ASKED_MAX 4000 /* at once: authd drops who asks without end */
-#define KEY_MAX 700
+#define KEY_MAX 1200 /* of a test: domain and both addresses */
 #define ANSWERS 64 /* of one turn */
 #define SUBMISSIONS_PORT 465
 
@@ -20,10 +20,9 @@
 struct ask {
 	TAILQ_ENTRY(ask) link;
 	char *key, *domain, *from;
-	char *address; /* of a test; else NULL */
-	char *goes; /* where mail to it goes, if it is ours; else NULL */
+	char *address; /* of a test, and from whom it is; else NULL */
 	uint64_t id; /* 0: nothing is asked */
-	bool known, none, ours; /* none: there are no routes at all; ours: the domain is one of this server */
+	bool known, none; /* none: there are no routes at all */
 	struct way *way; /* NULL: no route */
 	deadline until, give_up, used_until;
 	struct job *waiting, **last;
@@ -177,15 +176,15 @@ static void ask_free(struct sender *s, struct ask *k)
 	free(k->domain);
 	free(k->from);
 	free(k->address);
-	free(k->goes);
 	free(k);
 }
 
 /* A link that is gone or full: the tick and the next link ask again. */
 static void say(struct sender *s, struct ask *k)
 {
-	if (s->authd < 0 || s->nways_asked > ASKED_MAX || 
-	    auth_route_send_test(s->authd, str_of(k->domain), str_of(k->from), str_of(k->address), k->id) < 0)
+	if (s->authd < 0 || s->nways_asked > ASKED_MAX ||
+	    (k->address ? auth_route_send_test(s->authd, str_of(k->address), str_of(k->from), k->id) :
+		auth_route_send(s->authd, str_of(k->domain), str_of(k->from), k->id)) < 0)
 		k->until = deadline_in(0);
 }
 
@@ -215,9 +214,6 @@ static void begin(struct sender *s, struct ask *k)
 
 static void go(struct sender *s, const struct ask *k, struct job *j)
 {
-	j->ours = k->ours;
-	if (k->goes)
-		j->goes = arena_str(&j->a, str_of(k->goes));
 	route_by(s, j, str_of(k->domain), k->way, k->none);
 }
 
@@ -253,9 +249,12 @@ static void all_fail(struct sender *s, struct ask *k)
 void way_job(struct sender *s, struct job *j, struct str domain)
 {
 	ssize_t at = str_rfind(j->sender, '@');
-	struct ask *k = ask_get(s, domain, at >= 0 ? str_from(j->sender, (size_t)at + 1) : STR(""), j->probe ? j->rcpt[0].address : STR_NONE);
+	struct str from = at >= 0 ? str_from(j->sender, (size_t)at + 1) : STR("");
+	struct ask *k = j->probe ? ask_get(s, domain, j->sender, j->rcpt[0].address) : ask_get(s, domain, from, STR_NONE);
 
 	k->used_until = deadline_in(KNOWN_MS);
+	if (j->probe && !k->id)
+		k->known = false; /* a test goes by what is true now */
 	if (!k->id && (!k->known || deadline_passed(k->until)))
 		begin(s, k);
 	if (k->known && s->routes == 0) /* a new queued */
@@ -271,9 +270,14 @@ void way_job(struct sender *s, struct job *j, struct str domain)
 static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 {
 	struct way *w = NULL;
+	struct job *j;
+	int r = way_read(m, &w);
 
 	asked(s, k);
-	if (way_read(m, &w) < 0) {
+	for (j = k->waiting; j && k->address && r == 0; j = j->next)
+		r = auth_test_parse(m, &j->a, j->test = arena_array(&j->a, 1, sizeof *j->test));
+	if (r < 0) {
+		way_drop(w);
 		k->until = deadline_in(STALE_MS);
 		if (!k->known)
 			all_fail(s, k);
@@ -282,10 +286,7 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	way_drop(k->way);
 	k->way = w;
 	k->none = ipc_get_bool(m, "none");
-	k->ours = ipc_get_bool(m, "ours");
 	sender_tell_routes(s, !k->none);
-	free(k->goes);
-	k->goes = ipc_get(m, "goes").n ? copy(ipc_get(m, "goes")) : NULL;
 	k->known = true;
 	k->until = deadline_in(KNOWN_MS);
 	all_go(s, k);

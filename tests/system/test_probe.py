@@ -2,6 +2,8 @@
 """mansio test delivery: the way of mail, stage by stage, without mail; servers with right and wrong certificates, records and
 policies, dead and silent ones."""
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -32,7 +34,7 @@ def test_a_test_goes_all_the_way_and_sends_nothing(world):  # noqa: F811
     before, mails = len(host.connections), len(host.messages)
     code, rows = probe(world, "ben@good.safe.example")
     assert code == 0 and {r["state"] for r in rows} == {"OK"}, rows
-    assert stages(rows) == ["route", "policy", "mx", "address", "tlsa", "demand", "connect", "greeting", "ehlo", "starttls", "tls", "ehlo",
+    assert stages(rows) == ["access", "suppression", "route", "policy", "mx", "address", "tlsa", "demand", "connect", "greeting", "ehlo", "starttls", "tls", "ehlo",
                             "mail", "rcpt", "rset", "quit", "result"]
     words = {r["stage"]: r["words"] for r in rows}
     assert words["mx"].startswith("10 mail.good.safe.example") and "proven by DNSSEC" in words["mx"]
@@ -46,28 +48,30 @@ def test_a_test_goes_all_the_way_and_sends_nothing(world):  # noqa: F811
     assert not any(c.startswith((b"DATA", b"BDAT")) for c in said) and len(host.messages) == mails
 
 
-@pytest.mark.parametrize("domain, stage, words", [
-    ("wrong.safe.example", "tls", "TLSA"),
-    ("clear.safe.example", "ehlo", "does not offer STARTTLS"),
-    ("lost.safe.example", "tlsa", "name servers"),
-    ("badcert.test", "tls", "certificate"),
-    ("elsewhere.test", "demand", "does not name mail.elsewhere.test"),
-    ("null.safe.example", "mx", "null MX"),
-    ("nosuch.safe.example", "mx", "no such domain"),
-    ("gone.safe.example", "connect", "Connection refused"),
+@pytest.mark.parametrize("domain, code, stage, words", [
+    ("wrong.safe.example", 75, "tls", "TLSA"),
+    ("clear.safe.example", 75, "ehlo", "does not offer STARTTLS"),
+    ("lost.safe.example", 75, "tlsa", "name servers"),
+    ("badcert.test", 75, "tls", "certificate"),
+    ("elsewhere.test", 75, "demand", "does not name mail.elsewhere.test"),
+    ("null.safe.example", 69, "mx", "null MX"),
+    ("nosuch.safe.example", 69, "mx", "no such domain"),
+    ("gone.safe.example", 75, "connect", "Connection refused"),
 ])
-def test_where_it_fails_and_why(world, domain, stage, words):  # noqa: F811
-    code, rows = probe(world, f"a@{domain}")
+def test_where_it_fails_and_why(world, domain, code, stage, words):  # noqa: F811
+    """The exit code says what the last line says."""
+    got, rows = probe(world, f"a@{domain}")
     failed = [r for r in rows if r["state"] == "FAIL"]
-    assert code == 69 and failed[0]["stage"] == stage and words in failed[0]["words"], rows
-    assert failed[-1]["stage"] == "result" and "rcpt" not in stages(rows)
+    assert got == code and failed[0]["stage"] == stage and words in failed[0]["words"], rows
+    assert rows[-1]["stage"] == "result" and rows[-1]["state"] == ("WARN" if code == 75 else "FAIL") and "rcpt" not in stages(rows)
+    assert ("would wait: 4" if code == 75 else "would be returned: 5") in rows[-1]["words"]
 
 
 @pytest.mark.parametrize("hooks, stage, state, code, words", [
     ({"RCPT": b"451 4.7.1 Greylisted: come back in 5 minutes\r\n"}, "rcpt", "WARN", 75, "451 4.7.1 Greylisted: come back in 5 minutes"),
     ({"RCPT": b"550-5.1.1 No such\r\n550 5.1.1 user here\r\n"}, "rcpt", "FAIL", 69, "550 5.1.1 No such user here"),
     ({"MAIL": b"550 5.7.1 not from there\r\n"}, "mail", "FAIL", 69, "550 5.7.1 not from there"),
-    ({"connect": b"554 5.7.1 your address is listed\r\n"}, "greeting", "FAIL", 69, "554 5.7.1 your address is listed"),
+    ({"connect": b"554 5.7.1 your address is listed\r\n"}, "greeting", "FAIL", 75, "554 5.7.1 your address is listed"),
     ({"EHLO": b"502 no\r\n"}, "ehlo", "WARN", 0, "502 no"),
     ({"RCPT": CLOSE}, "rcpt", "FAIL", 75, "closed the connection"),
 ])
@@ -152,3 +156,114 @@ def test_a_test_ends_in_time_and_only_so_many_run(world):  # noqa: F811
         for c in host.connections:
             c.sock.close()
     assert probe(world, "a@clear.open.example")[0] == 0, "and its place is free again"
+
+
+def said_at_rcpt(world, to):  # noqa: F811
+    """What this server says to anna, who is logged in."""
+    with world.s.smtp(world.anna) as c:
+        c.ehlo_or_helo_if_needed()
+        c.mail(world.anna.address)
+        code, text = c.rcpt(to)
+        return f"{code} {text.decode()}"
+
+
+def test_rules_of_this_server_come_first(world):  # noqa: F811
+    s, host = world.s, world.hosts[CLEAR]
+    n, to = len(host.connections), "a@clear.open.example"
+    assert only(probe(world, to)[1], "access")["words"] == "no rule is about it"
+    try:
+        s.cli("access", "add", "sender", world.anna.address, "reject", "text=not he")
+        assert probe(world, to)[0] == 0, "a rule about somebody else"
+        code, rows = probe(world, to, f"from={world.anna.address}")
+        said = said_at_rcpt(world, to)
+        assert code == 69 and stages(rows) == ["access", "result"] and said == f"550 5.7.1 <{to}>: not he"
+        assert said in only(rows, "access")["words"] and f"sender {world.anna.address} reject" in only(rows, "access")["words"]
+        assert "would be refused: 550 5.7.1" in rows[-1]["words"]
+        s.cli("access", "remove", "sender", world.anna.address)
+        s.cli("access", "add", "recipient", "@clear.open.example", "hold")
+        code, rows = probe(world, to)
+        assert code == 75 and only(rows, "access")["state"] == "WARN" and only(rows, "rcpt")["state"] == "OK"
+        assert "held in the queue" in rows[-1]["words"] and "when it is released, it is taken by" in rows[-1]["words"]
+        s.cli("access", "remove", "recipient", "@clear.open.example")
+        assert len(host.connections) == n + 3
+        s.cli("rewrite", "add", "recipient", "@clear.open.example", "@good.safe.example")
+        s.cli("rewrite", "add", "sender", world.anna.address, f"elsewhere@{DOMAIN}")
+        code, rows = probe(world, to, f"from={world.anna.address}")
+        assert code == 0 and [r["words"] for r in rows if r["stage"] == "rewrite"] == [
+            f"the sender {world.anna.address} becomes elsewhere@{DOMAIN}", f"{to} becomes a@good.safe.example"]
+        said = world.hosts[RIGHT].connections[-1].commands
+        assert f"MAIL FROM:<elsewhere@{DOMAIN}>".encode() in said and b"RCPT TO:<a@good.safe.example>" in said
+        s.cli("rewrite", "remove", "recipient", "@clear.open.example")
+        s.cli("rewrite", "add", "recipient", to, world.anna.address)
+        code, rows = probe(world, to)
+        assert code == 65 and f"to the mailbox of {world.anna.address}" in rows[-1]["words"]
+    finally:
+        for args in (("access", "remove", "sender", world.anna.address), ("access", "remove", "recipient", "@clear.open.example"),
+                     ("rewrite", "remove", "recipient", "@clear.open.example"), ("rewrite", "remove", "recipient", to),
+                     ("rewrite", "remove", "sender", world.anna.address)):
+            s.cli(*args, check=False)
+
+
+def test_what_is_suppressed_does_not_leave(world):  # noqa: F811
+    s, to = world.s, "gone@clear.open.example"
+    n = len(world.hosts[CLEAR].connections)
+    s.cli("suppression", "add", to, "sender=other.example", "comment=complained")
+    code, rows = probe(world, to)
+    assert code == 0 and "not on the suppression list" in only(rows, "suppression")["words"]
+    assert probe(world, to, "from=x@other.example")[0] == 69, "of that sender"
+    s.cli("suppression", "add", to, "comment=left us")
+    code, rows = probe(world, to)
+    assert code == 69 and stages(rows) == ["access", "suppression", "result"] and only(rows, "suppression")["state"] == "FAIL"
+    said = said_at_rcpt(world, to)
+    assert rows[1]["words"] == said and "suppressed" in said and f"would be refused: {said}" in rows[-1]["words"]
+    s.cli("suppression", "remove", to)
+    assert probe(world, to)[0] == 0 and len(world.hosts[CLEAR].connections) == n + 2
+
+
+def test_what_is_held_and_what_has_no_way_out(world):  # noqa: F811
+    s, to = world.s, "a@clear.open.example"
+    try:
+        s.cli("config", "set", "send.hold_all", "yes")
+        code, rows = probe(world, to)
+        assert code == 75 and only(rows, "hold")["state"] == "WARN" and "hold_all" in only(rows, "hold")["words"]
+        assert only(rows, "rcpt")["state"] == "OK" and "held in the queue" in rows[-1]["words"]
+        s.cli("config", "set", "send.direct", "no")
+        code, rows = probe(world, to)
+        assert code == 75 and "held in the queue" in rows[-1]["words"] and only(rows, "route")["state"] == "FAIL"
+        assert said_at_rcpt(world, to).startswith("250")
+        s.cli("config", "unset", "send.hold_all")
+        for route in (False, True):
+            if route:
+                s.cli("route", "add", "clear.open.example", f"{CLEAR}:{world.port}", "tls=may")
+            code, rows = probe(world, to)
+            said = said_at_rcpt(world, to)
+            assert code == 69 and said.startswith("550 5.7.1") and only(rows, "route")["words"].startswith(said), (said, rows)
+            assert "would be refused: 550 5.7.1" in rows[-1]["words"]
+    finally:
+        s.cli("config", "unset", "send.hold_all", check=False)
+        s.cli("route", "remove", "clear.open.example", check=False)
+        s.cli("config", "set", "send.direct", "yes")
+
+
+def test_a_policy_that_is_not_known_is_not_called_none(world):  # noqa: F811
+    world.s.cli("config", "set", "sts.wait", "500ms")
+    try:
+        code, rows = probe(world, "a@unsure.open.example")
+    finally:
+        world.s.cli("config", "unset", "sts.wait")
+    row = only(rows, "policy")
+    assert code == 0 and row["state"] == "WARN" and "cannot be found out" in row["words"] and "as if there were none" in row["words"], rows
+    assert only(probe(world, "a@clear.open.example")[1], "policy") | {"ms": 0} == {
+        "stage": "policy", "host": "", "state": "OK", "words": "no MTA-STS policy", "ms": 0}
+
+
+def test_a_queue_that_does_not_answer_is_said_so(world):  # noqa: F811
+    queued, = [pid for pid, name in world.s.tree().items() if name == "queued"]
+    world.s.cli("config", "set", "send.lookup", "500ms")
+    os.kill(queued, signal.SIGSTOP)
+    try:
+        _, rows = probe(world, "a@clear.open.example")
+    finally:
+        os.kill(queued, signal.SIGCONT)
+        world.s.cli("config", "set", "send.lookup", "3s")
+    assert only(rows, "suppression")["state"] == "WARN" and "does not answer" in only(rows, "suppression")["words"]

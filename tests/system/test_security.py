@@ -53,6 +53,8 @@ _{port}._tcp.aka.out 60 TLSA 3 1 1 {key}
 required 60 MX 10 mail.none
 required 60 MX 20 mail.passes-on
 mail.passes-on 60 A {passes_on}
+unsure 60 MX 10 mail.none
+_mta-sts.unsure 60 CNAME x.dead.example.
 null 60 MX 0 .
 gone 60 MX 10 mail.gone
 mail.gone 60 A {dead}

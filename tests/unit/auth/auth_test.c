@@ -78,6 +78,39 @@ static void a_route_is_read_whole_or_not_at_all(void **state)
 	arena_done(&a);
 }
 
+/* A test hears of a rule; one that nobody knows, or that is for clients alone, is no answer. */
+static int tested(const char *access, struct arena *a, struct auth_test *out)
+{
+	struct ipc_msg m;
+	int r;
+
+	ipc_init(&m, "answer");
+	ipc_setc(&m, "access", access);
+	ipc_setc(&m, "rule", "sender @b.example");
+	ipc_set_bool(&m, "ours", true);
+	r = auth_test_parse(&m, a, out);
+	ipc_done(&m);
+	return r;
+}
+
+static void a_test_hears_of_the_rule_about_it(void **state)
+{
+	struct auth_test v = { 0 };
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(tested("reject", &a, &v), 0);
+	assert_int_equal(v.access, AUTH_ACCESS_REJECT);
+	assert_true(v.ours && str_eqc(v.rule, "sender @b.example") && v.address.n == 0);
+	assert_int_equal(tested("relay", &a, &v), E_PEER);
+	assert_int_equal(tested("perhaps", &a, &v), E_PEER);
+	assert_int_equal(v.access, AUTH_ACCESS_REJECT);
+	assert_int_equal(tested(NULL, &a, &v), 0);
+	assert_int_equal(v.access, AUTH_ACCESS_NONE);
+	arena_done(&a);
+}
+
 static int link_to(void (*fill)(const struct ipc_msg *q, struct ipc_msg *m))
 {
 	int pair[2];
@@ -218,6 +251,7 @@ int main(void)
 		cmocka_unit_test(redeem_brings_identity_and_key),
 		cmocka_unit_test(a_wrong_answer_is_a_bad_peer),
 		cmocka_unit_test(a_route_is_read_whole_or_not_at_all),
+		cmocka_unit_test(a_test_hears_of_the_rule_about_it),
 		cmocka_unit_test(keys_of_many_accounts_come_in_their_order),
 		cmocka_unit_test(a_dead_authd_is_an_error_in_time),
 	};
