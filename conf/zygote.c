@@ -184,7 +184,7 @@ struct zygote_job *zygote_job_new(struct zygote *z, const struct zygote_link *fr
 	j->m = *m;
 	ipc_init(m, "taken");
 	j->link = from ? from->fd : -1;
-	j->until = deadline_in(ZYGOTE_WAIT_MS);
+	j->until = deadline_in(z->program.conf->limit_handover);
 	snprintf(j->label, sizeof j->label, "%s", label);
 	z->job[z->njobs++] = j;
 	return j;

@@ -30,7 +30,6 @@
 
 struct zygote;
 #define ZYGOTE_LINKS 256 /* client links, listeners and children's links together */
-#define ZYGOTE_WAIT_MS 2000 /* a job waits so long for authd: front gives up then (docs/PROCESSES.md) */
 #define ZYGOTE_LABEL 80
 
 struct zygote_link {
@@ -44,7 +43,7 @@ struct zygote_job {
 	uint64_t id; /* > 0; give it to authd as the id of the question */
 	struct ipc_msg m;
 	int link; /* where it came in, to answer on; -1: nowhere (anymore) */
-	deadline until;
+	deadline until; /* for authd, [limit] handover: front gives up then (docs/PROCESSES.md) */
 	char label[ZYGOTE_LABEL]; /* for the process title and the log: "anna@example.org 192.0.2.1" */
 };
 

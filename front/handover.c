@@ -202,7 +202,9 @@ void handover_offer(struct conn *c)
 			err_text(r));
 		return;
 	}
-	conn_deadline(c, c->front->conf->limit_room_wait);
+	/* SMTP waits here for an smtpd that is free; a mailbox's process is born at once, but for a machine that stands still */
+	conn_deadline(c, c->service->dialogue == &smtp_dialogue ? c->front->conf->limit_room_wait :
+		c->front->conf->limit_handover);
 	pass_rest(c);
 }
 

@@ -3,6 +3,9 @@
 
 `suite` is one running suite for the whole run (tests use accounts of their own in it);
 `own_suite(settings)` makes one for a test that changes or breaks something.
+
+Waits are for conditions, and long: a machine may stand still for seconds. A wait's length proves nothing; what must be
+quick or in order is shown by counts, ratios, CPU time or the records' own times.
 """
 import contextlib
 import email.message
@@ -113,7 +116,7 @@ class Suite:
         self.config.write_text("".join(
             f"[{s}]\n" + "\n".join(rows) + "\n\n" for s, rows in sections.items()))
 
-    def start(self, timeout=20):
+    def start(self, timeout=60):
         r, w = os.pipe()
         log = open(self.log_file, "ab")
         self.process = subprocess.Popen(
@@ -137,7 +140,7 @@ class Suite:
         os.close(r)
         return self
 
-    def stop(self, timeout=6):
+    def stop(self, timeout=30):
         if not self.process:
             return 0
         began = time.monotonic()
@@ -155,7 +158,7 @@ class Suite:
     def log(self):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def wait_log(self, text, since=0, timeout=5):
+    def wait_log(self, text, since=0, timeout=20):
         """Waits until the log, from byte `since` on, has the text; returns the line."""
         deadline = time.monotonic() + timeout
         while True:
@@ -168,7 +171,7 @@ class Suite:
 
     def cli(self, *args, input=None, check=True):
         p = subprocess.run([MANSIO, "--state", self.state, *args], input=input, text=True, capture_output=True,
-                           stdin=subprocess.DEVNULL if input is None else None, timeout=60)
+                           stdin=subprocess.DEVNULL if input is None else None, timeout=120)
         if check and p.returncode:
             raise AssertionError(f"mansio {' '.join(map(str, args))}: {p.returncode}: {p.stdout}{p.stderr}")
         return p
@@ -209,21 +212,21 @@ class Suite:
     def context(self):
         return ssl.create_default_context(cafile=str(self.cert))
 
-    def connect(self, service, host="127.0.0.1", timeout=10):
+    def connect(self, service, host="127.0.0.1", timeout=30):
         return socket.create_connection((host, self.ports[service]), timeout)
 
     def imap(self, account=None, tls=True):
         if tls:
-            c = imaplib.IMAP4_SSL("localhost", self.ports["imaps"], ssl_context=self.context(), timeout=20)
+            c = imaplib.IMAP4_SSL("localhost", self.ports["imaps"], ssl_context=self.context(), timeout=60)
         else:
-            c = imaplib.IMAP4("localhost", self.ports["imap"], timeout=20)
+            c = imaplib.IMAP4("localhost", self.ports["imap"], timeout=60)
             c.starttls(self.context())
         if account:
             c.login(account.address, account.password)
         return c
 
     def pop3(self, account=None):
-        c = poplib.POP3_SSL("localhost", self.ports["pop3s"], context=self.context(), timeout=20)
+        c = poplib.POP3_SSL("localhost", self.ports["pop3s"], context=self.context(), timeout=60)
         if account:
             c.user(account.address)
             c.pass_(account.password)
@@ -231,7 +234,7 @@ class Suite:
 
     def smtp(self, account=None):
         """Port 25, or with an account submission with STARTTLS and AUTH."""
-        c = smtplib.SMTP("localhost", self.ports["submission" if account else "smtp"], timeout=20)
+        c = smtplib.SMTP("localhost", self.ports["submission" if account else "smtp"], timeout=60)
         if account:
             c.starttls(context=self.context())
             c.login(account.address, account.password)
@@ -239,7 +242,7 @@ class Suite:
 
     def smtp_submissions(self):
         """Submission with TLS from the first byte, before AUTH."""
-        c = smtplib.SMTP_SSL("localhost", self.ports["submissions"], timeout=20, context=self.context())
+        c = smtplib.SMTP_SSL("localhost", self.ports["submissions"], timeout=60, context=self.context())
         c.ehlo()
         return c
 
@@ -336,7 +339,7 @@ def ben(suite):
     return suite.account()
 
 
-def wait_for(what, timeout=5.0, step=0.02):
+def wait_for(what, timeout=20.0, step=0.02):
     """Waits until what() is true and returns its value."""
     deadline = time.monotonic() + timeout
     while True:

@@ -223,7 +223,7 @@ class Resolver:
         except ConnectionResetError:
             said = b""
         if not said.startswith(b"mansio 1 ready"):
-            self.process.wait(5)
+            self.process.wait(20)
             self.errors.seek(0)
             raise RuntimeError(self.errors.read().decode())
         self.id = 0

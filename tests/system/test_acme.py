@@ -98,7 +98,7 @@ class Pebble:
         def up():
             with contextlib.suppress(OSError):
                 return urllib.request.urlopen(self.url, context=context, timeout=2).status == 200
-        wait_for(up, 10)
+        wait_for(up, 20)
 
     def stop(self):
         self.process.kill()
@@ -325,7 +325,7 @@ def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
         row = json.loads(s.cli("--json", "cert", "rekey").stdout)
         assert row["name"] == f"_25._tcp.{NAMES[0]}" and row["value"] != key_of(first)
         assert json.loads(s.cli("--json", "cert", "rekey").stdout)["value"] == row["value"], "made once"
-        wait_for(lambda: told() == [key_of(first), row["value"]], 10, 0.1)
+        wait_for(lambda: told() == [key_of(first), row["value"]], 20, 0.1)
         # the DNS names the old key alone: who sends by DANE would find nobody
         zone.append(key_of(first))
         assert checked() == ("WARN", "It names the certificate in use, but not yet the next key.")
@@ -337,14 +337,14 @@ def test_a_renewal_keeps_the_key_and_another_comes_in_two_steps(acme):
         s.cli("cert", "rekey", "--now")
         third = wait_for(lambda: served(s) != second and served(s), 30, 0.1)
         assert key_of(third) == row["value"] and not (s.state / "acme" / "next.pem").exists()
-        wait_for(lambda: told() == [row["value"]], 10, 0.1)
+        wait_for(lambda: told() == [row["value"]], 20, 0.1)
         before = {p for p, n in s.tree().items() if n == "acmed"}
         s.cli("config", "set", "acme.reuse_key", "no")
-        wait_for(lambda: before.isdisjoint(s.tree()), 10)
+        wait_for(lambda: before.isdisjoint(s.tree()), 20)
         s.cli("cert", "renew")
         fourth = wait_for(lambda: served(s) != third and served(s), 30, 0.1)
         assert key_of(fourth) != row["value"]
-        wait_for(lambda: told() == [key_of(fourth)], 10, 0.1)
+        wait_for(lambda: told() == [key_of(fourth)], 20, 0.1)
         assert checked()[0] == "WARN" and "another certificate" in checked()[1]
     finally:
         server.stop()
@@ -405,17 +405,17 @@ def test_killed_in_the_middle_it_goes_on(acme):
     first = issued(s)
     for _ in range(3):
         s.cli("cert", "renew")
-        for pid in wait_for(lambda: orders_of(s), 10, 0.002):
+        for pid in wait_for(lambda: orders_of(s), 20, 0.002):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     wait_for(lambda: served(s) != first and show(s)["state"] == "good", 40, 0.1)
     second = served(s)
     acmed = next(p["pid"] for p in s.status() if p["process"] == "acmed")
     s.cli("cert", "renew")
-    wait_for(lambda: orders_of(s), 10, 0.002)
+    wait_for(lambda: orders_of(s), 20, 0.002)
     os.kill(acmed, signal.SIGKILL)
     s.account()
-    wait_for(lambda: next(p["pid"] for p in s.status() if p["process"] == "acmed") not in (0, acmed), 10)
+    wait_for(lambda: next(p["pid"] for p in s.status() if p["process"] == "acmed") not in (0, acmed), 20)
     s.cli("cert", "renew")
     wait_for(lambda: served(s) != second, 40, 0.1)
     assert not [line for line in s.log().splitlines() if "signal 11" in line or "SIGSYS" in line]

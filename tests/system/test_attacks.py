@@ -209,7 +209,7 @@ def test_abandoned_sessions_leave_nothing(own_suite):
     rounds(0, 420)
     before, memory = descriptors(s), rss(s)
     rounds(420, 1400)
-    wait_for(lambda: descriptors(s) == before, 10)
+    wait_for(lambda: descriptors(s) == before, 20)
     grown = {pid: (memory[pid], kib) for pid, kib in rss(s).items() if kib > memory[pid] * 1.2 + 1024}
     assert not grown or SANITIZED
     assert mails(s, anna, "SUBJECT", "half") == 0
@@ -510,7 +510,7 @@ def test_killed_processes_lose_nothing(own_suite):
         assert check_ledger(s, x) <= 24
         s.cli("mailbox", "check", x.account.address)
         assert not list((s.mail_folder(x.account) / "Maildir" / "tmp").iterdir())
-    wait_for(lambda: not children(s), 10)
+    wait_for(lambda: not children(s), 20)
 
 
 @contextlib.contextmanager
@@ -613,7 +613,7 @@ def test_full_disk(own_suite, lost):
         assert stored == "NO" or not lost
         assert len(ledger.acknowledged) <= held + 1
         make_room(filler)
-        wait_for(lambda: len(ledger.acknowledged) > held + 5, 5)
+        wait_for(lambda: len(ledger.acknowledged) > held + 5, 20)
         ledger.end()
         assert reader.append("INBOX", None, None, b"Subject: x\r\n\r\nroom\r\n")[0] == "OK"
         reader.logout()
@@ -664,12 +664,12 @@ def test_one_full_disk(own_suite, disk):
         assert stored == "OK" or disk != "log"
         assert stored == "NO" or disk != "index"
         make_room(filler)
-        wait_for(lambda: refused_by_smtp(s, anna.address).startswith(b"250 "), 5)
+        wait_for(lambda: refused_by_smtp(s, anna.address).startswith(b"250 "), 20)
         assert reads_on(s, anna, count + 1)[1] == "OK"
         s.cli("mailbox", "check", anna.address)
         if disk == "log":
             wait_for(lambda: refused_by_smtp(s, anna.address).startswith(b"250 ") and
-                     "delivered" in (place / "mansio.log").read_text(errors="replace").splitlines()[-1], 5)
+                     "delivered" in (place / "mansio.log").read_text(errors="replace").splitlines()[-1], 20)
 
 
 def test_never_reading_client(own_suite):
@@ -689,7 +689,7 @@ def test_never_reading_client(own_suite):
         else:
             sock.sendall(b"USER %s\r\nPASS %s\r\n" % (anna.address.encode(), anna.password.encode()) + b"RETR 1\r\n" * 20)
         socks.append(sock)
-    wait_for(lambda: len(children(s)) >= 8, 10)
+    wait_for(lambda: len(children(s)) >= 8, 20)
     grown = {pid: kib - before.get(pid, 0) for pid, kib in rss(s).items()}
     assert max(grown.values()) < 16 * 1024 or SANITIZED, grown
     wait_for(lambda: not children(s), 20)

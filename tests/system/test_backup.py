@@ -403,7 +403,7 @@ def test_a_full_disk_one_that_is_read_only_and_one_that_is_gone(own_suite):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=1777", "backup", disk], check=True)
         mounted.append(disk)
         assert "mounted" in ask(s, "run", code=75)
-        said = wait_for(lambda: (t := ask(s, "run", code=75)) and "mounted" not in t and t, timeout=10)
+        said = wait_for(lambda: (t := ask(s, "run", code=75)) and "mounted" not in t and t, timeout=20)
         assert "packs/000001.pack" in said and "No space left" in said
         assert all(r["state"] != "complete" for r in ask(s, "list"))
         s.wait_log("backup-failed")
@@ -417,7 +417,7 @@ def test_a_full_disk_one_that_is_read_only_and_one_that_is_gone(own_suite):
         subprocess.run(["umount", "-l", disk], check=True)
         mounted.clear()
         ask(s, "run", code=75)
-        said = wait_for(lambda: (t := s.cli("backup", "run", check=False)).returncode == 67 and t.stderr, timeout=10)
+        said = wait_for(lambda: (t := s.cli("backup", "run", check=False)).returncode == 67 and t.stderr, timeout=20)
         assert "is the disk mounted?" in said
         assert ask(s, "run", "--new")["messages"] == 16
     finally:
@@ -459,7 +459,7 @@ def test_keeping_few_and_the_schedule_of_its_own(host):
     host.write_config()
     host.cli("reload")
     wait_for(lambda: len(re.findall(" backup-done ", host.log())) >= 3, timeout=20)
-    wait_for(lambda: "backup-removed" in host.log(), timeout=10)
+    wait_for(lambda: "backup-removed" in host.log(), timeout=20)
     host.stop()
     at = len(host.log())
     host.start()

@@ -358,11 +358,11 @@ def test_the_policy_that_others_fetch(own_suite):
         row = said("check", "example.org")
         assert row["state"] == "FAIL" and "names mx2.example.org, but the policy does not" in row["words"], row
         s.cli("config", "set", "sts.publish_mx", "mx2.example.org")
-        wait_for(lambda: said("dns", "example.org")["value"].strip('"').encode() != record, 10)
+        wait_for(lambda: said("dns", "example.org")["value"].strip('"').encode() != record, 20)
         row = said("check", "example.org")
         assert row["state"] == "WARN" and "another version" in row["words"], row
         record = said("dns", "example.org")["value"].strip('"').encode()
         zone["_mta-sts.example.org"] = [("TXT", bytes([len(record)]) + record)]
-        wait_for(lambda: said("check", "example.org")["state"] == "OK", 10)
+        wait_for(lambda: said("check", "example.org")["state"] == "OK", 20)
     finally:
         dns.stop()

@@ -356,7 +356,7 @@ def test_thunderbird_reads_flags_moves_sends_and_idles(suite, anna, ben, tmp_pat
     finally:
         os.killpg(p.pid, signal.SIGTERM)
         try:
-            p.wait(15)
+            p.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, signal.SIGKILL)
             p.wait()

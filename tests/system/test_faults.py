@@ -105,7 +105,7 @@ def session(suite, account):
             return suite.imap(account)
         except (imaplib.IMAP4.error, OSError):
             return None
-    return wait_for(try_it, timeout=15)
+    return wait_for(try_it, timeout=20)
 
 
 class Mailbox:

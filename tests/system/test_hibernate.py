@@ -100,7 +100,7 @@ class Client:
         return "asleep" if "asleep" in states else states[0]
 
     def wait_asleep(self):
-        wait_for(lambda: self.state() == "asleep", 10)
+        wait_for(lambda: self.state() == "asleep", 20)
 
     def uids(self):
         return [int(u) for u in self.run("UID SEARCH ALL")[0].split()[2:]]
@@ -487,7 +487,7 @@ def test_two_sessions_of_one_account_do_not_mix(quick):
     c, d = Client(quick, a), Client(quick, a, select="Work")
     c.idle()
     d.idle()
-    wait_for(lambda: states_of(quick, a).count("asleep") == 2, 10)
+    wait_for(lambda: states_of(quick, a).count("asleep") == 2, 20)
     quick.deliver(a.address)
     c.until("* 1 EXISTS")
     assert states_of(quick, a).count("asleep") >= 1  # the other one's folder is not concerned

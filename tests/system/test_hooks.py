@@ -93,7 +93,7 @@ def ask(s, *verb):
         p = s.cli("--json", *verb, check=False)
         assert p.returncode in (0, 75), p
         return p.returncode == 0 and [json.loads(p.stdout)]
-    return wait_for(answer, 15)[0]
+    return wait_for(answer, 20)[0]
 
 
 def state(s):
@@ -110,7 +110,7 @@ def test_each_outcome_is_recorded_and_posted(own_suite, relay, receiver):
     s = own_suite(with_relay(relay, **r.settings, **{"accounting.format": "csv"}))
     anna = s.account()
     m = post(s, anna, "good@x.example", "no@x.example", "later@x.example", subject="a")
-    wait_for(lambda: r.of("delivered") >= {"good@x.example"} and r.of("bounced") == {"no@x.example"} and r.of("deferred"), 15)
+    wait_for(lambda: r.of("delivered") >= {"good@x.example"} and r.of("bounced") == {"no@x.example"} and r.of("deferred"), 20)
     assert not r.bad and not relay.__dict__.get("problems")
     event = next(e for e in r.got if e["event"] == "bounced")
     assert (event["message"], event["sender"], event["user"], event["code"], event["status"]) == (m, anna.address, anna.address, 550, "5.1.1")
@@ -138,16 +138,16 @@ def test_a_receiver_that_is_away_costs_nobody_and_nothing_is_lost(own_suite, rec
     began = time.monotonic()
     want = {post(s, anna, ben.address, rcpt_options=["NOTIFY=SUCCESS"]) for _ in range(15)}
     assert time.monotonic() - began < 10
-    wait_for(lambda: state(s)["pending"] >= 30, 10)  # each, and the report about each
+    wait_for(lambda: state(s)["pending"] >= 30, 20)  # each, and the report about each
     for _ in range(3):  # it dies, and master starts it again; once at a reload
         kill(s, "hookd")
         want.add(post(s, anna, ben.address, rcpt_options=["NOTIFY=SUCCESS"]))
     s.cli("reload")
     want.add(post(s, anna, ben.address, rcpt_options=["NOTIFY=SUCCESS"]))
-    wait_for(lambda: want <= {json.loads(x)["message"] for x in records(s).splitlines()}, 10)
+    wait_for(lambda: want <= {json.loads(x)["message"] for x in records(s).splitlines()}, 20)
     assert state(s)["posted"] == 0
     r.last = 200
-    wait_for(lambda: want <= {e["message"] for e in r.got}, 15)
+    wait_for(lambda: want <= {e["message"] for e in r.got}, 20)
     wait_for(lambda: state(s)["pending"] == 0)
     assert not r.bad
 
@@ -158,10 +158,10 @@ def test_what_waits_is_bounded(own_suite, receiver):
     anna, ben = s.account(), s.account()
     for i in range(12):
         last = post(s, anna, ben.address, rcpt_options=["NOTIFY=SUCCESS"])
-    s.wait_log("webhook-dropped", timeout=10)
-    wait_for(lambda: state(s)["pending"] <= 5 and state(s)["given_up"] >= 7, 10)
+    s.wait_log("webhook-dropped", timeout=20)
+    wait_for(lambda: state(s)["pending"] <= 5 and state(s)["given_up"] >= 7, 20)
     r.last = 200
-    wait_for(lambda: last in {e["message"] for e in r.got}, 10)  # the newest are kept
+    wait_for(lambda: last in {e["message"] for e in r.got}, 20)  # the newest are kept
 
 
 def test_settings_that_would_tell_strangers(own_suite):

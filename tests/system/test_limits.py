@@ -151,7 +151,7 @@ def test_more_senders_than_smtpds_wait_or_get_421(own_suite):
     assert c.docmd("MAIL", "FROM:<a@b.example>")[0] in (421, 451)
     for h in held:
         h.close()
-    wait_for(lambda: delivered(s, anna), 5)
+    wait_for(lambda: delivered(s, anna), 20)
 
 
 def delivered(s, a):
@@ -293,16 +293,16 @@ def test_sessions_in_status_fall_after_a_kick(own_suite):
 
     for kind in (lambda: s.imap(anna), lambda: s.imap(anna, tls=False), lambda: s.pop3(anna)):
         held = kind()
-        wait_for(lambda: count("front") == 1 and count("imapd") + count("pop3d") == 1, 10, 0.1)
+        wait_for(lambda: count("front") == 1 and count("imapd") + count("pop3d") == 1, 20, 0.1)
         s.cli("session", "kick", f"user={anna.address}")
-        wait_for(lambda: count("front") == 0 and count("imapd") + count("pop3d") == 0, 10, 0.1)
+        wait_for(lambda: count("front") == 0 and count("imapd") + count("pop3d") == 0, 20, 0.1)
         del held
     c = s.smtp()
     c.ehlo()
     c.mail("a@b.example")
-    wait_for(lambda: count("front") == 1 and count("smtpd") == 1, 10, 0.1)
+    wait_for(lambda: count("front") == 1 and count("smtpd") == 1, 20, 0.1)
     s.cli("session", "kick", f"id={sessions(s)[0]['id']}")
-    wait_for(lambda: count("front") == 0 and count("smtpd") == 0, 10, 0.1)
+    wait_for(lambda: count("front") == 0 and count("smtpd") == 0, 20, 0.1)
 
 
 def test_auth_with_an_initial_response_may_be_longer_than_other_commands(suite):

@@ -91,7 +91,7 @@ def test_log_to_syslog_and_journald(to):
         finally:
             os.close(r)
             s.process.send_signal(signal.SIGTERM)
-            s.process.wait(10)
+            s.process.wait(20)
             stop.set()
             thread.join()
     subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=True)

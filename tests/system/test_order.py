@@ -35,7 +35,7 @@ def watched(suite, programs, out):
         yield
     finally:
         p.terminate()
-        p.wait(10)
+        p.wait(20)
 
 
 def steps(out, reply):

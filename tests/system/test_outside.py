@@ -308,7 +308,7 @@ def test_sending_needs_records(world, records):
     def all_right():
         rows = json.loads(world["org"].cli("--json", "domain", "check", "example.org").stdout)
         return rows and not [r for r in rows if r["state"] == "FAIL"]
-    wait_for(all_right, 10, 0.2)
+    wait_for(all_right, 20, 0.2)
     world["postfix"].send("anna@example.org", "now there is a way here")
     world["org"].arrived("now there is a way here")
 
@@ -384,7 +384,7 @@ def test_sending_and_forwards(world, admin, provider, records):
 def test_sending_is_watched(world, admin, provider):
     def shown():
         return "".join(admin.does("What became of it?"))
-    wait_for(lambda: "by the provider" in shown() and "250" in shown(), 10, 0.3)
+    wait_for(lambda: "by the provider" in shown() and "250" in shown(), 20, 0.3)
 
 
 def test_sending_and_dkim(world, admin, provider, records):
@@ -398,7 +398,7 @@ def test_sending_and_dkim(world, admin, provider, records):
     def all_right():
         rows = json.loads(s.cli("--json", "domain", "check", "example.org").stdout)
         return {r["state"] for r in rows if "_domainkey" in r["name"]} == {"OK"}
-    wait_for(all_right, 10, 0.2)
+    wait_for(all_right, 20, 0.2)
     s.send("anna@postfix.example", "with a signature")
     message = world["postfix"].arrived("with a signature").raw.replace(b"\n", b"\r\n")
     message = message[message.index(b"DKIM-Signature:"):]
@@ -450,7 +450,7 @@ def test_sending_and_reports(world, admin, provider, records):
 
     def row():
         return next((r for r in json.loads(world["one"].cli("report", "list", domain, "--json").stdout) if r["successes"] and not r["failures"]), None)
-    assert wait_for(row, 10, 0.2)["policies"] == ("tlsa" if domain in net.dane_domains else "sts")
+    assert wait_for(row, 20, 0.2)["policies"] == ("tlsa" if domain in net.dane_domains else "sts")
 
 
 def test_a_failure_behind_the_provider_is_told_to_the_sender(world, provider, records):

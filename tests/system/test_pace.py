@@ -57,7 +57,7 @@ def test_a_server_that_pushes_back_gets_fewer_connections(world, busy):  # noqa:
     busy.hooks.update(connect=connect, CONTENT=content)
     for i in range(60):
         world.post(f"p{i}@busy.mx.example")
-    wait_for(lambda: len(busy.messages) == 60, 15)
+    wait_for(lambda: len(busy.messages) == 60, 20)
     got = sorted(re.search(rb"<(.*?)@", m[1][0])[1].decode() for m in busy.messages)
     assert got == sorted(f"p{i}" for i in range(60)), "each once"
     assert len(refused) <= 12, len(refused)

@@ -50,7 +50,7 @@ class Client:
 
 
 def asleep(s, before):
-    wait_for(lambda: s.log().count(" handback ") > before, 5)
+    wait_for(lambda: s.log().count(" handback ") > before, 20)
 
 
 def slept(s):
@@ -228,7 +228,7 @@ def test_who_leaves_while_asleep_leaves_nothing(house):
     asleep(s, n)
     c.f.close()
     c.c.close()
-    wait_for(lambda: all(r["sessions"] == 0 for r in s.status() if r["process"] in ("front", "smtpd")), 5)
+    wait_for(lambda: all(r["sessions"] == 0 for r in s.status() if r["process"] in ("front", "smtpd")), 20)
 
 
 def test_large_messages_stay_where_they_are(house):

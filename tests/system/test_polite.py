@@ -38,7 +38,7 @@ def ask(world, *verb):  # noqa: F811
         p = world.s.cli("--json", *verb, check=False)
         assert p.returncode in (0, 75), p
         return p.returncode == 0 and [json.loads(p.stdout)]
-    return wait_for(answer, 15)[0]
+    return wait_for(answer, 20)[0]
 
 
 def bounce(c, to):
@@ -168,7 +168,7 @@ def test_a_retry_of_the_admin_waits_for_nothing(world, busy):  # noqa: F811
         if r["waiting"] == 1:  # tried before the sender knew the setting
             ask(world, "queue", "retry", "domain=dead.mx.example")
         return None
-    row = wait_for(down, 15, 0.1)
+    row = wait_for(down, 20, 0.1)
     assert row["state"] == "down" and row["since"] > 0 and "refused" in row["reply"]
     assert [r["waiting"] for r in ask(world, "destination", "list") if r["destination"] == "dead.mx.example"] == [1]
     host = FakeHost(address=REFUSED, port=world.port, name="risen.example.net")

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """POP3 against the real suite: whole downloads, deletion at QUIT only, sessions beside IMAP, pipelining."""
+import os
 import poplib
 import re
+import signal
 import socket
+import time
 
 import pytest
 
@@ -152,6 +155,38 @@ def test_sessions_are_limited(own_suite):
         s.pop3(eve)
     for p in open_ones:
         p.quit()
+
+
+def test_a_login_outlasts_a_machine_that_stands_still(own_suite):
+    """A process that does nothing for a while costs no login: limit.handover, not the short wait of SMTP's room_wait."""
+    s = own_suite({"limit.room_wait": "100ms"})
+    anna = s.account()
+
+    def stand(sig):
+        for pid, name in s.tree().items():
+            if name == "pop3d":
+                os.kill(pid, sig)
+
+    c = s.pop3()
+    c.user(anna.address)
+    stand(signal.SIGSTOP)
+    c._putcmd("PASS " + anna.password)
+    s.wait_log(" login s=")
+    time.sleep(0.5)  # that is what the machine does
+    stand(signal.SIGCONT)
+    assert c._getresp().startswith(b"+OK")
+    c.quit()
+    s.settings["limit.handover"] = "100ms"
+    s.write_config()
+    s.cli("reload")
+    c = s.pop3()
+    c.user(anna.address)
+    stand(signal.SIGSTOP)
+    try:
+        with pytest.raises(poplib.error_proto, match="SYS/TEMP"):
+            c.pass_(anna.password)
+    finally:
+        stand(signal.SIGCONT)
 
 
 def test_a_client_that_never_reads_is_given_up(own_suite):

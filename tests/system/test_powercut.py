@@ -242,10 +242,10 @@ def end(suite):
     for pid in suite.tree():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    suite.process.wait(10)
+    suite.process.wait(20)
     suite.process = None
     # orphans of master are gone a moment later
-    wait_for(lambda: not users_of(suite.state), timeout=10)
+    wait_for(lambda: not users_of(suite.state), timeout=20)
 
 
 def users_of(folder):

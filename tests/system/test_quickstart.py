@@ -60,7 +60,7 @@ class Quickstart:
     def stop(self, sig=signal.SIGTERM):
         began = time.monotonic()
         self.p.send_signal(sig)
-        self.p.communicate(timeout=10)
+        self.p.communicate(timeout=20)
         return time.monotonic() - began
 
 
@@ -199,7 +199,7 @@ def test_killed_master_takes_its_children_along_and_is_told(state):
     os.kill(master, signal.SIGKILL)
     out = q.p.communicate(timeout=20)[0]
     assert q.p.returncode == 137 and "ended with 137" in out and "line " not in out
-    wait_for(lambda: not any(running(c) for c in children), 10)
+    wait_for(lambda: not any(running(c) for c in children), 20)
     p = run("--check", "--state", state)
     assert p.returncode == 0, p.stdout + p.stderr
 
@@ -216,7 +216,7 @@ def test_ctrl_c_of_a_terminal_stops_in_order(state):
     q = Quickstart(state, session=True).until_ready()
     since = (state / "mansio.log").stat().st_size
     os.killpg(q.p.pid, signal.SIGINT)
-    q.p.communicate(timeout=10)
+    q.p.communicate(timeout=20)
     assert q.p.returncode == 0
     log = (state / "mansio.log").read_text()[since:]
     assert "SIGINT" in log and "signal" not in log.replace("SIGINT", "")

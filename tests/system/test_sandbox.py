@@ -213,8 +213,8 @@ def test_a_killed_process_is_back_within_a_second(houses):
         pid = min(wait_for(lambda: processes(houses, name)))
         os.kill(pid, signal.SIGKILL)
         began = time.monotonic()
-        wait_for(lambda: [p for p in processes(houses, name) if p != pid], 3)
-        wait_for(lambda: try_login(houses), 5)
+        wait_for(lambda: [p for p in processes(houses, name) if p != pid], 20)
+        wait_for(lambda: try_login(houses), 20)
         assert time.monotonic() - began < 3, name
 
 

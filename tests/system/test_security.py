@@ -170,7 +170,7 @@ def test_what_is_not_safe_enough_waits_and_says_why(world, to, words):
 def test_a_policy_on_trial_is_reported_and_the_mail_goes(world):
     world.post("c@trial.test")
     world.log("sent", "c@trial.test")
-    wait_for(lambda: "sts-testing" in world.s.log(), 5)
+    wait_for(lambda: "sts-testing" in world.s.log(), 20)
 
 
 @pytest.mark.parametrize("to, where, how", [
@@ -238,12 +238,12 @@ def test_the_story_tells_each_attempt_with_host_address_tls_and_words(world):
     web = Web(world.s, world.anna)
 
     def story(to):
-        found = wait_for(lambda: json.loads(world.s.cli("--json", "trace", "search", to).stdout), 10)
+        found = wait_for(lambda: json.loads(world.s.cli("--json", "trace", "search", to).stdout), 20)
         by_command = json.loads(world.s.cli("--json", "trace", "show", found[0]["id"]).stdout)
         by_api = web.get(f"trace/show?id={found[0]['id']}").json["rows"]
         assert [r["words"] for r in by_api if r["program"] == "queued"] == [r["words"] for r in by_command if r["program"] == "queued"]
         return "\n".join(r["words"] for r in by_command)
-    words = wait_for(lambda: (lambda w: w if "Delivered to i@" in w else None)(story("i@both.safe.example")), 10, 0.1)
+    words = wait_for(lambda: (lambda w: w if "Delivered to i@" in w else None)(story("i@both.safe.example")), 20, 0.1)
     assert re.search(rf"Delivered to i@both\.safe\.example by mail\.good\.safe\.example at attempt 1, \d s after it came \({RIGHT}, TLS: TLSv1\.3 DANE\): "
                      rf"250 2\.0\.0 queued as \d+\. Passed over before: .*mail\.gone\.safe\.example.* cannot be reached at {DEAD}: Connection refused", words), words
     words = story("i2@good.safe.example")

@@ -155,7 +155,7 @@ def test_each_fault_is_told_and_nothing_leaks(house, hosts, folder):  # noqa: F8
             base = descriptors(pid), memory(pid)
     hostile.fault = None
     assert sender_of(s) == pid, "it lives on"
-    wait_for(lambda: descriptors(pid) <= base[0], 10)
+    wait_for(lambda: descriptors(pid) <= base[0], 20)
     assert memory(pid) <= base[1] + 3000
     host.messages.clear()  # what it counts as taken where it said both yes and no
     s.cli("queue", "retry", "--all")

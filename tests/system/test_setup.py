@@ -107,7 +107,7 @@ def test_from_nothing_to_the_first_mail_and_again(host):
     assert re.search(r"^password:\s+no$", host.cli("user", "show", "anna@example.org").stdout, re.M)
     # and those of a domain that is added later
     host.cli("domain", "add", "second.example")
-    wait_for(lambda: host.cli("dkim", "list", "second.example").stdout.count(" active ") == 2, 10)
+    wait_for(lambda: host.cli("dkim", "list", "second.example").stdout.count(" active ") == 2, 20)
     host.cli("dkim", "remove", "example.org", "--all")
     before = host.conf.read_bytes(), host.cli("alias", "list").stdout, host.cli("user", "list").stdout
     again = host.setup("--yes", answers=without(host.answers, "address", "hostname", "elsewhere"))

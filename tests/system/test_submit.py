@@ -215,7 +215,7 @@ def test_a_refusal_among_others_is_reported_to_who_is_confirmed(own_suite):
     with said(s, me) as c:
         assert send_big(c, me.address, full.address)[0] == 552  # alone: no report is needed
         assert send_big(c, me.address, full.address, b.address)[0] == 250
-        wait_for(lambda: reports(s, me), 10)
+        wait_for(lambda: reports(s, me), 20)
         assert send_big(c, "", full.address, b.address)[0] == 250  # a null sender hears nothing
     with said(s) as c:
         assert send_big(c, "x@elsewhere.example", full.address)[0] == 552
@@ -237,7 +237,7 @@ def test_who_may_still_get_it_gets_it_from_the_queue(own_suite):
         assert len(mails(s, b)) == 1
         (e,) = envelopes(s)
         assert [(r["address"], r["number"], r["local"]) for r in e["rcpt"]] == [(a.address, "1", "1")]
-    wait_for(lambda: len(mails(s, a)) == 1, 15)
+    wait_for(lambda: len(mails(s, a)) == 1, 20)
     wait_for(lambda: envelopes(s) == [])
     assert len(mails(s, a)) == 1 and len(mails(s, b)) == 1
 
@@ -259,9 +259,9 @@ def test_a_queue_that_is_full_or_gone(own_suite):
             assert commands(c, f"MAIL FROM:<{a.address}>", f"RCPT TO:<{a.address}>", "DATA") == [250, 250, 250]  # straight mail needs no queue
             assert commands(c, f"MAIL FROM:<{a.address}>", "RCPT TO:<out@example.org>") == [250, 451]
         os.kill(pid_of(s, "queued"), signal.SIGKILL)
-        wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<x@elsewhere.example>", "DATA")[3] == 250, 10)
+        wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<x@elsewhere.example>", "DATA")[3] == 250, 20)
         assert len(envelopes(s)) > n
-        wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<out@example.org>")[2] == 250, 10)  # lmtpd found the new one too
+        wait_for(lambda: commands(c, "RSET", f"MAIL FROM:<{a.address}>", "RCPT TO:<out@example.org>")[2] == 250, 20)  # lmtpd found the new one too
         assert commands(c, "DATA") == [250]
 
 
@@ -276,7 +276,7 @@ def test_a_hung_lmtpd_is_no_reason_to_wait(own_suite):
                             "RCPT TO:<nobody@example.org>", "DATA") == [250, 250, 250, 550, 250]
             (e,) = envelopes(s)
             assert [r["address"] for r in e["rcpt"]] == [a.address, b.address]
-        wait_for(lambda: len(mails(s, a)) == len(mails(s, b)) == 1, 15)
+        wait_for(lambda: len(mails(s, a)) == len(mails(s, b)) == 1, 20)
         assert commands(c, "MAIL FROM:<>", f"RCPT TO:<{a.address}>", "DATA") == [250] * 3
     assert len(mails(s, a)) == 2
 
@@ -293,7 +293,7 @@ def test_a_delivery_that_does_not_come_back_is_no_double(own_suite, how):
         assert c.data(MAIL)[0] == 250
         if how == signal.SIGSTOP:
             os.kill(child, signal.SIGCONT)  # now it delivers after all, at the same time as the queue does
-    wait_for(lambda: len(mails(s, a)) >= 1 and len(mails(s, b)) >= 1 and envelopes(s) == [], 15)
+    wait_for(lambda: len(mails(s, a)) >= 1 and len(mails(s, b)) >= 1 and envelopes(s) == [], 20)
     wait_for(lambda: child not in s.tree())
     assert len(mails(s, a)) == 1 and len(mails(s, b)) == 1
 
@@ -306,7 +306,7 @@ def test_success_is_reported_when_it_was_asked_for(own_suite):
     with said(s, a) as c:
         assert commands(c, f"MAIL FROM:<{a.address}> ENVID=e+2B1 RET=HDRS", f"RCPT TO:<{b.address}> NOTIFY=SUCCESS ORCPT=rfc822;{b.address}",
                         f"RCPT TO:<{a.address}> NOTIFY=NEVER", "DATA") == [250] * 4
-    (r,) = wait_for(lambda: reports(s, a), 10)
+    (r,) = wait_for(lambda: reports(s, a), 20)
     assert r.get_payload(1).get_payload(0)["Original-Envelope-Id"] == "e+1"
     assert {k: v["Action"] for k, v in status(r).items()} == {b.address: "delivered"}
     assert status(r)[b.address]["Original-Recipient"] == f"rfc822;{b.address}"
@@ -342,9 +342,9 @@ def test_forwards_keep_sender_and_wishes(own_suite):
     assert len(mails(s, a)) == 1
     with said(s, a) as c:  # who is logged in is confirmed behind the forward too
         forward(s, c, a.address, "<out@example.org> NOTIFY=SUCCESS,FAILURE")
-    (e,) = wait_for(lambda: [e for e in envelopes(s) if e.get("confirmed") and e["rcpt"][0]["address"] == "far@elsewhere.example"], 10)
+    (e,) = wait_for(lambda: [e for e in envelopes(s) if e.get("confirmed") and e["rcpt"][0]["address"] == "far@elsewhere.example"], 20)
     assert e["user"] == a.address and e["sender-local"] == "1" and e["rcpt"][0]["notify"] == "failure"
-    (r,) = wait_for(lambda: reports(s, a), 10)
+    (r,) = wait_for(lambda: reports(s, a), 20)
     assert {k: v["Action"] for k, v in status(r).items()} == {"out@example.org": "expanded"}
 
 

@@ -66,7 +66,7 @@ def counted(w, domain, successes, failures):
     def there():
         return next((r for r in reports(w, domain, by="us", state="counting") if (r["successes"], r["failures"]) == (successes, failures)), None)
     try:
-        return wait_for(there, 10, 0.1)
+        return wait_for(there, 20, 0.1)
     except AssertionError:
         raise AssertionError(f"{reports(w, domain)}\n{w.s.log()[-3000:]}")
 
@@ -108,7 +108,7 @@ def test_sessions_are_counted_by_what_the_policy_asked_for(world):
 
 def kill(world):
     os.kill(next(p["pid"] for p in world.s.status() if p["process"] == "policyd"), signal.SIGKILL)
-    wait_for(lambda: world.s.cli("report", "list", check=False).returncode == 0, 10)
+    wait_for(lambda: world.s.cli("report", "list", check=False).returncode == 0, 20)
 
 
 def test_counts_survive_kill(world):
@@ -126,7 +126,7 @@ def arrived(world, address, to):
 
 def test_a_report_leaves_by_mail_signed_and_whatever_its_subject(world):
     """It is about a server whose certificate DANE forbids, and goes there all the same (RFC 8460 3)."""
-    wait_for(lambda: "wrong.safe.example" not in world.s.cli("destination", "list").stdout, 10)  # what just failed is left alone for a moment
+    wait_for(lambda: "wrong.safe.example" not in world.s.cli("destination", "list").stdout, 20)  # what just failed is left alone for a moment
     world.s.cli("report", "send", "wrong.safe.example")
     raw = arrived(world, WRONG, "tls@wrong.safe.example")[:-3].replace(b"\r\n..", b"\r\n.")
     m = email.message_from_bytes(raw, policy=email.policy.default)
@@ -153,10 +153,10 @@ def test_a_report_leaves_by_mail_signed_and_whatever_its_subject(world):
 def test_a_report_is_posted_and_tried_again_even_after_a_kill(world):
     world.web.answer = 503
     world.s.cli("report", "send", "badcert.test")
-    wait_for(lambda: "503" in reports(world, "badcert.test")[0]["words"], 10)
+    wait_for(lambda: "503" in reports(world, "badcert.test")[0]["words"], 20)
     kill(world)
     world.web.answer = 201
-    wait_for(lambda: reports(world, "badcert.test", state="sent"), 10)
+    wait_for(lambda: reports(world, "badcert.test", state="sent"), 20)
     first, *_, last = world.web.posted
     assert last[0].startswith("mta-sts.badcert.test") and last[1:3] == ("/v1/tlsrpt", "application/tlsrpt+gzip")
     report = unpacked(last[3])
@@ -188,7 +188,7 @@ def test_the_next_address_is_tried_and_who_asks_for_none_gets_none(world):
     world.s.cli("report", "send", "good.safe.example")  # https first, which is nowhere
     assert b"TLS-Report-Domain: good.safe.example" in arrived(world, RIGHT, "tls@good.safe.example")
     world.s.cli("report", "send", "elsewhere.test")
-    wait_for(lambda: reports(world, "elsewhere.test", state="unwanted"), 10)
+    wait_for(lambda: reports(world, "elsewhere.test", state="unwanted"), 20)
 
 
 # --- what others report
@@ -215,7 +215,7 @@ def letter(world, change=None, about=DOMAIN, id="r1@reporter.test", data=None, s
 
 def test_a_report_to_our_postmaster_is_delivered_read_and_listed(world):
     letter(world)
-    row = wait_for(lambda: reports(world, DOMAIN, by="others"), 10)[0]
+    row = wait_for(lambda: reports(world, DOMAIN, by="others"), 20)[0]
     assert (row["day"], row["organisation"], row["policies"], row["successes"], row["failures"], row["results"]) == \
         ("2026-11-20", "The Reporter", "sts", 5326, 303, "starttls-not-supported (203), certificate-expired (100)")
     shown = json.loads(world.s.cli("report", "show", str(row["id"]), "--json").stdout)
@@ -253,7 +253,7 @@ def test_what_is_no_report_is_delivered_and_not_kept(world, words, options):
     n = world.s.log().count(" tls-report-refused ")
     letter(world, **options)
     try:
-        wait_for(lambda: world.s.log().count(" tls-report-refused ") > n, 10)
+        wait_for(lambda: world.s.log().count(" tls-report-refused ") > n, 20)
     except AssertionError:
         raise AssertionError(world.s.log()[-3000:])
     assert words in [x for x in world.s.log().splitlines() if " tls-report-refused " in x][-1]

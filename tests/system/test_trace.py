@@ -160,7 +160,7 @@ def test_the_story_of_a_message_in_the_queue(own_suite):
         assert re.search(r"Attempt 1 for far@away\.example fails for now at \S+ \(127\.0\.0\.1, TLS: none\): 451 4\.7\.1 Greylisted, come again; next in \d s", words), words
         assert re.search(r"Delivered to far@away\.example by \S+ at attempt 2, \d s after it came \(127\.0\.0\.1, TLS: none\): 250 2\.0\.0 queued as 1\.", words), words
         assert "logged in as " + anna.address in words
-        counted = wait_for(lambda: [r for r in rows(s, "stats", "show", "step=60") if r["out"]], 10)
+        counted = wait_for(lambda: [r for r in rows(s, "stats", "show", "step=60") if r["out"]], 20)
         assert sum(r["in"] for r in counted) == 1 and sum(r["out"] for r in counted) == 1
         assert sum(r["deferred"] for r in rows(s, "stats", "show", "step=60")) == 1
         assert counted[-1]["delivery_p50"] >= 500, "a message that waited a second"
@@ -431,7 +431,7 @@ def test_history_survives_a_restart_and_a_torn_slot(own_suite):
 
 def test_metrics_are_good_for_prometheus(suite, anna):
     suite.deliver(anna.address, "metric")
-    wait_for(lambda: "process=\"smtpd\"" in suite.cli("stats", "metrics").stdout, 15)
+    wait_for(lambda: "process=\"smtpd\"" in suite.cli("stats", "metrics").stdout, 20)
     text = suite.cli("stats", "metrics").stdout
     p = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60)
     assert p.returncode == 0 and not p.stdout and not p.stderr, p.stdout + p.stderr
@@ -445,11 +445,11 @@ def test_metrics_are_good_for_prometheus(suite, anna):
 def test_the_depth_of_the_queue_is_counted_and_its_growth_told(own_suite):
     s = own_suite({"send.hold_all": "yes", "send.smarthost": "127.0.0.1:9"})
     anna = s.account()
-    began = wait_for(lambda: rows(s, "stats", "show", "queue", "step=1"), 15)[0]["time"]
+    began = wait_for(lambda: rows(s, "stats", "show", "queue", "step=1"), 20)[0]["time"]
     with s.smtp(anna) as c:
         for i in range(12):
             c.sendmail(anna.address, [f"far{i}@away.example"], "Subject: held\r\n\r\nx\r\n")
-    wait_for(lambda: rows(s, "stats", "show", "queue", "step=1")[-1]["queue"] == 12, 15)
+    wait_for(lambda: rows(s, "stats", "show", "queue", "step=1")[-1]["queue"] == 12, 20)
     assert any(r["kind"] == "queue" and "12 messages" in r["words"] for r in rows(s, "changes", "list", f"since={began}"))
     assert "mansio_queue_messages 12" in s.cli("stats", "metrics").stdout
     assert {r["state"] for r in rows(s, "trace", "search", "subject=held")} == {"waiting"}

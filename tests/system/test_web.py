@@ -432,7 +432,7 @@ def test_the_audit_log_has_no_secret(house):
     assert Web(house, house.anna).get("status").status == 403
     assert "code=77" in house.wait_log("verb=status", since)
     assert "seeecret" not in house.log()
-    rows = wait_for(lambda: [r for r in w.get("audit/list").json["rows"] if r["verb"] == "user add" and "audited@" in r["args"]], 10)
+    rows = wait_for(lambda: [r for r in w.get("audit/list").json["rows"] if r["verb"] == "user add" and "audited@" in r["args"]], 20)
     assert (rows[0]["who"], rows[0]["from"]) == (house.boss.address, "127.0.0.1")
 
 
@@ -477,7 +477,7 @@ def test_tokens(house):
     assert b"# TYPE" in metrics.request("GET", "/metrics").body
     assert Web(house, house.anna).request("GET", "/metrics").status == 403
     assert Web(house).request("GET", "/metrics").status == 401
-    rows = wait_for(lambda: [r for r in w.get("token/list").json["rows"] if r["last"] > 0 and r["roles"] == "admin"], 10)
+    rows = wait_for(lambda: [r for r in w.get("token/list").json["rows"] if r["last"] > 0 and r["roles"] == "admin"], 20)
     assert "digest" not in rows[0] and "token" not in rows[0]
     stored = b"".join(p.read_bytes() for p in (house.state / "directory").iterdir() if p.is_file())
     assert admin.token.split(".")[1].encode() not in stored
@@ -569,7 +569,7 @@ def test_streams_are_bounded_and_refused_like_requests(house):
         c, r = open_stream(w, "stats/live")
         c.close()
         return r.status == 200
-    assert wait_for(again, 10)
+    assert wait_for(again, 20)
     assert open_stream(Web(house, house.anna), "stats/live")[1].status == 403
     assert open_stream(Web(house), "stats/live")[1].status == 401
     assert open_stream(w, "user/add")[1].status == 405
@@ -650,12 +650,12 @@ def test_deaths_and_memory(own_suite):
             return Web(s).get("me").status == 401
         except (OSError, ssl.SSLError):
             return False
-    assert wait_for(serves, 10)
+    assert wait_for(serves, 20)
     w.connection = None
     assert w.get("me").status == 200, "logins are authd's: they outlive webadmind"
     os.kill(pid("authd"), signal.SIGKILL)
-    assert wait_for(lambda: w.get("me").status == 401, 10), "and end with authd"
-    assert wait_for(lambda: Web(s).login(boss).status == 200, 10)
+    assert wait_for(lambda: w.get("me").status == 401, 20), "and end with authd"
+    assert wait_for(lambda: Web(s).login(boss).status == 200, 20)
 
 
 def test_a_stop_waits_for_answers_but_not_for_live_pages(own_suite):
