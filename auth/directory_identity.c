@@ -59,13 +59,13 @@ static void row(sqlite3_stmt *s, struct arena *a, struct directory_identity *out
 
 static int one(sqlite3_stmt *s, struct arena *a, struct directory_identity *out)
 {
-	int r = directory_one(s);
+	int r = db_step(s);
 
-	if (r == 0) {
-		row(s, a, out);
-		db_reset(s);
-	}
-	return r;
+	if (r != 1)
+		return r == 0 ? E_NOTFOUND : r;
+	row(s, a, out);
+	db_reset(s);
+	return 0;
 }
 
 int identity_find(struct directory *d, const char *backend, struct str key, struct arena *a,
@@ -152,7 +152,7 @@ int identity_move(struct directory *d, uint64_t id, struct str local, struct str
 	db_bind_u64(s, 1, id);
 	db_bind_str(s, 2, local);
 	db_bind_str(s, 3, domain);
-	return directory_change(d, s);
+	return db_run(s);
 }
 
 int identity_list(struct directory *d, const char *backend,

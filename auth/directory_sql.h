@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory_sql.h: a directory in an SQL database. What is asked is written once
+ * (directory_statements.c), and so is what the answers mean (directory_sql.c: accounts and what
+ * belongs to them; directory_tables.c: routes, access, rewriting). A driver runs the statements:
+ * SQLite (directory_sqlite.c), PostgreSQL (directory_pgsql.c).
+ */
+#ifndef MANSIO_AUTH_DIRECTORY_SQL_H
+#define MANSIO_AUTH_DIRECTORY_SQL_H
+
+#include "auth/directory.h"
+
+enum sql_statement {
+	Q_DOMAIN, Q_ACCOUNT, Q_ALIAS, Q_KEEPER, Q_SCRAM, Q_SECRET, Q_CREDENTIALS, Q_DOMAIN_ADD,
+	Q_DOMAIN_CHANGE, Q_DOMAIN_REMOVE, Q_ACCOUNT_ADD, Q_ACCOUNT_CHANGE, Q_ACCOUNT_REMOVE,
+	Q_ALIAS_ADD, Q_ALIAS_CHANGE, Q_ALIAS_REMOVE, Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES, Q_TOKEN,
+	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
+	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KIND, Q_RULE_ADD,
+	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_MAX
+};
+#define SQL_PARAMETERS 12
+
+struct sql_directory;
+struct sql { /* one statement at work; one of each at a time */
+	struct sql_directory *o;
+	enum sql_statement q;
+	void *handle; /* the driver's */
+};
+
+struct sql_driver {
+	int (*begin)(struct sql *s); /* prepared, without parameters: 0 or negative */
+	void (*bind_str)(struct sql *s, int at, struct str v); /* from 1; borrowed until reset */
+	void (*bind_u64)(struct sql *s, int at, uint64_t v);
+	void (*bind_bytes)(struct sql *s, int at, struct str v);
+	int (*step)(struct sql *s); /* 1 a row, 0 no more (and reset), negative (and reset) */
+	int (*run)(struct sql *s); /* without rows: 0, E_EXISTS, E_NOTFOUND (foreign key), negative; reset */
+	uint64_t (*changes)(struct sql *s); /* rows that the last run changed */
+	void (*reset)(struct sql *s);
+	struct str (*str)(struct sql *s, int col, struct arena *a); /* copied */
+	uint64_t (*u64)(struct sql *s, int col);
+	struct str (*bytes)(struct sql *s, int col); /* borrowed */
+};
+
+struct sql_directory {
+	struct directory d;
+	const struct sql_driver *driver;
+	struct sql stmt[Q_MAX];
+};
+
+/* The text of a statement for a database whose parameters begin with this character. */
+void sql_text(enum sql_statement q, char parameter, const char *next_id, struct buf *out);
+/* Fills in what all drivers have in common; close, renew and copy are the driver's. */
+void sql_init(struct sql_directory *o, const struct sql_driver *driver, struct directory_ops *ops);
+
+int sql_begin(struct directory *d, enum sql_statement q, struct sql **out);
+void sql_bind_str(struct sql *s, int at, struct str v);
+void sql_bind_u64(struct sql *s, int at, uint64_t v);
+void sql_bind_bytes(struct sql *s, int at, struct str v);
+int sql_step(struct sql *s);
+int sql_run(struct sql *s);
+uint64_t sql_changes(struct sql *s);
+void sql_reset(struct sql *s);
+struct str sql_str(struct sql *s, int col, struct arena *a);
+uint64_t sql_u64(struct sql *s, int col);
+struct str sql_bytes(struct sql *s, int col);
+/* One row: 0 (the caller reads the columns and resets), E_NOTFOUND, negative. */
+int sql_one(struct sql *s);
+/* A change of exactly one row: 0, or E_NOTFOUND if there was none. */
+int sql_change(struct sql *s);
+
+/* directory_tables.c */
+int directory_route(struct directory *d, struct str to, struct str from, struct arena *a,
+	struct directory_route *out);
+int directory_route_put(struct directory *d, const struct directory_route *v, bool is_new);
+int directory_route_remove(struct directory *d, struct str to, struct str from);
+int directory_routes(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
+int directory_rule(struct directory *d, struct str kind, struct str who, struct arena *a,
+	struct directory_rule *out);
+int directory_rule_kind(struct directory *d, struct str kind);
+int directory_rule_add(struct directory *d, const struct directory_rule *v);
+int directory_rule_remove(struct directory *d, struct str kind, struct str who);
+int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
+int directory_setting(struct directory *d, struct str name, struct buf *out);
+int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory_statements.c: every question to a directory that is an SQL database, once for all
+ * such databases. Parameters are $1, $2 ...; @id is the next number of an account, which each
+ * database finds in its own way (sql_text). No value is ever part of a text.
+ */
+#include "auth/directory_sql.h"
+
+#define ACCOUNT_COLUMNS                                                                  \
+	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
+	" a.active, a.roles, d.active, a.forward, a.forward_keep"                          \
+	" FROM account a JOIN domain d ON d.name = a.domain "
+#define DOMAIN_COLUMNS                                                                   \
+	"name, active, catchall,"                                                            \
+	" (SELECT count(*) FROM account WHERE domain = d.name),"                             \
+	" (SELECT count(*) FROM alias WHERE domain = d.name), backup FROM domain d "
+#define RULE_COLUMNS "kind, who, action, text, comment FROM rule "
+#define ROUTE_COLUMNS \
+	"rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment FROM route "
+
+static const char *const sql[Q_MAX] = {
+	[Q_DOMAIN] = "SELECT " DOMAIN_COLUMNS "WHERE name = $1",
+	[Q_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $2 AND a.local = $1",
+	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = $1",
+	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $1"
+		" ORDER BY CASE WHEN ',' || a.roles || ',' LIKE '%,admin,%' THEN 0 ELSE 1 END, a.id LIMIT 1",
+	[Q_SCRAM] = "SELECT count(*), coalesce(sum(CASE WHEN scram LIKE '%' || $1 || '%' THEN 0 ELSE 1 END), 0) FROM account"
+		" WHERE active <> 0 AND hash <> ''", /* who was only invited yet cannot log in anyway */
+	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
+	[Q_CREDENTIALS] = "UPDATE account SET hash = $2, scram = $3 WHERE id = $1",
+	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, backup, created) VALUES($1, $2, $3, $4, $5)",
+	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = $2, catchall = $3, backup = $4 WHERE name = $1",
+	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = $1",
+	[Q_ACCOUNT_ADD] = "INSERT INTO account(id, local, domain, name, hash, scram, quota_bytes,"
+		" quota_messages, active, roles, forward, forward_keep, created)"
+		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = $3, hash = $4, scram = $5, quota_bytes = $6,"
+		" quota_messages = $7, active = $8, roles = $9, forward = $10, forward_keep = $11 WHERE domain = $2 AND local = $1",
+	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = $2 AND local = $1",
+	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
+	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",
+	[Q_ALIAS_REMOVE] = "DELETE FROM alias WHERE address = $1",
+	[Q_DOMAINS] = "SELECT " DOMAIN_COLUMNS "ORDER BY name",
+	[Q_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS "WHERE $1 = '' OR a.domain = $1"
+		" ORDER BY a.domain, a.local",
+	[Q_ALIASES] = "SELECT address, targets FROM alias WHERE $1 = '' OR domain = $1"
+		" ORDER BY domain, address",
+	[Q_TOKEN] = "SELECT id, label, digest, roles, created, expires, last FROM token WHERE id = $1",
+	[Q_TOKEN_ADD] = "INSERT INTO token(id, label, digest, roles, created, expires, last)"
+		" VALUES($1, $2, $3, $4, $5, $6, 0)",
+	[Q_TOKEN_REMOVE] = "DELETE FROM token WHERE id = $1",
+	[Q_TOKEN_USED] = "UPDATE token SET last = $2 WHERE id = $1",
+	[Q_TOKENS] = "SELECT id, label, digest, roles, created, expires, last FROM token ORDER BY created, id",
+	[Q_INVITE] = "SELECT i.id, i.digest, i.account, i.expires, a.local, a.domain"
+		" FROM invite i JOIN account a ON a.id = i.account WHERE i.id = $1",
+	[Q_INVITE_PUT] = "INSERT INTO invite(account, id, digest, expires) VALUES($1, $2, $3, $4)"
+		" ON CONFLICT(account) DO UPDATE SET id = excluded.id, digest = excluded.digest, expires = excluded.expires",
+	[Q_INVITE_REMOVE] = "DELETE FROM invite WHERE account = $1",
+	[Q_ROUTE] = "SELECT " ROUTE_COLUMNS "WHERE rcpt_domain = $1 AND sender_domain = $2",
+	[Q_ROUTE_ADD] = "INSERT INTO route(rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret,"
+		" mech, source, comment, created) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	[Q_ROUTE_CHANGE] = "UPDATE route SET host = $3, port = $4, tls = $5, start = $6, \"user\" = $7, secret = $8,"
+		" mech = $9, source = $10, comment = $11 WHERE rcpt_domain = $1 AND sender_domain = $2",
+	[Q_ROUTE_REMOVE] = "DELETE FROM route WHERE rcpt_domain = $1 AND sender_domain = $2",
+	[Q_ROUTES] = "SELECT " ROUTE_COLUMNS "ORDER BY rcpt_domain, sender_domain",
+	[Q_RULE] = "SELECT " RULE_COLUMNS "WHERE kind = $1 AND who = $2",
+	[Q_RULE_KIND] = "SELECT 1 FROM rule WHERE kind = $1 LIMIT 1",
+	[Q_RULE_ADD] = "INSERT INTO rule(kind, who, action, text, comment, created)"
+		" VALUES($1, $2, $3, $4, $5, $6)",
+	[Q_RULE_REMOVE] = "DELETE FROM rule WHERE kind = $1 AND who = $2",
+	[Q_SETTING] = "SELECT value FROM setting WHERE name = $1",
+	[Q_SETTING_ADD] = "INSERT INTO setting(name, value) VALUES($1, $2) ON CONFLICT(name) DO NOTHING",
+	[Q_SETTING_PUT] = "INSERT INTO setting(name, value) VALUES($1, $2)"
+		" ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+	[Q_RULES] = "SELECT " RULE_COLUMNS "ORDER BY kind, who",
+};
+
+void sql_text(enum sql_statement q, char parameter, const char *next_id, struct buf *out)
+{
+	const char *p;
+
+	for (p = sql[q]; *p; p++) {
+		if (strncmp(p, "@id", 3) == 0) {
+			buf_puts(out, next_id);
+			p += 2;
+		} else {
+			buf_c(out, *p == '$' ? parameter : *p);
+		}
+	}
+}
