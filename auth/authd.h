@@ -45,6 +45,8 @@ typedef void lookup_fn(void *arg, const struct ipc_msg *answer);
 void lookup(const char *kind, struct str user, struct str address, lookup_fn *fn, void *arg);
 /* The directory has changed: nothing cached counts, offers may differ. */
 void directory_changed(void);
+/* Routes to these ("*", a domain, ".domain") have: those who send are told. */
+void routes_changed(struct str to);
 
 /* exchange.c: SASL exchanges of the fronts. false: the front breaks the rules. */
 bool exchange_message(struct client *c, struct ipc_msg *m);

@@ -18,6 +18,7 @@ struct waiting {
 	struct pool_job *job;
 	int reply;
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
+	char *routed; /* whose routes it may change: "*", a domain, ".domain"; NULL: none */
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
@@ -56,6 +57,7 @@ static void waiting_free(struct waiting *w)
 	fd_close(&w->reply);
 	free(w->logged_out);
 	free(w->added);
+	free(w->routed);
 	free(w);
 }
 
@@ -87,6 +89,8 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	/* a worker that died may have changed something */
 	if (!answer || ipc_get_bool(answer, "changed"))
 		directory_changed();
+	if ((!answer || ipc_get_bool(answer, "changed")) && w->routed)
+		routes_changed(str_of(w->routed));
 	if (answer && ipc_get_bool(answer, "changed") && w->added)
 		make_keys(w->added);
 	log_out(w);
@@ -148,6 +152,25 @@ static char *adds(const struct ipc_msg *m)
 	return name;
 }
 
+/* A route that is made, changed or removed. */
+static char *routes(const struct ipc_msg *m)
+{
+	struct str verb = ipc_get(m, "verb"), to = ipc_get(m, "to"), name;
+	bool below = to.n > 1 && to.p[0] == '.';
+	char *all = NULL;
+	struct arena a;
+
+	if (!str_starts(verb, "route ") || str_eqc(verb, "route list"))
+		return NULL;
+	arena_init(&a);
+	if (domain_normal(below ? str_from(to, 1) : to, &a, &name) == 0)
+		all = mem_strdup(arena_fmt(&a, "%s%.*s", below ? "." : "", STRF(name)));
+	else
+		all = mem_strdup("*");
+	arena_done(&a);
+	return all;
+}
+
 void control_message(struct program *p, struct ipc_msg *m)
 {
 	int reply = ipc_take_fd(m, "reply");
@@ -173,6 +196,7 @@ void control_run(const struct ipc_msg *m, int reply)
 	w->reply = reply;
 	w->logged_out = logs_out(m);
 	w->added = adds(m);
+	w->routed = routes(m);
 	w->job = pool_job_new("control", done, w);
 	for (i = 0; i < m->nfields; i++)
 		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),

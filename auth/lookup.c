@@ -23,6 +23,25 @@ void directory_changed(void)
 	offer_refresh();
 }
 
+static struct str changed_routes;
+
+static void tell_routes(struct client *c)
+{
+	struct ipc_msg m;
+
+	if (strcmp(c->name, "sender") != 0)
+		return;
+	ipc_init(&m, "routes");
+	ipc_set(&m, "to", changed_routes);
+	client_send(c, &m);
+}
+
+void routes_changed(struct str to)
+{
+	changed_routes = to;
+	clients_each(tell_routes);
+}
+
 /* Kind and arguments, each closed by a NUL, which none of them may hold (C15). */
 static void key_of(struct buf *key, const char *kind, struct str user, struct str address)
 {

@@ -54,6 +54,10 @@ static void human_time(uint64_t s, struct buf *out)
 	char text[32];
 	struct tm tm;
 
+	if (s == 0) {
+		buf_puts(out, "never");
+		return;
+	}
 	localtime_r(&t, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 	buf_puts(out, text);

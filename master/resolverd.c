@@ -10,6 +10,8 @@
  * The files of the system (hosts, resolv.conf, the trust anchor) are read before the sandbox
  * stands; a reload starts a new process in this one's place, which reads them anew.
  *
+ * A question that wants no cache (fresh=1) begins a new one for everybody: libunbound cannot forget a single name.
+ *
  * Always true: a question refers to its link until it is answered; a link whose peer is gone is
  * freed with its last question.
  */
@@ -23,6 +25,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sandbox.h"
+#include "base/table.h"
 #include "conf/program.h"
 #include "net/hosts.h"
 #include "net/recursor.h"
@@ -35,6 +38,10 @@
 #define LINKS 256
 #define PENDING (32 * 1024 * 1024) /* bytes of answers that a link has not taken yet */
 #define BATCH 64
+#define OLD 8 /* caches that were put away, at once */
+#define YOUNG_MS 1000 /* many names that want no cache share a new one */
+#define LOOK_S 1
+#define NAMES 10000
 
 struct pending {
 	struct pending *next;
@@ -54,7 +61,13 @@ struct link {
 struct resolverd {
 	struct program program;
 	struct event_base *base;
-	struct recursor *recursor;
+	struct recursor *recursor, *old[OLD]; /* old ones answer what they were asked */
+	deadline young; /* until then the cache is as good as new, for names that are not in `fresh` */
+	struct table fresh;
+	struct recursor_options options; /* as they were before the sandbox */
+	struct buf anchors; /* of them */
+	struct arena arena;
+	struct event ev_old;
 	struct link *links;
 	size_t nlinks;
 	struct event ev_control;
@@ -131,6 +144,52 @@ static void link_writable(evutil_socket_t fd, short what, void *arg)
 	l->last = &l->out;
 }
 
+/* --- a new cache ---------------------------------------------------------------------- */
+
+static void look_at_old(evutil_socket_t fd, short what, void *arg)
+{
+	struct resolverd *d = arg;
+	size_t i, n = 0;
+
+	(void)fd, (void)what;
+	for (i = 0; i < OLD; i++) {
+		if (d->old[i] && recursor_idle(d->old[i])) {
+			recursor_free(d->old[i]);
+			d->old[i] = NULL;
+		}
+		n += d->old[i] != NULL;
+	}
+	if (n)
+		event_add(&d->ev_old, &(struct timeval){ LOOK_S, 0 });
+}
+
+static void want_fresh(struct resolverd *d, const struct ipc_msg *m, const char *name)
+{
+	bool was_there;
+	struct recursor *r;
+	const char *why;
+	size_t i;
+
+	if (!ipc_get_bool(m, "fresh"))
+		return;
+	was_there = d->fresh.n >= NAMES || table_get(&d->fresh, str_of(name));
+	if (!was_there)
+		table_set(&d->fresh, str_of(name), d);
+	if (!was_there && d->young && !deadline_passed(d->young))
+		return;
+	for (i = 0; i < OLD && d->old[i]; i++)
+		;
+	if (i == OLD || recursor_new(d->base, &d->options, &r, &why) < 0)
+		return;
+	d->old[i] = d->recursor;
+	d->recursor = r;
+	d->young = deadline_in(YOUNG_MS);
+	table_done(&d->fresh);
+	table_init(&d->fresh);
+	table_set(&d->fresh, str_of(name), d);
+	event_add(&d->ev_old, &(struct timeval){ LOOK_S, 0 });
+}
+
 /* --- ask ---------------------------------------------------------------------------- */
 
 struct asked {
@@ -193,6 +252,7 @@ static int on_ask(struct link *l, const struct ipc_msg *m)
 	q = mem_alloc(1, sizeof *q);
 	*q = x;
 	l->questions++;
+	want_fresh(l->d, m, name);
 	recursor_ask(l->d->recursor, name, q->type, wait_of(l, m), ask_done, q);
 	return 0;
 }
@@ -329,6 +389,7 @@ static int on_address(struct link *l, const struct ipc_msg *m)
 		return 0;
 	}
 	k->open = 2;
+	want_fresh(l->d, m, name);
 	recursor_ask(l->d->recursor, name, DNS_AAAA, wait_of(l, m), seek_answer, k);
 	recursor_ask(l->d->recursor, name, DNS_A, wait_of(l, m), seek_answer, k);
 	return 0;
@@ -474,20 +535,17 @@ static void load_anchors(const struct conf *c, struct buf *out)
 
 static void open_recursor(struct resolverd *d)
 {
-	struct recursor_options o = { 0 };
 	const char *why = "";
-	struct buf anchors;
-	struct arena a;
 
-	arena_init(&a);
-	buf_init(&anchors, FILE_MAX);
-	fill_options(d->program.conf, &a, &o);
-	load_anchors(d->program.conf, &anchors);
-	o.anchors = buf_view(&anchors);
-	if (recursor_new(d->base, &o, &d->recursor, &why))
+	buf_init(&d->anchors, FILE_MAX);
+	load_anchors(d->program.conf, &d->anchors);
+	arena_init(&d->arena);
+	table_init(&d->fresh);
+	fill_options(d->program.conf, &d->arena, &d->options);
+	d->options.anchors = buf_view(&d->anchors);
+	if (recursor_new(d->base, &d->options, &d->recursor, &why))
 		cannot(EX_CONFIG, "[dns]", why);
-	buf_done(&anchors);
-	arena_done(&a);
+	evtimer_assign(&d->ev_old, d->base, look_at_old, d);
 }
 
 /* TCP goes to port 53 and to the ports of the settings; UDP no filter can tie to a port. */

@@ -290,3 +290,15 @@ size_t recursor_load(const struct recursor *r)
 {
 	return r->live;
 }
+
+bool recursor_idle(const struct recursor *r)
+{
+	return r->live + r->orphans == 0;
+}
+
+void recursor_free(struct recursor *r)
+{
+	BUG_ON(!recursor_idle(r));
+	ub_ctx_delete(r->ub);
+	free(r);
+}

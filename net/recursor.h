@@ -38,5 +38,8 @@ typedef void recursor_fn(void *arg, const struct dns_answer *x);
 void recursor_ask(struct recursor *r, const char *name, enum dns_type type, int64_t wait_ms, recursor_fn *fn, void *arg);
 /* Questions that somebody waits for. */
 size_t recursor_load(const struct recursor *r);
+/* One that libunbound does not work on any more may be freed; not from its own answer. */
+bool recursor_idle(const struct recursor *r);
+void recursor_free(struct recursor *r);
 
 #endif

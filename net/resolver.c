@@ -9,7 +9,7 @@
 /* --- one message ------------------------------------------------------------------- */
 
 static int send_question(int link, const char *verb, uint64_t id, const char *name, const char *type, int64_t wait_ms,
-	bool wait)
+	bool wait, bool fresh)
 {
 	struct ipc_msg m;
 	int r;
@@ -19,6 +19,8 @@ static int send_question(int link, const char *verb, uint64_t id, const char *na
 	ipc_setc(&m, "name", name);
 	ipc_setc(&m, "type", type);
 	ipc_set_u64(&m, "wait", (uint64_t)MAX(wait_ms, (int64_t)1));
+	if (fresh)
+		ipc_set_bool(&m, "fresh", true);
 	if (link < 0)
 		r = E_CLOSED;
 	else
@@ -27,14 +29,14 @@ static int send_question(int link, const char *verb, uint64_t id, const char *na
 	return r;
 }
 
-int resolver_send(int link, uint64_t id, const char *name, enum dns_type type, int64_t wait_ms)
+int resolver_send(int link, uint64_t id, const char *name, enum dns_type type, int64_t wait_ms, bool fresh)
 {
-	return send_question(link, "ask", id, name, dns_type_name(type), wait_ms, false);
+	return send_question(link, "ask", id, name, dns_type_name(type), wait_ms, false, fresh);
 }
 
-int resolver_send_address(int link, uint64_t id, const char *name, int64_t wait_ms)
+int resolver_send_address(int link, uint64_t id, const char *name, int64_t wait_ms, bool fresh)
 {
-	return send_question(link, "address", id, name, NULL, wait_ms, false);
+	return send_question(link, "address", id, name, NULL, wait_ms, false, fresh);
 }
 
 int resolver_parse(const struct ipc_msg *m, enum dns_type type, struct arena *a, struct dns_answer *out)
@@ -156,7 +158,7 @@ void resolver_ask_all(int link, struct arena *a, struct resolver_question *q, si
 	for (i = 0; i < n; i++) {
 		q[i].answer = failed(link < 0 ? DNS_AWAY : DNS_TIMEOUT);
 		if (r == 0)
-			r = send_question(link, "ask", first + i, q[i].name, dns_type_name(q[i].type), wait_ms, true);
+			r = send_question(link, "ask", first + i, q[i].name, dns_type_name(q[i].type), wait_ms, true, false);
 	}
 	if (r == 0)
 		r = take_answers(link, a, q, n, first, until);
@@ -180,7 +182,7 @@ void resolver_address(int link, const char *name, int64_t wait_ms, struct resolv
 	uint64_t id = next_id++;
 	deadline until = deadline_in(wait_ms + RESOLVER_SLACK_MS);
 	struct ipc_msg m;
-	int r = send_question(link, "address", id, name, NULL, wait_ms, true);
+	int r = send_question(link, "address", id, name, NULL, wait_ms, true, false);
 
 	while (r == 0) {
 		r = ipc_recv_until(link, &m, until);

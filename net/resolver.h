@@ -2,12 +2,13 @@
  *
  * resolver.h: how every process asks resolverd, over its link "resolverd":
  *
- *   ask      id name type wait(ms)  -> answer   id state secure=0|1 ttl canonical why record= (repeated)
- *   address  id name wait(ms)       -> address  id ip= local=0|1 (repeated, best first) secure=0|1 canonical, or error= state=
+ *   ask      id name type wait(ms) [fresh=1] -> answer   id state secure=0|1 ttl canonical why record= (repeated)
+ *   address  id name wait(ms) [fresh=1] -> address  id ip= local=0|1 (repeated, best first) secure=0|1 canonical, or error= state=
  *   link     id                     -> link     id, descriptor "link": a further link of the same standing
  *
  * `ask` is the DNS alone. `address` finds what to connect to: an address itself, /etc/hosts,
  * localhost (RFC 6761 6.3), then A and AAAA. local=1: the address is one of this machine's.
+ * fresh=1: what the cache holds does not count, however young it is.
  * Every question is answered before its wait is over, at the latest with state "timeout".
  */
 #ifndef MANSIO_NET_RESOLVER_H
@@ -32,9 +33,9 @@ struct resolver_addresses {
 
 /* For event loops: sends a question without waiting (-EAGAIN: the link is full), and reads what came
  * back. An `answer` is parsed for the type that was asked. E_PEER: malformed. */
-int resolver_send(int link, uint64_t id, const char *name, enum dns_type type, int64_t wait_ms);
+int resolver_send(int link, uint64_t id, const char *name, enum dns_type type, int64_t wait_ms, bool fresh);
 int resolver_parse(const struct ipc_msg *m, enum dns_type type, struct arena *a, struct dns_answer *out);
-int resolver_send_address(int link, uint64_t id, const char *name, int64_t wait_ms);
+int resolver_send_address(int link, uint64_t id, const char *name, int64_t wait_ms, bool fresh);
 int resolver_parse_address(const struct ipc_msg *m, struct resolver_addresses *out);
 
 /* For rooms that block: one question. Always fills out; a resolver that is gone or silent is

@@ -182,7 +182,7 @@ static void begin(struct hookd *h)
 		snprintf(name, sizeof(name), "%.*s", STRF(host));
 		p->state = PUSH_RESOLVING;
 		p->until = deadline_in(h->conf->webhook_request + SLACK_MS);
-		if (h->resolver < 0 || resolver_send_address(h->resolver, ++p->id, name, h->conf->webhook_request) < 0)
+		if (h->resolver < 0 || resolver_send_address(h->resolver, ++p->id, name, h->conf->webhook_request, false) < 0)
 			over(h, 0, STR("no process looks names up now"));
 	}
 }

@@ -59,7 +59,7 @@ static void look_up(struct policyd *p, struct question *q)
 	q->lookup = ++p->serial;
 	snprintf(name, sizeof name, "_mta-sts.%s", q->domain);
 	if (p->resolver >= 0)
-		resolver_send(p->resolver, q->lookup, name, DNS_TXT, p->conf->sts_wait); /* unsent: its deadline */
+		resolver_send(p->resolver, q->lookup, name, DNS_TXT, p->conf->sts_wait, false); /* unsent: its deadline */
 }
 
 static struct question *add(struct policyd *p, struct str domain, uint64_t id, bool internal)

@@ -278,7 +278,7 @@ static void begin(struct policyd *p, const struct report_row *row)
 	t->state = TASK_DNS;
 	t->asked = ++p->serial;
 	snprintf(t->words, sizeof t->words, "the resolver is not there");
-	if (p->resolver < 0 || resolver_send(p->resolver, t->asked, name, DNS_TXT, p->conf->tlsrpt_wait / 2) < 0)
+	if (p->resolver < 0 || resolver_send(p->resolver, t->asked, name, DNS_TXT, p->conf->tlsrpt_wait / 2, false) < 0)
 		failed(p, t);
 }
 

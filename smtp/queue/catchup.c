@@ -5,6 +5,8 @@
  *
  *   asked --> slices, each in a turn's transaction --> answered after the commit of the last one
  *
+ * The same is done where the sender says that mail goes another way from now on (a route, the smarthost): catchup_way.
+ *
  * It changes when mail is tried, and nothing else: not where it goes, not how often it may
  * fail. Each domain is caught up once in `[queue] catchup_again`, CATCHUPS_MAX at once;
  * whoever asks more often hears how long to wait. A slice looks at SLICE_DESTS destinations and
@@ -23,6 +25,7 @@ struct catchup {
 	void *who; /* NULL: nobody waits for the answer any more */
 	uint64_t question;
 	bool below;
+	bool way; /* the way there is another one: nobody asked, and nobody is answered */
 	bool inside; /* rows of `dest` are still to be moved */
 	bool ended;
 	uint64_t messages;
@@ -96,7 +99,7 @@ void catchup_start(struct queue *q, struct str domain, bool below, void *who, ui
 	*c = (struct catchup){ .who = who, .question = question, .below = below };
 	snprintf(c->domain, sizeof(c->domain), "%.*s", STRF(domain));
 	LIST_FOREACH(other, &q->catchups, link)
-		n++;
+		n += !other->way;
 	again = too_soon(q, c->domain);
 	if (again > 0 || n >= CATCHUPS_MAX || !q->rows.db || q->full_until || q->stopping) {
 		answer(q, c, again ? "soon" : "busy", again);
@@ -104,6 +107,34 @@ void catchup_start(struct queue *q, struct str domain, bool below, void *who, ui
 		return;
 	}
 	LIST_INSERT_HEAD(&q->catchups, c, link);
+	q->more = true;
+}
+
+/* Of many at once one for all is made: what was begun is looked at again. */
+void catchup_way(struct queue *q, struct str domain)
+{
+	struct catchup *c, *last = NULL;
+	size_t n = 0;
+
+	if (!q->rows.db || q->stopping || domain.n > DEST_NAME_MAX)
+		return;
+	LIST_FOREACH(c, &q->catchups, link) {
+		n += c->way;
+		if (c->way)
+			last = c;
+	}
+	if (n >= CATCHUPS_MAX) {
+		domain = STR("");
+		c = last;
+	} else {
+		c = mem_alloc(1, sizeof(*c));
+		LIST_INSERT_HEAD(&q->catchups, c, link);
+	}
+	memset(c->dest, 0, sizeof(c->dest));
+	c->way = true;
+	c->inside = c->ended = false;
+	c->below = domain.n == 0 || domain.p[0] == '.';
+	snprintf(c->domain, sizeof(c->domain), "%.*s", STRF(domain));
 	q->more = true;
 }
 
@@ -135,6 +166,8 @@ static bool is_meant(const struct catchup *c, struct str dest)
 {
 	struct str domain = str_of(c->domain);
 
+	if (c->way && c->below)
+		return str_find(dest, '@') < 0 && dest.n > domain.n && str_ends(dest, c->domain);
 	if (str_eq(dest, domain))
 		return true;
 	return dest.n > domain.n && str_find(dest, '@') < 0 && dest.p[dest.n - domain.n - 1] == '.' &&
@@ -227,7 +260,12 @@ void catchups_committed(struct queue *q, bool ok)
 		next = LIST_NEXT(c, link);
 		if (ok && !c->ended)
 			continue;
-		if (ok && c->messages > 0)
+		if (!ok && c->way) { /* again from the start, when there is room */
+			c->dest[0] = '\0';
+			c->inside = c->ended = false;
+			continue;
+		}
+		if (ok && c->messages > 0 && !c->way)
 			remember(q, c->domain);
 		answer(q, c, !ok ? "busy" : c->messages > 0 ? "started" : in_hand(q, c) ? "active" : "none", 0);
 		LIST_REMOVE(c, link);

@@ -15,6 +15,8 @@
 #define DESTS_MAX 100000 /* with a state; further ones are taken for up */
 #define IDLE_MAX 10000 /* kept without one, for the turns of senders */
 #define AGAIN_MAX 86400 /* s */
+#define FRESH_MS 3600000 /* so long a wish that nobody could be told of is kept */
+#define REMEMBER 3600 /* s: that nobody answered where nothing is in hand, for the admin */
 
 static bool has_state(const struct dest *d)
 {
@@ -25,7 +27,16 @@ static void forget(struct queue *q, struct dest *d)
 {
 	table_remove(&q->dests, str_of(d->name));
 	free(d->reply);
+	free(d->said);
 	free(d);
+}
+
+static char *copy(struct str s)
+{
+	char *p = mem_alloc(1, s.n + 1);
+
+	memcpy(p, s.p, s.n);
+	return p;
 }
 
 static struct dest *make(struct queue *q, struct str name)
@@ -35,6 +46,7 @@ static struct dest *make(struct queue *q, struct str name)
 	if (!d) {
 		d = mem_alloc(1, sizeof(*d) + name.n + 1);
 		memcpy(d->name, name.p, name.n);
+		d->since = clock_unix();
 		table_set(&q->dests, name, d);
 	}
 	return d;
@@ -50,7 +62,7 @@ struct dest *dest_take(struct queue *q, struct str name)
 
 void dest_give(struct queue *q, struct dest *d)
 {
-	if (--d->jobs == 0 && !has_state(d) && q->dests.n > IDLE_MAX)
+	if (--d->jobs == 0 && !has_state(d) && !d->fresh && q->dests.n > IDLE_MAX)
 		forget(q, d);
 }
 
@@ -77,26 +89,36 @@ bool dest_room(const struct queue *q, struct str name, uint64_t share)
 	return d->jobs < share;
 }
 
-void dest_retry(struct queue *q, struct str name)
-{
-	struct dest *d = dest_of(q, name);
-	struct ipc_msg m;
-	size_t i;
-
-	if (!d || !has_state(d))
-		return;
-	d->state = DEST_UP;
-	ipc_init(&m, "retry");
-	ipc_set(&m, "name", name);
-	for (i = 0; i < QUEUE_SENDERS; i++)
-		if (q->sender[i].who)
-			(void)q->ops->job(q->sender[i].who, &m); /* one that is busy finds out again by itself */
-	ipc_done(&m);
-}
-
 uint64_t dest_seconds(const struct dest *d)
 {
 	return has_state(d) ? ((uint64_t)deadline_left(d->until) + 999) / 1000 : 0;
+}
+
+enum dest_state dest_shown(const struct dest *d)
+{
+	return d->state == DEST_SLOW && !has_state(d) ? DEST_UP : d->state;
+}
+
+/* Whoever is down again is down since the first time. */
+static void become(struct dest *d, enum dest_state state)
+{
+	if (dest_shown(d) != state)
+		d->since = clock_unix();
+	d->state = state;
+}
+
+/* One of whom the sender says nothing (its way is a route of some senders only) is down for the admin's eyes alone. */
+void dest_said(struct dest *d, bool answers, struct str reply)
+{
+	free(d->said);
+	d->said = copy(reply);
+	d->said_at = clock_unix();
+	if (answers && d->state == DEST_DOWN)
+		become(d, DEST_UP);
+	if (!answers && dest_shown(d) == DEST_UP) {
+		become(d, DEST_DOWN);
+		d->until = deadline_in(0);
+	}
 }
 
 bool dests_message(struct queue *q, const struct ipc_msg *m)
@@ -118,20 +140,18 @@ bool dests_message(struct queue *q, const struct ipc_msg *m)
 	d = make(q, name);
 	free(d->reply);
 	d->reply = NULL;
-	d->state = str_eqc(state, "up") ? DEST_UP : str_eqc(state, "down") ? DEST_DOWN : DEST_SLOW;
-	d->since = has_state(d) && d->since ? d->since : clock_unix();
+	become(d, str_eqc(state, "up") ? DEST_UP : str_eqc(state, "down") ? DEST_DOWN : DEST_SLOW);
 	d->until = deadline_in((int64_t)MAX(seconds, (uint64_t)1) * 1000);
 	d->limit = (unsigned)limit;
 	d->code = (int)code;
 	snprintf(d->status, sizeof(d->status), "%.*s", STRF(status));
-	if (reply.n && d->state != DEST_UP) {
-		d->reply = mem_alloc(1, reply.n + 1);
-		memcpy(d->reply, reply.p, reply.n);
-	}
+	if (reply.n && d->state != DEST_UP)
+		d->reply = copy(reply);
 	q->more = true;
 	return true;
 }
 
+/* It stays down for the admin's eyes until somebody answers there; it is tried all the same. */
 void dest_again(struct queue *q, struct str name)
 {
 	struct dest *d = dest_of(q, name);
@@ -140,8 +160,16 @@ void dest_again(struct queue *q, struct str name)
 		return;
 	d = make(q, name);
 	if (d->state == DEST_DOWN)
-		d->state = DEST_UP;
-	d->fresh = true;
+		d->until = deadline_in(0);
+	d->fresh = deadline_in(FRESH_MS);
+}
+
+/* What is said of it no longer counts; the admin may ask. */
+static bool is_remembered(const struct queue *q, const struct dest *d)
+{
+	if (d->fresh && !deadline_passed(d->fresh))
+		return true;
+	return d->state == DEST_DOWN && q->dests.n <= IDLE_MAX && clock_unix() - MAX(d->since, d->said_at) < REMEMBER;
 }
 
 static bool sweep(struct str key, void *value, void *arg)
@@ -149,7 +177,7 @@ static bool sweep(struct str key, void *value, void *arg)
 	struct dest *d = value;
 
 	(void)key;
-	if (d->jobs == 0 && !has_state(d))
+	if (d->jobs == 0 && !has_state(d) && !is_remembered(arg, d))
 		forget(arg, d);
 	return true;
 }

@@ -177,7 +177,7 @@ static void fill(const struct job *j, struct ipc_msg *m)
 	ipc_set(m, "user", j->user);
 	if (j->to.n)
 		ipc_set(m, "dest", j->to);
-	if (j->dest->fresh)
+	if (j->dest->fresh && !deadline_passed(j->dest->fresh))
 		ipc_set_bool(m, "fresh", true);
 	if (j->hop.n)
 		ipc_set(m, "hop", j->hop);
@@ -216,7 +216,7 @@ static void send_one(struct queue *q, struct job *j)
 	fd_close(&j->fd);
 	if (r == 0) {
 		s->credit[j->local]--;
-		j->dest->fresh = false;
+		j->dest->fresh = DEADLINE_NEVER;
 		j->state = JOB_SENT;
 		j->sender = s;
 		j->until = deadline_in(q->conf->queue_job_time);
@@ -305,6 +305,16 @@ void jobs_timeouts(struct queue *q)
 		}
 }
 
+/* Does anybody answer there? Else the words are the sender's. */
+static void hear(struct job *j, uint64_t code, struct str text, const struct job_rcpt *common)
+{
+	if (common->memory)
+		return;
+	j->dest->answers = text.n && text.p[0] >= '0' && text.p[0] <= '9';
+	if (!j->local && text.n && (j->dest->answers || (code >= 400 && code < 500)))
+		dest_said(j->dest, j->dest->answers, str_sub(text, 0, QUEUE_REPLY_MAX));
+}
+
 /* "NUMBER CODE STATUS REPLY" */
 static bool take_result(struct job *j, struct str text, const struct job_rcpt *common)
 {
@@ -323,12 +333,13 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 		return true; /* the first word counts */
 	j->rcpt[i].told = true;
 	if (c)
-		j->dest->answers = text.n && text.p[0] >= '0' && text.p[0] <= '9'; /* else the words are the sender's */
+		hear(j, c, text, common);
 	j->rcpt[i].code = (int)c;
 	j->rcpt[i].status = arena_str(&j->arena, status);
 	j->rcpt[i].reply = arena_str(&j->arena, str_sub(text, 0, QUEUE_REPLY_MAX));
 	j->rcpt[i].again = common->again;
 	j->rcpt[i].patient = common->patient;
+	j->rcpt[i].memory = common->memory;
 	j->rcpt[i].remote = common->remote;
 	j->rcpt[i].ip = common->ip;
 	j->rcpt[i].tls = common->tls;
@@ -339,7 +350,8 @@ static bool take_result(struct job *j, struct str text, const struct job_rcpt *c
 
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m)
 {
-	struct job_rcpt common = { .dsn = ipc_get_bool(m, "dsn"), .patient = ipc_get_bool(m, "patient") };
+	struct job_rcpt common = { .dsn = ipc_get_bool(m, "dsn"), .patient = ipc_get_bool(m, "patient"),
+		.memory = ipc_get_bool(m, "memory") };
 	struct str text;
 	struct job *j;
 	uint64_t id, again = NOT_TRIED_WAIT;
@@ -487,7 +499,24 @@ static void not_tried(struct queue *q, struct job *j, struct job_rcpt *r, struct
 	}
 	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
 	x->last = r->last;
-	x->next = now + r->again;
+	x->next = x->state == RCPT_HELD ? now : now + r->again;
+	rows_update(&q->rows, x);
+	say(j, r, TRACE_INFO, "deferred", x, now);
+}
+
+/* Nobody was asked, and it was not its time: an admin who could not wait came too late for the attempt of now. It waits
+ * as if he had not come. */
+static bool is_early(const struct queue *q, const struct job_rcpt *r, int64_t now)
+{
+	return r->told && r->memory && r->code >= 400 && r->code < 500 && r->wish <= WISH_HOLD && r->last > 0 && now >= r->last &&
+		now < r->last + schedule_wait(&q->schedule, r->attempts);
+}
+
+static void put_back(struct queue *q, struct job *j, struct job_rcpt *r, struct rcpt_row *x, int64_t now)
+{
+	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
+	x->last = r->last;
+	x->next = x->state == RCPT_HELD ? now : r->last + schedule_wait(&q->schedule, r->attempts);
 	rows_update(&q->rows, x);
 	say(j, r, TRACE_INFO, "deferred", x, now);
 }
@@ -547,11 +576,15 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 	if (r->told && (r->code == 0 || r->code >= 400))
 		x.class = (int)bounce_class(r->code, r->status, r->reply);
 	if (j->state == JOB_UNSENT && r->wish <= WISH_HOLD) { /* no attempt was made */
-		rows_set_state(&q->rows, x.m, x.number, r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING, now + UNSENT_WAIT);
+		rows_set_state(&q->rows, x.m, x.number, r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING, r->wish == WISH_HOLD ? now : now + UNSENT_WAIT);
 		return;
 	}
 	if (r->told && r->code == 0 && r->wish <= WISH_HOLD) {
 		not_tried(q, j, r, &x, now);
+		return;
+	}
+	if (is_early(q, r, now)) {
+		put_back(q, j, r, &x, now);
 		return;
 	}
 	x.attempts++;
@@ -620,7 +653,7 @@ static void decide(struct queue *q, const struct rcpt_row *x, int code, struct s
 {
 	struct job j = { .state = JOB_ENDED, .local = x->local };
 	struct job_rcpt r = { .number = x->number, .address = x->address, .dest = x->dest, .attempts = x->attempts,
-		.last = x->last, .delayed = x->delayed, .code = code, .status = status, .reply = reply, .told = true };
+		.last = x->last, .delayed = x->delayed, .code = code, .status = status, .reply = reply, .told = true, .memory = true };
 	int64_t now = clock_unix();
 
 	if (rows_message(&q->rows, x->m, &q->turn.arena, &j.row) < 0)

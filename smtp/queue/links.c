@@ -4,7 +4,7 @@
  *
  *   smtpd, lmtpd   file put link complaint bounce (net/spool.h, said.c), suppressed (net/suppressed.h),
  *                  smtpd alone: catchup (net/catchup.h)
- *   sender         ready result dest routes suppressed (docs/QUEUE.md)
+ *   sender         ready result dest routes way suppressed (docs/QUEUE.md)
  *   backupd        copy files end    (copy.h, docs/QUEUE.md)
  *
  * The name of a link is master's word; what is not in the table drops the link. A
@@ -250,6 +250,19 @@ static bool ask_routes(struct links *l, struct link *k, struct ipc_msg *m, uint6
 	return jobs_routes(l->queue, m);
 }
 
+/* A name, ".NAME" for what is below it, or all. */
+static bool ask_way(struct links *l, struct link *k, struct ipc_msg *m, uint64_t id)
+{
+	struct str name = ipc_get(m, "name");
+
+	(void)k;
+	(void)id;
+	if (name.n > DEST_NAME_MAX || str_has_ctl(name) || (name.n == 0) != ipc_get_bool(m, "all"))
+		return false;
+	catchup_way(l->queue, name);
+	return true;
+}
+
 /* --- a backup -------------------------------------------------------------------------- */
 
 #define COPY_FILES 60
@@ -330,6 +343,7 @@ static const struct {
 	{ "result", WHO_SENDER, ask_result },
 	{ "dest", WHO_SENDER, ask_dest },
 	{ "routes", WHO_SENDER, ask_routes },
+	{ "way", WHO_SENDER, ask_way },
 	{ "suppressed", WHO_SENDER, ask_suppressed },
 	{ "copy", WHO_BACKUP, ask_copy },
 	{ "files", WHO_BACKUP, ask_files },

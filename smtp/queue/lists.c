@@ -122,33 +122,49 @@ static void unsuppress(struct queue *q, struct task *t)
 
 static const char *const dest_state[] = { [DEST_UP] = "up", [DEST_SLOW] = "slow", [DEST_DOWN] = "down" };
 
+/* What came of the last attempt there, and when: as it was heard, else as it stands at what is tried next. */
+static void last_word(struct ipc_msg *m, const struct dest *d, const struct dest_row *sum)
+{
+	int64_t at = d && d->said_at ? d->said_at : sum->last;
+
+	ipc_set_u64(m, "last", (uint64_t)MAX(at, (int64_t)0));
+	if (d && dest_seconds(d) && d->reply)
+		ipc_setc(m, "reply", d->reply);
+	else if (d && d->said)
+		ipc_setc(m, "reply", d->said);
+	else
+		ipc_set(m, "reply", sum->reply.p ? sum->reply : STR(""));
+}
+
 /* What is known of a destination, and of what is in the queue for it. d may be NULL. */
 static void destination_row(struct queue *q, struct task *t, struct str name, const struct dest *d)
 {
 	uint64_t left = d ? dest_seconds(d) : 0;
+	enum dest_state state = d ? dest_shown(d) : DEST_UP;
 	bool whole = t->verb == TASK_DESTINATION;
 	int64_t now = clock_unix();
 	struct dest_row sum;
 	struct ipc_msg m;
 
-	rows_dest(&q->rows, name, &sum);
+	rows_dest(&q->rows, name, &q->turn.arena, &sum);
 	if (whole && !sum.n && !d)
 		return;
 	ipc_init(&m, "result");
 	ipc_set(&m, "destination", name);
-	ipc_setc(&m, "state", dest_state[left ? d->state : DEST_UP]);
+	ipc_setc(&m, "state", dest_state[state]);
 	ipc_set_u64(&m, "active", d ? d->jobs : 0);
-	ipc_set_u64(&m, "limit", left && d->state == DEST_SLOW ? d->limit : 0);
+	ipc_set_u64(&m, "limit", state == DEST_SLOW ? d->limit : 0);
 	ipc_set_u64(&m, "left", left);
-	ipc_set_u64(&m, "since", left ? (uint64_t)MAX(d->since, (int64_t)0) : 0);
+	if (d) /* of others it is not known */
+		ipc_set_u64(&m, "since", (uint64_t)MAX(d->since, (int64_t)0));
 	ipc_set_u64(&m, "waiting", sum.waiting);
+	task_next(&m, sum.waiting > 0, MAX(sum.next - now, (int64_t)left));
 	if (whole) {
 		ipc_set_u64(&m, "scheduled", sum.scheduled);
 		ipc_set_u64(&m, "held", sum.held);
 		ipc_set_u64(&m, "failed", sum.other);
-		ipc_set_u64(&m, "next", sum.waiting ? (uint64_t)MAX(sum.next - now, (int64_t)0) : 0);
 	}
-	ipc_setc(&m, "reply", left && d->reply ? d->reply : "");
+	last_word(&m, d, &sum);
 	task_result(t, &m);
 	t->recipients++;
 	t->messages++;
@@ -159,7 +175,7 @@ static bool collect(struct str key, void *value, void *arg)
 	const struct dest *d = value;
 	struct task *t = arg;
 
-	if (d->jobs > 0 || dest_seconds(d) > 0)
+	if (d->jobs > 0 || dest_shown(d) != DEST_UP)
 		t->names[t->nnames++] = arena_str(&t->arena, key);
 	return true;
 }

@@ -267,9 +267,10 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		return;
 	if (r->code)
 		refused_row(&x, r, x.next);
-	else if (q->conf->send_hold_all || e->hold)
+	else if (q->conf->send_hold_all || e->hold) {
 		x.state = RCPT_HELD;
-	else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
+		x.next = MAX(x.next, e->release);
+	} else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
 		if (ended_new(row, e, r, &x, &why)) /* nobody is to hear of it */
 			return;
 	} else if (e->release > x.next)

@@ -91,6 +91,7 @@ struct job_rcpt {
 	struct str status, reply, remote, ip, tls, tried;
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool patient; /* code 0: it waits as long as it must */
+	bool memory; /* nobody was asked: the sender, or we, knew the answer from before */
 	bool told, applied, applying, logged;
 	enum job_wish wish;
 };
@@ -108,9 +109,11 @@ struct dest {
 	uint32_t stream; /* who had the last turn */
 	enum dest_state { DEST_UP, DEST_SLOW, DEST_DOWN } state;
 	deadline until; /* of the state */
-	bool fresh; /* the next job tells the sender to forget that it was down */
+	deadline fresh; /* until then the next job tells the sender to forget what it knows of it */
 	unsigned limit; /* SLOW: jobs at once */
-	int64_t since; /* Unix seconds: of the state */
+	int64_t since; /* Unix seconds: of the state, as the admin is told (dest_shown) */
+	int64_t said_at; /* Unix seconds: what came of the last attempt, 0: none in this life */
+	char *said;
 	int code;
 	char status[12];
 	char *reply; /* why, or NULL */
@@ -303,17 +306,25 @@ void dest_give(struct queue *q, struct dest *d);
 struct dest *dest_of(const struct queue *q, struct str name); /* NULL: nothing is known */
 const struct dest *dest_down(const struct queue *q, struct str name); /* NULL: it is not */
 bool dest_room(const struct queue *q, struct str name, uint64_t share); /* for one job more */
-void dest_retry(struct queue *q, struct str name); /* the admin wants it tried now: it is up, for us and the senders */
 uint64_t dest_seconds(const struct dest *d); /* that its state lasts, 0: up */
 bool dests_message(struct queue *q, const struct ipc_msg *m); /* false: the sender broke the rules */
 void dests_sweep(struct queue *q);
 void dests_done(struct queue *q);
 
-void dest_again(struct queue *q, struct str name); /* it is not down, whatever the sender said */
+/* It is to be tried as if nothing were known of it: not down, whatever the sender said, who is to forget it too. */
+void dest_again(struct queue *q, struct str name);
+/* What came of an attempt there: the words of a server of it (answers), or why there was none. */
+void dest_said(struct dest *d, bool answers, struct str reply);
+/* Its state as the admin is told: down from the first attempt that reached nobody until somebody answers there, be it
+ * that it may be tried. */
+enum dest_state dest_shown(const struct dest *d);
 
 /* catchup.c: mail that waits for the domain (below: and all below it) is due now; answered by
  * ops->caught. */
 void catchup_start(struct queue *q, struct str domain, bool below, void *who, uint64_t question);
+/* Mail to a domain goes another way from now on: the same, as often as it is said, and answered to nobody.
+ * ".example.net": what is below it; "": all that is outside. */
+void catchup_way(struct queue *q, struct str domain);
 void catchups_slice(struct queue *q);
 void catchups_committed(struct queue *q, bool ok);
 void catchups_gone(struct queue *q, const void *who);

@@ -91,6 +91,7 @@ static const char *const sql[NSTMT] = {
 		" GROUP BY dest, state ORDER BY dest, state",
 	[DEST] = "SELECT state, count(*) FROM recipient WHERE state<>1 AND dest=? GROUP BY state",
 	[NEXT_OF] = "SELECT next FROM recipient WHERE state<>1 AND dest=? AND state=0 ORDER BY next LIMIT 1",
+	[FIRST_OF] = "SELECT next, last, reply FROM recipient WHERE state<>1 AND dest=? AND state=0 ORDER BY next LIMIT 1",
 	[LEVEL] = "SELECT level FROM recipient WHERE state=0 AND local=? AND level<? ORDER BY level DESC LIMIT 1",
 	[LEVEL_OF] = "SELECT level FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=? AND level<?"
 		" ORDER BY level DESC LIMIT 1",

@@ -146,8 +146,10 @@ struct dest_row {
 	struct str dest;
 	uint64_t n, waiting, scheduled, held, other;
 	int64_t next; /* of those that wait */
+	int64_t last; /* attempt of the one that is tried next, and what came of it; of one destination alone */
+	struct str reply;
 };
-void rows_dest(struct rows *r, struct str dest, struct dest_row *out); /* of one */
+void rows_dest(struct rows *r, struct str dest, struct arena *a, struct dest_row *out); /* of one */
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n);
 
 /* --- for other tables of the same database (suppress.c): as the sticky error allows. slot: kept

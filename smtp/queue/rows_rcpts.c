@@ -190,7 +190,7 @@ static int64_t next_of(struct rows *r, struct str dest)
 	return next;
 }
 
-void rows_dest(struct rows *r, struct str dest, struct dest_row *out)
+void rows_dest(struct rows *r, struct str dest, struct arena *a, struct dest_row *out)
 {
 	sqlite3_stmt *s = rows_stmt(r, DEST);
 
@@ -201,8 +201,16 @@ void rows_dest(struct rows *r, struct str dest, struct dest_row *out)
 	while (rows_step(r, s))
 		add_state(out, (enum rcpt_state)MIN(db_u64(s, 0), (uint64_t)RCPT_STATES - 1), db_u64(s, 1));
 	db_reset(s);
-	if (out->waiting)
-		out->next = next_of(r, dest);
+	s = out->waiting ? rows_stmt(r, FIRST_OF) : NULL;
+	if (!s)
+		return;
+	db_bind_str(s, 1, dest);
+	if (rows_step(r, s)) {
+		out->next = (int64_t)db_u64(s, 0);
+		out->last = (int64_t)db_u64(s, 1);
+		out->reply = db_str(s, 2, a);
+		db_reset(s);
+	}
 }
 
 size_t rows_dests(struct rows *r, struct str after, struct arena *a, struct dest_row *out, size_t n)

@@ -61,6 +61,14 @@ void task_end(struct task *t, int code, const char *error)
 	t->ended = true;
 }
 
+void task_next(struct ipc_msg *m, bool any, int64_t seconds)
+{
+	if (any)
+		ipc_set_u64(m, "next", (uint64_t)MAX(seconds, (int64_t)0));
+	else
+		ipc_setc(m, "next", "-");
+}
+
 static void outgoing_drop(struct task *t)
 {
 	struct outgoing *o = STAILQ_FIRST(&t->out);
@@ -172,6 +180,7 @@ static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x
 		return true; /* it is being tried */
 	if (t->verb == TASK_REROUTE) {
 		rows_set_hop(&q->rows, x->m, x->number, t->hop); /* from the next attempt on */
+		dest_again(q, t->hop.n ? t->hop : x->dest);
 		return true;
 	}
 	LIST_FOREACH(j, &q->jobs, link)
@@ -199,9 +208,21 @@ static void begin_anew(struct queue *q, const struct message_row *row, struct rc
 static void reroute(struct queue *q, const struct task *t, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
 	rows_set_hop(&q->rows, x->m, x->number, t->hop);
+	dest_again(q, t->hop.n ? t->hop : x->dest);
 	if (x->state == RCPT_WAITING)
 		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
 	say(row, x, "rerouted");
+}
+
+/* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time. */
+static void release(struct queue *q, const struct message_row *row, const struct rcpt_row *x, int64_t now)
+{
+	bool later = x->next > now && x->attempts == 0;
+
+	rows_set_state(&q->rows, x->m, x->number, later ? RCPT_SCHEDULED : RCPT_WAITING, later ? x->next : now);
+	if (later)
+		q->next_release = MIN(q->next_release, x->next);
+	say(row, x, "released");
 }
 
 static bool change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x)
@@ -209,15 +230,16 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 	int64_t now = clock_unix();
 	bool waits = x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED;
 	bool idle = waits || x->state == RCPT_HELD || x->state == RCPT_DAMAGED;
+	bool named = x->state != RCPT_SCHEDULED || t->filter.m; /* what its sender wants to wait is meant by its name alone */
 
 	if (x->state == RCPT_ACTIVE)
 		return wish(q, t, x);
 	switch (t->verb) {
 	case TASK_RETRY:
-		if (!waits && x->state != RCPT_DAMAGED)
+		if ((!waits && x->state != RCPT_DAMAGED) || !named)
 			return false;
 		if (!x->local)
-			dest_retry(q, pick_key(x));
+			dest_again(q, pick_key(x));
 		if (t->fresh)
 			begin_anew(q, row, x, now);
 		else
@@ -231,14 +253,13 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 	case TASK_HOLD:
 		if (!waits)
 			return false;
-		rows_set_state(&q->rows, x->m, x->number, RCPT_HELD, now);
+		rows_set_state(&q->rows, x->m, x->number, RCPT_HELD, x->state == RCPT_SCHEDULED ? x->next : now);
 		say(row, x, "held");
 		return true;
 	case TASK_RELEASE:
 		if (x->state != RCPT_HELD)
 			return false;
-		rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
-		say(row, x, "released");
+		release(q, row, x, now);
 		return true;
 	case TASK_REMOVE:
 		if (!idle)
@@ -270,8 +291,7 @@ static void row_of(struct task *t, const struct message_row *row, const struct r
 	ipc_set(&m, "recipient", x->address);
 	ipc_setc(&m, "state", state_name[x->state]);
 	ipc_set_u64(&m, "attempts", x->attempts);
-	ipc_set_u64(&m, "next", x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED ?
-		(uint64_t)MAX(x->next - now, (int64_t)0) : 0);
+	task_next(&m, x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED, x->next - now);
 	ipc_set(&m, "reply", x->reply);
 	task_result(t, &m);
 }
@@ -284,7 +304,7 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 	buf_fmt(&line, "%.*s: %s, %u attempts", STRF(x->address), state_name[x->state], x->attempts);
 	if (x->state == RCPT_WAITING)
 		buf_fmt(&line, ", the next in %lld s", (long long)MAX(x->next - now, (int64_t)0));
-	if (x->state == RCPT_SCHEDULED)
+	if (x->state == RCPT_SCHEDULED || (x->state == RCPT_HELD && x->attempts == 0 && x->next > now))
 		buf_fmt(&line, ", not before %lld s from now, as the sender wants it", (long long)MAX(x->next - now, (int64_t)0));
 	if (x->level != LEVEL_NORMAL)
 		buf_fmt(&line, ", priority %d", x->level - LEVEL_NORMAL);
@@ -415,7 +435,7 @@ static void dest_row(struct task *t, const struct dest_row *d, uint64_t active, 
 	ipc_set_u64(&m, "held", d->held);
 	ipc_set_u64(&m, "scheduled", d->scheduled);
 	ipc_set_u64(&m, "failed", d->other);
-	ipc_set_u64(&m, "next", (uint64_t)MAX(wait, (int64_t)0));
+	task_next(&m, d->waiting > 0, wait);
 	task_result(t, &m);
 }
 

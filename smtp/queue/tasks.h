@@ -60,6 +60,8 @@ struct task {
 /* verbs.c: a question of the command. Takes the descriptor "reply" out of m. */
 void verbs_message(struct queue *q, struct ipc_msg *m);
 void task_result(struct task *t, struct ipc_msg *m); /* takes m */
+/* The field `next`: s until the next attempt, "-" where none will come by itself. */
+void task_next(struct ipc_msg *m, bool any, int64_t seconds);
 void task_end(struct task *t, int code, const char *error);
 /* lists.c: true while there is more */
 bool lists_slice(struct queue *q, struct task *t);

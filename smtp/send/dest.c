@@ -10,7 +10,8 @@
  *
  * What is known lasts a minute, then it is asked for anew while mail goes on; so mail that
  * went to a second best server comes back to the best. Where nobody could be reached, nobody
- * is tried for `[send] down`, and queued is told the same.
+ * is tried for `[send] down`, and queued is told the same; DNS is looked at meanwhile when its answer is
+ * over: a domain may get other servers (change.c).
  *
  *   what DNS says of the domain                        what becomes of its mail
  *   MX records                                         by preference, equal ones shuffled
@@ -27,6 +28,7 @@
 #include "trace/trace.h"
 
 #define KNOWN_MS 60000
+#define LOOK_MS 3000 /* at the earliest, whatever the records say */
 
 /* --- life ------------------------------------------------------------------------- */
 
@@ -61,6 +63,8 @@ struct dest *dest_get(struct sender *s, struct str name, struct way *way, enum d
 		d->way = way_ref(way);
 		d->tls = tls;
 		table_set(&s->dests, str_of(key), d);
+		d->alike = table_get(&s->names, name);
+		table_set(&s->names, name, d);
 	}
 	d->used_until = deadline_in(KNOWN_MS);
 	return d;
@@ -82,8 +86,18 @@ static void forget(struct dest *d)
 	free(d->mx);
 	d->mx = NULL;
 	d->nmx = d->at = 0;
-	d->known = false;
+	d->known = d->tried = false;
 	d->why = (struct dsn){ 0 };
+}
+
+void dest_forget(struct dest *d)
+{
+	d->down = DEADLINE_NEVER;
+	lookup_stop(d->sender, &d->policy);
+	lookup_stop(d->sender, &d->lookup);
+	d->lookup.fresh = true;
+	d->looks = false;
+	forget(d);
 }
 
 void dest_done(struct dest *d)
@@ -99,6 +113,14 @@ void dest_done(struct dest *d)
 
 static void dest_free(struct dest *d)
 {
+	struct dest *first = table_get(&d->sender->names, str_of(d->name)), **at = &first;
+
+	while (*at != d)
+		at = &(*at)->alike;
+	*at = d->alike;
+	table_remove(&d->sender->names, str_of(d->name));
+	if (first)
+		table_set(&d->sender->names, str_of(first->name), first);
 	table_remove(&d->sender->dests, str_of(d->key));
 	dest_done(d);
 	free(d);
@@ -144,15 +166,21 @@ struct job *dest_take(struct dest *d)
 	return j;
 }
 
-void dest_fail(struct dest *d, const struct dsn *why)
+static void fail_all(struct dest *d, const struct dsn *why, bool memory)
 {
 	struct job *j;
 
 	leave(d);
 	while ((j = pop(d))) {
+		j->memory = memory;
 		job_fail(j, why);
 		sender_done(d->sender, j);
 	}
+}
+
+void dest_fail(struct dest *d, const struct dsn *why)
+{
+	fail_all(d, why, false);
 }
 
 void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds)
@@ -166,6 +194,17 @@ void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds)
 		job_fail(j, why);
 		sender_done(d->sender, j);
 	}
+}
+
+struct job *dest_withdraw(struct dest *d)
+{
+	struct job *all = d->waiting;
+
+	leave(d);
+	d->waiting = NULL;
+	d->last = &d->waiting;
+	d->nwaiting = 0;
+	return all;
 }
 
 void dest_drop(struct dest *d)
@@ -193,25 +232,46 @@ static void note(struct dest *d, const struct dsn *why)
 	d->why = all;
 }
 
-/* Nobody can be had: nobody is tried for a while. */
-static void go_down(struct dest *d, const struct dsn *why)
+/* How long nobody is tried: if nobody was tried now either, until the first of the hosts may be again. */
+static int64_t time_down(const struct dest *d, bool memory)
+{
+	int64_t ms = d->sender->conf->send_down;
+	size_t i;
+
+	for (i = 0; memory && i < d->nmx; i++)
+		if (host_is_down(d->mx[i].host))
+			ms = MIN(ms, MAX((int64_t)deadline_left(d->mx[i].host->down), (int64_t)1));
+	return ms;
+}
+
+/* When DNS may say something new of one that is down. */
+static deadline when_to_look(const struct dest *d)
+{
+	return d->known ? MAX(d->known_until, deadline_in(LOOK_MS)) : deadline_in(KNOWN_MS);
+}
+
+/* Nobody can be had: nobody is tried for a while. memory: that was known from before. */
+static void go_down(struct dest *d, const struct dsn *why, bool memory)
 {
 	struct dsn reason = *why;
+	int64_t ms = time_down(d, memory);
 
 	if (d->probe) {
 		probe_nowhere(d->probe, why);
 		return;
 	}
 	if (d->name) {
-		d->down = d->sender->conf->send_down ? deadline_in(d->sender->conf->send_down) : DEADLINE_NEVER;
+		d->down = ms ? deadline_in(ms) : DEADLINE_NEVER;
 		d->down_why = reason;
+		d->look_at = when_to_look(d);
 		if (d->down && dsn_temporary(&reason))
-			sender_tell_down(d->sender, d, &reason, d->sender->conf->send_down);
+			sender_tell_down(d->sender, d, &reason, ms);
 	}
 	d->at = 0;
 	d->known &= d->nmx > 0 || !d->name;
+	d->tried = false;
 	d->why = (struct dsn){ 0 };
-	dest_fail(d, &reason);
+	fail_all(d, &reason, memory);
 }
 
 /* That host does not do. If it is this server, what is as good or worse is out of the question
@@ -236,7 +296,7 @@ static void attach(struct dest *d)
 	if (d->at < d->nmx) {
 		host_attach(d->mx[d->at].host, d);
 	} else if (d->why.code) {
-		go_down(d, &d->why);
+		go_down(d, &d->why, !d->tried);
 	} else {
 		dsn_set(&none, 451, "4.3.5", "there is no way to the outside: neither [send] direct nor smarthost is set");
 		dest_fail(d, &none);
@@ -268,7 +328,7 @@ static void go(struct dest *d)
 	if (!d->waiting || d->sender->stopping)
 		return;
 	if (d->down && !deadline_passed(d->down)) {
-		dest_fail(d, &d->down_why);
+		fail_all(d, &d->down_why, true);
 		return;
 	}
 	d->down = DEADLINE_NEVER;
@@ -280,25 +340,17 @@ static void go(struct dest *d)
 
 void dest_host_failed(struct dest *d, const struct dsn *why, bool ours)
 {
+	d->tried = true;
 	skip(d, why, ours);
 	attach(d);
-}
-
-/* Its server said that it is back (ETRN): it is looked for as if it had never been away. */
-static void forget_down(struct dest *d)
-{
-	size_t i;
-
-	d->down = DEADLINE_NEVER;
-	for (i = 0; i < d->nmx; i++)
-		d->mx[i].host->down = DEADLINE_NEVER;
 }
 
 void dest_add(struct dest *d, struct job *j)
 {
 	j->until = deadline_in(d->sender->conf->send_attempt);
-	if (j->fresh)
-		forget_down(d);
+	if (j->fresh && d->name)
+		dests_fresh(d);
+	j->fresh = false;
 	push(d, j, false);
 	go(d);
 	if (d->attached)
@@ -352,6 +404,23 @@ static void policy_told(struct lookup *l, const struct ipc_msg *m)
 
 /* --- what DNS says ---------------------------------------------------------------------- */
 
+/* Is there a host now that is not known to be out of reach? Then mail for it goes again. */
+static void looked(struct dest *d)
+{
+	size_t i;
+
+	if (!d->looks)
+		return;
+	d->looks = false;
+	d->look_at = when_to_look(d);
+	for (i = 0; i < d->nmx && host_is_down(d->mx[i].host); i++)
+		;
+	if (i == d->nmx)
+		return;
+	d->down = DEADLINE_NEVER;
+	sender_tell_way(d->sender, str_of(d->name));
+}
+
 /* A list of n hosts; the jobs that stood in a line move to the new one. */
 static void learn(struct dest *d, struct mx *mx, size_t n, uint32_t ttl)
 {
@@ -360,6 +429,7 @@ static void learn(struct dest *d, struct mx *mx, size_t n, uint32_t ttl)
 	d->nmx = n;
 	d->known = true;
 	d->known_until = d->name ? deadline_in(MAX(MIN((int64_t)ttl * 1000, (int64_t)KNOWN_MS), (int64_t)1000)) : DEADLINE_NEVER;
+	looked(d);
 }
 
 static void one_host(struct dest *d, struct str name, uint16_t port, uint32_t ttl)
@@ -386,9 +456,13 @@ static void no_way(struct dest *d, int code, const char *status, const char *wha
 {
 	struct dsn why = { 0 };
 
+	if (d->looks && !d->waiting) { /* it is as before */
+		d->looks = false;
+		return;
+	}
 	dsn_set(&why, code, status, "%s: %s", d->name, what);
 	forget(d);
-	go_down(d, &why);
+	go_down(d, &why, false);
 }
 
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). */
@@ -509,6 +583,7 @@ static void answered(struct lookup *l, const struct dns_answer *x)
 		no_way(d, 550, "5.1.2", x->state == DNS_INVALID ? "this is no name that DNS can have" :
 			"there is no such domain in DNS");
 	} else if (d->known) {
+		d->looks = false;
 		d->known_until = deadline_in(KNOWN_MS / 4); /* what was true a minute ago will do */
 	} else {
 		snprintf(what, sizeof what, "its MX records cannot be looked up: %s%s%.*s", dns_state_text(x->state), x->why.n ? ": " : "", STRF(x->why));
@@ -518,36 +593,6 @@ static void answered(struct lookup *l, const struct dns_answer *x)
 		probe_hosts(d->probe, x);
 	if (x && d->known && d->waiting && !d->attached)
 		attach(d);
-}
-
-/* --- the admin ------------------------------------------------------------------------- */
-
-struct retry {
-	struct str name;
-};
-
-static bool retry(struct str key, void *value, void *arg)
-{
-	const struct retry *r = arg;
-	struct dest *d = value;
-	size_t i;
-
-	(void)key;
-	if (!d->name || !str_eqc(r->name, str_starts(str_of(d->name), DEST_HOP) ? d->name + strlen(DEST_HOP) : d->name))
-		return true;
-	d->down = DEADLINE_NEVER;
-	if (!d->lookup.id && !d->policy.id)
-		d->known_until = deadline_in(0); /* DNS may say something new */
-	for (i = 0; i < d->nmx; i++) {
-		d->mx[i].host->down = d->mx[i].host->hold = DEADLINE_NEVER;
-		host_wake(d->mx[i].host);
-	}
-	return true;
-}
-
-void dests_retry(struct sender *s, struct str name)
-{
-	table_each(&s->dests, retry, &(struct retry){ name });
 }
 
 /* --- time ------------------------------------------------------------------------------ */
@@ -573,8 +618,20 @@ static void too_late(struct dest *d)
 		leave(d);
 }
 
+/* A domain may get other servers while those of before are out of reach. */
+static void look(struct dest *d)
+{
+	if (!d->name || d->waiting || d->lookup.id || d->policy.id || !d->down || deadline_passed(d->down) || !deadline_passed(d->look_at) ||
+	    d->name[0] == '[' || has_host(d) || str_starts(str_of(d->name), DEST_HOP))
+		return;
+	d->look_at = deadline_in(KNOWN_MS);
+	d->looks = true;
+	ask(d);
+}
+
 void dest_tick(struct dest *d)
 {
+	look(d);
 	if (d->waiting)
 		too_late(d);
 	if (d->waiting && !d->attached)

@@ -252,6 +252,8 @@ void job_results(struct job *j, size_t max, struct ipc_msg *m, bool *last_out)
 		ipc_set_bool(m, "confirmed", true);
 	if (j->warm.p)
 		ipc_set(m, "warm", j->warm);
+	if (j->memory)
+		ipc_set_bool(m, "memory", true);
 	if (j->patient)
 		ipc_set_bool(m, "patient", true);
 	if (last)

@@ -41,7 +41,7 @@ struct job {
 	struct str hop; /* "HOST:PORT": goes there whatever DNS says */
 	bool lmtp; /* else to the smarthost */
 	bool utf8;
-	bool fresh; /* its destination is back: that it was down is forgotten */
+	bool fresh; /* what is known of its destination is forgotten */
 	bool requiretls; /* RFC 8689: verified TLS to a server that passes this on, or a report */
 	int priority; /* RFC 6710, -9 to 9 */
 	bool report; /* of our own making */
@@ -66,6 +66,7 @@ struct job {
 	bool dsn; /* the next server takes care of NOTIFY */
 	bool begun; /* bytes of the message have left */
 	struct str warm; /* "SOURCE PROVIDER DAY": counts for a new source address; p NULL: no */
+	bool memory; /* nobody was asked: what was found out before still counts */
 	bool patient; /* those with code 0 wait, and that is nobody's fault */
 	bool orphan; /* the queued that asked is gone */
 	bool goes_on; /* ... but the message was on its way: in the list of those */

@@ -53,6 +53,7 @@ void lookup_stop(struct sender *s, struct lookup *l)
 	}
 	table_remove(&s->questions, key_of(&l->id));
 	l->id = 0;
+	l->fresh = false;
 }
 
 static int64_t wait_of(const struct lookup *l, const struct conf *c)
@@ -67,9 +68,9 @@ static int say(struct lookup_link *k, const struct lookup *l)
 	int r;
 
 	if (l->kind == LOOKUP_ADDRESSES)
-		return resolver_send_address(k->fd, l->id, l->name, wait);
+		return resolver_send_address(k->fd, l->id, l->name, wait, l->fresh);
 	if (l->kind == LOOKUP_RECORDS)
-		return resolver_send(k->fd, l->id, l->name, l->type, wait);
+		return resolver_send(k->fd, l->id, l->name, l->type, wait, l->fresh);
 	ipc_init(&m, "policy");
 	ipc_set_u64(&m, "id", l->id);
 	ipc_setc(&m, "domain", l->name);

@@ -100,6 +100,21 @@ void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs)
 	d->told_down = false;
 }
 
+void sender_tell_way(struct sender *s, struct str pattern)
+{
+	struct ipc_msg *m;
+
+	if (s->queued < 0)
+		return; /* the next one knows of no marks */
+	m = new_result(s);
+	ipc_init(m, "way");
+	if (str_eqc(pattern, "*"))
+		ipc_set_bool(m, "all", true);
+	else
+		ipc_set(m, "name", pattern);
+	sender_wake(s);
+}
+
 void sender_tell_routes(struct sender *s, bool any)
 {
 	struct ipc_msg *m;

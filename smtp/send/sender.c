@@ -78,10 +78,6 @@ static int on_job(struct sender *s, struct ipc_msg *m)
 		sources_told(s, m);
 		return 0;
 	}
-	if (ipc_is(m, "retry")) {
-		dests_retry(s, ipc_get(m, "name"));
-		return 0;
-	}
 	if (ipc_is(m, "suppressed")) {
 		probe_suppressed(s, m);
 		return 0;
@@ -201,11 +197,20 @@ static void on_peer(struct program *p, const char *name, int fd)
 static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *old)
 {
 	struct sender *s = p->data;
+	struct client_options *before = s->smarthost_host.opt;
+	struct job *waiting = dest_withdraw(&s->smarthost);
+	bool other;
 
-	(void)old;
+	if (before)
+		before->refs++;
 	trace_least(p->conf->log_level);
 	settings(s, m);
 	way_reload(s);
+	other = !change_same(before, s->smarthost_host.opt) || old->send_direct != p->conf->send_direct;
+	options_drop(before);
+	change_lead(s, waiting);
+	if (other)
+		change_way(s, STR("*"));
 	places_grant(s);
 	trace_event(TRACE_INFO, "reload", NULL, "settings of the smarthost");
 }
@@ -397,6 +402,7 @@ int main(int argc, char **argv)
 	dest_init(&s->local, s);
 	dest_init(&s->smarthost, s);
 	table_init(&s->dests);
+	table_init(&s->names);
 	table_init(&s->hosts);
 	limits_init(&s->limits);
 	table_init(&s->warm);

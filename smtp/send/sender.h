@@ -9,6 +9,7 @@
  *   way.c       what the table of routes says of a job
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
  *   source.c    by which of our addresses, and how much a new one may send
+ *   change.c    mail goes another way, or is to be tried now whatever is known
  *   pace.c      limits of hosts, providers, destinations (limit.h)
  *   host.c      a server: its life, the line of destinations with mail for it
  *   reach.c     ... its addresses, and how safe a connection to it must be
@@ -62,6 +63,7 @@ struct lookup {
 	enum lookup_kind kind;
 	enum lookup_to to;
 	bool sent;
+	bool fresh; /* the resolver's cache does not count; until it is answered */
 	enum dns_type type; /* of RECORDS */
 	char name[256];
 	deadline until; /* from when it was sent */
@@ -174,6 +176,7 @@ struct dest {
 	TAILQ_ENTRY(dest) turn; /* in the host's line */
 	struct sender *sender;
 	char *name; /* domain or literal; of the fixed ones NULL */
+	struct dest *alike; /* the next one of this name: with another route, or wish for TLS */
 	char *key; /* in the table of destinations: its name, its route, and what its messages say of TLS */
 	struct way *way; /* a reference; NULL: no route */
 	enum dest_tls tls;
@@ -191,8 +194,11 @@ struct dest {
 	struct job *waiting, **last;
 	size_t nwaiting, active; /* active: jobs in sessions */
 	struct dsn why; /* gathers why the hosts tried so far did not do */
+	bool tried; /* ... and some of them were tried now, not known to be out of reach */
 	deadline down; /* none of them did: not tried before, with that reason */
 	struct dsn down_why;
+	deadline look_at; /* down: DNS is looked at again then */
+	bool looks; /* ... which it is, while no mail waits for it */
 	bool told_down; /* queued thinks so */
 	unsigned told_limit; /* of jobs, that queued knows; 0: none */
 };
@@ -210,7 +216,7 @@ struct sender {
 	struct event ev_control, ev_queued, ev_queued_out, ev_work, ev_tick, ev_stop;
 	struct host local_host, smarthost_host;
 	struct dest local, smarthost;
-	struct table dests, hosts; /* by name, by key */
+	struct table dests, names, hosts; /* by key; the first of each name; by key */
 	TAILQ_HEAD(host_list, host) work, starved;
 	struct tls_trust *trust; /* for servers by MX */
 	TAILQ_HEAD(probe_list, probe) probes;
@@ -248,6 +254,9 @@ void sender_queued_lost(struct sender *s);
  * queued knows them by name. */
 void sender_tell_down(struct sender *s, struct dest *d, const struct dsn *why, int64_t ms); /* nobody to be reached for so long */
 void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs); /* at most so many at once; 0: as usual */
+
+/* Mail to these ("*": all) goes another way: what waits is to be tried. */
+void sender_tell_way(struct sender *s, struct str pattern);
 
 /* Tells queued whether there are routes: without any, mail of several domains may go to the smarthost in one job. */
 void sender_tell_routes(struct sender *s, bool any);
@@ -312,7 +321,14 @@ void dest_fail(struct dest *d, const struct dsn *why); /* all that waits */
 void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds); /* all that waits goes back untried, for so long */
 void dest_drop(struct dest *d);
 void dest_tick(struct dest *d); /* may free it */
-void dests_retry(struct sender *s, struct str name); /* the admin wants it tried now, whatever is known of it */
+void dest_forget(struct dest *d); /* that it was down, and its hosts: DNS is asked, not its cache */
+struct job *dest_withdraw(struct dest *d); /* all that waits there, a list */
+
+/* change.c */
+void dests_fresh(struct dest *d); /* of all of its name, and their hosts, nothing is known */
+void change_way(struct sender *s, struct str pattern); /* "*", a domain, ".domain" */
+void change_lead(struct sender *s, struct job *all); /* each of a list its way of now */
+bool change_same(const struct client_options *a, const struct client_options *b); /* NULL: there is none */
 
 /* host.c */
 void host_init(struct host *h, struct sender *s, enum host_kind kind); /* a fixed one */

@@ -22,6 +22,7 @@ struct ask {
 	char *key, *domain, *from;
 	char *address; /* of a test, and from whom it is; else NULL */
 	uint64_t id; /* 0: nothing is asked */
+	bool stale; /* the routes have changed: the answer counts only where no other is to be had */
 	bool known, none; /* none: there are no routes at all */
 	struct way *way; /* NULL: no route */
 	deadline until, give_up, used_until;
@@ -206,6 +207,7 @@ static void begin(struct sender *s, struct ask *k)
 	table_set(&s->way_ids, id_key(&k->id), k);
 	s->nways_asked++;
 	k->give_up = deadline_in(s->conf->send_lookup);
+	k->until = DEADLINE_NEVER;
 	say(s, k);
 	sender_wake(s); /* for the tick */
 }
@@ -230,11 +232,16 @@ static void all_go(struct sender *s, struct ask *k)
 	}
 }
 
-static void all_fail(struct sender *s, struct ask *k)
+/* No answer: that of before, else later. */
+static void without(struct sender *s, struct ask *k)
 {
 	struct dsn why = { 0 };
 	struct job *j = k->waiting, *next;
 
+	if (k->known) {
+		all_go(s, k);
+		return;
+	}
 	k->waiting = NULL;
 	k->last = &k->waiting;
 	dsn_set(&why, 451, "4.3.0", "which way mail to %s goes cannot be looked up at the moment", k->domain);
@@ -255,11 +262,11 @@ void way_job(struct sender *s, struct job *j, struct str domain)
 	k->used_until = deadline_in(KNOWN_MS);
 	if (j->probe && !k->id)
 		k->known = false; /* a test goes by what is true now */
-	if (!k->id && (!k->known || deadline_passed(k->until)))
+	if (!k->id && (!k->known || k->stale || deadline_passed(k->until)))
 		begin(s, k);
 	if (k->known && s->routes == 0) /* a new queued */
 		sender_tell_routes(s, !k->none);
-	if (k->known) { /* while it is asked for anew, what was true a minute ago will do */
+	if (k->known && !k->stale) { /* while it is asked for anew, what was true a minute ago will do */
 		go(s, k, j);
 		return;
 	}
@@ -279,8 +286,7 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	if (r < 0) {
 		way_drop(w);
 		k->until = deadline_in(STALE_MS);
-		if (!k->known)
-			all_fail(s, k);
+		without(s, k);
 		return;
 	}
 	way_drop(k->way);
@@ -288,8 +294,25 @@ static void learn(struct sender *s, struct ask *k, const struct ipc_msg *m)
 	k->none = ipc_get_bool(m, "none");
 	sender_tell_routes(s, !k->none);
 	k->known = true;
+	k->stale = false;
 	k->until = deadline_in(KNOWN_MS);
 	all_go(s, k);
+}
+
+/* What is under way may have been read before the change: it is asked again, under a new number. */
+static void changed(struct sender *s, struct str to)
+{
+	struct ask *k;
+
+	TAILQ_FOREACH(k, &s->asks, link) {
+		k->stale = true;
+		if (k->id) {
+			asked(s, k);
+			begin(s, k);
+		}
+	}
+	if (to.n > 0)
+		change_way(s, to);
 }
 
 static void take(struct sender *s, const struct ipc_msg *m)
@@ -297,7 +320,9 @@ static void take(struct sender *s, const struct ipc_msg *m)
 	struct ask *k;
 	uint64_t id;
 
-	if (ipc_get_u64(m, "id", UINT64_MAX, &id) == 0 && (k = table_get(&s->way_ids, id_key(&id))))
+	if (ipc_is(m, "routes"))
+		changed(s, ipc_get(m, "to"));
+	else if (ipc_get_u64(m, "id", UINT64_MAX, &id) == 0 && (k = table_get(&s->way_ids, id_key(&id))))
 		learn(s, k, m);
 }
 
@@ -310,8 +335,8 @@ void way_tick(struct sender *s)
 		if (k->id && deadline_passed(k->give_up)) {
 			asked(s, k);
 			k->until = deadline_in(STALE_MS);
-			all_fail(s, k);
-		} else if (k->id && k->until && deadline_passed(k->until) && !k->known) {
+			without(s, k);
+		} else if (k->id && k->until && deadline_passed(k->until) && (!k->known || k->stale)) {
 			say(s, k);
 		}
 		if (!k->id && !k->waiting && deadline_passed(k->used_until))
@@ -329,7 +354,7 @@ void way_reload(struct sender *s)
 	struct ask *k;
 
 	TAILQ_FOREACH(k, &s->asks, link)
-		k->known = false;
+		k->stale = true;
 }
 
 void way_forget(struct sender *s)

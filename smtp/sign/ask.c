@@ -54,7 +54,7 @@ const struct dns_answer *inquiry_ask(void *arg, struct str name, enum dns_type t
 		gave_up(x, DNS_AWAY);
 	else {
 		x->id = FIRST + ++q->d->inquiries;
-		if (resolver_send(q->d->resolver, x->id, arena_cstr(&q->a, name), type, wait))
+		if (resolver_send(q->d->resolver, x->id, arena_cstr(&q->a, name), type, wait, false))
 			gave_up(x, DNS_AWAY);
 		else
 			q->open++;

@@ -59,7 +59,7 @@ static void ask_next(struct signd *d)
 	snprintf(d->asked_selector, sizeof d->asked_selector, "%s", s.found->selector);
 	snprintf(name, sizeof name, "%s._domainkey.%s", s.found->selector, s.found->of->name);
 	d->look_at = deadline_in(AGAIN_MS);
-	if (resolver_send(d->resolver, ++questions, name, DNS_TXT, ANSWER_MS) == 0) {
+	if (resolver_send(d->resolver, ++questions, name, DNS_TXT, ANSWER_MS, false) == 0) {
 		d->question = questions;
 		d->question_until = deadline_in(ANSWER_MS + RESOLVER_SLACK_MS);
 	}

@@ -152,9 +152,42 @@ static void who_is_gone_hears_nothing(void **state)
 	box_close();
 }
 
+/* The sender says that mail for these goes another way from now on. */
+static void mail_whose_way_is_another_is_tried_at_once(void **state)
+{
+	size_t before, i;
+
+	(void)state;
+	box_open("[queue]\nretry = 1h\n");
+	box_sender(20);
+	assert_string_equal(box_put(&(struct box_message){ .id = "m1", .sender = "",
+		.rcpt = "a@x.example b@sub.x.example c@y.example d@example.org" }), "ok");
+	for (i = 0; i < 4; i++)
+		box_result(&box.job[i], LATER);
+	before = box.njobs;
+	for (i = 0; i < 2; i++) { /* as often as it is said */
+		catchup_way(&box.q, STR("x.example"));
+		box_settle();
+		assert_int_equal(box.njobs, before + 1);
+		assert_int_equal(fresh_to("x.example", before), 1);
+		box_result(&box.job[before++], LATER);
+	}
+	catchup_way(&box.q, STR(".x.example")); /* itself is not below */
+	box_settle();
+	assert_int_equal(box.njobs, before + 1);
+	assert_int_equal(fresh_to("sub.x.example", before), 1);
+	box_result(&box.job[before++], LATER);
+	for (i = 0; i < 20; i++) /* many at once */
+		catchup_way(&box.q, i % 2 ? STR("y.example") : STR(""));
+	box_settle();
+	assert_int_equal(box.njobs, before + 3); /* all outside, and nothing of here */
+	box_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail_whose_way_is_another_is_tried_at_once),
 		cmocka_unit_test(mail_for_the_domain_is_tried_now_and_no_other),
 		cmocka_unit_test(below_a_domain_all_are_meant),
 		cmocka_unit_test(it_is_done_once_in_a_while),

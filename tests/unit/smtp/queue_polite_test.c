@@ -316,11 +316,122 @@ static void retry_tries_what_is_down_too(void **state)
 	box_settle();
 	assert_int_equal(box.njobs, 1);
 	assert_string_equal(box_field(&box.job[0], "dest"), "x.example");
-	assert_true(ipc_is(&box.told, "retry") && str_eqc(ipc_get(&box.told, "name"), "x.example")); /* the sender forgets it too */
+	assert_string_equal(box_field(&box.job[0], "fresh"), "1"); /* the sender forgets it too */
 	assert_int_equal(box_verb("destination list", NULL, NULL, &row), 0);
 	assert_true(str_eqc(ipc_get(&row, "destination"), "y.example") && str_eqc(ipc_get(&row, "waiting"), "1"));
+	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "state"), "down") && str_eqc(ipc_get(&row, "left"), "0")); /* nobody has answered yet */
+	box_result(&box.job[0], LATER);
+	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "state"), "up") && str_eqc(ipc_get(&row, "reply"), "450 4.2.1 not now"));
+	assert_true(str_eqc(ipc_get(&row, "next"), "3600"));
 	assert_int_not_equal(box_verb("destination show", "destination", "unknown.example", NULL), 0);
 	ipc_done(&row);
+	box_close();
+}
+
+/* A word of the sender's about a job's only recipient. */
+static void say_result(struct box_job *j, const char *rcpt, bool memory)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set_u64(&m, "id", j->id);
+	ipc_setc(&m, "rcpt", rcpt);
+	if (memory)
+		ipc_set_bool(&m, "memory", true);
+	ipc_set_bool(&m, "done", true);
+	assert_true(jobs_result(&box.q, &box, &m));
+	jobs_ready(&box.q, &box, false, 1);
+	ipc_done(&m);
+	box_settle();
+}
+
+#define NOBODY "1 451 4.4.1 x cannot be reached"
+
+static void a_retry_that_nobody_was_asked_for_changes_nothing(void **state)
+{
+	(void)state;
+	box_open("[queue]\nretry = 1h, 2h\n");
+	box_sender(20);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example" });
+	say_result(box_job(), NOBODY, false);
+	assert_int_equal(box_row("m1", 1)->attempts, 1);
+	assert_int_equal(box_row("m1", 1)->next, T0 + 3600);
+	clock_set_unix(T0 + 100);
+	assert_int_equal(box_verb("queue retry", "message", "m1", NULL), 0);
+	say_result(box_job(), NOBODY, true); /* another one of now had just found that out */
+	assert_int_equal(box_row("m1", 1)->attempts, 1);
+	assert_int_equal(box_row("m1", 1)->next, T0 + 3600);
+	assert_int_equal(box_verb("queue retry", "message", "m1", NULL), 0);
+	say_result(box_job(), NOBODY, false); /* an attempt is one */
+	assert_int_equal(box_row("m1", 1)->attempts, 2);
+	assert_int_equal(box_row("m1", 1)->next, T0 + 100 + 7200);
+	assert_int_equal(box_verb("queue retry", "domain", "x.example", NULL), 0);
+	box_job();
+	say_down("x.example"); /* the first of many has told us so before the others had a place */
+	box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = "b@x.example" });
+	box_settle();
+	assert_int_equal(box_row("m2", 1)->attempts, 1); /* what comes new waits by the schedule */
+	box_close();
+}
+
+static void a_destination_without_a_word_of_the_sender_is_shown_as_it_is(void **state)
+{
+	struct ipc_msg row = { 0 };
+
+	(void)state;
+	box_open("[queue]\nretry = 1h\n");
+	box_sender(20);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example" });
+	say_result(box_job(), NOBODY, false);
+	clock_set_unix(T0 + 100);
+	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "state"), "down") && str_eqc(ipc_get(&row, "reply"), "x cannot be reached"));
+	assert_int_equal(atoll(arena_cstr(&row.arena, ipc_get(&row, "since"))), T0);
+	assert_int_equal(atoll(arena_cstr(&row.arena, ipc_get(&row, "last"))), T0);
+	assert_true(str_eqc(ipc_get(&row, "next"), "3500"));
+	box_restart(); /* the rows know it still */
+	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "reply"), "x cannot be reached") && !ipc_get(&row, "since").p);
+	assert_int_equal(box_verb("queue hold", "message", "m1", NULL), 0);
+	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "next"), "-") && str_eqc(ipc_get(&row, "held"), "1"));
+	assert_int_equal(box_verb("queue list", "state", "held", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "next"), "-"));
+	ipc_done(&row);
+	box_close();
+}
+
+static void what_is_to_leave_later_keeps_its_time(void **state)
+{
+	(void)state;
+	box_open("[queue]\nretry = 1h\n");
+	box_sender(20);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example", .release = T0 + 5000 });
+	box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = "b@x.example", .release = T0 + 5000 });
+	assert_int_equal(box_verb("queue retry", "all", "yes", NULL), 67);
+	assert_int_equal(box_verb("queue retry", "state", "scheduled", NULL), 67);
+	assert_int_equal(box_verb("queue hold", "all", "yes", NULL), 0);
+	assert_string_equal(box_state("m1", 1), "held");
+	assert_int_equal(box_verb("queue release", "all", "yes", NULL), 0);
+	assert_string_equal(box_state("m1", 1), "scheduled");
+	assert_int_equal(box_row("m1", 1)->next, T0 + 5000);
+	assert_int_equal(box.njobs, 0);
+	assert_int_equal(box_verb("queue retry", "message", "m2", NULL), 0);
+	box_settle();
+	assert_int_equal(box.njobs, 1);
+	assert_int_equal(box_verb("queue hold", "message", "m1", NULL), 0);
+	clock_set_unix(T0 + 6000);
+	assert_int_equal(box_verb("queue release", "message", "m1", NULL), 0); /* its time came meanwhile */
+	box_settle();
+	assert_int_equal(box.njobs, 2);
+	box_close();
+	box_open("[send]\nhold_all = yes\n");
+	box_sender(20);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example", .release = T0 + 5000 });
+	assert_int_equal(box_verb("queue release", "all", "yes", NULL), 0);
+	assert_string_equal(box_state("m1", 1), "scheduled");
 	box_close();
 }
 
@@ -336,6 +447,9 @@ int main(void)
 		cmocka_unit_test(what_a_new_address_sent_is_told_to_the_next_sender),
 		cmocka_unit_test(waiting_for_tomorrow_is_no_attempt),
 		cmocka_unit_test(retry_tries_what_is_down_too),
+		cmocka_unit_test(a_retry_that_nobody_was_asked_for_changes_nothing),
+		cmocka_unit_test(a_destination_without_a_word_of_the_sender_is_shown_as_it_is),
+		cmocka_unit_test(what_is_to_leave_later_keeps_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
