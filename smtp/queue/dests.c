@@ -160,7 +160,7 @@ void dest_again(struct queue *q, struct str name)
 		return;
 	d = make(q, name);
 	if (d->state == DEST_DOWN)
-		d->until = deadline_in(0);
+		d->until = deadline_in(0); /* it may be tried */
 	d->fresh = deadline_in(FRESH_MS);
 }
 
