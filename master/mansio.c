@@ -16,6 +16,7 @@
 struct options {
 	struct where where;
 	bool json, help;
+	char unknown[600]; /* why nobody knows which settings file is meant; empty: it is known */
 };
 
 /* --- verbs of the command itself --------------------------------------------------- */
@@ -173,9 +174,12 @@ static void version(struct answer *out)
 static void local_verb(const struct verb *v, const struct options *o, const struct ipc_msg *m,
 	struct answer *out)
 {
+	bool reads = strcmp(v->noun, "config") == 0 && (strcmp(v->name, "check") == 0 || strcmp(v->name, "show") == 0);
 	struct buf text;
 
-	if (strcmp(v->noun, "config") != 0) {
+	if (reads && o->unknown[0]) {
+		answer_fail(out, EX_CONFIG, "%s", o->unknown);
+	} else if (strcmp(v->noun, "config") != 0) {
 		if (strcmp(v->name, "help") == 0)
 			help(m, out);
 		else
@@ -251,6 +255,21 @@ static void take_options(int *argc, char **argv, struct options *o)
 	}
 	*argc = n;
 	argv[n] = NULL;
+}
+
+/* Who asks a suite, or reads its file, means that of the state folder. 'run' and 'setup' say themselves which file they take,
+ * 'backup restore --all' writes one. */
+static void find_config(struct arena *a, struct options *o, const struct verb *v)
+{
+	struct buf why;
+
+	if (v->owner == OWNER_HERE && strcmp(v->noun, "config") != 0)
+		return;
+	buf_init(&why, sizeof(o->unknown) - 1);
+	where_find(a, &o->where, &why);
+	why.err = 0;
+	snprintf(o->unknown, sizeof(o->unknown), "%s", buf_cstr(&why));
+	buf_done(&why);
 }
 
 static const struct verb *take_verb(int argc, char **argv, const struct options *o, size_t *words_out)
@@ -364,6 +383,7 @@ int main(int argc, char **argv)
 	take_options(&argc, argv, &o);
 	v = take_verb(argc, argv, &o, &words);
 	arena_init(&a);
+	find_config(&a, &o, v);
 	ipc_init(&m, "control");
 	buf_init(&why, 1024);
 	if (verb_parse(v, argc - 1 - (int)words, argv + 1 + words, &m, &secret, &why) < 0) {

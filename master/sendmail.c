@@ -194,9 +194,15 @@ static int run(struct call *c, struct letter *l, char **rcpt, struct buf *why)
 {
 	struct conf *conf;
 	const char *state = where_state(&l->a, &c->where);
+	struct where where = c->where;
+	struct buf unknown;
 	int code;
 
-	if (where_conf(&c->where, &conf, why) < 0)
+	buf_init(&unknown, 1024);
+	if (where_find(&l->a, &where, &unknown) < 0)
+		where = c->where; /* programs that send mail are not to hear of it: the defaults of this host will do */
+	buf_done(&unknown);
+	if (where_conf(&where, &conf, why) < 0)
 		return EX_TEMPFAIL; /* a mistake in the file, which the administrator mends: what waits is not lost */
 	l->origin = origin(l, conf);
 	switch (c->mode) {

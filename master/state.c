@@ -13,7 +13,7 @@
  *     STATE/acme/       _acme 0700  account, key and certificate from the authority
  *     STATE/tls/        root 0700   the self-signed certificate: certs.c
  *     STATE/settings/   root 0700   settings changed by command: history.c
- *     STATE/run/        root 0711   control (0600), lmtp (0660), submit (0666), lock
+ *     STATE/run/        root 0711   control (0600), lmtp (0660), submit (0666), lock; config: path of the settings file
  *
  * One master per state folder: it holds an flock on run/lock, in which its
  * process id stands. A part that belongs to somebody else is an error that
@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "master/where.h"
 
 static int complain(int code, const char *path, const char *why)
 {
@@ -105,6 +106,22 @@ static int take_lock(struct master *m)
 	return 0;
 }
 
+/* For the command, when it is told the folder alone (where.h). */
+static int record_config(struct master *m)
+{
+	struct buf before, now;
+	int r = 0;
+
+	buf_init(&before, 4200);
+	buf_init(&now, 4200);
+	buf_fmt(&now, "%s\n", m->config);
+	if (file_load(m->dir_run, WHERE_RECORD, &before) < 0 || !str_eq(buf_view(&before), buf_view(&now)))
+		r = now.err < 0 ? now.err : file_replace(m->dir_run, WHERE_RECORD, buf_view(&now), 0644);
+	buf_done(&before);
+	buf_done(&now);
+	return r < 0 ? complain(EX_CANTCREAT, "run/" WHERE_RECORD, err_text(r)) : 0;
+}
+
 int state_open(struct master *m)
 {
 	const struct ids top = { geteuid(), getegid(), 0, false };
@@ -126,7 +143,8 @@ int state_open(struct master *m)
 	m->dir_dkim = part(m, "dkim", 0700, &m->ids[PROGRAM_signd]);
 	if (m->dir_dkim < 0 || m->dir_hooks < 0 || m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
 		return EX_CANTCREAT;
-	return take_lock(m);
+	code = take_lock(m);
+	return code ? code : record_config(m);
 }
 
 /* The file is made here, for traced may not write in its folder. */

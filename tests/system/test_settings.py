@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import socket
+import subprocess
 
-from conftest import ROOT
+import pytest
+
+from conftest import BUILD, DOMAIN, MANSIO, ROOT
 from web import Web
 
 
@@ -164,3 +167,57 @@ def test_a_change_names_who_has_not_taken_it(own_suite):
         os.kill(queued, signal.SIGCONT)
     s.cli("config", "set", "server.reload_wait", "20s")
     assert "not_yet" not in rows(s, "set", "imap.sessions", "78")
+
+
+def local(s, *args, by="option", **kw):
+    """A command that is told the state folder alone, from a folder where no settings file lies."""
+    option, env = (["--state", str(s.state)], {}) if by == "option" else ([], {"MANSIO_STATE": str(s.state)})
+    return subprocess.run([MANSIO, *option, *args], capture_output=True, text=True, cwd="/", stdin=subprocess.DEVNULL, timeout=60,
+                          env={k: v for k, v in os.environ.items() if k != "MANSIO_STATE"} | env, **kw)
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_commands_that_read_the_file_read_that_of_the_state_folder(own_suite, by):
+    """Each verb that reads the settings itself: config show, config check, the checks without a suite that runs."""
+    s = own_suite({"imap.sessions": "4711"})
+    s.account()  # the domain example.org
+    for running in (True, False):
+        assert local(s, "config", "show", "imap.sessions", by=by).stdout == "4711\n"
+        assert local(s, "config", "show", "server.state", by=by).stdout == f"{s.state}\n"
+        shown = local(s, "config", "show", "--changed", by=by).stdout
+        assert "sessions = 4711" in shown and "hostname = mail.example.org" in shown
+        assert json.loads(local(s, "--json", "config", "show", "--changed", by=by).stdout)["imap.sessions"] == "4711"
+        p = local(s, "config", "check", by=by)
+        assert p.returncode == 0 and p.stdout == f"{s.config}: good\n", p
+        dns = json.loads(local(s, "--json", "domain", "dns", DOMAIN, by=by).stdout)
+        assert any(r["type"] == "MX" and "mail.example.org" in r["value"] for r in dns), dns
+        if running:
+            s.stop()
+    s.config.write_text(s.config.read_text().replace("sessions = 4711", "sessions = many"))
+    p = local(s, "config", "check", by=by)
+    assert p.returncode == 78 and str(s.config) in p.stderr and "many" in p.stderr
+    assert local(s, "config", "show", by=by).returncode == 78
+    # a file that is named is the one, whatever else is said
+    other = s.folder / "other.conf"
+    other.write_text("[imap]\nsessions = 12\n")
+    assert local(s, "config", "show", "imap.sessions", "--config", str(other), by=by).stdout == "12\n"
+
+
+def test_a_state_folder_that_nobody_knows_is_not_taken_for_the_usual_one(own_suite):
+    s = own_suite(start=False)
+    for args in (["config", "show"], ["config", "show", "imap.sessions"], ["config", "check"]):
+        p = local(s, *args)
+        assert p.returncode == 78 and "is not known" in p.stderr and not p.stdout, p
+    # as quickstart and a restored host have it
+    (s.state / "mansio.conf").write_text("[imap]\nsessions = 17\n")
+    assert local(s, "config", "show", "imap.sessions").stdout == "17\n"
+
+
+def test_sendmail_takes_the_settings_of_the_state_folder(own_suite):
+    s = own_suite({"smtp.origin": "example.org"})
+    anna = s.account("anna")
+    p = subprocess.run([BUILD / "sbin" / "sendmail", "anna"], input="Subject: x\n\nHello.\n", text=True, capture_output=True, timeout=30,
+                       env=os.environ | {"MANSIO_STATE": str(s.state)}, cwd="/")
+    assert p.returncode == 0, p
+    with s.imap(anna) as c:
+        assert c.select(readonly=True)[1] == [b"1"]
