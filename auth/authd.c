@@ -19,13 +19,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/guard.h"
 #include "auth/worker.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "trace/trace.h"
 
-#define SWEEP_MS 60000
+#define SWEEP_MS 10000
 
 struct authd authd;
 
@@ -45,8 +46,14 @@ static void on_peer(struct program *p, const char *name, int fd)
 
 static void on_client(struct program *p, const char *name, int instance, int fd)
 {
+	struct client *c = client_new(name, instance, fd);
+
 	(void)p;
-	offer_send(client_new(name, instance, fd));
+	client_hold(c);
+	guard_link(c);
+	if (c->fd >= 0)
+		offer_send(c);
+	client_release(c);
 }
 
 static struct slowdown_limits slowdown_limits(const struct conf *c)
@@ -70,6 +77,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 
 	trace_least(p->conf->log_level);
 	slowdown_set(authd.slowdown, &l);
+	guard_reload();
 	logins_set(authd.logins, &w);
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
@@ -103,6 +111,7 @@ static void sweep(evutil_socket_t fd, short what, void *arg)
 	tickets_sweep(authd.tickets, clock_mono_ms());
 	renewals_sweep(authd.renewals, clock_mono_ms());
 	logins_sweep(authd.logins, clock_mono_ms());
+	guard_sweep();
 	program_status(&authd.program, authd.exchanges, NULL);
 }
 
@@ -175,9 +184,10 @@ int main(int argc, char **argv)
 	parent = workers_start(dir, shut, ARRAY_LEN(shut), (size_t)p->conf->auth_login_cache_entries);
 	if (parent < 0)
 		give_up(EX_OSERR, "cannot start workers", parent);
-	fd_close(&dir);
 	fd_nonblock(parent, true);
 	trace_open(-1, p->name);
+	guard_init(dir);
+	fd_close(&dir);
 	authd.base = event_base_new();
 	if (!authd.base)
 		give_up(EX_OSERR, "cannot make the event loop", E_TEMP);

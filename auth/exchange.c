@@ -19,6 +19,8 @@
  */
 #include "auth/authd.h"
 #include "auth/frame.h"
+#include "auth/guard.h"
+#include "auth/peek.h"
 #include "base/clock.h"
 #include "trace/trace.h"
 
@@ -38,6 +40,8 @@ struct exchange {
 	struct ipc_msg late; /* LATE: the answer, without the ticket */
 	bool good; /* LATE: it is an "ok" */
 	struct str user;
+	struct str tried; /* the name that the client said; p NULL: none yet */
+	enum ban_answer asked; /* whether it may be tried */
 	/* a login at the gate instead of at a front: the outcome goes here, no ticket is made */
 	exchange_fn *fn;
 	void *arg;
@@ -197,11 +201,11 @@ static void expired(evutil_socket_t fd, short what, void *arg)
 /* The outcome is known: it may have to wait. */
 static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 {
-	int64_t now = clock_mono_ms(), delay;
+	int64_t delay;
 
 	x->good = good;
-	delay = good ? slowdown_good(authd.slowdown, x->user, &x->start.peer, now) :
-		       slowdown_failed(authd.slowdown, x->user, &x->start.peer, now);
+	delay = good ? guard_good(x->tried, x->user, &x->start.peer, x->asked) :
+		       guard_failed(x->tried, x->user, &x->start.peer, x->asked);
 	log_result(x, delay == SLOWDOWN_REFUSE ? "login-refused" : good ? "login" : "login-failed",
 		good ? STR("") : ipc_get(answer, "why"), delay);
 	if (delay == SLOWDOWN_REFUSE) {
@@ -251,8 +255,24 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		decided(x, answer, false);
 	} else {
 		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
+		guard_undecided(&x->start.peer, x->asked);
 		answer_simple(x, "unavailable", NULL);
 	}
+}
+
+/* Whether the try may be made at all: asked with the first message that says a name, before
+ * any work is done for it. False: it may not, and the exchange is gone. */
+static bool allowed(struct exchange *x, struct str data)
+{
+	if (x->tried.p || !data.p)
+		return true;
+	x->tried = peek_name(x->start.mech, data, &x->a);
+	x->asked = guard_ask(x->tried, &x->start.peer, x->start.service);
+	if (x->asked != BAN_BANNED && x->asked != BAN_TRIES)
+		return true;
+	abort_in_worker(x);
+	answer_simple(x, "limit", "too many failed logins from this network: try again later");
+	return false;
 }
 
 /* Hands a job to the workers; the exchange may be gone when this returns. */
@@ -326,6 +346,8 @@ static bool start(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "fail", NULL);
 		return true;
 	}
+	if (!allowed(x, s.initial))
+		return true;
 	job = pool_job_new("sasl-start", step_done, x);
 	s.id = x->serial;
 	sasl_start_print(&s, &job->m);
@@ -359,6 +381,12 @@ void exchange_login(const struct addr *peer, struct str user, struct str passwor
 		user.n + password.n + 2 > authd.program.conf->limit_auth_line) {
 		log_result(x, "login-failed", STR("malformed"), 0);
 		answer_simple(x, "fail", NULL);
+		return;
+	}
+	x->tried = peek_normal(user, &x->a);
+	x->asked = guard_ask(x->tried, peer, s.service);
+	if (x->asked == BAN_BANNED || x->asked == BAN_TRIES) {
+		answer_simple(x, "limit", NULL);
 		return;
 	}
 	buf_init(&initial, authd.program.conf->limit_auth_line);
@@ -400,6 +428,8 @@ static bool step(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "fail", NULL);
 		return true;
 	}
+	if (!allowed(x, s.data))
+		return true;
 	job = pool_job_new("sasl-step", step_done, x);
 	job->worker = x->worker;
 	job->life = x->life;

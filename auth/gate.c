@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/guard.h"
 #include "auth/resolve.h"
 #include "auth/rights.h"
 #include "auth/ticket.h"
@@ -457,10 +458,16 @@ static void token_seen(void *arg, const struct ipc_msg *token)
 	ipc_get_u64(token, "last", INT64_MAX, &last);
 	if (!str_eqc(ipc_get(token, "result"), "ok") ||
 		!secret_split(ipc_get(&q->m, "token"), &id, &secret) ||
-		!secret_good(secret, ipc_get(token, "digest")) || (expires && expires <= now)) {
+		!secret_good(secret, ipc_get(token, "digest"))) {
+		guard_token(&q->peer, STR_NONE);
 		nobody(q);
 		return;
 	}
+	if (expires && expires <= now) { /* no guess: it was good once */
+		nobody(q);
+		return;
+	}
+	guard_token(&q->peer, id);
 	if (last + TOKEN_USED_S <= now && strcmp(q->op, "check") != 0)
 		token_used(id);
 	q->id.user = STR("");

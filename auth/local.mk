@@ -13,6 +13,8 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
+# who guesses passwords
+auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth/ban.h auth/ban_file.c auth/ban_file.h auth/peek.c auth/peek.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
@@ -20,7 +22,7 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
@@ -40,6 +42,11 @@ tests_unit_auth_stack_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/ban_test tests/unit/auth/ban_file_test
+tests_unit_auth_ban_file_test_SOURCES = tests/unit/auth/ban_file_test.c
+tests_unit_auth_ban_file_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_ban_test_SOURCES = tests/unit/auth/ban_test.c
+tests_unit_auth_ban_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_ticket_test_SOURCES = tests/unit/auth/ticket_test.c
 tests_unit_auth_ticket_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_renewal_test_SOURCES = tests/unit/auth/renewal_test.c
@@ -70,6 +77,11 @@ tests_fuzz_scheme_SOURCES = tests/fuzz/scheme.c $(FUZZ_MAIN)
 tests_fuzz_scheme_LDADD = $(AUTHD_LIBS)
 tests_fuzz_scheme_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/scheme
+check_PROGRAMS += tests/fuzz/peek
+tests_fuzz_peek_SOURCES = tests/fuzz/peek.c $(FUZZ_MAIN)
+tests_fuzz_peek_LDADD = $(AUTHD_LIBS)
+tests_fuzz_peek_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/peek
 check_PROGRAMS += tests/fuzz/srs
 tests_fuzz_srs_SOURCES = tests/fuzz/srs.c $(FUZZ_MAIN)
 tests_fuzz_srs_LDADD = $(AUTHD_LIBS)

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "auth/gate.h"
+#include "auth/guard.h"
 #include "auth/resolve.h"
 #include "base/clock.h"
 
@@ -51,6 +52,8 @@ bool gate_own_verb(const struct ipc_msg *m, int reply)
 	struct client *out;
 	struct arena a;
 
+	if (guard_verb(m, reply))
+		return true;
 	if (!end && !str_eqc(ipc_get(m, "verb"), "login list"))
 		return false;
 	if (reply < 0)

@@ -148,6 +148,21 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 			if (str_eq(l->v[i], l->v[j]))
 				conf_error(r, LINE(r, auth, directory), "directory: '%s' stands there twice", conf_shown(l->v[i], shown));
 	}
+
+#define NEVER_MAX 64
+
+static void check_ban(const struct conf *c, struct conf_report *r)
+{
+	struct addr_net net;
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->ban_never.n; i++)
+		if (addr_net_parse(c->ban_never.v[i], &net) < 0)
+			conf_error(r, LINE(r, ban, never), "never: '%s' is not a network, like 192.0.2.0/24 or ::1",
+				conf_shown(c->ban_never.v[i], shown));
+	if (c->ban_never.n > NEVER_MAX)
+		conf_error(r, LINE(r, ban, never), "never: at most %d networks", NEVER_MAX);
 }
 
 static void check_tls(const struct conf *c, struct conf_report *r)
@@ -436,6 +451,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_directory(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
+	check_ban(c, r);
 	check_send(c, r);
 	check_relay(c, r);
 	check_certificates(c, r);

@@ -124,11 +124,28 @@ static void trace_limit(const struct conn *c, enum limits_verdict v)
 	trace_end(&t);
 }
 
+/* Before TLS and greeting. */
+static void conn_refuse(struct conn *c, enum bye why)
+{
+	if (!c->service->tls_first) {
+		conn_say(c, "%s", c->service->dialogue->bye[why]);
+		if (conn_flush(c) < 0)
+			return;
+	}
+	conn_close(c, conn_bye_reason[why]);
+}
+
 /* The peer's address is known: count it, then greet or shake hands. */
 void conn_admit(struct conn *c)
 {
 	const struct conf *conf = c->front->conf;
-	enum limits_verdict v = c->service->local ? LIMITS_OK : limits_address(&c->front->limits, &c->peer,
+	enum limits_verdict v;
+
+	if (banlist_hit(c->front->bans, c->service, &c->peer)) { /* by a proxy; others were refused at accept */
+		conn_refuse(c, BYE_BANNED);
+		return;
+	}
+	v = c->service->local ? LIMITS_OK : limits_address(&c->front->limits, &c->peer,
 		(size_t)conf->limit_connections_per_address, (size_t)conf->limit_connections_per_network);
 
 	trace_connect(c);
@@ -136,12 +153,7 @@ void conn_admit(struct conn *c)
 		enum bye why = v == LIMITS_ADDRESS ? BYE_ADDRESS : BYE_NETWORK;
 
 		trace_limit(c, v);
-		if (!c->service->tls_first) {
-			conn_say(c, "%s", c->service->dialogue->bye[why]);
-			if (conn_flush(c) < 0)
-				return;
-		}
-		conn_close(c, conn_bye_reason[why]);
+		conn_refuse(c, why);
 		return;
 	}
 	c->in_address = !c->service->local;

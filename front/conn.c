@@ -232,6 +232,7 @@ const char *const conn_bye_reason[BYE_NREASONS] = {
 	[BYE_ERRORS] = "too many errors",
 	[BYE_FAILURES] = "too many failed logins",
 	[BYE_TOO_LONG] = "line too long",
+	[BYE_BANNED] = "its network is banned",
 	[BYE_MALFORMED] = "bare CR or LF, or NUL",
 };
 

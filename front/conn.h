@@ -42,7 +42,7 @@ enum conn_state {
 /* Why the door says goodbye; each dialogue has its words. */
 enum bye {
 	BYE_BUSY, BYE_ADDRESS, BYE_NETWORK, BYE_TIMEOUT, BYE_NO_ROOM, BYE_STOP, BYE_KICK, BYE_ERRORS,
-	BYE_FAILURES, BYE_TOO_LONG, BYE_MALFORMED, BYE_NREASONS
+	BYE_FAILURES, BYE_TOO_LONG, BYE_MALFORMED, BYE_BANNED, BYE_NREASONS
 };
 
 enum sasl_result {

@@ -294,6 +294,7 @@ int main(int argc, char **argv)
 	f->mechs_clear = mem_strdup("");
 	f->hostname = conf_hostname(f->conf);
 	open_base(f);
+	f->bans = banlist_new(f->base);
 	load_certificates(f, &f->program.start);
 	listeners_open(f);
 	enter_sandbox(f);

@@ -68,6 +68,7 @@ struct front {
 	struct limits limits;
 	struct conn *wait_first, *wait_last; /* for a place at an smtpd, in order */
 	struct sleepers sleepers;
+	struct banlist *bans; /* networks that get no connection to what has logins */
 	size_t waiting; /* of them */
 	size_t fronts; /* processes like this one, that share the smtpds */
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
@@ -94,6 +95,12 @@ void listeners_close(struct front *f);
 
 /* sessions.c: session list, session kick */
 void sessions_control(struct front *f, struct ipc_msg *m);
+
+/* banlist.c: what authd says about networks that guess passwords (auth/guard.h). */
+struct banlist *banlist_new(struct event_base *base);
+void banlist_message(struct banlist *b, const struct ipc_msg *m);
+/* No connection for this peer; it is counted, and told now and then. */
+bool banlist_hit(struct banlist *b, const struct service *s, const struct addr *peer);
 
 /* front.c */
 int front_read_pem(int fd, struct buf *out); /* a file in memory, from its start */

@@ -160,5 +160,6 @@ const struct dialogue http_dialogue = {
 		[BYE_FAILURES] = REFUSED("400 Bad Request"),
 		[BYE_TOO_LONG] = REFUSED("431 Request Header Fields Too Large"),
 		[BYE_MALFORMED] = REFUSED("400 Bad Request"),
+		[BYE_BANNED] = REFUSED("429 Too Many Requests"),
 	},
 };

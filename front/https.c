@@ -65,5 +65,6 @@ const struct dialogue https_dialogue = {
 		[BYE_FAILURES] = REFUSED("400 Bad Request"),
 		[BYE_TOO_LONG] = REFUSED("400 Bad Request"),
 		[BYE_MALFORMED] = REFUSED("400 Bad Request"),
+		[BYE_BANNED] = REFUSED("429 Too Many Requests"),
 	},
 };

@@ -298,5 +298,6 @@ const struct dialogue imap_dialogue = {
 		[BYE_FAILURES] = "* BYE Too many failed logins",
 		[BYE_TOO_LONG] = "* BYE Line or literal too long, or bare CR or LF, or NUL",
 		[BYE_MALFORMED] = "* BYE Bare CR or LF, or NUL",
+		[BYE_BANNED] = "* BYE [UNAVAILABLE] Too many failed logins from your network, try again later",
 	},
 };

@@ -58,23 +58,31 @@ static void spare_give(struct front *f)
 		fd_close(&f->spare[i]);
 }
 
+/* A last word in clear, where the protocol has one before TLS. Takes fd. */
+static void say_bye(const struct service *s, int fd, enum bye why)
+{
+	char line[160];
+	int n;
+
+	if (!s->tls_first) {
+		n = snprintf(line, sizeof line, "%s\r\n", s->dialogue->bye[why]);
+		if (send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n)
+			shutdown(fd, SHUT_WR);
+	}
+	close(fd);
+}
+
 static void refuse(struct front *f, const struct service *s, int fd, const struct addr *peer)
 {
-	char text[ADDR_TEXT], line[160];
+	char text[ADDR_TEXT];
 	struct trace t;
-	int n;
 
 	trace_begin(&t, TRACE_WARN, "limit");
 	trace_s(&t, "limit", f->limits.total >= (size_t)f->conf->limit_connections ? "total" : "descriptors");
 	trace_s(&t, "service", s->name);
 	trace_s(&t, "peer", addr_text(peer, text));
 	trace_end(&t);
-	if (!s->tls_first) {
-		n = snprintf(line, sizeof line, "%s\r\n", s->dialogue->bye[BYE_BUSY]);
-		if (send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n)
-			shutdown(fd, SHUT_WR);
-	}
-	close(fd);
+	say_bye(s, fd, BYE_BUSY);
 }
 
 static bool is_proxy(const struct front *f, const struct addr *peer)
@@ -95,7 +103,13 @@ static void accepted(struct listener *l, int fd, const struct addr *peer)
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof ss;
 	struct addr local = { 0 };
+	bool proxied = is_proxy(f, peer);
 
+	/* before anything is spent on it */
+	if (!proxied && banlist_hit(f->bans, l->service, peer)) {
+		say_bye(l->service, fd, BYE_BANNED);
+		return;
+	}
 	if (fd >= f->fd_top ||
 		limits_enter(&f->limits, (size_t)f->conf->limit_connections) != LIMITS_OK) {
 		refuse(f, l->service, fd, peer);
@@ -103,7 +117,7 @@ static void accepted(struct listener *l, int fd, const struct addr *peer)
 	}
 	if (getsockname(fd, (struct sockaddr *)&ss, &n) == 0)
 		addr_of_sockaddr((struct sockaddr *)&ss, n, &local);
-	conn_new(f, l->service, fd, peer, &local, is_proxy(f, peer));
+	conn_new(f, l->service, fd, peer, &local, proxied);
 }
 
 static void accept_event(evutil_socket_t listen_fd, short what, void *arg)

@@ -5,7 +5,7 @@ front_libfront_a_SOURCES = front/parse.c front/parse.h front/smtp_parse.c front/
 pkglibexec_PROGRAMS += libexec/front
 libexec_front_SOURCES = front/front.c front/front.h front/conn.c front/conn.h front/wire.c front/admit.c \
 	front/listener.c front/links.c front/smtp.c front/imap.c front/pop3.c front/https.c front/sasl.c front/handover.c front/places.c front/pump.c front/sleep.c front/sessions.c \
-	front/http.c front/challenge.c
+	front/http.c front/challenge.c front/banlist.c
 FRONT_LIBS = front/libfront.a $(MAIL_LIBS) $(TRACE_LIBS)
 libexec_front_LDADD = front/libfront.a $(TLS_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(TRACE_LIBS) $(EVENT_LIBS)
 

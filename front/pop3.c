@@ -230,5 +230,6 @@ const struct dialogue pop3_dialogue = {
 		[BYE_FAILURES] = "-ERR Too many failed logins",
 		[BYE_TOO_LONG] = "-ERR Line too long",
 		[BYE_MALFORMED] = "-ERR Bare CR or LF, or NUL",
+		[BYE_BANNED] = "-ERR [SYS/TEMP] Too many failed logins from your network, try again later",
 	},
 };

@@ -314,6 +314,10 @@ void sasl_message(struct front *f, struct ipc_msg *m)
 		set_offer(&f->mechs_clear, ipc_get(m, "clear"));
 		return;
 	}
+	if (ipc_is(m, "bans")) {
+		banlist_message(f->bans, m);
+		return;
+	}
 	if (!ipc_is(m, "sasl") || ipc_get_u64(m, "id", UINT64_MAX, &id) < 0)
 		return;
 	c = table_get(&f->by_sasl, sasl_key(&id));

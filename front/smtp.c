@@ -402,5 +402,6 @@ const struct dialogue smtp_dialogue = {
 		[BYE_FAILURES] = "421 4.7.0 Too many failed logins, closing",
 		[BYE_TOO_LONG] = "500 5.5.2 Line too long, closing",
 		[BYE_MALFORMED] = "500 5.5.2 Bare CR or LF, or NUL: closing",
+		[BYE_BANNED] = "421 4.7.0 Too many failed logins from your network, try again later",
 	},
 };

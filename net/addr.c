@@ -139,10 +139,15 @@ static bool clear_host(struct addr *a, unsigned bits)
 
 struct addr addr_network(const struct addr *a)
 {
+	return addr_prefix(a, a->family == 4 ? 24 : 64);
+}
+
+struct addr addr_prefix(const struct addr *a, unsigned bits)
+{
 	struct addr net = *a;
 
 	net.port = 0;
-	clear_host(&net, a->family == 4 ? 24 : 64);
+	clear_host(&net, bits);
 	return net;
 }
 

@@ -29,6 +29,8 @@ bool addr_eq(const struct addr *a, const struct addr *b); /* ports not compared 
 bool addr_is_loopback(const struct addr *a);
 /* The network that limits are counted on: /24 for IPv4, /64 for IPv6. */
 struct addr addr_network(const struct addr *a);
+/* The network of that many bits (at most 32, 128), without port. */
+struct addr addr_prefix(const struct addr *a, unsigned bits);
 
 struct addr_net {
 	struct addr net;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * peek.c: see peek.h.
+ *
+ *   PLAIN    [authzid] NUL authcid NUL passwd               (RFC 4616 2)
+ *   LOGIN    the name alone
+ *   SCRAM-*  gs2-header [ext ","] "n=" saslname "," ...     (RFC 5802 7)
+ */
+#include "auth/peek.h"
+
+#include "auth/resolve.h"
+
+#define NAME_MAX_BYTES 512
+
+struct str peek_normal(struct str name, struct arena *a)
+{
+	struct str local, domain;
+
+	name = str_sub(name, 0, NAME_MAX_BYTES);
+	if (name.n == 0)
+		return STR("");
+	return address_read(name, a, &local, &domain) < 0 ? arena_str(a, name) : address_name(local, domain, a);
+}
+
+/* saslname: =2C and =3D for , and = */
+static struct str unescaped(struct str s, struct arena *a)
+{
+	char *p = arena_alloc(a, s.n + 1);
+	size_t i, n = 0;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] == '=' && s.n - i >= 3) {
+			p[n++] = str_ieqc(str_sub(s, i + 1, i + 3), "2c") ? ',' : '=';
+			i += 2;
+		} else {
+			p[n++] = s.p[i];
+		}
+	return str_make(p, n);
+}
+
+static struct str scram_name(struct str data, struct arena *a)
+{
+	struct str rest = data, part;
+	int i;
+
+	str_cut(&rest, ','); /* gs2-header: flag, authzid */
+	str_cut(&rest, ',');
+	for (i = 0; i < 2 && rest.p; i++) {
+		part = str_cut(&rest, ',');
+		if (str_starts(part, "n="))
+			return unescaped(str_from(part, 2), a);
+	}
+	return STR("");
+}
+
+struct str peek_name(struct str mech, struct str data, struct arena *a)
+{
+	struct str rest = data;
+
+	if (str_eqc(mech, "PLAIN")) {
+		str_cut(&rest, '\0');
+		return peek_normal(str_cut(&rest, '\0'), a);
+	}
+	if (str_eqc(mech, "LOGIN"))
+		return peek_normal(data, a);
+	if (str_starts(mech, "SCRAM-"))
+		return peek_normal(scram_name(data, a), a);
+	return STR("");
+}
