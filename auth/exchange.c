@@ -285,6 +285,7 @@ static void run(struct exchange *x, struct pool_job *job)
 		return;
 	x->job = NULL;
 	pool_job_free(job);
+	guard_undecided(&x->start.peer, x->asked);
 	answer_simple(x, "unavailable", NULL);
 }
 

@@ -148,6 +148,7 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 			if (str_eq(l->v[i], l->v[j]))
 				conf_error(r, LINE(r, auth, directory), "directory: '%s' stands there twice", conf_shown(l->v[i], shown));
 	}
+}
 
 #define NEVER_MAX 64
 
