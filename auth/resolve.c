@@ -119,7 +119,7 @@ static int add_outside(struct walk *w, struct str address)
 static int expand(struct walk *w, struct str text, unsigned depth);
 
 /* In a backup domain: the mail goes on to this address itself. 1 it is so, 0 no, negative. */
-static int try_backup(struct walk *w, const struct directory_domain *dom, struct str local, struct str given)
+static int try_backup(struct walk *w, const struct directory_domain *dom, struct str local, struct str given, unsigned depth)
 {
 	ssize_t at = detail_at(w->r, local);
 	struct directory_alias al;
@@ -132,6 +132,7 @@ static int try_backup(struct walk *w, const struct directory_domain *dom, struct
 		if (e < 0 && e != E_NOTFOUND)
 			return e;
 		if (e == 0 && str_eq(str_trim(al.targets), name)) {
+			note(w, depth, "backup", address_name(given, dom->name, w->a), "goes on to the domain's own servers: this host keeps it while they are away");
 			e = add_outside(w, address_name(given, dom->name, w->a));
 			return e < 0 ? e : 1;
 		}
@@ -250,7 +251,7 @@ static int try_local(struct walk *w, const struct directory_domain *dom, struct 
 	struct str given, unsigned depth)
 {
 	ssize_t at = detail_at(w->r, local), given_at = detail_at(w->r, given);
-	int r = dom->backup ? try_backup(w, dom, local, given) : 0;
+	int r = dom->backup ? try_backup(w, dom, local, given, depth) : 0;
 
 	if (r == 0)
 		r = try_account(w, local, dom->name, STR(""), depth);

@@ -34,6 +34,24 @@ static int roles(struct verb *v, struct str *out)
 	return r;
 }
 
+/* Who sends by it must be there: a slip of the pen would be found out by the program. */
+static int sender_there(struct verb *v, struct str list)
+{
+	struct directory_account acc;
+	int r;
+
+	while (list.p) {
+		struct str role = str_trim(str_cut(&list, ','));
+
+		if (!str_starts(role, "send:"))
+			continue;
+		r = resolve_account(v->resolver, str_from(role, 5), &v->a, &acc);
+		if (r < 0)
+			return verb_error(v, r, "account", str_from(role, 5));
+	}
+	return 0;
+}
+
 void verb_token_add(struct verb *v)
 {
 	struct directory_token t = { .label = ipc_get(v->m, "label"), .created = (uint64_t)clock_unix() };
@@ -50,7 +68,7 @@ void verb_token_add(struct verb *v)
 		verb_fail(v, EX_DATAERR, "days is a number, at most %d", DAYS_MAX);
 		return;
 	}
-	if (roles(v, &t.roles) < 0)
+	if (roles(v, &t.roles) < 0 || sender_there(v, t.roles) < 0)
 		return;
 	secret_new(text, digest);
 	t.id = str_make(text, SECRET_ID);

@@ -26,14 +26,31 @@ static const struct verb_arg_text arg_texts[] = {
 #undef ARG
 };
 
-const struct verb_arg_text *verb_arg_text(struct str name)
+/* "queue list.limit", "queue.limit", "limit" */
+static const struct verb_arg_text *text_of(const char *scope, struct str name)
 {
-	size_t i;
+	size_t i, n = strlen(scope);
 
-	for (i = 0; i < ARRAY_LEN(arg_texts); i++)
-		if (str_eqc(name, arg_texts[i].name))
+	for (i = 0; i < ARRAY_LEN(arg_texts); i++) {
+		struct str have = str_of(arg_texts[i].name);
+
+		if (n == 0 ? str_eq(have, name) : have.n == n + 1 + name.n && str_starts(have, scope) && have.p[n] == '.' &&
+			str_eq(str_from(have, n + 1), name))
 			return &arg_texts[i];
+	}
 	return NULL;
+}
+
+const struct verb_arg_text *verb_arg_text(const struct verb *v, struct str name)
+{
+	const struct verb_arg_text *t;
+	char full[64];
+
+	verb_full_name(v, full, sizeof(full));
+	t = text_of(full, name);
+	if (!t && v->noun[0])
+		t = text_of(v->noun, name);
+	return t ? t : text_of("", name);
 }
 
 void verb_full_name(const struct verb *v, char *out, size_t size)
@@ -105,7 +122,7 @@ void verb_nearest(const char *a, const char *b, struct buf *out)
 static enum arg_type type_named(struct str s)
 {
 	static const char *const name[] = { [ARG_TEXT] = "text", [ARG_SIZE] = "size",
-		[ARG_NUMBER] = "number", [ARG_BOOL] = "bool", [ARG_SECRET] = "secret", [ARG_FLAG] = "flag" };
+		[ARG_NUMBER] = "number", [ARG_BOOL] = "bool", [ARG_SECRET] = "secret", [ARG_FLAG] = "flag", [ARG_MAYBE] = "maybe" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(name); i++)

@@ -27,7 +27,7 @@ struct verb {
 extern const struct verb verbs[];
 extern const size_t nverbs;
 
-enum arg_type { ARG_TEXT, ARG_SIZE, ARG_NUMBER, ARG_BOOL, ARG_SECRET, ARG_FLAG };
+enum arg_type { ARG_TEXT, ARG_SIZE, ARG_NUMBER, ARG_BOOL, ARG_SECRET, ARG_FLAG, ARG_MAYBE };
 struct verb_arg {
 	struct str name;
 	enum arg_type type;
@@ -47,7 +47,8 @@ bool verb_noun_known(const char *noun);
 /* The nearest known verb for what was typed, "" if nothing is near. */
 void verb_nearest(const char *a, const char *b, struct buf *out);
 size_t verb_args(const struct verb *v, struct verb_arg out[VERB_ARGS]);
-const struct verb_arg_text *verb_arg_text(struct str name);
+/* What an argument means to this verb; NULL: nobody says. */
+const struct verb_arg_text *verb_arg_text(const struct verb *v, struct str name);
 
 /* "user add" */
 void verb_full_name(const struct verb *v, char *out, size_t size);

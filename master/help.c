@@ -10,9 +10,9 @@ static const char global_options[] =
 	"  --config FILE   the settings file\n"
 	"  --help          explains the verb\n";
 
-static void argument(const struct verb_arg *a, struct buf *out)
+static void argument(const struct verb *v, const struct verb_arg *a, struct buf *out)
 {
-	const struct verb_arg_text *t = verb_arg_text(a->name);
+	const struct verb_arg_text *t = verb_arg_text(v, a->name);
 	const char *place = t ? t->placeholder : "VALUE";
 
 	switch (a->mark) {
@@ -46,13 +46,13 @@ void help_usage(const struct verb *v, struct buf *out)
 
 	buf_fmt(out, "mansio %s%s%s", v->noun, v->noun[0] ? " " : "", v->name);
 	for (i = 0; i < n; i++)
-		argument(&arg[i], out);
+		argument(v, &arg[i], out);
 }
 
 /* "user", "ADDRESS" or "name=TEXT": how the argument is called in its list. */
-static void argument_label(const struct verb_arg *a, struct buf *out)
+static void argument_label(const struct verb *v, const struct verb_arg *a, struct buf *out)
 {
-	const struct verb_arg_text *t = verb_arg_text(a->name);
+	const struct verb_arg_text *t = verb_arg_text(v, a->name);
 
 	if (a->mark && a->mark != '^')
 		buf_puts(out, t ? t->placeholder : "VALUE");
@@ -75,10 +75,10 @@ void help_verb(const struct verb *v, struct buf *out)
 	buf_fmt(out, "\n\n%s\n", v->text);
 	buf_init(&label, 256);
 	for (i = 0; i < n; i++) {
-		const struct verb_arg_text *t = verb_arg_text(arg[i].name);
+		const struct verb_arg_text *t = verb_arg_text(v, arg[i].name);
 
 		buf_reset(&label);
-		argument_label(&arg[i], &label);
+		argument_label(v, &arg[i], &label);
 		buf_fmt(out, "%s  %-22s %s\n", i == 0 ? "\n" : "", buf_cstr(&label), t ? t->text : "");
 	}
 	buf_done(&label);
@@ -137,10 +137,10 @@ static void manual_verb(const struct verb *v, struct buf *out)
 	roff(out, str_of(v->text));
 	buf_c(out, '\n');
 	for (i = 0; i < n; i++) {
-		const struct verb_arg_text *t = verb_arg_text(arg[i].name);
+		const struct verb_arg_text *t = verb_arg_text(v, arg[i].name);
 
 		buf_reset(&line);
-		argument_label(&arg[i], &line);
+		argument_label(v, &arg[i], &line);
 		buf_puts(out, ".br\n.I ");
 		roff(out, buf_view(&line));
 		buf_puts(out, "\n: ");

@@ -184,11 +184,16 @@ void flights_event(struct flights *f, const struct record *r, const struct field
 	struct str s = fields_raw(e, "s"), m = fields_raw(e, "m");
 	struct flight *x = s.n ? table_get(&f->by_session, s) : NULL;
 	bool same = x && (!m.n || str_eq(x->m, m));
+	size_t i;
 
 	if (str_eqc(e->event, "queued") && !same && m.n) {
 		struct flight *y = flight_new(f, r, e, "m");
 
 		y->made = true;
+		for (i = 0; i < e->n; i++)
+			if (str_eqc(e->f[i].key, "to"))
+				add_rcpt(y, e->f[i].raw);
+		y->rcpts = MAX(y->rcpts, (size_t)fields_u64(e, "rcpts"));
 		leave(f, y, r, e, "accepted");
 	}
 	if (!s.n)

@@ -19,6 +19,8 @@
 #include "base/file.h"
 #include "trace/trace.h"
 
+#define NAMED 20 /* recipients in one event */
+
 int message_file(struct queue *q)
 {
 	struct statvfs fs;
@@ -281,6 +283,17 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 	(*n)++;
 }
 
+/* What no client brought (a forward, a report) has no event of its own that names its recipients: a search finds it by these. */
+static void name_recipients(const struct envelope *e, struct trace *t)
+{
+	size_t i;
+
+	if (!e->forward && e->sender.n && !str_eq(e->session, e->id))
+		return;
+	for (i = 0; i < MIN(e->nrcpt, (size_t)NAMED); i++)
+		trace_str(t, "to", str_sub(e->rcpt[i].address, 0, TRACE_TEXT));
+}
+
 void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once)
 {
 	struct message_row row = { .m = q->next_m++, .id = e->id, .sender = e->sender,
@@ -302,6 +315,7 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 	trace_str(&t, "from", str_sub(e->sender, 0, TRACE_TEXT));
 	trace_u64(&t, "rcpts", n);
 	trace_u64(&t, "size", e->size);
+	name_recipients(e, &t);
 	if (q->conf->send_hold_all || e->hold)
 		trace_s(&t, "state", "held");
 	trace_end(&t);

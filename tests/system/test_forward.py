@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Forwards: a sender of ours and the way back of reports (SRS), no backscatter, no loop, a seal (ARC) that others verify."""
 import contextlib
+import json
 import re
 import smtplib
 import subprocess
@@ -95,6 +96,10 @@ def test_a_forward_says_a_sender_of_ours_and_reports_to_it_come_back(house, host
     sender = said(left(host, 1)[0][0])
     local = re.fullmatch(rf"SRS0=(.{{6}})=(..)=far\.example=cora@{re.escape(DOMAIN)}", sender)
     assert local and perl_srs("age", local[2]) == "valid"
+    # where it went to is found, and what became of it there
+    found = wait_for(lambda: [r for r in json.loads(s.cli("trace", "search", f"recipient={TARGET}", "--json", check=False).stdout or "[]")
+                              if r["state"] == "delivered"], 20)
+    assert [(r["sender"], r["recipient"], r["recipients"]) for r in found] == [("cora@far.example", TARGET, 1)]
     # others rewrite it once more, and come back to it
     second = perl_srs("forward", sender, "third.example")
     assert second.startswith("SRS1=") and perl_srs("reverse", second) == sender

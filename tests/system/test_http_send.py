@@ -99,6 +99,8 @@ def test_the_rules_of_submission_hold(suite):
     assert w.post("send", {"from": anna.address, "to": ben.address}).status == 403
     assert count(suite, ben) == 1
     assert suite.cli("token", "add", "x", "send:", check=False).returncode == 65
+    nobody = suite.cli("token", "add", "x", "metrics", "send:nobody@example.org", check=False)
+    assert nobody.returncode == 67 and "there is no account nobody@example.org" in nobody.stderr and not nobody.stdout
     assert suite.cli("token", "add", "x", "send:a@example.org", "send:b@example.org", check=False).returncode == 65
 
 

@@ -250,7 +250,11 @@ def test_a_backup_sends_on_at_once_when_the_primary_is_back(own_suite):
     s = own_suite({"queue.retry": "1h", "smtp.etrn": "backed.example=127.0.0.7, other.example=127.0.0.0/8", "send.direct": "yes"})
     s.cli("domain", "add", "backed.example", "backup=yes")
     s.cli("alias", "add", anna.address, anna.address)
-    s.cli("route", "add", "backed.example", f"127.0.0.1:{primary.ports['smtp']}", "tls=none")
+    s.cli("route", "add", "backed.example", "127.0.0.1:1", "tls=none")
+    s.cli("route", "change", "backed.example", f"127.0.0.1:{primary.ports['smtp']}")  # the host by position, as `add` takes it
+    shown = s.cli("alias", "who", anna.address).stdout
+    assert anna.address in shown and "the domain's own servers" in shown
+    assert "nobody has this address" in s.cli("alias", "who", "other@backed.example").stdout
     primary.stop()
     for i in range(3):
         s.deliver(anna.address, subject=f"while away {i}")

@@ -166,7 +166,7 @@ static void every_verb_and_argument_is_explained(void **state)
 		assert_ptr_equal(verb_named(full), &verbs[i]);
 		n = verb_args(&verbs[i], arg);
 		for (k = 0; k < n; k++)
-			assert_non_null(verb_arg_text(arg[k].name));
+			assert_non_null(verb_arg_text(&verbs[i], arg[k].name));
 		buf_init(&page, 65536);
 		help_verb(&verbs[i], &page);
 		assert_non_null(strstr(buf_cstr(&page), verbs[i].text));
@@ -174,6 +174,60 @@ static void every_verb_and_argument_is_explained(void **state)
 		assert_non_null(strstr(buf_cstr(&all), full));
 	}
 	buf_done(&all);
+}
+
+/* One sentence for two verbs that mean different things by it misleads. */
+static void an_argument_is_explained_as_its_verb_means_it(void **state)
+{
+	static const struct {
+		const char *verb, *argument, *says;
+	} row[] = { { "queue retry", "all", "all messages of the queue" }, { "dkim remove", "all", "all keys of the domain" },
+		{ "test delivery", "all", "yes: each server" }, { "test delivery", "from", "the sender" }, { "backup restore", "state", "with --all: the new" },
+		{ "queue list", "state", "recipients in this state: waiting" }, { "trace search", "state", "what became of them: delivered, waiting" },
+		{ "suppression add", "sender", "what comes from senders in this domain" }, { "queue hold", "sender", "messages of this sender" },
+		{ "rewrite add", "who", "an address, a domain, .DOMAIN for all below it, * for all" }, { "queue list", "limit", "lines at most; 10000" },
+		{ "trace search", "limit", "lines at most; 100 " } };
+	static const char *const never[] = { "of a test", "of a backup", "of suppressions", "(queue)", "(trace)", "(access)", "with restore" };
+	struct verb_arg arg[VERB_ARGS];
+	size_t i, k, n, w;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(row); i++)
+		assert_int_equal(strncmp(verb_arg_text(verb_named(row[i].verb), str_of(row[i].argument))->text, row[i].says, strlen(row[i].says)), 0);
+	for (i = 0; i < nverbs; i++)
+		for (k = 0, n = verb_args(&verbs[i], arg); k < n; k++)
+			for (w = 0; w < ARRAY_LEN(never); w++)
+				assert_null(strstr(verb_arg_text(&verbs[i], arg[k].name)->text, never[w]));
+}
+
+static void the_host_of_a_route_stands_where_it_is_named_or_not(void **state)
+{
+	static char *const forms[][2] = { { "d.example", "mail.example:26" }, { "d.example", "host=mail.example:26" }, { "--host=mail.example:26", "d.example" } };
+	static const char *const named[] = { "route add", "route change" };
+	const char *asked;
+	struct ipc_msg got;
+	struct buf words;
+	char *empty[] = { "d.example", "host=" };
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_LEN(named); k++)
+		for (i = 0; i < ARRAY_LEN(forms); i++) {
+			char *argv[2] = { forms[i][0], forms[i][1] };
+
+			ipc_init(&got, "control");
+			buf_init(&words, 1000);
+			assert_int_equal(verb_parse(verb_named(named[k]), 2, argv, &got, &asked, &words), 0);
+			assert_true(str_eqc(ipc_get(&got, "to"), "d.example") && str_eqc(ipc_get(&got, "host"), "mail.example:26"));
+			ipc_done(&got);
+			buf_done(&words);
+		}
+	ipc_init(&got, "control");
+	buf_init(&words, 1000);
+	assert_int_equal(verb_parse(verb_named("route change"), 2, empty, &got, &asked, &words), 0); /* by MX again */
+	assert_true(ipc_get(&got, "host").p && ipc_get(&got, "host").n == 0);
+	ipc_done(&got);
+	buf_done(&words);
 }
 
 int main(void)
@@ -188,6 +242,8 @@ int main(void)
 		cmocka_unit_test(secrets_never_come_from_the_command_line),
 		cmocka_unit_test(the_nearest_verb_is_found),
 		cmocka_unit_test(every_verb_and_argument_is_explained),
+		cmocka_unit_test(an_argument_is_explained_as_its_verb_means_it),
+		cmocka_unit_test(the_host_of_a_route_stands_where_it_is_named_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

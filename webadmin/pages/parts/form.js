@@ -41,7 +41,7 @@ export function Field({ field, value, onInput, autofocus }) {
 	return html`<div class="field"><label for=${id}>${field.label}${!field.needed && !field.quiet && html` <span class="soft small">(optional)</span>`}</label>${input}${hint}</div>`;
 }
 
-const KIND = { text: "text", size: "text", number: "number", bool: "check", flag: "check", secret: "secret" };
+const KIND = { text: "text", maybe: "text", size: "text", number: "number", bool: "check", flag: "check", secret: "secret" };
 
 // The fields of a verb, without those of `fixed`; `fields` {name: {label, hint, choices, skip, ...}} says more
 export function fieldsOf(verb, fixed = {}, fields = {}) {
