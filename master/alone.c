@@ -66,7 +66,7 @@ static bool load(struct alone *x, const char *config, const char *state, struct 
 	struct buf errors;
 
 	buf_init(&errors, 64 * 1024);
-	if (settings_load(config, state, &x->set, &errors) == 0)
+	if (settings_load(config, state, RULES_APART, &x->set, &errors) == 0)
 		x->conf = x->set->conf;
 	else
 		x->conf = parse_alone(config, out);

@@ -211,7 +211,7 @@ static void reload(struct master *m, struct conn *c)
 
 	buf_init(&errors, 32 * 1024);
 	buf_init(&restart, 8192);
-	r = run_reload(m, &errors, &restart);
+	r = run_reload(m, &errors, &restart, NULL);
 	ipc_init(&last, "result");
 	if (r == 0 && restart.n)
 		ipc_set(&last, "needs_restart", buf_view(&restart));

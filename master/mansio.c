@@ -34,7 +34,7 @@ static void config_check(const struct options *o, struct answer *out)
 	struct buf errors;
 
 	buf_init(&errors, sizeof(out->error) - 1);
-	if (settings_load(path, o->where.state, &s, &errors) < 0) {
+	if (settings_load(path, o->where.state, RULES_TOO, &s, &errors) < 0) {
 		errors.err = 0;
 		answer_fail(out, EX_CONFIG, "%s", buf_cstr(&errors));
 	} else {

@@ -74,15 +74,17 @@ struct settings {
 	struct buf hook_trust, hook_secret; /* for hookd */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
 	int rules; /* for authd: the table of both, sealed memory; -1: none */
+	struct buf rules_why; /* what is wrong in these files, a line each; empty: nothing */
 };
 
 /* Reads the file, its certificates and keys, and tries these in a child
  * without rights. state: instead of the file's, or NULL. 0, or E_SYNTAX with
- * every error in errors, each a line. */
-int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors);
+ * every error in errors, each a line. RULES_APART: mistakes in access_file and rewrite_file are left in rules_why. */
+enum settings_rules { RULES_TOO, RULES_APART };
+int settings_load(const char *path, const char *state, enum settings_rules rules, struct settings **out, struct buf *errors);
 /* The same of a text that is not in the file yet. */
-int settings_load_text(const char *path, struct str text, const char *state, struct settings **out,
-	struct buf *errors);
+int settings_load_text(const char *path, struct str text, const char *state, enum settings_rules rules,
+	struct settings **out, struct buf *errors);
 void settings_free(struct settings *s);
 /* Adds cert.N and key.N as fresh descriptors (memory files); the caller's
  * fd_out (2 * CERTS_MAX) is what it must close after sending. */
@@ -105,7 +107,14 @@ size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_ou
 /* Adds trust and secret for hookd in the same way. */
 size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* tables.c: reads access_file and rewrite_file into s->rules. */
-void settings_load_rules(struct settings *s, const char *config, struct buf *errors);
+void settings_load_rules(struct settings *s, const char *config);
+/* Do both mean the same files, to be read in the same way? */
+bool settings_rules_alike(const struct conf *a, const struct conf *b);
+/* s, whose files are not good, gets the rules of before. */
+int settings_rules_of(struct settings *s, const struct settings *before);
+/* Keeps a copy of good files in STATE/settings; gives s the rules of the copies, E_NOTFOUND: there are none. */
+void settings_rules_save(const struct settings *s, int dir);
+int settings_rules_last(struct settings *s, const char *config, int dir);
 /* Tries certificates `from` to ncerts in a child without rights. False: why has a sentence. */
 bool settings_try_certs(const struct settings *s, size_t from, struct buf *why);
 
@@ -291,7 +300,9 @@ void notify_tick(struct master *m);
 void numbers_tick(struct master *m);
 
 /* run.c */
-int run_reload(struct master *m, struct buf *errors, struct buf *restart_out);
+/* 0, or negative and every error. kept not NULL: broken files of rules that have nothing to do with what changed are told there, and
+ * the rules of before stay; else they are errors too. */
+int run_reload(struct master *m, struct buf *errors, struct buf *restart_out, struct buf *kept);
 void run_stop(struct master *m, const char *why);
 int run(const char *config, const char *state, int ready_fd);
 

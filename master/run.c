@@ -35,17 +35,40 @@
 
 /* --- reload ---------------------------------------------------------------------- */
 
-int run_reload(struct master *m, struct buf *errors, struct buf *restart_out)
+static struct str first_line(const struct buf *errors)
 {
-	struct settings *next;
-	struct str first;
-	int r = settings_load(m->config, m->state_option, &next, errors);
+	struct str text = buf_view(errors);
+
+	return str_cut(&text, '\n');
+}
+
+/* False: its rules cannot be had. */
+static bool rules_before(struct master *m, struct settings *next, struct buf *errors, struct buf *kept)
+{
+	if (next->rules_why.n == 0)
+		return true;
+	if (!kept || !settings_rules_alike(m->set->conf, next->conf) || settings_rules_of(next, m->set) < 0) {
+		buf_str(errors, buf_view(&next->rules_why));
+		return false;
+	}
+	buf_str(kept, buf_view(&next->rules_why));
+	trace_event(TRACE_ERROR, "rules-old", NULL, "%.*s", STRF(first_line(&next->rules_why)));
+	return true;
+}
+
+int run_reload(struct master *m, struct buf *errors, struct buf *restart_out, struct buf *kept)
+{
+	struct settings *next = NULL;
+	int r = settings_load(m->config, m->state_option, RULES_APART, &next, errors);
+
+	if (r == 0 && !rules_before(m, next, errors, kept)) {
+		settings_free(next);
+		r = E_SYNTAX;
+	}
 
 	if (r < 0) {
 		errors->err = 0;
-		first = buf_view(errors);
-		first = str_cut(&first, '\n');
-		trace_event(TRACE_ERROR, "reload-refused", NULL, "%.*s", STRF(first));
+		trace_event(TRACE_ERROR, "reload-refused", NULL, "%.*s", STRF(first_line(errors)));
 		return r;
 	}
 	conf_restart_diff(m->set->conf, next->conf, restart_out);
@@ -54,6 +77,7 @@ int run_reload(struct master *m, struct buf *errors, struct buf *restart_out)
 	conf_print(next->conf, true, &next->text);
 	settings_free(m->set);
 	m->set = next;
+	settings_rules_save(next, m->dir_settings);
 	certs_add(m);
 	if (m->set->conf->log_to == CONF_LOG_FILE) {
 		int dir = state_log_dir(m); /* a log that was moved away is made anew */
@@ -190,7 +214,7 @@ static void on_signal(struct master *m)
 				break;
 			buf_init(&errors, 32 * 1024);
 			buf_init(&restart, 8192);
-			run_reload(m, &errors, &restart);
+			run_reload(m, &errors, &restart, NULL);
 			buf_done(&errors);
 			buf_done(&restart);
 			break;
@@ -295,6 +319,22 @@ static int64_t cores(const struct conf *c)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? MIN(CPU_COUNT(&set), 64) : 1;
 }
 
+/* A mistake in a file of rules must not keep the mail away, and never means fewer rules. A sysexits code. */
+static int start_rules(struct master *m)
+{
+	struct settings *s = m->set;
+
+	if (s->rules_why.n == 0) {
+		settings_rules_save(s, m->dir_settings);
+		return 0;
+	}
+	fputs(buf_cstr(&s->rules_why), stderr);
+	if (settings_rules_last(s, m->config, m->dir_settings) < 0)
+		return EX_CONFIG;
+	fprintf(stderr, "mansio: the rules of the last files that were good count, until these are mended and 'mansio reload' is said\n");
+	return 0;
+}
+
 /* Before the first process: everything that can be wrong. A sysexits code. */
 static int prepare(struct master *m)
 {
@@ -303,7 +343,7 @@ static int prepare(struct master *m)
 	int code;
 
 	buf_init(&errors, 64 * 1024);
-	code = settings_load(m->config, m->state_option, &m->set, &errors) < 0 ? EX_CONFIG : 0;
+	code = settings_load(m->config, m->state_option, RULES_APART, &m->set, &errors) < 0 ? EX_CONFIG : 0;
 	errors.err = 0;
 	fputs(buf_cstr(&errors), stderr);
 	buf_done(&errors);
@@ -315,7 +355,7 @@ static int prepare(struct master *m)
 	if (ipc_pair(m->kept) < 0)
 		m->kept[0] = m->kept[1] = -1;
 	m->taken = memfd_create("taken", MFD_CLOEXEC); /* outlives the senders (smtp/send/taken.h) */
-	if ((code = spawn_init(m)) || (code = state_open(m)))
+	if ((code = spawn_init(m)) || (code = state_open(m)) || (code = start_rules(m)))
 		return code;
 	certs_add(m);
 	if ((code = listen_open(m)) || (code = control_open(m)))
@@ -356,6 +396,8 @@ int run(const char *config, const char *state, int ready_fd)
 	code = prepare(&m);
 	if (code)
 		return code;
+	if (m.set->rules_why.n > 0)
+		trace_event(TRACE_ERROR, "rules-old", NULL, "%.*s", STRF(first_line(&m.set->rules_why)));
 	trace_event(TRACE_INFO, "start", NULL, "version %s, %s", PACKAGE_VERSION,
 		m.root ? "each process under its own user" : "all under one user");
 	procs_make(&m);

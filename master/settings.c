@@ -239,8 +239,8 @@ static void fill_in(struct settings *s, const char *config, const char *state)
 	conf_print(c, true, &s->text);
 }
 
-int settings_load_text(const char *path, struct str text, const char *state, struct settings **out,
-	struct buf *errors)
+int settings_load_text(const char *path, struct str text, const char *state, enum settings_rules rules,
+	struct settings **out, struct buf *errors)
 {
 	struct settings *s = mem_alloc(1, sizeof(*s));
 	size_t before = errors->n;
@@ -256,7 +256,9 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 		load_sts(s, path, errors);
 		load_acme(s, path, errors);
 		load_hook(s, path, errors);
-		settings_load_rules(s, path, errors);
+		settings_load_rules(s, path);
+		if (rules == RULES_TOO)
+			buf_str(errors, buf_view(&s->rules_why));
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
@@ -268,7 +270,7 @@ int settings_load_text(const char *path, struct str text, const char *state, str
 	return 0;
 }
 
-int settings_load(const char *path, const char *state, struct settings **out, struct buf *errors)
+int settings_load(const char *path, const char *state, enum settings_rules rules, struct settings **out, struct buf *errors)
 {
 	struct buf text;
 	int r;
@@ -279,7 +281,7 @@ int settings_load(const char *path, const char *state, struct settings **out, st
 		buf_fmt(errors, "%s: %s\n", path, err_text(r));
 		r = E_SYNTAX;
 	} else {
-		r = settings_load_text(path, buf_view(&text), state, out, errors);
+		r = settings_load_text(path, buf_view(&text), state, rules, out, errors);
 	}
 	buf_done(&text);
 	return r;
@@ -308,6 +310,7 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->hook_secret);
 	buf_done(&s->access);
 	buf_done(&s->rewrite);
+	buf_done(&s->rules_why);
 	fd_close(&s->rules);
 	conf_free(s->conf);
 	free(s);

@@ -120,7 +120,7 @@ static int ports_free(struct setup *s)
 	int code = 0;
 
 	buf_init(&errors, 32768);
-	if (settings_load(s->config, s->state_given ? s->state : NULL, &set, &errors) < 0) {
+	if (settings_load(s->config, s->state_given ? s->state : NULL, RULES_TOO, &set, &errors) < 0) {
 		errors.err = 0;
 		fputs(buf_cstr(&errors), stderr);
 		buf_done(&errors);

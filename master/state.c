@@ -12,7 +12,7 @@
  *     STATE/dkim/       _sign 0700  keys that sign mail, a folder a domain: smtp/sign/keys.h
  *     STATE/acme/       _acme 0700  account, key and certificate from the authority
  *     STATE/tls/        root 0700   the self-signed certificate: certs.c
- *     STATE/settings/   root 0700   settings changed by command: history.c
+ *     STATE/settings/   root 0700   settings changed by command: history.c; the last good files of rules: tables.c
  *     STATE/run/        root 0711   control (0600), lmtp (0660), submit (0666), lock; config: path of the settings file
  *
  * One master per state folder: it holds an flock on run/lock, in which its

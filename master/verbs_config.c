@@ -5,7 +5,8 @@
  * The settings file stays the admin's: a change edits one line in it and leaves the rest as it
  * is (conf/edit.h). What is always true:
  *   1. The file is replaced only by a text that the whole check has passed, certificates
- *      and other files included: nothing is written that a start would refuse.
+ *      and other files included: nothing is written that a start would refuse, but for files of rules (tables.c)
+ *      that went bad by themselves.
  *   2. A file that was edited by hand and not reloaded yet is not touched.
  *   3. The text before a change lies in the history (history.c) before the file changes.
  *   4. Who asks from outside (field `asker`) cannot set what names files, programs, ports
@@ -136,7 +137,7 @@ static int diff(struct master *m, int reply, struct buf *why)
 	struct buf x, y;
 	size_t i;
 
-	if (settings_load(m->config, m->state_option, &next, why) < 0)
+	if (settings_load(m->config, m->state_option, RULES_APART, &next, why) < 0)
 		return EX_CONFIG;
 	buf_init(&x, VALUE_MAX);
 	buf_init(&y, VALUE_MAX);
@@ -201,7 +202,8 @@ static void end(struct edit *e)
 	buf_done(&e->after);
 }
 
-/* The new text is checked as a start would check it. */
+/* The new text is checked as a start would check it. Files of rules that were broken before, and are not what is changed,
+ * hold nobody up: the rules stay as they are. */
 static int try_text(struct edit *e, struct buf *why)
 {
 	struct settings *next;
@@ -210,10 +212,12 @@ static int try_text(struct edit *e, struct buf *why)
 		buf_puts(why, "the settings file would be too large");
 		return EX_DATAERR;
 	}
-	if (settings_load_text(e->m->config, buf_view(&e->after), e->m->state_option, &next, why) < 0)
+	if (settings_load_text(e->m->config, buf_view(&e->after), e->m->state_option, RULES_APART, &next, why) < 0)
 		return EX_DATAERR;
+	if (!settings_rules_alike(e->m->set->conf, next->conf))
+		buf_str(why, buf_view(&next->rules_why));
 	settings_free(next);
-	return EX_OK;
+	return why->n ? EX_DATAERR : EX_OK;
 }
 
 /* Nobody else wrote it while we checked. */
@@ -229,7 +233,7 @@ static bool unchanged(const struct edit *e)
 static int commit(struct edit *e, struct ipc_msg *last, struct buf *why)
 {
 	struct master *m = e->m;
-	struct buf restart;
+	struct buf restart, kept;
 	int r = try_text(e, why);
 
 	if (r)
@@ -246,15 +250,19 @@ static int commit(struct edit *e, struct ipc_msg *last, struct buf *why)
 		return EX_CANTCREAT;
 	}
 	buf_init(&restart, 8192);
-	r = run_reload(m, why, &restart);
+	buf_init(&kept, 8192);
+	r = run_reload(m, why, &restart, &kept);
 	if (r == 0) {
 		ipc_set_u64(last, "id", e->c.id);
 		ipc_set(last, "key", e->c.key);
 		ipc_set(last, "from", e->c.from);
 		ipc_set(last, "to", e->c.to);
 		ipc_set(last, "needs_restart", buf_view(&restart));
+		if (kept.n)
+			ipc_set(last, "rules_kept", str_trim(buf_view(&kept)));
 	}
 	buf_done(&restart);
+	buf_done(&kept);
 	return r < 0 ? EX_CONFIG : EX_OK;
 }
 
@@ -346,6 +354,29 @@ static bool undo_allowed(struct master *m, struct str text, struct buf *why)
 	return good;
 }
 
+#define LAST_CHANGES 5
+
+/* Which change could be meant: the last ones, the newest first. */
+static void say_last(struct master *m, struct buf *why)
+{
+	struct change c;
+	struct arena a;
+	uint64_t *id;
+	size_t n, i;
+
+	arena_init(&a);
+	n = history_ids(m->dir_settings, &a, &id);
+	buf_puts(why, n ? "which change? 'mansio config undo ID' puts the file back as it was before it:" :
+		"there is no change that could be undone");
+	for (i = 0; i < LAST_CHANGES && i < n; i++)
+		if (history_load(m->dir_settings, id[n - 1 - i], &a, &c) == 0)
+			buf_fmt(why, "\n  %llu  %.*s %.*s: %.*s -> %.*s", (unsigned long long)c.id, STRF(c.verb), STRF(c.key),
+				STRF(str_sub(c.from, 0, 100)), STRF(str_sub(c.to, 0, 100)));
+	if (n > LAST_CHANGES)
+		buf_puts(why, "\n  ... 'mansio config history' lists all");
+	arena_done(&a);
+}
+
 static int undo(struct master *m, const struct ipc_msg *in, struct ipc_msg *last, struct buf *why)
 {
 	struct change old;
@@ -355,6 +386,11 @@ static int undo(struct master *m, const struct ipc_msg *in, struct ipc_msg *last
 	int code;
 
 	arena_init(&a);
+	if (ipc_get(in, "id").n == 0) {
+		say_last(m, why);
+		arena_done(&a);
+		return EX_USAGE;
+	}
 	if (str_u64(ipc_get(in, "id"), UINT32_MAX, &id) < 0 || history_load(m->dir_settings, id, &a, &old) < 0) {
 		buf_puts(why, "there is no such change; 'mansio config history' lists those that are kept");
 		arena_done(&a);

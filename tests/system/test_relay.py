@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,7 +59,7 @@ def test_rules_from_files_count_at_a_reload_and_a_broken_file_changes_nothing(ow
     # a mistake: said with file and line, by all who look, and the old rules stay
     good = access.read_text()
     access.write_text("sender y@b.example reject\n" + good + "\nsender z@b.example rejct\ncleint 10.0.0.1 hold\n")
-    for args in (["reload"], ["config", "check", "--config", s.config], ["config", "set", "smtp.hops", "40"]):
+    for args in (["reload"], ["config", "check"], ["config", "set", "smtp.table_rules", "1000"]):
         p = s.cli(*args, check=False)
         assert p.returncode and f"{access}:7: 'rejct': action is reject, hold, allow, or relay; did you mean 'reject'?" in p.stderr, p.stderr
         assert f"{access}:8: 'cleint' is neither" in p.stderr and "did you mean 'client'?" in p.stderr
@@ -73,6 +74,43 @@ def test_rules_from_files_count_at_a_reload_and_a_broken_file_changes_nothing(ow
     assert codes(s, "x@b.spam.example", to)[0] == [250], "a rule that is not in the file any more counts"
     s.cli("config", "unset", "smtp.access_file")
     wait_for(lambda: codes(s, "u99999@many.example", to)[0] == [250])
+
+
+def test_a_broken_file_of_rules_holds_nothing_else_up_and_never_means_fewer_rules(own_suite):
+    s = own_suite({"smtp.access_file": "access", "smtp.hops": "41"}, start=False)
+    access = s.folder / "access"
+    access.write_text("sender .spam.example rejct\n")
+    with pytest.raises(RuntimeError):  # nothing that was good before: better no start than one without the rules
+        s.start()
+    assert f"{access}:1: 'rejct'" in s.log()
+    access.write_text("sender .spam.example reject\n")
+    s.start()
+    to = s.account().address
+    assert codes(s, "x@a.spam.example", to)[0] == [550]
+    access.write_text("sender .spam.example rejct\n")
+
+    # what has nothing to do with it counts, and the mistake is told
+    said = json.loads(s.cli("--json", "config", "set", "smtp.hops", "42").stdout)
+    assert f"{access}:1: 'rejct'" in said["rules_kept"] and s.wait_log("rules-old")
+    assert s.cli("config", "show", "smtp.hops").stdout == "42\n" and codes(s, "x@a.spam.example", to)[0] == [550]
+    s.cli("config", "undo", said["id"])
+    assert s.cli("config", "show", "smtp.hops").stdout == "41\n" and codes(s, "x@a.spam.example", to)[0] == [550]
+    before = s.config.read_text()
+    (s.folder / "other").write_text("sender x@y.example rejct\n")
+    p = s.cli("config", "set", "smtp.access_file", "other", check=False)
+    assert p.returncode == 65 and "other:1: 'rejct'" in p.stderr and s.config.read_text() == before
+
+    # the next start goes on with what was good
+    s.stop()
+    n = len(s.log())
+    s.start()
+    assert codes(s, "x@a.spam.example", to)[0] == [550] and "rules of the last files that were good" in s.log()[n:]
+    s.cli("config", "set", "smtp.hops", "43")
+    assert codes(s, "x@a.spam.example", to)[0] == [550]
+    assert s.cli("config", "check", check=False).returncode == 78 and s.cli("reload", check=False).returncode == 78
+    access.write_text("sender .junk.example reject\n")
+    s.cli("reload")
+    assert codes(s, "x@a.spam.example", to)[0] == [250] and codes(s, "x@a.junk.example", to)[0] == [550]
 
 
 # --- certificates

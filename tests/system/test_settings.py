@@ -81,6 +81,9 @@ def test_undo_and_unset_bring_back_what_was(own_suite):
     s.cli("config", "undo", "1")
     assert s.config.read_text() == before
     assert s.cli("config", "undo", "99", check=False).returncode == 67
+    p = s.cli("config", "undo", check=False)
+    assert p.returncode == 64 and "which change?" in p.stderr and "  5  undo change 1: 77 -> 5000\n" in p.stderr, p.stderr
+    assert p.stderr.splitlines()[-1].endswith("  1  set imap.sessions: 5000 -> 77")
     s.cli("config", "set", "server.settings_history", "2")
     s.cli("config", "set", "imap.sessions", "79")
     s.cli("config", "set", "imap.sessions", "80")
