@@ -40,7 +40,7 @@ endif
 
 # The queue without its sockets, for its tests too
 noinst_LIBRARIES += smtp/libqueue.a
-smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c smtp/queue/ended.c \
+smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c smtp/queue/outcome.c smtp/queue/ended.c \
 	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/catchup.c smtp/queue/classify.c smtp/queue/classify.h \
 	smtp/queue/sent.c smtp/queue/sent.h smtp/queue/said.c smtp/queue/warmup.c smtp/queue/warmup.h smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
 	smtp/queue/rows_rcpts.c smtp/queue/rows_due.c \
@@ -80,7 +80,7 @@ smtp_libsend_a_SOURCES = smtp/send/reply.c smtp/send/reply.h smtp/send/content.c
 SEND_LIBS = smtp/libsend.a smtp/libpolicy.a $(CONF_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(SASL_LIBS)
 pkglibexec_PROGRAMS += libexec/sender
 libexec_sender_SOURCES = smtp/send/sender.c smtp/send/sender.h smtp/send/sign.c smtp/send/sign.h smtp/send/results.c smtp/send/rescue.c smtp/send/options.c \
-	smtp/send/route.c smtp/send/dest.c smtp/send/change.c smtp/send/host.c smtp/send/reach.c smtp/send/serve.c smtp/send/probe.c smtp/send/probe.h smtp/send/probe_here.c smtp/send/probe_rows.c smtp/send/pace.c smtp/send/source.c smtp/send/lookup.c smtp/send/session.c smtp/send/tlsrpt.c smtp/send/dial.c smtp/send/way.c smtp/send/way.h
+	smtp/send/route.c smtp/send/dest.c smtp/send/find.c smtp/send/change.c smtp/send/host.c smtp/send/reach.c smtp/send/serve.c smtp/send/probe.c smtp/send/probe.h smtp/send/probe_here.c smtp/send/probe_rows.c smtp/send/pace.c smtp/send/source.c smtp/send/lookup.c smtp/send/session.c smtp/send/tlsrpt.c smtp/send/dial.c smtp/send/way.c smtp/send/way.h
 libexec_sender_LDADD = $(SEND_LIBS) $(AUTH_LIBS) $(TRACE_LIBS) $(NET_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA

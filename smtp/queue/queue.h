@@ -5,7 +5,8 @@
  *   queued.c    the process: loop, links, control
  *   turn.c      one turn: all changes that came together in one transaction
  *   message.c   files of the spool; a new message becomes rows
- *   jobs.c      attempts in hand: from rows to a job, from results to rows
+ *   jobs.c      attempts in hand: from rows to a job, and what the sender says
+ *   outcome.c   results become rows
  *   ended.c     what ends without a word of another server: suppression, the administrator
  *   pick.c      which recipients are tried next
  *   dests.c     what is known of destinations
@@ -274,8 +275,6 @@ bool job_fits(const struct job *j, const struct rcpt_row *x);
 bool job_add(struct job *j, const struct envelope_rcpt *r, const struct rcpt_row *x);
 void job_free(struct queue *q, struct job *j);
 void jobs_send(struct queue *q); /* all NEW ones, after the commit */
-void jobs_apply(struct queue *q); /* results into rows */
-void jobs_applied(struct queue *q, bool committed);
 void jobs_drop_new(struct queue *q); /* the commit failed */
 /* Is an attempt in hand, whose results are not all in the rows yet? */
 bool jobs_of_message(const struct queue *q, int64_t m);
@@ -285,6 +284,13 @@ bool jobs_routes(struct queue *q, const struct ipc_msg *m); /* what the sender k
 bool jobs_result(struct queue *q, void *who, const struct ipc_msg *m);
 void jobs_sender_gone(struct queue *q, void *who);
 void jobs_timeouts(struct queue *q);
+bool job_is_over(const struct job *j);
+/* What MAIL says. Where the recipient's own one is no address the plain one will do. */
+struct str job_sender(const struct job *j, struct arena *a);
+
+/* outcome.c */
+void jobs_apply(struct queue *q); /* results into rows */
+void jobs_applied(struct queue *q, bool committed);
 /* A recipient whose destination is down fails for now, as if it had been tried. */
 void jobs_defer(struct queue *q, const struct rcpt_row *x, const struct dest *d);
 

@@ -8,6 +8,7 @@
  *   route.c     which way a job goes: our own lmtpd, the smarthost, or by MX
  *   way.c       what the table of routes says of a job
  *   dest.c      a destination: jobs that wait, the hosts that take its mail, in which order
+ *   find.c      ... which those are: MX records, policies
  *   source.c    by which of our addresses, and how much a new one may send
  *   change.c    mail goes another way, or is to be tried now whatever is known
  *   pace.c      limits of hosts, providers, destinations (limit.h)
@@ -307,8 +308,6 @@ bool lookup_waits(const struct sender *s);
 void dest_init(struct dest *d, struct sender *s); /* a fixed one */
 #define DEST_HOP "hop " /* name of a destination: HOST:PORT follows, no MX is asked */
 struct dest *dest_get(struct sender *s, struct str name, struct way *way, enum dest_tls tls); /* made if need be */
-/* Finds its hosts out without a job: probe_hosts or probe_nowhere is told. */
-void dest_find(struct dest *d);
 void dest_done(struct dest *d); /* of one that is in no table: all but its memory */
 void dest_fix(struct dest *d, struct host *h); /* all of its mail goes there; NULL: nowhere */
 void dest_add(struct dest *d, struct job *j);
@@ -322,7 +321,18 @@ void dest_wait(struct dest *d, const struct dsn *why, int64_t seconds); /* all t
 void dest_drop(struct dest *d);
 void dest_tick(struct dest *d); /* may free it */
 void dest_forget(struct dest *d); /* that it was down, and its hosts: DNS is asked, not its cache */
+void dest_go(struct dest *d); /* what waits: to the first host that can be had, or the hosts are found out */
+/* What was found out: hosts, whose references are taken over; or why there are none. */
+void dest_learn(struct dest *d, struct mx *mx, size_t n, uint32_t ttl);
+void dest_no_way(struct dest *d, int code, const char *status, const char *what);
 struct job *dest_withdraw(struct dest *d); /* all that waits there, a list */
+
+/* find.c */
+#define DEST_KNOWN_MS 60000 /* what is known of a destination is asked for anew after this */
+void dest_find_init(struct dest *d);
+/* Finds its hosts out; of a test's: probe_hosts or probe_nowhere is told. */
+void dest_find(struct dest *d);
+void dest_look(struct dest *d); /* ... of one that is down, from time to time */
 
 /* change.c */
 void dests_fresh(struct dest *d); /* of all of its name, and their hosts, nothing is known */
