@@ -51,6 +51,8 @@ void routes_changed(struct str to);
 /* exchange.c: SASL exchanges of the fronts. false: the front breaks the rules. */
 bool exchange_message(struct client *c, struct ipc_msg *m);
 void exchange_drop_all(struct client *c);
+/* The password of this account is another one now: a login that was good and not answered yet fails. */
+void exchanges_forget(struct str user);
 /* A login with a password at the gate: the same workers, slow-down and lock-out. fn is
  * called once: result ok (user: the account's name), fail, limit, unavailable. */
 typedef void exchange_fn(void *arg, const char *result, struct str user);

@@ -19,6 +19,7 @@ struct waiting {
 	int reply;
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
 	char *routed; /* whose routes it may change: "*", a domain, ".domain"; NULL: none */
+	bool ends; /* and those that run end, too */
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
@@ -49,6 +50,8 @@ static void log_out(const struct waiting *w)
 	if (!w->logged_out)
 		return;
 	renewal_forget_user(authd.renewals, str_of(w->logged_out));
+	tickets_forget_user(authd.tickets, str_of(w->logged_out));
+	exchanges_forget(str_of(w->logged_out));
 	logins_end_user(authd.logins, str_of(w->logged_out));
 }
 
@@ -61,8 +64,8 @@ static void waiting_free(struct waiting *w)
 	free(w);
 }
 
-/* By master, as for somebody outside; nobody waits for the answer: signd's log has it. */
-static void make_keys(const char *domain)
+/* By master, as for somebody outside; nobody waits for the answer: the owner's log has it. */
+static void by_master(const char *verb, const char *name, const char *value)
 {
 	struct ipc_msg m;
 	int pair[2];
@@ -70,9 +73,9 @@ static void make_keys(const char *domain)
 	if (ipc_pair(pair) < 0)
 		return;
 	ipc_init(&m, "control");
-	ipc_setc(&m, "verb", "dkim rotate");
-	ipc_setc(&m, "domain", domain);
-	ipc_setc(&m, "first", "yes");
+	ipc_setc(&m, "verb", verb);
+	ipc_setc(&m, name, value);
+	ipc_setc(&m, "first", "yes"); /* of dkim rotate: no keys but the first ones */
 	ipc_add_fd(&m, "reply", pair[1]);
 	(void)program_control(&authd.program, &m);
 	ipc_done(&m);
@@ -92,8 +95,10 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	if ((!answer || ipc_get_bool(answer, "changed")) && w->routed)
 		routes_changed(str_of(w->routed));
 	if (answer && ipc_get_bool(answer, "changed") && w->added)
-		make_keys(w->added);
+		by_master("dkim rotate", "domain", w->added);
 	log_out(w);
+	if (answer && ipc_get_bool(answer, "changed") && w->ends)
+		by_master("session kick", "user", w->logged_out);
 	waiting_free(w);
 	running = false;
 	next();
@@ -195,6 +200,8 @@ void control_run(const struct ipc_msg *m, int reply)
 	w = mem_alloc(1, sizeof(*w));
 	w->reply = reply;
 	w->logged_out = logs_out(m);
+	/* other roles are for the page alone; a mail program's session goes on */
+	w->ends = w->logged_out && !(str_eqc(ipc_get(m, "verb"), "user change") && !str_eqc(ipc_get(m, "active"), "no"));
 	w->added = adds(m);
 	w->routed = routes(m);
 	w->job = pool_job_new("control", done, w);

@@ -469,6 +469,35 @@ void exchange_drop_all(struct client *c)
 	table_each(&c->exchanges, drop_one, NULL);
 }
 
+static struct str forgotten; /* of the moment */
+
+static bool forget_one(struct str key, void *value, void *arg)
+{
+	struct exchange *x = value;
+
+	(void)key;
+	(void)arg;
+	if (x->state != LATE || !x->good || !str_ieq(x->user, forgotten))
+		return true;
+	x->good = false;
+	ipc_done(&x->late);
+	answer_begin(x, &x->late, "fail");
+	return true;
+}
+
+static void forget_of(struct client *c)
+{
+	table_each(&c->exchanges, forget_one, NULL);
+}
+
+void exchanges_forget(struct str user)
+{
+	forgotten = user;
+	clients_each(forget_of);
+	if (gate.exchanges.bucket)
+		forget_of(&gate);
+}
+
 /* A session is over: it does not come back. */
 static bool forget(const struct ipc_msg *m)
 {

@@ -31,7 +31,7 @@
 #include "auth/authd.h"
 
 bool gate_message(struct client *c, struct ipc_msg *m);
-/* The verbs that authd's main process answers itself: login list, login end. False: not
+/* The verbs that authd's main process answers itself: login list, login end, session list, session kick, ban ... False: not
  * one of these. Takes reply if it is. */
 bool gate_own_verb(const struct ipc_msg *m, int reply);
 /* A refusal or an end, in the words of program.h; closes reply. */

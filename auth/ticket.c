@@ -100,6 +100,17 @@ int ticket_redeem(struct tickets *t, struct str ticket, struct str service, int6
 	return good ? 0 : E_NOTFOUND;
 }
 
+void tickets_forget_user(struct tickets *t, struct str user)
+{
+	struct ticket *k, *next;
+
+	for (k = TAILQ_FIRST(&t->list); k; k = next) {
+		next = TAILQ_NEXT(k, link);
+		if (str_ieqc(user, k->user))
+			drop(t, k);
+	}
+}
+
 void tickets_sweep(struct tickets *t, int64_t now_ms)
 {
 	struct ticket *k, *next;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs_login.c: mansio login list|end: who is logged in at the admin page. They are
- * answered by authd's main process, which alone knows (logins.h).
+ * verbs_login.c: mansio login list|end: who is logged in at the admin page; and the same
+ * logins as rows of `session list|kick`, beside those of the fronts. They are answered by
+ * authd's main process, which alone knows (logins.h).
  */
 #include <sysexits.h>
 
@@ -44,6 +45,58 @@ static bool chosen(const struct ipc_msg *m, const struct login *k, struct str us
 	return in_scope(m, k->user) && (!id.p || str_eqc(id, k->id)) && (!user.p || str_eqc(user, k->user));
 }
 
+/* As the fronts' rows (front/sessions.c). */
+static void send_session(struct client *out, const struct login *k)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_setc(&m, "id", k->id);
+	ipc_setc(&m, "service", "web");
+	ipc_setc(&m, "peer", k->peer);
+	ipc_setc(&m, "user", k->user);
+	ipc_setc(&m, "tls", "");
+	ipc_setc(&m, "state", "page");
+	ipc_set_u64(&m, "seconds", (uint64_t)MAX(clock_unix() - k->since, 0));
+	ipc_setc(&m, "device", k->agent);
+	client_send(out, &m);
+}
+
+/* Kick: by id or user, as at the fronts; the login of who asks by the page is spared unless it is named. */
+static bool kicked(const struct ipc_msg *m, const struct login *k)
+{
+	struct str id = ipc_get(m, "id"), user = ipc_get(m, "user");
+
+	return (id.n > 0 && str_eqc(id, k->id)) ||
+		(user.n > 0 && str_ieqc(user, k->user) && !str_eqc(ipc_get(m, "asker_login"), k->id));
+}
+
+static void sessions(const struct ipc_msg *m, int reply, bool kick)
+{
+	struct client *out = client_new("reply", 0, reply);
+	struct str user = ipc_get(m, "user");
+	struct login *k, *next;
+	char name[512];
+
+	client_hold(out);
+	logins_sweep(authd.logins, clock_mono_ms());
+	for (k = logins_first(authd.logins); k; k = next) {
+		next = logins_next(k);
+		if (!in_scope(m, k->user) || (kick && !kicked(m, k)))
+			continue;
+		send_session(out, k);
+		if (kick)
+			login_end(authd.logins, k);
+	}
+	snprintf(name, sizeof(name), "%.*s", STRF(user));
+	/* what sleeps, or is on its way to a room, does not come back either */
+	if (kick && user.n > 0 && in_scope(m, name)) {
+		renewal_forget_user(authd.renewals, user);
+		tickets_forget_user(authd.tickets, user);
+	}
+	gate_end(out);
+}
+
 bool gate_own_verb(const struct ipc_msg *m, int reply)
 {
 	bool end = str_eqc(ipc_get(m, "verb"), "login end");
@@ -54,6 +107,11 @@ bool gate_own_verb(const struct ipc_msg *m, int reply)
 
 	if (guard_verb(m, reply))
 		return true;
+	if (str_eqc(ipc_get(m, "verb"), "session list") || str_eqc(ipc_get(m, "verb"), "session kick")) {
+		if (reply >= 0)
+			sessions(m, reply, str_eqc(ipc_get(m, "verb"), "session kick"));
+		return true;
+	}
 	if (!end && !str_eqc(ipc_get(m, "verb"), "login list"))
 		return false;
 	if (reply < 0)

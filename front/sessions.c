@@ -72,6 +72,7 @@ static int send_row(int fd, const struct conn *c)
 	ipc_setc(&m, "tls", c->tls && c->state != CONN_HANDSHAKE ? tls_version(c->tls) : "");
 	ipc_setc(&m, "state", state_name(c));
 	ipc_set_u64(&m, "seconds", (uint64_t)MAX(clock_unix() - c->since, 0));
+	ipc_setc(&m, "device", c->service->dialogue == &imap_dialogue && c->u.imap.id_params ? c->u.imap.id_params : "");
 	r = ipc_try_send(fd, &m);
 	ipc_done(&m);
 	return r;

@@ -260,11 +260,14 @@ static size_t owners(struct master *m, enum program_id id, struct proc **out, si
 static void pass_on(struct master *m, struct conn *c, struct ipc_msg *in, enum program_id id)
 {
 	struct proc *to[64];
+	/* sessions of mail programs are the fronts', those of the page authd's */
 	size_t n = owners(m, id, to, ARRAY_LEN(to)), i, nfiles = 0;
 	int file[BACKUP_FILES + 1];
 	struct ipc_msg out;
 	char text[80];
 
+	if (id == PROGRAM_front)
+		n += owners(m, PROGRAM_authd, to + n, ARRAY_LEN(to) - n);
 	if (n == 0) {
 		snprintf(text, sizeof(text), "%s is not ready; try again", programs[id].name);
 		answer(c, EX_TEMPFAIL, text);

@@ -12,13 +12,10 @@ import socket
 import pytest
 
 from conftest import Suite, check_log, make_folder, wait_for
+from web import Web
 
 NEVER = {"ban.never": "", "auth.allow_clear": "yes", "auth.failure_delay": "0s", "server.processes": "2", "auth.yescrypt_cost": "1",
          "server.proxy_from": "127.0.0.1", "smtp.processes": "2"}
-
-
-class Closed(Exception):
-    pass
 
 
 class Peer:
@@ -90,15 +87,24 @@ def closed(s, address, service="pop3"):
         return b"failed logins from your network" in p.greeting
 
 
-@pytest.fixture(scope="module")
-def house(system_users):
-    s = Suite(make_folder(), {**NEVER, "ban.failures": "5", "ban.first": "1h"})
+def served(settings):
+    s = Suite(make_folder(), settings)
     s.start()
     s.anna, s.ben, s.cora, s.dora = (s.account() for _ in range(4))
     yield s
     s.stop()
     check_log(s)
     shutil.rmtree(s.folder)
+
+
+@pytest.fixture(scope="module")
+def rooms(system_users):
+    yield from served({"server.processes": "2", "auth.yescrypt_cost": "1", "imap.hibernate_after": "200ms"})
+
+
+@pytest.fixture(scope="module")
+def house(system_users):
+    yield from served({**NEVER, "ban.failures": "5", "ban.first": "1h"})
 
 
 def test_who_guesses_is_banned_at_every_door_and_the_owner_elsewhere_does_not_notice(house):
@@ -230,7 +236,7 @@ def test_a_banned_peer_costs_the_door_little(house):
             c.close()
         return cpu_of_fronts(s) - before
 
-    free, banned = knock("127.1.11.1", 200), knock("127.1.10.1", 2000)
+    free, banned = knock("127.1.11.1", 100), knock("127.1.10.1", 1000)
     assert banned < max(free, 5), (free, banned)  # ten times as many
     s.wait_log("banned n=", timeout=30)
     assert s.log().count("banned n=") < 50
@@ -258,3 +264,68 @@ def test_a_small_spray_is_told_once_and_known_networks_stay_quick(own_suite):
     assert "delay_ms" not in wait_for(lambda: delays(a.address)[1:], 20)[0]
     assert login(s, "192.0.2.200", a.address, a.password) is True  # on a journey: later, but in
     assert "delay_ms=1000" in wait_for(lambda: delays(a.address)[2:], 20)[0]
+
+
+def live(s, account):
+    return sorted(r["service"] for r in json.loads(s.cli("--json", "session", "list").stdout) if r["user"] == account.address)
+
+
+def everywhere(s, account):
+    """A session of each kind, that of IMAP once awake and once asleep."""
+    asleep = s.imap(account)
+    asleep.select()
+    asleep.send(b"x IDLE\r\n")
+    asleep.readline()
+    page = Web(s, account)
+    held = [asleep, s.imap(account), s.pop3(account), s.smtp(account), page]
+    wait_for(lambda: '"asleep"' in s.cli("--json", "session", "list").stdout, 20)
+    wait_for(lambda: live(s, account) == ["imaps", "imaps", "pop3s", "submission", "web"], 20)
+    return held, page
+
+
+@pytest.mark.parametrize("how", ["kick", "password", "suspended", "removed"])
+def test_all_sessions_of_an_account_end_together(rooms, how):
+    s, who, other = rooms, rooms.account(), rooms.ben
+    held, page = everywhere(s, who)
+    with s.imap(other) as o:
+        if how == "kick":
+            rows = json.loads(s.cli("--json", "session", "kick", f"user={who.address}").stdout)
+            assert sorted(r["service"] for r in rows) == ["imaps", "imaps", "pop3s", "submission", "web"]
+        elif how == "password":
+            s.cli("user", "password", who.address, input="another one\n")
+        elif how == "suspended":
+            s.cli("user", "change", who.address, "active=no")
+        else:
+            s.cli("user", "remove", who.address)
+        wait_for(lambda: not live(s, who), 20)
+        assert b"BYE" in held[0].readline()  # it was asleep
+        assert page.get("me").status == 401
+        assert o.noop()[0] == "OK"
+    for h in held[1:4]:
+        h.sock.close()
+
+
+def test_a_person_ends_his_other_sessions_by_the_page(rooms):
+    s, who = rooms, rooms.account()
+    held, page = everywhere(s, who)
+    second = Web(s, who)
+    rows = page.get("session/list").json["rows"]
+    assert {r["user"] for r in rows} == {who.address} and len(rows) == 6
+    assert page.post("session/kick", {"id": next(r["id"] for r in rows if r["service"] == "pop3s")}).status == 200
+    wait_for(lambda: "pop3s" not in live(s, who), 20)
+    ended = page.post("session/kick", {"user": who.address}).json["rows"]
+    assert sorted(r["service"] for r in ended) == ["imaps", "imaps", "submission", "web"]
+    assert page.get("me").status == 200 and second.get("me").status == 401
+    wait_for(lambda: live(s, who) == ["web"], 20)
+    assert page.post("session/kick", {"user": rooms.ben.address}).status == 403
+    for h in held[1:4]:
+        h.sock.close()
+
+
+def test_roles_end_no_session_of_a_mail_program(rooms):
+    s, who = rooms, rooms.account()
+    with s.imap(who) as c:
+        s.cli("user", "change", who.address, "roles=admin@example.org")
+        s.cli("user", "change", who.address, "name=Anna")
+        assert c.noop()[0] == "OK"
+        assert live(s, who) == ["imaps"]

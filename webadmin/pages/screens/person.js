@@ -28,11 +28,11 @@ export function Folders({ address }) {
 export function Sessions({ address, own }) {
 	const mail = useAsk(can("session list") ? "session list" : null, {}, { every: 15 }), page = useAsk(can("login list") ? "login list" : null);
 	const [dialog, open] = useDialog();
-	const mine = (r) => r.user === address;
+	const mine = (r) => r.user === address, program = (r) => mine(r) && r.service !== "web";
 	const end = (verb, args, words, ask) => open((close) => html`<${Confirm} title=${words} button="End" act=${() => change(verb, args)} done="Ended" onClose=${close} onDone=${ask.reload}>
 		<p>Whoever uses it must sign in again${verb.startsWith("login") ? "" : "; a mail program does so by itself while the password is right"}.</p><//>`);
-	return html`${mail.data && html`<${Card} title="Mail programs connected" pad=${false} tools=${can("session kick") && mail.data.some(mine) && html`<button type="button" class="mini" onClick=${() => end("session kick", { user: address }, "End all connections?", mail)}>End all</button>`}>
-			<${Table} label="Mail programs connected" rows=${mail.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">No mail program is connected now.</p>`} columns=${[
+	return html`${mail.data && html`<${Card} title="Mail programs connected" pad=${false} tools=${can("session kick") && mail.data.some(program) && html`<button type="button" class="mini" onClick=${() => end("session kick", { user: address }, "End all connections?", mail)}>End all</button>`}>
+			<${Table} label="Mail programs connected" rows=${mail.data.filter(program)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">No mail program is connected now.</p>`} columns=${[
 				{ key: "service", label: "Service", lead: true, cell: (r) => html`<span class="main">${r.service}</span>` }, { key: "peer", label: "From" }, { key: "tls", label: "TLS" }, { key: "seconds", label: "For", kind: "age" }]}
 				actions=${can("session kick") && ((r) => html`<button type="button" class="mini" onClick=${() => end("session kick", { id: r.id }, `End the ${r.service} connection from ${r.peer}?`, mail)}>End</button>`)} /><//>`}
 		${page.data && html`<${Card} title=${own ? "Signed in to this page" : "Signed in to the page"} pad=${false} tools=${can("login end") && page.data.filter(mine).length > 1 && html`<button type="button" class="mini" onClick=${() => end("login end", { user: address }, "End all logins?", page)}>End all</button>`}>
