@@ -1,6 +1,6 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
-	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h net/catchup.c net/catchup.h net/suppressed.c net/suppressed.h \
+	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h net/catchup.c net/catchup.h net/suppressed.c net/suppressed.h net/suppressfilter.c net/suppressfilter.h \
 	net/dns.c net/dns.h net/fingerprint.c net/fingerprint.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
 # libunbound is for resolverd alone
@@ -23,6 +23,9 @@ tests_unit_net_dns_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/ipc_test
 tests_unit_net_ipc_test_SOURCES = tests/unit/net/ipc_test.c
 tests_unit_net_ipc_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/suppressfilter_test
+tests_unit_net_suppressfilter_test_SOURCES = tests/unit/net/suppressfilter_test.c
+tests_unit_net_suppressfilter_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/spool_test
 tests_unit_net_spool_test_SOURCES = tests/unit/net/spool_test.c
 tests_unit_net_spool_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)

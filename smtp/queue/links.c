@@ -215,6 +215,8 @@ static bool ask_suppressed(struct links *l, struct link *k, struct ipc_msg *m, u
 			ipc_set(&a, "words", why.words);
 		}
 	}
+	if (q->suppress.filter && ipc_get_bool(m, "filter"))
+		ipc_add_fd(&a, "filter", q->suppress.filter_fd);
 	return send_answer(k, &a, id) || k->sender; /* which asks for a test, and does not wait for ever */
 }
 

@@ -5,12 +5,13 @@
 #include "smtp/queue/suppress.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "mail/address.h"
 
 #define REASON_MAX 400 /* bytes of what was said */
 
-enum { ADD, REMOVE, FIND, SENDERS, EXPIRE, RANGE, ANY, NSTMT };
+enum { ADD, REMOVE, FIND, SENDERS, EXPIRE, RANGE, ALL, NSTMT };
 _Static_assert((int)NSTMT <= (int)SUPPRESS_NSTMT, "SUPPRESS_NSTMT");
 
 static const char *const sql[NSTMT] = {
@@ -22,7 +23,7 @@ static const char *const sql[NSTMT] = {
 		" (SELECT address, sender FROM suppression WHERE until<=? LIMIT ?)",
 	[RANGE] = "SELECT address, sender, until, since, class, reply FROM suppression WHERE (address, sender)>(?, ?)"
 		" ORDER BY address, sender LIMIT ?",
-	[ANY] = "SELECT 1 FROM suppression LIMIT 1",
+	[ALL] = "SELECT address FROM suppression",
 };
 
 static sqlite3_stmt *use(struct suppress *s, struct rows *r, int i)
@@ -46,16 +47,33 @@ static struct str key(struct arena *a, struct str v)
 	return str_make(p, i);
 }
 
+/* All that is on the list; above SUPPRESSFILTER_MANY it is asked about each address. */
+static void fill(struct suppress *s, struct rows *r)
+{
+	sqlite3_stmt *q = use(s, r, ALL);
+	struct arena a;
+	size_t n = 0;
+
+	arena_init(&a);
+	while (q && rows_step(r, q)) {
+		s->any = true;
+		if (s->filter && ++n > SUPPRESSFILTER_MANY)
+			suppressfilter_all(s->filter);
+		if (!s->filter || n > SUPPRESSFILTER_MANY)
+			break;
+		suppressfilter_add(s->filter, db_str(q, 0, &a));
+		arena_reset(&a);
+	}
+	if (q)
+		db_reset(q);
+	arena_done(&a);
+}
+
 void suppress_init(struct suppress *s, struct rows *r)
 {
-	sqlite3_stmt *q;
-
-	*s = (struct suppress){ 0 };
-	q = use(s, r, ANY);
-	if (q && rows_step(r, q)) {
-		s->any = true;
-		db_reset(q);
-	}
+	*s = (struct suppress){ .filter_fd = -1 };
+	s->filter = suppressfilter_new(&s->filter_fd);
+	fill(s, r);
 }
 
 void suppress_done(struct suppress *s)
@@ -64,18 +82,25 @@ void suppress_done(struct suppress *s)
 
 	for (i = 0; i < NSTMT; i++)
 		sqlite3_finalize(s->stmt[i]);
-	*s = (struct suppress){ 0 };
+	suppressfilter_close(s->filter);
+	if (s->filter)
+		close(s->filter_fd);
+	*s = (struct suppress){ .filter_fd = -1 };
 }
 
 void suppress_add(struct suppress *s, struct rows *r, const struct suppress_row *x)
 {
 	sqlite3_stmt *q = use(s, r, ADD);
+	struct str address;
 	struct arena a;
 
 	if (!q)
 		return;
 	arena_init(&a);
-	db_bind_str(q, 1, key(&a, x->address));
+	address = key(&a, x->address);
+	if (s->filter)
+		suppressfilter_add(s->filter, address);
+	db_bind_str(q, 1, address);
 	db_bind_str(q, 2, key(&a, x->sender));
 	db_bind_u64(q, 3, (uint64_t)MAX(x->until, (int64_t)0));
 	db_bind_u64(q, 4, (uint64_t)MAX(clock_unix(), (int64_t)0));

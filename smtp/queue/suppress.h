@@ -10,6 +10,7 @@
 #define MANSIO_SMTP_QUEUE_SUPPRESS_H
 
 #include "base/clock.h"
+#include "net/suppressfilter.h"
 #include "smtp/queue/classify.h"
 #include "smtp/queue/rows.h"
 
@@ -17,6 +18,8 @@ enum { SUPPRESS_NSTMT = 8 };
 struct suppress {
 	sqlite3_stmt *stmt[SUPPRESS_NSTMT];
 	bool any; /* the list may hold something */
+	struct suppressfilter *filter; /* for those who receive mail, NULL: they ask about each */
+	int filter_fd;
 };
 
 void suppress_init(struct suppress *s, struct rows *r);

@@ -176,11 +176,11 @@ bool policy_suppressed(struct session *s, struct str address, struct dsn *why)
 	struct str status, words;
 	int link = room->queued, r;
 
-	if (s->tx.unasked)
+	if (s->tx.unasked || (room->suppressed && !suppressfilter_may(room->suppressed, address)))
 		return false;
-	r = suppressed_ask(link, address, s->tx.sender, &s->cmd, &status, &words, d);
+	r = suppressed_ask(link, address, s->tx.sender, &s->cmd, &status, &words, &room->suppressed, d);
 	if (r == E_CLOSED && room_relink(room, &room->queued, link))
-		r = suppressed_ask(room->queued, address, s->tx.sender, &s->cmd, &status, &words, d);
+		r = suppressed_ask(room->queued, address, s->tx.sender, &s->cmd, &status, &words, &room->suppressed, d);
 	s->tx.unasked = r < 0;
 	if (r > 0)
 		dsn_set(why, 550, arena_cstr(&s->cmd, status), "<%.*s>: " SUPPRESSED_WORD "%.*s", STRF(address),

@@ -23,6 +23,7 @@
 #include "mail/smtp.h"
 #include "net/handover.h"
 #include "net/stream.h"
+#include "net/suppressfilter.h"
 #include "smtp/receive/lmtp.h"
 #include "trace/trace.h"
 
@@ -31,6 +32,7 @@ struct room {
 	const struct conf *conf; /* may be another one after a reload */
 	const char *hostname;
 	int authd, lmtpd, queued, policyd; /* links, -1: not there */
+	const struct suppressfilter *suppressed; /* of that queued, NULL: not known */
 	struct lmtp_spare spare; /* connection to a child of lmtpd, between two messages */
 	int control; /* readable: something for on_control */
 	bool stopping;

@@ -55,6 +55,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 	} else if (!strcmp(name, "queued")) {
 		fd_close(&d->room.queued);
 		d->room.queued = fd;
+		suppressfilter_close(d->room.suppressed);
+		d->room.suppressed = NULL;
 	} else if (!strcmp(name, "policyd")) {
 		fd_close(&d->room.policyd);
 		d->room.policyd = fd;
