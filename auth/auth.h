@@ -19,7 +19,7 @@
  * what to advertise, at link time and after every change.
  *
  * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
- *             [cb_exporter cb_end_point: raw channel bindings]
+ *             [cb_exporter cb_end_point cb_unique: raw channel bindings]
  * sasl-step   id data
  * sasl-abort  id
  * forget      session          the session is over: it does not come back

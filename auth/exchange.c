@@ -316,7 +316,7 @@ static struct exchange *exchange_new(struct client *c, const struct sasl_start *
 	x->start.service = arena_str(&x->a, start->service);
 	x->start.mech = arena_str(&x->a, start->mech);
 	x->start.session = arena_str(&x->a, start->session);
-	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = STR_NONE;
+	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = x->start.cb_unique = STR_NONE;
 	x->lane = lane_of(&x->a, &start->peer);
 	x->user = STR("");
 	x->timer = evtimer_new(authd.base, expired, x);

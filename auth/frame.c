@@ -59,9 +59,11 @@ int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out
 	v.session = ipc_get(m, "session");
 	v.cb_exporter = ipc_get(m, "cb_exporter");
 	v.cb_end_point = ipc_get(m, "cb_end_point");
+	v.cb_unique = ipc_get(m, "cb_unique");
 	v.tls = ipc_get(m, "tls_version").n > 0;
 	if (!service_known(v.service) || !mech_valid(v.mech) || !session_valid(v.session) ||
-	    v.cb_exporter.n > FRAME_CB_MAX || v.cb_end_point.n > FRAME_CB_MAX)
+	    v.cb_exporter.n > FRAME_CB_MAX || v.cb_end_point.n > FRAME_CB_MAX ||
+	    v.cb_unique.n > FRAME_CB_MAX)
 		return E_PEER;
 	if (address_field(m, "peer", &v.peer) < 0 || address_field(m, "local", &v.local) < 0)
 		return E_PEER;
@@ -105,4 +107,6 @@ void sasl_start_print(const struct sasl_start *v, struct ipc_msg *m)
 		ipc_set(m, "cb_exporter", v->cb_exporter);
 	if (v->cb_end_point.n > 0)
 		ipc_set(m, "cb_end_point", v->cb_end_point);
+	if (v->cb_unique.n > 0)
+		ipc_set(m, "cb_unique", v->cb_unique);
 }

@@ -22,7 +22,7 @@ struct sasl_start {
 	struct str session;
 	bool tls;
 	uint64_t tls_bits;
-	struct str cb_exporter, cb_end_point; /* empty: the connection has none */
+	struct str cb_exporter, cb_end_point, cb_unique; /* empty: the connection has none */
 };
 
 struct sasl_step {

@@ -9,12 +9,15 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/cache.c auth/cache.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
-	auth/password.c auth/password.h auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h auth/resolve.c auth/resolve.h \
+	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
 	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 # who guesses passwords
 auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth/ban.h auth/ban_file.c auth/ban_file.h auth/peek.c auth/peek.h
+# passwords that people bring, and their files
+auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
+	auth/userfile.c auth/userfile.h auth/verbs_import.c
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
@@ -31,7 +34,9 @@ check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/un
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/auth/scheme_test tests/unit/auth/verified_test
+check_PROGRAMS += tests/unit/auth/scheme_test tests/unit/auth/verified_test tests/unit/auth/userfile_test
+tests_unit_auth_userfile_test_SOURCES = tests/unit/auth/userfile_test.c
+tests_unit_auth_userfile_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
 tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
@@ -72,6 +77,11 @@ tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
 endif
 
+check_PROGRAMS += tests/fuzz/userfile
+tests_fuzz_userfile_SOURCES = tests/fuzz/userfile.c $(FUZZ_MAIN)
+tests_fuzz_userfile_LDADD = $(AUTHD_LIBS)
+tests_fuzz_userfile_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/userfile
 check_PROGRAMS += tests/fuzz/scheme
 tests_fuzz_scheme_SOURCES = tests/fuzz/scheme.c $(FUZZ_MAIN)
 tests_fuzz_scheme_LDADD = $(AUTHD_LIBS)

@@ -383,6 +383,7 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	s->session = arena_str(&x->a, start->session);
 	s->cb_exporter = arena_str(&x->a, start->cb_exporter);
 	s->cb_end_point = arena_str(&x->a, start->cb_end_point);
+	s->cb_unique = arena_str(&x->a, start->cb_unique);
 	s->initial = STR_NONE;
 	x->scram = str_starts(s->mech, "SCRAM-");
 	x->plus = str_ends(s->mech, "-PLUS");
@@ -419,6 +420,8 @@ static bool set_binding(struct sasl_exchange *x, struct str name)
 		data = x->start.cb_exporter;
 	else if (str_eqc(name, "tls-server-end-point"))
 		data = x->start.cb_end_point;
+	else if (str_eqc(name, "tls-unique"))
+		data = x->start.cb_unique;
 	if (data.n == 0)
 		return false;
 	x->binding_name = arena_cstr(&x->a, name);

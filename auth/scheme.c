@@ -193,3 +193,14 @@ bool scheme_scram_keys(struct str hash, struct buf *out)
 	OPENSSL_cleanse(&h, sizeof(h));
 	return good && !out->err;
 }
+
+bool scheme_clear(struct str hash, struct buf *out)
+{
+	struct scheme_hash h;
+	bool good = scheme_parse(hash, &h) == SCHEME_GOOD && h.kind == SCHEME_CLEAR;
+
+	if (good)
+		buf_add(out, h.sum.p, h.sum.n);
+	OPENSSL_cleanse(&h, sizeof(h));
+	return good && !out->err;
+}

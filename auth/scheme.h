@@ -38,5 +38,7 @@ const char *scheme_text(enum scheme_result r);
 /* SCRAM keys that other programs store ("{SCRAM-SHA-256}4096,salt,stored,server") in our form (password.h):
  * true, and a line in out; false: it is something else. */
 bool scheme_scram_keys(struct str hash, struct buf *out);
+/* The password itself, where it is stored in clear. */
+bool scheme_clear(struct str hash, struct buf *out);
 
 #endif

@@ -33,6 +33,7 @@ static const struct {
 	{ "user forward", verb_user_forward },
 	{ "user invite", verb_user_invite },
 	{ "invite redeem", verb_invite_redeem },
+	{ "import users", verb_import_users },
 	{ "alias add", verb_alias_add },
 	{ "alias list", verb_alias_list },
 	{ "alias show", verb_alias_show },

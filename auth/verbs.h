@@ -80,6 +80,7 @@ void verb_user_password(struct verb *v);
 void verb_user_forward(struct verb *v);
 void verb_user_invite(struct verb *v);
 void verb_invite_redeem(struct verb *v); /* the gate's alone */
+void verb_import_users(struct verb *v);
 void verb_alias_add(struct verb *v);
 void verb_alias_list(struct verb *v);
 void verb_alias_show(struct verb *v);

@@ -91,6 +91,9 @@ static void set_bindings(struct conn *c, struct ipc_msg *m)
 	if (tls_binding_exporter(c->tls, &b) == 0)
 		ipc_set(m, "cb_exporter", buf_view(&b));
 	buf_reset(&b);
+	if (tls_binding_unique(c->tls, &b) == 0)
+		ipc_set(m, "cb_unique", buf_view(&b));
+	buf_reset(&b);
 	if (tls_binding_server_end_point(c->tls, &b) == 0)
 		ipc_set(m, "cb_end_point", buf_view(&b));
 	buf_wipe(&b);

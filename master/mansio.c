@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "master/import_users.h"
 #include "master/master.h"
 #include "master/setup.h"
 
@@ -363,7 +364,10 @@ static void ask_suite(struct arena *a, const struct options *o, const struct ver
 
 	if (out->code)
 		return;
-	client_ask(state, v, m, out);
+	if (strcmp(v->noun, "import") == 0 && strcmp(v->name, "users") == 0)
+		import_users(state, v, m, out);
+	else
+		client_ask(state, v, m, out);
 	if (v->owner == OWNER_CHECKD && out->code == EX_UNAVAILABLE)
 		alone_ask(config, state, m, out);
 }

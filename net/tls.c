@@ -586,6 +586,22 @@ int tls_binding_exporter(struct tls *t, struct buf *out)
 	return 0;
 }
 
+/* RFC 5929 3: the first Finished message of the connection's handshake: ours if the session was resumed, else the
+ * client's. Not in TLS 1.3 (RFC 9266 3), nor without the extended master secret: two connections may share it. */
+int tls_binding_unique(struct tls *t, struct buf *out)
+{
+	unsigned char b[EVP_MAX_MD_SIZE];
+	size_t n;
+
+	if (SSL_version(t->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(t->ssl) != 1)
+		return E_UNSUPPORTED;
+	n = SSL_session_reused(t->ssl) ? SSL_get_finished(t->ssl, b, sizeof b) : SSL_get_peer_finished(t->ssl, b, sizeof b);
+	if (n == 0 || n > sizeof b)
+		return E_UNSUPPORTED;
+	buf_add(out, b, n);
+	return 0;
+}
+
 /* RFC 5929 4.1: hash of our certificate by its signature's hash; MD5 and
  * SHA-1 become SHA-256; a signature without a hash of its own has none. */
 int tls_binding_server_end_point(struct tls *t, struct buf *out)

@@ -58,6 +58,7 @@ bool tls_peer_fingerprints(const struct tls *t, char certificate[TLS_FINGERPRINT
 	char public_key[TLS_FINGERPRINT + 1]);
 /* Channel bindings (RFC 5929, RFC 9266), raw bytes appended; E_UNSUPPORTED. */
 int tls_binding_exporter(struct tls *t, struct buf *out);
+int tls_binding_unique(struct tls *t, struct buf *out);
 int tls_binding_server_end_point(struct tls *t, struct buf *out);
 
 /* tls-alpn-01 (RFC 8737), service "http" alone: a certificate that is shown to who asks for this name

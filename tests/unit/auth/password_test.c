@@ -3,6 +3,7 @@
  * Password hashes and SCRAM keys.
  */
 #include "auth/password.h"
+#include "auth/scheme.h"
 #include "base/codec.h"
 
 #include <setjmp.h>
@@ -132,6 +133,29 @@ static void invented_keys_are_stable_and_look_like_real_ones(void **state)
 	buf_done(&real);
 }
 
+static void keys_of_several_hashes_stand_in_lines(void **state)
+{
+	const struct scheme_limits limits = { 1 << 20, 5000 };
+	const struct str mechs[] = { STR("SCRAM-SHA-1"), STR("SCRAM-SHA-512-PLUS"), STR("PLAIN") };
+	struct buf keys;
+	size_t i;
+
+	(void)state;
+	buf_init(&keys, 2048);
+	assert_int_equal(scram_make_all(STR("secret"), SCRAM_SHA_1 | SCRAM_SHA_512, 4096, &keys), 0);
+	assert_false(scram_outdated(buf_view(&keys), SCRAM_SHA_1 | SCRAM_SHA_512, 4096));
+	assert_true(scram_outdated(buf_view(&keys), SCRAM_SHA_1 | SCRAM_SHA_256, 4096));
+	assert_false(scram_find(buf_view(&keys), SCRAM_SHA_256).p);
+	for (i = 0; i < SCRAM_KINDS; i += 2) {
+		struct str line = scram_find(buf_view(&keys), 1u << i);
+
+		assert_true(str_starts(line, scram_mech(i)));
+		assert_int_equal(scheme_check(STR("secret"), line, &limits), SCHEME_GOOD);
+	}
+	assert_int_equal(scram_kinds(mechs, ARRAY_LEN(mechs)), SCRAM_SHA_1 | SCRAM_SHA_512);
+	buf_done(&keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +165,7 @@ int main(void)
 		cmocka_unit_test(what_no_method_reads_never_verifies),
 		cmocka_unit_test(nul_and_overlong_passwords_are_refused),
 		cmocka_unit_test(scram_keys_are_those_of_rfc_7677),
+		cmocka_unit_test(keys_of_several_hashes_stand_in_lines),
 		cmocka_unit_test(invented_keys_are_stable_and_look_like_real_ones),
 	};
 

@@ -235,6 +235,29 @@ static void our_own_hash_takes_what_its_cost_says(void **state)
 	buf_done(&h);
 }
 
+/* RFC 5802 5: the keys of its example, "user" with "pencil". */
+static void keys_of_rfc_5802_are_of_its_password(void **state)
+{
+	struct str keys = STR("SCRAM-SHA-1$4096:QSXCR+Q6sek8bf92$6dlGYMOdZcOPutkcNY8U2g7vK9Y=:D+CSWLOshSulAsxiupA+qs2/fTE=");
+
+	(void)state;
+	assert_int_equal(scheme_check(STR("pencil"), keys, &limits), SCHEME_GOOD);
+	assert_int_equal(scheme_check(STR("Pencil"), keys, &limits), SCHEME_WRONG);
+}
+
+static void a_clear_password_is_told_apart(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_true(scheme_clear(STR("{plain.b64}c2VjcmV0"), &b));
+	assert_string_equal(buf_cstr(&b), "secret");
+	assert_false(scheme_clear(STR("{SHA}eTGZLl172Ytqf8A6vWymFM91w3I="), &b));
+	assert_false(scheme_clear(STR("secret"), &b));
+	buf_done(&b);
+}
+
 static void keys_of_others_become_ours(void **state)
 {
 	struct buf keys;
@@ -259,6 +282,8 @@ int main(void)
 		cmocka_unit_test(what_has_no_form_is_broken_or_unknown),
 		cmocka_unit_test(our_own_hash_takes_what_its_cost_says),
 		cmocka_unit_test(keys_of_others_become_ours),
+		cmocka_unit_test(keys_of_rfc_5802_are_of_its_password),
+		cmocka_unit_test(a_clear_password_is_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
