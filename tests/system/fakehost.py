@@ -61,14 +61,16 @@ class FakeHost:
         self.listener = socket.create_server((address, port), backlog=50,
                                              family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.closing = False
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
             try:
                 sock, peer = self.listener.accept()
             except OSError:
-                if self.listener.fileno() < 0:
+                if self.closing:
                     return
                 time.sleep(0.01)  # of one connection only, or no descriptors for a moment
                 continue
@@ -79,6 +81,10 @@ class FakeHost:
             threading.Thread(target=self.serve, args=(c,), daemon=True).start()
 
     def close(self):
+        # the thread in accept() leaves first: a restarted accept() would take the clients of whoever has the number next
+        self.closing = True
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(20)
         self.listener.close()
         for c in self.connections:
             try:

@@ -508,6 +508,7 @@ class Cutter:
                     (sock if s is to else to).sendall(data)
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # its thread leaves accept() before the number is used again
         self.listener.close()
 
 
@@ -585,4 +586,5 @@ def test_a_hostile_imap_server_harms_nothing(own_suite):
         assert p.returncode in (0, 65, 74, 75, 77), (text[:80], p.stdout)
         assert s.imap(anna).select("INBOX")[0] == "OK"
     assert json.loads(s.cli("--json", "import", "list").stdout)[-1]["state"] == "failed"
+    listener.shutdown(socket.SHUT_RDWR)
     listener.close()

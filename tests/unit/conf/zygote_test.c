@@ -145,7 +145,7 @@ static void expect_only(int sock, const char *verb)
 	ipc_done(&m);
 }
 
-static void start(void)
+static void start_with(const char *settings)
 {
 	struct ipc_msg m;
 	int pair[2];
@@ -161,12 +161,17 @@ static void start(void)
 	master = pair[0];
 	ipc_init(&m, "start");
 	ipc_setc(&m, "name", "test");
-	ipc_setc(&m, "settings", "");
+	ipc_setc(&m, "settings", settings);
 	assert_int_equal(ipc_send(master, &m), 0);
 	ipc_done(&m);
 	expect_only(master, "ready");
 	authd = give_link("peer", "authd");
 	front = give_link("client", "front");
+}
+
+static void start(void)
+{
+	start_with("[limit]\nhandover = 60s\n");
 }
 
 /* Hands one unit of work over; returns the client's end. */
@@ -244,7 +249,7 @@ static void jobs_are_limited_and_have_a_deadline(void **state)
 	int one, two, three;
 
 	(void)state;
-	start();
+	start_with("[limit]\nhandover = 2s\n");
 	one = hand_over();
 	two = hand_over();
 	three = hand_over();
