@@ -19,6 +19,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/directory_files.h"
 #include "auth/guard.h"
 #include "auth/worker.h"
 #include "base/clock.h"
@@ -179,11 +180,13 @@ int main(int argc, char **argv)
 	mail = ipc_take_fd(&p->start, "mail");
 	if (dir < 0 || mail < 0)
 		give_up(EX_SOFTWARE, "master gave no directory", E_PEER);
+	directory_files_take(&p->start);
 	shut[0] = PROGRAM_CONTROL_FD;
 	shut[1] = mail;
 	parent = workers_start(dir, shut, ARRAY_LEN(shut), (size_t)p->conf->auth_login_cache_entries);
 	if (parent < 0)
 		give_up(EX_OSERR, "cannot start workers", parent);
+	directory_files_drop();
 	fd_nonblock(parent, true);
 	trace_open(-1, p->name);
 	guard_init(dir);

@@ -7,12 +7,16 @@
  */
 #include "auth/directory.h"
 
+#include "auth/directory_ldap.h"
 #include "conf/conf.h"
 
 static const struct {
 	const char *word;
 	int (*open)(const struct conf *conf, struct directory **out);
 } back_ends[] = {
+#ifdef WITH_LDAP
+	{ "ldap", directory_ldap_open },
+#endif
 	{ NULL, NULL },
 };
 

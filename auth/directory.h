@@ -100,7 +100,8 @@ struct directory_ops {
 	 * NULL: none has. */
 	int (*scram_complete)(struct directory *d, struct str mech, bool *any_out, bool *complete_out);
 	/* Is this the password of an account of its? For back ends that say so themselves. 0,
-	 * E_DENIED, E_TEMP; E_UNSUPPORTED: ask its hash. Never called with an empty password. */
+	 * E_DENIED, E_TEMP; E_UNSUPPORTED: ask its hash. Never called with an empty password. id 0: an
+	 * account that nobody has (its name as tried) or that may not log in: as much work, and E_DENIED. */
 	int (*check)(struct directory *d, const struct directory_account *v, struct str password);
 	/* A secret that never changes, the same in every process. */
 	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);

@@ -19,6 +19,9 @@
  */
 #include "auth/directory_stack.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "auth/directory_sqlite.h"
 
 static struct stack *own(struct directory *d)
@@ -298,15 +301,33 @@ static int get_scram_complete(struct directory *d, struct str mech, bool *any_ou
 	return 0;
 }
 
+/* The layer whose account a name could be that no layer knows: always the same one for a name, so that the time
+ * that its password takes tells nobody that it does not exist (C16). */
+static struct directory *could_be_of(struct stack *s, struct str name)
+{
+	struct directory *asked[DIRECTORY_STACK + 1];
+	unsigned char secret[DIRECTORY_SECRET], mac[32];
+	size_t n = 0, i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->layer[i].accounts && stack_asks(s->layer[i].d, domain_of(name)))
+			asked[n++] = s->layer[i].d;
+	if (n == 0 || s->own->ops->secret(s->own, secret) < 0)
+		return NULL;
+	HMAC(EVP_sha256(), secret, sizeof(secret), (const unsigned char *)name.p, name.n, mac, NULL);
+	return asked[mac[0] % n];
+}
+
 static int check(struct directory *d, const struct directory_account *v, struct str password)
 {
 	struct stack *s = own(d);
+	struct directory *e = v->backend ? NULL : could_be_of(s, v->name);
 	size_t i;
 
-	for (i = 0; i < s->n; i++)
-		if (strcmp(s->layer[i].d->name, v->backend) == 0 && s->layer[i].d->ops->check)
-			return s->layer[i].d->ops->check(s->layer[i].d, v, password);
-	return E_UNSUPPORTED;
+	for (i = 0; i < s->n && v->backend; i++)
+		if (strcmp(s->layer[i].d->name, v->backend) == 0)
+			e = s->layer[i].d;
+	return e && e->ops->check ? e->ops->check(e, v, password) : E_UNSUPPORTED;
 }
 
 static int get_secret(struct directory *d, unsigned char out[DIRECTORY_SECRET])

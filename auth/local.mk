@@ -18,10 +18,14 @@ auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth
 # passwords that people bring, and their files
 auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
+auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
+if WITH_LDAP
+auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/ldap.c auth/ldap.h
+endif
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
-	$(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS)
+	$(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
@@ -44,6 +48,9 @@ tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/stack_test
 tests_unit_auth_stack_test_SOURCES = tests/unit/auth/stack_test.c
 tests_unit_auth_stack_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/ldap_text_test
+tests_unit_auth_ldap_text_test_SOURCES = tests/unit/auth/ldap_text_test.c
+tests_unit_auth_ldap_text_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -109,3 +116,9 @@ tests_fuzz_address_table_SOURCES = tests/fuzz/address_table.c $(FUZZ_MAIN)
 tests_fuzz_address_table_LDADD = $(AUTHD_LIBS)
 tests_fuzz_address_table_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/address_table
+
+check_PROGRAMS += tests/fuzz/ldap_text
+tests_fuzz_ldap_text_SOURCES = tests/fuzz/ldap_text.c $(FUZZ_MAIN)
+tests_fuzz_ldap_text_LDADD = $(AUTHD_LIBS)
+tests_fuzz_ldap_text_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/ldap_text

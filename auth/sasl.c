@@ -186,15 +186,18 @@ static void login_key(const struct sasl_exchange *x, struct str password, struct
 }
 
 /* Does its back end say itself whether this is the password? true: it said so. */
-static bool checked_there(struct sasl_exchange *x, struct str password, enum scheme_result *out)
+static bool checked_there(struct sasl_exchange *x, struct str password, bool may, enum scheme_result *out)
 {
 	struct directory *d = service->resolver.d;
-	int r = d->ops->check ? d->ops->check(d, &x->account, password) : E_UNSUPPORTED;
+	struct directory_account nobody = { .name = x->user, .backend = x->found ? x->account.backend : NULL };
+	int r = d->ops->check ? d->ops->check(d, may ? &x->account : &nobody, password) : E_UNSUPPORTED;
 
+	if (r == 0 && !may)
+		r = E_DENIED;
 	if (r == E_UNSUPPORTED)
 		return false;
 	x->elsewhere = true;
-	x->down = r < 0 && r != E_DENIED;
+	x->down |= r < 0 && r != E_DENIED;
 	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
 	return true;
 }
@@ -212,7 +215,7 @@ static enum scheme_result verify(struct sasl_exchange *x, struct str password, b
 	if (*may && service->login_cache_ms > 0 && verified_has(service->verified, key, clock_mono_ms())) {
 		x->remembered = true;
 		r = SCHEME_GOOD;
-	} else if (!*may || !checked_there(x, password, &r)) {
+	} else if (!checked_there(x, password, *may, &r)) {
 		*may = *may && hash.n > 0;
 		if (hash.n == 0)
 			hash = buf_view(&service->dummy);

@@ -39,6 +39,7 @@ struct worker {
 	int link;
 	int close_after; /* a descriptor that goes out with an answer; -1: none */
 	struct conf *conf;
+	struct conf *first; /* that of the start, which the directory's back ends keep to */
 	struct sasl_service service;
 	struct {
 		uint64_t id;
@@ -105,7 +106,8 @@ static int settings_read(struct worker *w, struct str text)
 
 	if (r < 0)
 		return r;
-	conf_free(w->conf);
+	if (w->conf != w->first)
+		conf_free(w->conf);
 	w->conf = c;
 	settings_use(w);
 	return sasl_service_set(&w->service);
@@ -678,12 +680,13 @@ static int serve(struct worker *w, struct ipc_msg *q)
 
 static int lock_in(enum sandbox_profile p, int dir)
 {
-	struct sandbox_rule rules[16];
+	struct sandbox_rule rules[24];
 	size_t n;
 	int r;
 
 	rules[0] = (struct sandbox_rule){ dir, SANDBOX_READ | SANDBOX_WRITE };
 	n = 1 + sandbox_system_rules(rules + 1, ARRAY_LEN(rules) - 1);
+	n += sandbox_name_rules(rules + n, ARRAY_LEN(rules) - n);
 	r = sandbox_enter(p, rules, n, NULL);
 	while (n > 1)
 		fd_close(&rules[--n].fd);
@@ -703,6 +706,7 @@ static NORETURN void worker_run(int link, struct str settings, int rules, int di
 	w->service.verified = verified;
 	if (conf_parse(settings, "settings", NULL, &w->conf) < 0)
 		_exit(70);
+	w->first = w->conf;
 	r = directory_open(w->conf, &w->service.resolver.d);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
@@ -784,6 +788,8 @@ int workers_start(int dir, const int *shut, size_t nshut, size_t logins)
 	for (i = 0; i < nshut; i++)
 		close(shut[i]);
 	proc_title("authd workers");
+	/* a name server that is away costs a question to a back end its turn, not its deadline */
+	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
 	signal(SIGCHLD, SIG_IGN);
 	verified = verified_new(logins);
 	if (!verified || fchdir(dir) < 0 || sasl_setup() < 0) {

@@ -264,3 +264,11 @@ size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap)
 
 	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
 }
+
+size_t sandbox_name_rules(struct sandbox_rule *out, size_t cap)
+{
+	static const char *const patterns[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf",
+		"/etc/gai.conf", "/etc/services" };
+
+	return open_rules(patterns, ARRAY_LEN(patterns), out, cap);
+}

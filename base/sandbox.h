@@ -64,6 +64,9 @@ int sandbox_enter_filter(enum sandbox_profile p);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
  * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);
+/* Files that getaddrinfo(3) reads: hosts, resolv.conf and the like. As they are now: one that is replaced later
+ * is not seen. */
+size_t sandbox_name_rules(struct sandbox_rule *out, size_t cap);
 /* RESOLVER, CHECK: where a TCP connection may go to (Landlock, from ABI 4 on); before
  * sandbox_enter. At most SANDBOX_PORTS, more are left out; the same one twice does no harm. */
 #define SANDBOX_PORTS 64

@@ -130,7 +130,11 @@ static void check_server(const struct conf *c, struct conf_report *r)
 /* Each back end once, and one at least. */
 static void check_directory(const struct conf *c, struct conf_report *r)
 {
-	static const char *const words[] = { "sqlite" };
+	static const char *const words[] = { "sqlite",
+#ifdef WITH_LDAP
+		"ldap",
+#endif
+	};
 	const struct conf_list *l = &c->auth_directory;
 	char shown[80];
 	size_t i, j;
@@ -164,6 +168,67 @@ static void check_ban(const struct conf *c, struct conf_report *r)
 				conf_shown(c->ban_never.v[i], shown));
 	if (c->ban_never.n > NEVER_MAX)
 		conf_error(r, LINE(r, ban, never), "never: at most %d networks", NEVER_MAX);
+}
+
+/* The outer form of a filter; what is inside, the server reads (RFC 4515). */
+static bool is_filter(struct str s)
+{
+	size_t depth = 0, i;
+
+	if (s.n < 3 || s.p[0] != '(' || s.p[s.n - 1] != ')' || !str_is_utf8(s) || str_has_ctl(s))
+		return false;
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '(')
+			depth++;
+		else if (s.p[i] == ')' && depth-- == 0)
+			return false;
+		if (depth == 0 && i + 1 < s.n)
+			return false;
+	}
+	return depth == 0;
+}
+
+static bool is_name_template(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] == '%' && (++i == s.n || !strchr("uda%", s.p[i])))
+			return false;
+	return true;
+}
+
+static void check_ldap_server(const struct conf *c, struct str s, struct conf_report *r)
+{
+	bool tls = str_istarts(s, "ldaps://"), local = str_istarts(s, "ldapi://");
+	struct str host = str_from(s, str_find(s, '/') < 0 ? s.n : (size_t)str_find(s, '/') + 2);
+	char shown[80];
+
+	if ((!tls && !local && !str_istarts(s, "ldap://")) || host.n == 0 || str_find(host, '/') >= 0 || str_find(host, '?') >= 0)
+		conf_error(r, LINE(r, ldap, servers), "servers: '%s' is not of the form ldap://HOST, ldaps://HOST or ldapi://PATH",
+			conf_shown(s, shown));
+	else if (!tls && !local && !c->ldap_start_tls && !str_istarts(host, "127.") && !str_istarts(host, "[::1]") && !str_istarts(host, "localhost"))
+		conf_error(r, LINE(r, ldap, start_tls), "start_tls = no would send passwords to '%s' in clear", conf_shown(s, shown));
+}
+
+static void check_ldap(const struct conf *c, struct conf_report *r)
+{
+	size_t i;
+
+	for (i = 0; i < c->ldap_servers.n; i++)
+		check_ldap_server(c, c->ldap_servers.v[i], r);
+	if (!is_filter(c->ldap_filter))
+		conf_error(r, LINE(r, ldap, filter), "filter: is not one filter in brackets, like (objectClass=person)");
+	if (!is_name_template(c->ldap_direct_bind))
+		conf_error(r, LINE(r, ldap, direct_bind), "direct_bind: behind a %% stands u, d, a or %%");
+	if (!conf_has_directory(c, "ldap"))
+		return;
+	if (c->ldap_servers.n == 0)
+		conf_error(r, LINE(r, auth, directory), "directory: ldap needs [ldap] servers");
+	if (c->ldap_base.n == 0)
+		conf_error(r, LINE(r, auth, directory), "directory: ldap needs [ldap] base");
+	if (c->ldap_bind_dn.n && c->ldap_bind_password_file.n == 0)
+		conf_error(r, LINE(r, ldap, bind_dn), "bind_dn needs 'bind_password_file', the file with its password");
 }
 
 static void check_tls(const struct conf *c, struct conf_report *r)
@@ -450,6 +515,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 {
 	check_server(c, r);
 	check_directory(c, r);
+	check_ldap(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
 	check_ban(c, r);

@@ -56,6 +56,16 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
+bool conf_has_directory(const struct conf *c, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < c->auth_directory.n; i++)
+		if (str_eqc(c->auth_directory.v[i], word))
+			return true;
+	return false;
+}
+
 const char *conf_hostname(const struct conf *c)
 {
 	static char name[256];

@@ -68,6 +68,7 @@ struct conf_key {
 enum { CONF_SANDBOX_FULL, CONF_SANDBOX_LOG };
 enum { CONF_LOCAL_USERS_ALL, CONF_LOCAL_USERS_ROOT, CONF_LOCAL_USERS_OFF };
 enum { CONF_ASK_AUTO, CONF_ASK_SMTP, CONF_ASK_ALL };
+enum { CONF_LDAP_STANDARD, CONF_LDAP_AD };
 enum { CONF_SCRAM_AUTO, CONF_SCRAM_ON, CONF_SCRAM_OFF };
 enum { CONF_STS_NONE, CONF_STS_TESTING, CONF_STS_ENFORCE };
 enum { CONF_SMARTHOST_VERIFY, CONF_SMARTHOST_ENCRYPT, CONF_SMARTHOST_OPPORTUNISTIC, CONF_SMARTHOST_NONE };
@@ -76,6 +77,9 @@ enum { CONF_ACCOUNTING_OFF, CONF_ACCOUNTING_CSV, CONF_ACCOUNTING_JSON };
 enum { CONF_ACME_HTTP, CONF_ACME_TLS_ALPN, CONF_ACME_DNS };
 #define CONF_ACME_NAMES 50 /* names of one certificate */
 enum { CONF_LOG_STDERR, CONF_LOG_FILE, CONF_LOG_JOURNALD, CONF_LOG_SYSLOG };
+
+/* Is that back end one of [auth] directory? */
+bool conf_has_directory(const struct conf *c, const char *word);
 
 extern const struct conf_key conf_keys[];
 extern const size_t conf_nkeys;

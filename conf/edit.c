@@ -156,6 +156,7 @@ static const struct {
 	{ "tls", "certificates" }, { "tls", "keys" },
 	{ "log", "to" }, { "log", "file" },
 	{ "auth", "allow_clear" },
+	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },
 	{ "send", "ca" }, { "send", "smarthost_ca" }, { "send", "smarthost_password_file" },
 };

@@ -208,6 +208,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	if (p->id == PROGRAM_authd && m->set->rules >= 0)
 		ipc_add_fd(&msg, "rules", m->set->rules);
 	if (start && p->id == PROGRAM_authd) {
+		n = settings_add_directory(m->set, &msg, own);
 		ipc_add_fd(&msg, "dir", m->dir_directory);
 		ipc_add_fd(&msg, "mail", m->dir_mail);
 	}

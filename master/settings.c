@@ -224,6 +224,22 @@ static void load_hook(struct settings *s, const char *config, struct buf *errors
 		read_system_trust(&s->hook_trust);
 }
 
+static void load_ldap(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->ldap_trust, TRUST_MAX);
+	buf_init(&s->ldap_password, PASSWORD_MAX);
+	if (!conf_has_directory(c, "ldap"))
+		return;
+	if (c->ldap_bind_password_file.n)
+		load_secret(c, config, "[ldap] bind_password_file", c->ldap_bind_password_file, &s->ldap_password, errors);
+	if (c->ldap_ca_file.n)
+		load_trust(c, config, "[ldap] ca_file", c->ldap_ca_file, &s->ldap_trust, errors);
+	else
+		read_system_trust(&s->ldap_trust);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -256,6 +272,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		load_sts(s, path, errors);
 		load_acme(s, path, errors);
 		load_hook(s, path, errors);
+		load_ldap(s, path, errors);
 		settings_load_rules(s, path);
 		if (rules == RULES_TOO)
 			buf_str(errors, buf_view(&s->rules_why));
@@ -308,6 +325,8 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->acme_eab);
 	buf_done(&s->hook_trust);
 	buf_wipe(&s->hook_secret);
+	buf_done(&s->ldap_trust);
+	buf_wipe(&s->ldap_password);
 	buf_done(&s->access);
 	buf_done(&s->rewrite);
 	buf_done(&s->rules_why);
@@ -423,6 +442,14 @@ size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_ou
 {
 	const struct buf *const file[] = { &s->hook_trust, &s->hook_secret };
 	static const char *const name[] = { "trust", "secret" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
+}
+
+size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password };
+	static const char *const name[] = { "ldap.trust", "ldap.password" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

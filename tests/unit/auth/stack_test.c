@@ -29,7 +29,7 @@ struct fake {
 	struct directory d;
 	struct person *people; /* ends with key NULL */
 	bool down;
-	unsigned asked;
+	unsigned asked, checked;
 };
 
 static void fake_close(struct directory *d)
@@ -63,9 +63,10 @@ static int fake_check(struct directory *d, const struct directory_account *v, st
 	struct fake *f = (struct fake *)d;
 	struct person *p;
 
+	f->checked++;
 	if (f->down)
 		return E_TEMP;
-	for (p = f->people; p->key; p++)
+	for (p = f->people; p->key && v->id; p++)
 		if (str_eqc(v->key, p->key))
 			return str_eqc(password, p->password) ? 0 : E_DENIED;
 	return E_DENIED;
@@ -376,6 +377,30 @@ static void scram_needs_keys_in_every_back_end(void **state)
 	assert_false(complete);
 }
 
+/* C16: a name that nobody has is somebody's all the same, of the same back end each time. */
+static void a_name_that_nobody_has_costs_what_one_of_somebody_costs(void **state)
+{
+	struct directory_account nobody = { .name = STR("") };
+	unsigned there = 0, i, before;
+	char name[40];
+	int r;
+
+	(void)state;
+	use(&other.d, own);
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "nobody%u@example.org", i);
+		nobody.name = str_of(name);
+		before = other.checked;
+		r = d->ops->check(d, &nobody, STR("guess"));
+		assert_int_equal(r, other.checked > before ? E_DENIED : E_UNSUPPORTED);
+		assert_int_equal(d->ops->check(d, &nobody, STR("again")), r);
+		there += r == E_DENIED;
+	}
+	assert_in_range(there, 5, 35);
+	nobody.backend = "other"; /* one that may not log in */
+	assert_int_equal(d->ops->check(d, &nobody, STR("annas")), E_DENIED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_has_everybody_once_in_order, begin, end),
 		cmocka_unit_test_setup_teardown(changes_go_to_who_keeps_it, begin, end),
 		cmocka_unit_test_setup_teardown(scram_needs_keys_in_every_back_end, begin, end),
+		cmocka_unit_test_setup_teardown(a_name_that_nobody_has_costs_what_one_of_somebody_costs, begin, end),
 		cmocka_unit_test_setup_teardown(mail_finds_people_of_every_back_end, begin, end),
 		cmocka_unit_test_setup_teardown(without_it_the_built_in_one_takes_no_accounts, begin, end),
 	};

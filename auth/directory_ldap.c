@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory_ldap.c: people of an LDAP directory, or of Active Directory, as accounts.
+ *
+ * A person is an entry below [ldap] base that fits [ldap] filter and has one address in attr_mail: the name of
+ * the account. Addresses in attr_aliases are aliases of it. A group with an address of its own is an alias of
+ * its members. Nothing is written; domains, roles beyond admin_group and what is Mansio's own are kept by the
+ * built-in directory. The account's key is an attribute that never changes (entryUUID, objectGUID), so that
+ * who is renamed keeps his mail.
+ *
+ * Passwords are checked by binding as the entry, found by a search or named by a template ([ldap] direct_bind).
+ * Two entries with one address: neither logs in nor gets mail until that is put right (temporary failure, told
+ * on standard error); to choose one of them would be to give one person's mail to another.
+ */
+#include "auth/directory_ldap.h"
+
+#include "auth/directory_files.h"
+#include "auth/ldap.h"
+#include "auth/ldap_text.h"
+#include "auth/resolve.h"
+#include "base/codec.h"
+#include "base/rand.h"
+#include "base/table.h"
+
+#define PEOPLE_MAX 200000 /* entries of one list */
+#define MEMBERS_MAX 1000 /* groups and people looked at for one question */
+#define DEPTH_MAX 8 /* groups in groups */
+#define NO_ATTR "1.1" /* asks for none (RFC 4511 4.5.1.8); entries have none of that name */
+
+enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_MAX };
+enum { G_MAIL, G_MEMBER, G_UNIQUE, G_EXTERNAL, G_MAX };
+
+static const char *const group_attrs[] = { NULL, "member", "uniqueMember", "rfc822MailMember", NULL };
+#define GROUP_CLASSES "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=group)(objectClass=nisMailAlias))"
+#define NESTED_IN_ONE ":1.2.840.113556.1.4.1941:" /* Active Directory: memberOf through groups of groups */
+
+struct ldap_directory {
+	struct directory d;
+	const struct conf *conf;
+	struct ldap_client *client;
+	struct arena arena;
+	const char *attr[A_MAX + 1], *group_attr[G_MAX + 1];
+	bool active_not; /* attr_active says who may not */
+	struct buf last_name, last_dn; /* of the entry that was found last: a login asks for it twice */
+};
+
+static struct ldap_directory *own(struct directory *d)
+{
+	return (struct ldap_directory *)d;
+}
+
+static bool is_ad(const struct ldap_directory *o)
+{
+	return o->conf->ldap_kind == CONF_LDAP_AD;
+}
+
+/* --- from entries to accounts ----------------------------------------------------- */
+
+/* The address in a value, in normal form; false: none. */
+static bool address_of(struct str value, struct arena *a, struct str *local, struct str *domain)
+{
+	struct str text = ldap_proxy_address(value);
+
+	return text.p && address_read(text, a, local, domain) == 0;
+}
+
+/* The one address that names the account: of several, the first in order of bytes, so that it is always the same. */
+static bool primary(const struct ldap_entry *e, struct arena *a, struct str *local_out, struct str *domain_out)
+{
+	struct str best = STR_NONE, local, domain, name;
+	const struct ldap_value *v;
+
+	for (v = e->value[A_MAIL]; v; v = v->next) {
+		if (!address_of(v->v, a, &local, &domain))
+			continue;
+		name = address_name(local, domain, a);
+		if (best.p && str_cmp(best, name) <= 0)
+			continue;
+		best = name;
+		*local_out = local;
+		*domain_out = domain;
+	}
+	return best.p != NULL;
+}
+
+static struct str first_value(const struct ldap_entry *e, int which)
+{
+	return e->value[which] ? e->value[which]->v : STR("");
+}
+
+static bool is_active(const struct ldap_directory *o, const struct ldap_entry *e)
+{
+	struct str v = first_value(e, A_ACTIVE);
+	uint64_t flags;
+
+	if (v.n == 0)
+		return true;
+	if (str_ieqc(str_of(o->attr[A_ACTIVE]), "userAccountControl"))
+		return str_u64(v, UINT32_MAX, &flags) == 0 && !(flags & 2);
+	return ldap_says_yes(v) != o->active_not;
+}
+
+/* The value of attr_id as text; bytes become hex. */
+static struct str key_of(const struct ldap_entry *e, struct arena *a)
+{
+	struct str v = first_value(e, A_ID), s;
+	struct buf b;
+
+	if (v.n == 0 || (str_is_ascii(v) && !str_has_ctl(v)))
+		return v;
+	buf_init(&b, 1000);
+	hex_encode(v, &b);
+	s = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return s;
+}
+
+/* Is an entry in a group, directly or by groups in it? 1, 0, negative. */
+static int in_group(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a);
+
+static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
+{
+	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
+	struct str quota = first_value(e, A_QUOTA);
+	int r;
+
+	if (!primary(e, a, &v.local, &v.domain))
+		return E_NOTFOUND;
+	v.key = key_of(e, a);
+	if (v.key.n == 0) {
+		fprintf(stderr, "mansio authd: ldap: %.*s has no %s: it names nobody's mailbox\n", STRF(e->dn), o->attr[A_ID]);
+		return E_TEMP;
+	}
+	v.name = first_value(e, A_NAME);
+	v.hash = v.scram = v.roles = v.forward = STR("");
+	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
+		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no size: the default counts\n", STRF(e->dn), o->attr[A_QUOTA]);
+	if (o->conf->ldap_admin_group.n) {
+		r = in_group(o, e, o->conf->ldap_admin_group, a);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			v.roles = STR("admin");
+	}
+	*out = v;
+	return 0;
+}
+
+/* --- filters ------------------------------------------------------------------------ */
+
+static void person_filter(const struct ldap_directory *o, struct buf *b)
+{
+	buf_fmt(b, "(&%.*s", STRF(o->conf->ldap_filter));
+	if (is_ad(o) && o->conf->ldap_group.n) {
+		buf_puts(b, "(memberOf" NESTED_IN_ONE "=");
+		ldap_filter_value(o->conf->ldap_group, b);
+		buf_c(b, ')');
+	}
+}
+
+static void put_equal(struct buf *b, const char *attr, const char *prefix, struct str value)
+{
+	buf_fmt(b, "(%s=%s", attr, prefix);
+	ldap_filter_value(value, b);
+	buf_c(b, ')');
+}
+
+/* Whoever has this address, by whatever attribute. */
+static void who_has(const struct ldap_directory *o, struct str address, struct buf *b)
+{
+	person_filter(o, b);
+	buf_puts(b, "(|");
+	put_equal(b, o->attr[A_MAIL], "", address);
+	put_equal(b, o->attr[A_ALIASES], "", address);
+	if (str_ieqc(str_of(o->attr[A_ALIASES]), "proxyAddresses"))
+		put_equal(b, o->attr[A_ALIASES], "smtp:", address);
+	buf_puts(b, "))");
+}
+
+static int find(struct ldap_directory *o, enum ldap_scope scope, struct str base, struct buf *filter, const char *const *attrs,
+	size_t limit, struct arena *a, struct ldap_entry **out)
+{
+	int r = filter->err ? filter->err : ldap_find(o->client, base, scope, buf_view(filter), attrs, limit, a, out);
+
+	buf_done(filter);
+	return r;
+}
+
+/* --- groups -------------------------------------------------------------------------- */
+
+/* Groups that have this entry as a member, put behind those there are. */
+static int groups_above(struct ldap_directory *o, struct str dn, struct arena *a, struct ldap_entry **out)
+{
+	static const char *const none[] = { NO_ATTR, NULL };
+	struct buf b;
+
+	buf_init(&b, 20000);
+	buf_puts(&b, "(&" GROUP_CLASSES "(|");
+	put_equal(&b, "member", "", dn);
+	put_equal(&b, "uniqueMember", "", dn);
+	buf_puts(&b, "))");
+	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, none, MEMBERS_MAX, a, out);
+}
+
+static int in_group_by_rule(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a)
+{
+	static const char *const none[] = { NO_ATTR, NULL };
+	struct ldap_entry *found = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, 20000);
+	put_equal(&b, "memberOf" NESTED_IN_ONE, "", group);
+	r = find(o, LDAP_ONE_ENTRY, e->dn, &b, none, 1, a, &found);
+	return r == E_NOTFOUND ? 0 : r < 0 ? r : found != NULL;
+}
+
+static int in_group(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a)
+{
+	struct str queue[MEMBERS_MAX];
+	size_t from = 0, end, n = 0, depth;
+	const struct ldap_value *v;
+	struct ldap_entry *up, *i;
+	struct table seen;
+	int r = 0;
+
+	for (v = e->value[A_GROUPS]; v; v = v->next)
+		if (ldap_same_dn(v->v, group))
+			return 1;
+	if (is_ad(o))
+		return in_group_by_rule(o, e, group, a);
+	table_init(&seen);
+	queue[n++] = e->dn;
+	for (depth = 0; depth < DEPTH_MAX && from < n && r == 0; depth++) {
+		for (end = n; from < end && r == 0; from++) {
+			up = NULL;
+			r = groups_above(o, queue[from], a, &up);
+			for (i = up; i && r == 0; i = i->next) {
+				if (ldap_same_dn(i->dn, group))
+					r = 1;
+				else if (n < MEMBERS_MAX && !table_set(&seen, i->dn, o))
+					queue[n++] = i->dn;
+			}
+		}
+	}
+	table_done(&seen);
+	return r == E_NOTFOUND ? 0 : r;
+}
+
+/* Is who was found one of [ldap] group? Active Directory was asked so in the filter. */
+static int belongs(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a)
+{
+	if (o->conf->ldap_group.n == 0 || is_ad(o))
+		return 1;
+	return in_group(o, e, o->conf->ldap_group, a);
+}
+
+/* --- one address --------------------------------------------------------------------- */
+
+/* The person who has this address. */
+static int person(struct ldap_directory *o, struct str address, struct arena *a, struct ldap_entry **out)
+{
+	struct ldap_entry *e = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, 20000);
+	who_has(o, address, &b);
+	r = find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, 2, a, &e);
+	if (r < 0)
+		return r;
+	if (!e)
+		return E_NOTFOUND;
+	if (e->next) {
+		fprintf(stderr, "mansio authd: ldap: %.*s and %.*s have one address: neither is used\n", STRF(e->dn), STRF(e->next->dn));
+		return E_TEMP;
+	}
+	r = belongs(o, e, a);
+	if (r <= 0)
+		return r < 0 ? r : E_NOTFOUND;
+	*out = e;
+	return 0;
+}
+
+static void remember(struct ldap_directory *o, struct str name, struct str dn)
+{
+	buf_reset(&o->last_name);
+	buf_reset(&o->last_dn);
+	buf_str(&o->last_name, name);
+	buf_str(&o->last_dn, dn);
+}
+
+static int get_account(struct directory *d, struct str local, struct str domain, struct arena *a, struct directory_account *out)
+{
+	struct ldap_directory *o = own(d);
+	struct str name = address_name(local, domain, a);
+	struct directory_account v;
+	struct ldap_entry *e;
+	int r = person(o, name, a, &e);
+
+	if (r == 0)
+		r = account_of(o, e, a, &v);
+	if (r == 0 && (!str_eq(v.local, local) || !str_eq(v.domain, domain)))
+		r = E_NOTFOUND; /* by an alias of his */
+	if (r < 0)
+		return r;
+	remember(o, name, e->dn);
+	*out = v;
+	return 0;
+}
+
+/* Addresses of a group's members; groups without an address are opened. */
+struct gather {
+	struct ldap_directory *o;
+	struct arena *a;
+	struct table seen;
+	struct buf *targets;
+	size_t looked;
+};
+
+static void add_target(struct gather *g, struct str address)
+{
+	struct str local, domain, name;
+
+	if (address_read(address, g->a, &local, &domain) < 0)
+		return;
+	name = address_name(local, domain, g->a);
+	if (table_set(&g->seen, name, g->o))
+		return;
+	buf_str(g->targets, name);
+	buf_c(g->targets, '\n');
+}
+
+static int gather_members(struct gather *g, const struct ldap_entry *group, unsigned depth);
+
+static int gather_member(struct gather *g, struct str dn, unsigned depth)
+{
+	struct ldap_entry *e = NULL;
+	struct buf b;
+	int r;
+
+	if (g->looked++ >= MEMBERS_MAX || table_set(&g->seen, dn, g->o))
+		return 0;
+	buf_init(&b, 100);
+	buf_puts(&b, "(objectClass=*)");
+	r = find(g->o, LDAP_ONE_ENTRY, dn, &b, g->o->group_attr, 1, g->a, &e);
+	if (r < 0 || !e)
+		return r == E_NOTFOUND ? 0 : r; /* who left may still be named */
+	if (e->value[G_MAIL]) {
+		add_target(g, e->value[G_MAIL]->v);
+		return 0;
+	}
+	return depth < DEPTH_MAX ? gather_members(g, e, depth + 1) : 0;
+}
+
+static int gather_members(struct gather *g, const struct ldap_entry *group, unsigned depth)
+{
+	const struct ldap_value *v;
+	int which, r = 0;
+
+	for (v = group->value[G_EXTERNAL]; v; v = v->next)
+		add_target(g, v->v);
+	for (which = G_MEMBER; which <= G_UNIQUE; which++)
+		for (v = group->value[which]; v && r == 0; v = v->next)
+			r = gather_member(g, v->v, depth);
+	return r;
+}
+
+static int targets_of(struct ldap_directory *o, const struct ldap_entry *group, struct arena *a, struct str *out)
+{
+	struct gather g = { .o = o, .a = a };
+	struct buf b;
+	int r;
+
+	buf_init(&b, 1 << 20);
+	g.targets = &b;
+	table_init(&g.seen);
+	r = gather_members(&g, group, 0);
+	table_done(&g.seen);
+	if (r == 0)
+		r = b.err;
+	if (r == 0)
+		*out = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return r;
+}
+
+static int group_alias(struct ldap_directory *o, struct str address, struct arena *a, struct directory_alias *out)
+{
+	struct ldap_entry *e = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, 20000);
+	buf_puts(&b, "(&" GROUP_CLASSES "(|");
+	put_equal(&b, o->attr[A_MAIL], "", address);
+	if (is_ad(o))
+		put_equal(&b, "proxyAddresses", "smtp:", address);
+	buf_puts(&b, "))");
+	r = find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->group_attr, 2, a, &e);
+	if (r < 0)
+		return r;
+	if (!e)
+		return E_NOTFOUND;
+	if (e->next) {
+		fprintf(stderr, "mansio authd: ldap: the groups %.*s and %.*s have one address: neither is used\n", STRF(e->dn),
+			STRF(e->next->dn));
+		return E_TEMP;
+	}
+	r = targets_of(o, e, a, &out->targets);
+	if (r == 0)
+		out->address = address;
+	return r;
+}
+
+static int get_alias(struct directory *d, struct str address, struct arena *a, struct directory_alias *out)
+{
+	struct ldap_directory *o = own(d);
+	struct str local, domain, name;
+	struct ldap_entry *e;
+	int r = person(o, address, a, &e);
+
+	if (r == E_NOTFOUND)
+		return o->conf->ldap_mail_groups ? group_alias(o, address, a, out) : r;
+	if (r < 0)
+		return r;
+	if (!primary(e, a, &local, &domain))
+		return E_NOTFOUND;
+	name = address_name(local, domain, a);
+	if (str_eq(name, address))
+		return E_NOTFOUND; /* it is the account itself */
+	out->address = address;
+	out->targets = name;
+	return 0;
+}
+
+/* --- passwords ------------------------------------------------------------------------- */
+
+/* For a name that nobody has: a login like any other, that no entry can pass (C16). */
+static struct str nobodys_dn(struct ldap_directory *o, struct arena *a)
+{
+	char id[17];
+
+	rand_id(id, 16);
+	return str_of(arena_fmt(a, "cn=%s,%.*s", id, STRF(o->conf->ldap_base)));
+}
+
+static int dn_of(struct ldap_directory *o, const struct directory_account *v, struct arena *a, struct str *out)
+{
+	struct str name = address_name(v->local, v->domain, a), text;
+	struct ldap_entry *e;
+	struct buf b;
+	int r;
+
+	if (o->conf->ldap_direct_bind.n) {
+		buf_init(&b, 20000);
+		r = ldap_dn_template(o->conf->ldap_direct_bind, v->local, v->domain, name, &b);
+		text = arena_str(a, buf_view(&b));
+		buf_done(&b);
+		*out = text;
+		return r;
+	}
+	if (str_eq(buf_view(&o->last_name), name)) {
+		*out = buf_view(&o->last_dn);
+		return 0;
+	}
+	r = person(o, name, a, &e);
+	if (r == 0)
+		*out = e->dn;
+	return r;
+}
+
+static int check(struct directory *d, const struct directory_account *v, struct str password)
+{
+	struct ldap_directory *o = own(d);
+	struct arena a;
+	struct str dn;
+	int r = 0;
+
+	arena_init(&a);
+	if (v->id)
+		r = dn_of(o, v, &a, &dn);
+	else
+		dn = nobodys_dn(o, &a);
+	if (r == 0)
+		r = ldap_check(o->client, dn, password);
+	arena_done(&a);
+	return r == E_NOTFOUND ? E_DENIED : r;
+}
+
+/* --- lists -------------------------------------------------------------------------------- */
+
+static int people(struct ldap_directory *o, struct arena *a, struct ldap_entry **out)
+{
+	struct buf b;
+
+	buf_init(&b, 20000);
+	person_filter(o, &b);
+	buf_fmt(&b, "(%s=*))", o->attr[A_MAIL]);
+	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, PEOPLE_MAX, a, out);
+}
+
+static int by_address(const void *x, const void *y)
+{
+	const struct directory_account *a = x, *b = y;
+	int r = str_cmp(a->domain, b->domain);
+
+	return r ? r : str_cmp(a->local, b->local);
+}
+
+static int get_accounts(struct directory *d, struct str domain, bool (*fn)(const struct directory_account *v, void *arg), void *arg)
+{
+	struct ldap_directory *o = own(d);
+	struct directory_account *all = NULL, v;
+	struct ldap_entry *e = NULL;
+	size_t n = 0, cap = 0, i;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = people(o, &a, &e);
+	for (; e && r == 0; e = e->next) {
+		r = belongs(o, e, &a);
+		if (r > 0)
+			r = account_of(o, e, &a, &v);
+		else if (r == 0)
+			continue;
+		if (r == E_NOTFOUND || (r == 0 && domain.n && !str_eq(domain, v.domain))) {
+			r = 0;
+			continue;
+		}
+		if (n == cap) {
+			cap = cap * 2 + 64;
+			all = mem_grow(all, cap, sizeof(*all));
+		}
+		if (r == 0)
+			all[n++] = v;
+	}
+	if (r == 0 && n > 1)
+		qsort(all, n, sizeof(*all), by_address);
+	for (i = 0; r == 0 && i < n; i++)
+		if (!fn(&all[i], arg))
+			break;
+	free(all);
+	arena_done(&a);
+	return r;
+}
+
+/* A domain's first administrator. */
+struct keeper {
+	struct arena *a;
+	struct directory_account *out;
+	bool found;
+};
+
+static bool is_keeper(const struct directory_account *v, void *arg)
+{
+	struct keeper *k = arg;
+
+	if (!str_eqc(v->roles, "admin"))
+		return true;
+	*k->out = *v;
+	k->out->local = arena_str(k->a, v->local);
+	k->out->domain = arena_str(k->a, v->domain);
+	k->out->name = arena_str(k->a, v->name);
+	k->out->key = arena_str(k->a, v->key);
+	k->found = true;
+	return false;
+}
+
+static int get_keeper(struct directory *d, struct str domain, struct arena *a, struct directory_account *out)
+{
+	struct keeper k = { .a = a, .out = out };
+	int r;
+
+	if (own(d)->conf->ldap_admin_group.n == 0)
+		return E_NOTFOUND;
+	r = get_accounts(d, domain, is_keeper, &k);
+	return r < 0 ? r : k.found ? 0 : E_NOTFOUND;
+}
+
+static bool of_domain(struct str address, struct str domain)
+{
+	ssize_t at = str_rfind(address, '@');
+
+	return domain.n == 0 || (at >= 0 && str_eq(str_from(address, (size_t)at + 1), domain));
+}
+
+static bool tell_alias(struct str address, struct str targets, struct str domain,
+	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+{
+	struct directory_alias v = { .address = address, .targets = targets };
+
+	return !of_domain(address, domain) || fn(&v, arg);
+}
+
+static bool aliases_of(const struct ldap_entry *e, struct str domain, struct arena *a,
+	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+{
+	static const int where[] = { A_MAIL, A_ALIASES };
+	struct str local, dom, name, alias;
+	const struct ldap_value *v;
+	size_t i;
+
+	if (!primary(e, a, &local, &dom))
+		return true;
+	name = address_name(local, dom, a);
+	for (i = 0; i < ARRAY_LEN(where); i++) {
+		for (v = e->value[where[i]]; v; v = v->next) {
+			if (!address_of(v->v, a, &local, &dom))
+				continue;
+			alias = address_name(local, dom, a);
+			if (!str_eq(alias, name) && !tell_alias(alias, name, domain, fn, arg))
+				return false;
+		}
+	}
+	return true;
+}
+
+static int mail_groups(struct ldap_directory *o, struct arena *a, struct ldap_entry **out)
+{
+	struct buf b;
+
+	buf_init(&b, 20000);
+	buf_fmt(&b, "(&" GROUP_CLASSES "(%s=*))", o->attr[A_MAIL]);
+	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->group_attr, PEOPLE_MAX, a, out);
+}
+
+static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+{
+	struct ldap_directory *o = own(d);
+	struct ldap_entry *e = NULL;
+	struct str local, dom, targets;
+	bool more = true;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = people(o, &a, &e);
+	for (; e && r == 0 && more; e = e->next)
+		more = aliases_of(e, domain, &a, fn, arg);
+	if (r == 0 && more && o->conf->ldap_mail_groups)
+		r = mail_groups(o, &a, &e);
+	for (; e && r == 0 && more; e = e->next) {
+		if (!e->value[G_MAIL] || !address_of(e->value[G_MAIL]->v, &a, &local, &dom))
+			continue;
+		r = targets_of(o, e, &a, &targets);
+		if (r == 0)
+			more = tell_alias(address_name(local, dom, &a), targets, domain, fn, arg);
+	}
+	arena_done(&a);
+	return r;
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static void ldap_close(struct directory *d)
+{
+	struct ldap_directory *o = own(d);
+
+	ldap_client_free(o->client);
+	buf_done(&o->last_name);
+	buf_done(&o->last_dn);
+	arena_wipe(&o->arena);
+	free(o->d.domains);
+	free(o);
+}
+
+static const struct directory_ops ops = {
+	.close = ldap_close,
+	.account = get_account,
+	.alias = get_alias,
+	.keeper = get_keeper,
+	.check = check,
+	.accounts = get_accounts,
+	.aliases = get_aliases,
+};
+
+static const char *or_else(struct ldap_directory *o, struct str set, const char *of_ad, const char *of_others)
+{
+	return set.n ? arena_cstr(&o->arena, set) : is_ad(o) ? of_ad : of_others;
+}
+
+static void name_attributes(struct ldap_directory *o)
+{
+	const struct conf *c = o->conf;
+	struct str active = c->ldap_attr_active;
+
+	if (active.n && active.p[0] == '!') {
+		o->active_not = true;
+		active = str_from(active, 1);
+	}
+	o->attr[A_MAIL] = or_else(o, c->ldap_attr_mail, "mail", "mail");
+	o->attr[A_ALIASES] = or_else(o, c->ldap_attr_aliases, "proxyAddresses", "mailAlternateAddress");
+	o->attr[A_NAME] = or_else(o, c->ldap_attr_name, "displayName", "cn");
+	o->attr[A_QUOTA] = or_else(o, c->ldap_attr_quota, NO_ATTR, NO_ATTR);
+	o->attr[A_ACTIVE] = or_else(o, active, "userAccountControl", NO_ATTR);
+	o->attr[A_ID] = or_else(o, c->ldap_attr_id, "objectGUID", "entryUUID");
+	o->attr[A_GROUPS] = or_else(o, c->ldap_attr_groups, "memberOf", "memberOf");
+	memcpy(o->group_attr, group_attrs, sizeof(o->group_attr));
+	o->group_attr[G_MAIL] = o->attr[A_MAIL];
+}
+
+int directory_ldap_open(const struct conf *conf, struct directory **out)
+{
+	struct ldap_directory *o = mem_alloc(1, sizeof(*o));
+	int r;
+
+	o->d.ops = &ops;
+	o->d.name = "ldap";
+	o->d.domains = directory_domains(&conf->ldap_domains);
+	o->conf = conf;
+	arena_init(&o->arena);
+	buf_init(&o->last_name, 4096);
+	buf_init(&o->last_dn, 65536);
+	name_attributes(o);
+	r = ldap_client_new(conf, directory_file("ldap.password", &o->arena), directory_file("ldap.trust", &o->arena), &o->client);
+	if (r < 0)
+		ldap_close(&o->d);
+	else
+		*out = &o->d;
+	return r;
+}
