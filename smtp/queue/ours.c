@@ -24,9 +24,10 @@ void ours_link(struct queue *q, int fd)
 {
 	fd_close(&authd);
 	authd = fd;
-	if (fd >= 0)
+	if (fd >= 0) {
 		fd_nonblock(fd, true);
-	tasks_ours(q, 0, OURS_UNKNOWN);
+		tasks_ask_again(q);
+	}
 }
 
 int ours_ask(uint64_t question, struct str address)

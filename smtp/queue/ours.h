@@ -8,7 +8,7 @@
 
 #include "smtp/queue/queue.h"
 
-/* A new authd: what was asked of the one before is not answered any more. Takes fd. */
+/* A new authd, -1: none for now; what was asked of the one before and not answered is asked again. Takes fd. */
 void ours_link(struct queue *q, int fd);
 int ours_fd(void); /* to wait for, -1: none */
 /* Answers, passed on to tasks_ours. */

@@ -61,7 +61,8 @@ struct queue_ops {
 	int (*job)(void *who, const struct ipc_msg *m);
 	/* The answer to a catchup (net/catchup.h). */
 	void (*caught)(void *who, uint64_t question, const char *result, uint64_t messages, uint64_t again);
-	/* Is that address of this server? Answered by tasks_ours. 0, or negative: it cannot be asked now. NULL: nobody is asked. */
+	/* Is that address of this server? Answered by tasks_ours. 0; E_CLOSED: there will be tasks_ask_again; negative: it
+	 * cannot be asked now. NULL: nobody is asked. */
 	int (*ours)(uint64_t question, struct str address);
 	/* Removes a file of the spool, soon (removal.h); NULL: at once. settle: all of them are gone. */
 	void (*remove)(const char *id);

@@ -528,12 +528,24 @@ static void nobody_knows(struct task *t)
 	task_end(t, EX_TEMPFAIL, "it cannot be looked up now whether the address is one of this server: try again");
 }
 
+/* While authd is being replaced the question waits for the next one. */
 static void ask_ours(struct queue *q, struct task *t)
 {
+	int r;
+
 	t->question = ++q->next_question;
-	t->asked = deadline_in(OURS_MS);
-	if (q->ops->ours(t->question, t->filter.recipient) < 0)
+	r = q->ops->ours(t->question, t->filter.recipient);
+	if (r < 0 && r != E_CLOSED)
 		tasks_ours(q, t->question, OURS_UNKNOWN);
+}
+
+void tasks_ask_again(struct queue *q)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &q->tasks, link)
+		if (t->question)
+			ask_ours(q, t);
 }
 
 void tasks_ours(struct queue *q, uint64_t question, enum ours ours)
@@ -541,7 +553,7 @@ void tasks_ours(struct queue *q, uint64_t question, enum ours ours)
 	struct task *t;
 
 	LIST_FOREACH(t, &q->tasks, link) {
-		if (!t->question || (question && t->question != question))
+		if (!t->question || t->question != question)
 			continue;
 		t->question = 0;
 		q->more = true;
@@ -582,8 +594,10 @@ void task_start(struct queue *q, struct task *t)
 	if (t->by == BY_DESTINATION)
 		count_active(q, t);
 	fd_nonblock(t->reply, true);
-	if (t->verb == TASK_SUPPRESS && !t->ended && q->ops->ours)
+	if (t->verb == TASK_SUPPRESS && !t->ended && q->ops->ours) {
+		t->asked = deadline_in(OURS_MS);
 		ask_ours(q, t);
+	}
 	q->more = true;
 }
 

@@ -73,7 +73,8 @@ void tasks_stop(struct queue *q);
 bool tasks_stuck(const struct queue *q); /* one waits for its command to read */
 int64_t tasks_wait(const struct queue *q); /* ms until one gives up a question of its own */
 enum ours { OURS_UNKNOWN, OURS_NO, OURS_YES };
-/* The answer to ops->ours; question 0: to all that are open. */
+void tasks_ask_again(struct queue *q); /* there is another who answers ops->ours */
+/* The answer to ops->ours. */
 void tasks_ours(struct queue *q, uint64_t question, enum ours ours);
 struct str tasks_asked(const struct queue *q, uint64_t question); /* its address; empty: nobody waits for it */
 

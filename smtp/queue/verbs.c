@@ -135,7 +135,7 @@ static const char *read_sender(struct task *t)
 	ssize_t at = str_rfind(sender, '@');
 
 	if (at >= 0)
-		return arena_fmt(&t->arena, "sender: must be a domain, whose senders all of them are meant: sender=%.*s, or leave it away",
+		return arena_fmt(&t->arena, "sender: must be a domain, and all its senders are meant: say sender=%.*s, or leave it out",
 			STRF(str_from(sender, (size_t)at + 1)));
 	if (str_find(sender, '.') <= 0 || domain_normal(sender, &t->arena, &t->filter.domain) < 0)
 		return "sender: must be a domain, like example.org";
