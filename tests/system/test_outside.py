@@ -9,6 +9,7 @@ says; Exim is his provider there.
 import email
 import fcntl
 import json
+import os
 import re
 import smtplib
 import ssl
@@ -255,6 +256,7 @@ class Admin:
             (self.bin / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
             (self.bin / name).chmod(0o755)
         self.names = {"/etc/mansio/": f"{self.etc}/", "friend@elsewhere.example": "anna@postfix.example",
+                      "mail.example.org:587": f"{self.house.address}:587", "elsewhere.example": "postfix.example",
                       "friend@big.example": "anna@courier.example", "big.example": "courier.example",
                       "friend.example": "one.example", "192.0.2.25": world["one"].address}
 
@@ -265,7 +267,7 @@ class Admin:
             for word, here in self.names.items():
                 block = block.replace(word, here)
             p = subprocess.run([*self.world["one"].net.inside("org"), "bash", "-ec", f'PATH="{self.bin}:$PATH"\n' + block],
-                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                               stdin=subprocess.DEVNULL, env={**os.environ, "HOME": str(self.etc)}, capture_output=True, text=True, timeout=60)
             assert p.returncode == 0, f"{block}\n{p.stdout}{p.stderr}\n{self.house.log()[-2000:]}"
             out.append(p.stdout)
         assert out, f"{heading}: no commands"
@@ -385,6 +387,48 @@ def test_sending_is_watched(world, admin, provider):
     def shown():
         return "".join(admin.does("What became of it?"))
     wait_for(lambda: "by the provider" in shown() and "250" in shown(), 20, 0.3)
+
+
+def test_sending_by_hand(world, admin, provider):
+    """Mail that finds its server away is held, listed, and goes its way when the server is back."""
+    s = world["org"]
+    s.cli("config", "set", "queue.retry", "1h")
+    s.cli("route", "add", "postfix.example", "127.0.0.1:1", "tls=none")
+    try:
+        s.send("anna@postfix.example", "kept by hand")
+        wait_for(lambda: [r for r in json.loads(s.cli("--json", "queue", "list", "domain=postfix.example", "state=waiting").stdout) if r["attempts"]], 20, 0.2)
+        shown, = admin.does("The queue by hand")
+        assert re.search(r"^\S+ .* anna@postfix\.example .*held", shown, re.M), shown
+    finally:
+        s.cli("route", "remove", "postfix.example")
+        s.cli("config", "set", "queue.retry", "1s")
+
+    def there():
+        s.cli("queue", "retry", "domain=postfix.example", check=False)  # it may be on its way already
+        return [m for m in world["postfix"].inbox() if m["Subject"] == "kept by hand"]
+    wait_for(there, 20, 0.3)
+
+
+def test_sending_later(world, admin, provider):
+    """It waits, is listed as scheduled, and leaves when the administrator says so."""
+    s = world["org"]
+    (admin.etc / "anna.password").write_text(s.anna.password + "\n")
+    shown, = admin.does("Later")
+    assert re.search(r"^\S+ .*anna@example\.org.* anna@postfix\.example .*scheduled", shown, re.M), shown
+    row, = json.loads(s.cli("--json", "queue", "list", "state=scheduled").stdout)
+    assert 3000 < row["next"] <= 3600, row
+    assert not [m for m in world["postfix"].inbox() if m["Subject"] == "in an hour"]
+    s.cli("queue", "retry", row["message"])
+    world["postfix"].arrived("in an hour")
+
+
+def test_sending_from_a_program(world, admin, provider):
+    s = world["org"]
+    (admin.etc / ".curlrc").write_text(f'resolve = "mail.example.org:443:{s.address}"\ncacert = "{s.net.authority.cert}"\n')
+    shown, = admin.does("From a program")
+    assert json.loads(shown)["refused"] == []
+    m = world["postfix"].arrived("by a program")
+    assert re.fullmatch(r"<anna\+.+@example\.org>", str(m["Return-Path"]).strip()), m["Return-Path"]
 
 
 def test_sending_and_dkim(world, admin, provider, records):
