@@ -41,6 +41,11 @@ MAILS = {
 }
 
 
+def spent(suite, before):
+    """CPU time of the suite's processes since then: what one waits for, on a machine that has nothing else to do."""
+    return sum(n - before.get(pid, 0) for pid, n in suite.cpu().items())
+
+
 @pytest.mark.parametrize("name", sorted(MAILS))
 def test_hostile_mail_is_stored_and_read(suite, anna, name):
     """By SMTP in, FETCH and SEARCH out; an honest client beside is served at once."""
@@ -54,15 +59,15 @@ def test_hostile_mail_is_stored_and_read(suite, anna, name):
     c = suite.imap(anna)
     c.select("INBOX")
     for item in ("ENVELOPE", "BODYSTRUCTURE", "(FLAGS RFC822.SIZE)", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]", "BODY.PEEK[1]"):
-        began = time.monotonic()
+        began = suite.cpu()
         assert c.fetch("1", item)[0] == "OK"
-        assert time.monotonic() - began < 1.0, item
+        assert spent(suite, began) < 1.0, item
     data = c.fetch("1", "BODY.PEEK[]")[1][0][1]
     assert data.endswith(mail), "bytes were changed"
     for key in ('SUBJECT "zz"', 'BODY "zz"', 'TO "zz"'):
-        began = time.monotonic()
+        began = suite.cpu()
         assert c.search(None, key)[0] == "OK"
-        assert time.monotonic() - began < 2.0, key
+        assert spent(suite, began) < 2.0, key
     c.logout()
 
 

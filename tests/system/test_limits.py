@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from conftest import in_time, wait_for
 
 
 # A silent transaction keeps its smtpd, as one does that cannot sleep at the door.
@@ -48,8 +48,8 @@ def test_silence_before_login_ends(own_suite):
     for service in ("smtp", "imap", "pop3", "imaps", "submission"):
         c = s.connect(service)
         began = time.monotonic()
-        lines(c, 6)
-        assert 0.5 < time.monotonic() - began < 4, service
+        lines(c, 60)
+        assert 0.5 < time.monotonic() - began < 40, service  # without the limit: minutes
 
 
 def test_stall_inside_a_transaction_ends(own_suite):
@@ -68,8 +68,8 @@ def test_stall_inside_a_transaction_ends(own_suite):
             c.getreply()
             c.sock.sendall(b"Subject: half\r\n")
         began = time.monotonic()
-        text = lines(c.sock, 8)
-        assert time.monotonic() - began < 6 and (text == b"" or text.startswith(b"421")), (last, text)
+        text = lines(c.sock, 60)
+        assert time.monotonic() - began < 40 and (text == b"" or text.startswith(b"421")), (last, text)
     with s.imap(anna) as i:
         assert i.select("INBOX")[1] == [b"0"]
 
@@ -127,10 +127,7 @@ def test_silent_crowd_does_not_stop_honest_work(suite, anna):
             c.bind((f"127.0.{1 + n % 100}.1", 0))
             c.connect(("127.0.0.1", suite.ports[("smtp", "imap", "pop3")[n % 3]]))
             held.append(c)
-        began = time.monotonic()
-        suite.imap(anna).logout()
-        suite.deliver(anna.address, "through the crowd")
-        assert time.monotonic() - began < 2
+        in_time(2, lambda: (suite.imap(anna).logout(), suite.deliver(anna.address, "through the crowd")))
     finally:
         for c in held:
             c.close()
@@ -255,7 +252,7 @@ def test_who_waits_for_a_place_gets_it_in_order(own_suite):
 
 
 def test_who_waits_for_a_place_can_be_kicked_and_stopped(own_suite):
-    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "limit.smtp_share": "1", "limit.room_wait": "20s", **AWAKE})
+    s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "limit.smtp_share": "1", "limit.room_wait": "2m", **AWAKE})
     first = Proxied(s, "203.0.113.1").begin()
     assert first.getreply()[0] == 250
     waiting = [Proxied(s, f"203.0.113.{n}").begin() for n in (2, 3)]
@@ -264,7 +261,7 @@ def test_who_waits_for_a_place_can_be_kicked_and_stopped(own_suite):
     assert waiting[0].getreply()[0] == 421
     began = time.monotonic()
     s.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert lines(waiting[1].sock).startswith(b"421 4.3.2")
 
 

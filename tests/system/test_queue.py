@@ -387,7 +387,7 @@ def test_the_spool_is_full(own_suite):
         (s.state / "spool" / "filler").unlink()
         began = time.monotonic()
         post(s, anna, "after@outside.example")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         assert len(queue(s)) == 2
         s.stop()
 

@@ -60,7 +60,7 @@ class Quickstart:
     def stop(self, sig=signal.SIGTERM):
         began = time.monotonic()
         self.p.send_signal(sig)
-        self.p.communicate(timeout=20)
+        self.p.communicate(timeout=60)
         return time.monotonic() - began
 
 
@@ -89,7 +89,7 @@ def test_card_env_and_second_run(state):
             assert text in q.out
         fp = (state / "cert.pem").read_bytes()
     finally:
-        assert q.stop() < 5
+        assert q.stop() < 30
     q = Quickstart(state, "--account", "carla@example.org").until_ready()
     try:
         again = env(state)
@@ -103,7 +103,7 @@ def test_card_env_and_second_run(state):
         assert c.select("INBOX")[1] == [b"1"]
         c.logout()
     finally:
-        assert q.stop(signal.SIGINT) < 5
+        assert q.stop(signal.SIGINT) < 30
 
 
 def test_taken_port_is_named_with_its_process(state):
@@ -188,7 +188,7 @@ def test_second_quickstart_on_the_same_state_or_ports(state):
         p = run("--check", "--state", state.with_name("third"), "--base-port", base_port())
         assert p.returncode == 0, p.stdout + p.stderr
     finally:
-        assert q.stop() < 5
+        assert q.stop() < 30
 
 
 def test_killed_master_takes_its_children_along_and_is_told(state):
@@ -197,7 +197,7 @@ def test_killed_master_takes_its_children_along_and_is_told(state):
     children = [int(c) for c in subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True).stdout.split()]
     assert len(children) > 5
     os.kill(master, signal.SIGKILL)
-    out = q.p.communicate(timeout=20)[0]
+    out = q.p.communicate(timeout=60)[0]
     assert q.p.returncode == 137 and "ended with 137" in out and "line " not in out
     wait_for(lambda: not any(running(c) for c in children), 20)
     p = run("--check", "--state", state)
@@ -236,7 +236,7 @@ def test_an_interrupted_start_goes_on_next_time(state):
         q = Quickstart(state, base=base, session=True)
         time.sleep(0.15 + 0.15 * n)
         os.killpg(q.p.pid, signal.SIGINT)
-        out = q.p.communicate(timeout=20)[0]
+        out = q.p.communicate(timeout=60)[0]
         assert q.p.returncode in (0, -signal.SIGINT) and "not made" not in out, out
     p = run("--check", "--state", state, "--base-port", base)
     assert p.returncode == 0 and env(state)["ACCOUNTS"] == "2", p.stdout + p.stderr

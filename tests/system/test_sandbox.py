@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import MANSIO, ROOT, TOP, wait_for
+from conftest import MANSIO, ROOT, TOP, in_time, wait_for
 
 USERS = {"front": "_front", "authd": "_auth", "smtpd": "_smtp", "lmtpd": "_mail", "imapd": "_mail", "pop3d": "_mail",
          "mailboxd": "_mail", "importd": "_mail", "backupd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web",
@@ -210,12 +210,13 @@ def test_mail_root_is_locked_to_authd_and_users_to_mail(houses):
 def test_a_killed_process_is_back_within_a_second(houses):
     """Each kind in turn; the service goes on."""
     for name in sorted(USERS):
-        pid = min(wait_for(lambda: processes(houses, name)))
-        os.kill(pid, signal.SIGKILL)
-        began = time.monotonic()
-        wait_for(lambda: [p for p in processes(houses, name) if p != pid], 20)
-        wait_for(lambda: try_login(houses), 20)
-        assert time.monotonic() - began < 3, name
+        def killed():
+            pid = min(wait_for(lambda: processes(houses, name)))
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: [p for p in processes(houses, name) if p != pid])
+            wait_for(lambda: try_login(houses))
+
+        in_time(3, killed)
 
 
 def try_login(s):
