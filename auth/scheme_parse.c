@@ -264,7 +264,7 @@ static uint32_t digit(struct cur *c)
 	return p ? (uint32_t)(p - digits) : 64;
 }
 
-/* n digits, the lowest first; UINT64_MAX: they are not there. */
+/* n digits, at most 10, the lowest first; UINT64_MAX: they are not there. */
 static uint64_t fixed(struct cur *c, unsigned n)
 {
 	uint64_t v = 0;
@@ -382,7 +382,7 @@ static bool crypt_takes(struct str text, struct scheme_hash *h)
 	else if (cur_word(&c, "$3$"))
 		h->work = 1;
 	else
-		return text.n == 13 && fixed(&c, 13) != UINT64_MAX;
+		return text.n == 13 && fixed(&c, 7) != UINT64_MAX && fixed(&c, 6) != UINT64_MAX;
 	return h->work != UINT64_MAX;
 }
 

@@ -92,8 +92,14 @@ static const struct {
 	{ "argon2", "$argon2id$v=19$m=256,t=2,p=2$c2FsdHNhbHRzYWx0$4i2P/fhcLCv3nrs2S7TI4K/0gZL9LSvW4sYdz9cvNAw" },
 	{ "argon2", "$argon2i$v=16$m=256,t=2,p=1$c2FsdHNhbHRzYWx0$USVak5Q2O4PVLNHB4CxLIz0hvfEL97za+Y6eZTOgjdU" },
 	{ "argon2", "$argon2d$v=19$m=256,t=2,p=1$c2FsdHNhbHRzYWx0$vV0vjZMTTDk4sWe87HQBB6UXPstRUgrGm1jhbxBR3go" },
+	{ "hashlib", "{SHA224}LXGbHFlPP7V/Vj4vQR0Y9e8997T2l1yAKN7LKg==" },
+	{ "hashlib", "{SSHA224}Dqu5WKBtx/Rk+tJMUZBTbClumrfBGinkKbQqHXNhbHQ=" },
+	{ "hashlib", "{SHA384}43i1xEtqDuBkm5boyW+AZZ2MUlKD1qEdM6ViNLgurngjbakYBjF0KXgQK2/25puL" },
+	{ "hashlib", "{SSHA384}+shjsyHAwzHSfviN0F/rKvO0bSfcpWdlv4MXI+RVMV3/OpA1CHwE1Gyh6ojbu1bHc2FsdA==" },
+	{ "hashlib", "{CLEAR.B64}czNjcmV0IHDDpMOf" },
 	/* by hand: names in any case, what Courier writes */
 	{ "Courier", "{MD5RAW}3721E17E96BE446EBF5E76FB58B23014" },
+	{ "OpenLDAP", "{ARGON2}$argon2id$v=19$m=256,t=2,p=2$c2FsdHNhbHRzYWx0$4i2P/fhcLCv3nrs2S7TI4K/0gZL9LSvW4sYdz9cvNAw" },
 	{ "Dovecot", "{sha}eTGZLl172Ytqf8A6vWymFM91w3I=" },
 	{ "Django", "argon2$argon2id$v=19$m=256,t=2,p=2$c2FsdHNhbHRzYWx0$4i2P/fhcLCv3nrs2S7TI4K/0gZL9LSvW4sYdz9cvNAw" },
 };
