@@ -96,6 +96,10 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 		routes_changed(str_of(w->routed));
 	if (answer && ipc_get_bool(answer, "changed") && w->added)
 		by_master("dkim rotate", "domain", w->added);
+	if (answer && !w->logged_out && ipc_get(answer, "ended").n > 0) {
+		w->logged_out = mem_strdup(arena_cstr(&answer->arena, ipc_get(answer, "ended")));
+		w->ends = true;
+	}
 	log_out(w);
 	if (answer && ipc_get_bool(answer, "changed") && w->ends)
 		by_master("session kick", "user", w->logged_out);

@@ -263,12 +263,12 @@ static void answer(struct verb *v)
 	verb_row(v, &m);
 }
 
-bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply)
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more)
 {
 	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf,
 		.cost = (unsigned)conf->auth_yescrypt_cost, .iterations = (unsigned)conf->auth_scram_iterations,
 		.kinds = scram_kinds(conf->auth_scram_keys.v, conf->auth_scram_keys.n),
-		.reply = reply };
+		.reply = reply, .more = more };
 	struct str name = ipc_get(m, "verb");
 	size_t i;
 

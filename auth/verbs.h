@@ -26,11 +26,13 @@ struct verb {
 	int code; /* 0: good */
 	char *error;
 	bool changed; /* the directory is not what it was */
+	struct ipc_msg *more; /* for authd's main process, NULL: nobody asks. ended=NAME: an account whose sessions end, if the verb
+	                       * does not name it itself */
 };
 
 /* Runs the verb that m names and sends the answer. true: something changed. */
 struct conf;
-bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply);
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more);
 
 /* Ends the verb with a code and one sentence. Returns -1. */
 int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);

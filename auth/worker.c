@@ -595,7 +595,7 @@ static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *
 		_exit(EX_TEMPFAIL);
 	if (reply >= 0)
 		fd_nonblock(reply, true);
-	changed = verb_run(&w->service.resolver, w->conf, q, reply);
+	changed = verb_run(&w->service.resolver, w->conf, q, reply, out);
 	fd_close(&reply);
 	ipc_setc(out, "result", "ok");
 	ipc_set_bool(out, "changed", changed);

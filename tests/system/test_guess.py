@@ -283,7 +283,7 @@ def everywhere(s, account):
     return held, page
 
 
-@pytest.mark.parametrize("how", ["kick", "password", "suspended", "removed"])
+@pytest.mark.parametrize("how", ["kick", "password", "invited", "suspended", "removed"])
 def test_all_sessions_of_an_account_end_together(rooms, how):
     s, who, other = rooms, rooms.account(), rooms.ben
     held, page = everywhere(s, who)
@@ -293,6 +293,9 @@ def test_all_sessions_of_an_account_end_together(rooms, how):
             assert sorted(r["service"] for r in rows) == ["imaps", "imaps", "pop3s", "submission", "web"]
         elif how == "password":
             s.cli("user", "password", who.address, input="another one\n")
+        elif how == "invited":
+            link = json.loads(s.cli("--json", "user", "invite", who.address).stdout)["link"]
+            assert Web(s).post("invite", {"token": link.split("/")[-1], "password": "another one"}).status == 200
         elif how == "suspended":
             s.cli("user", "change", who.address, "active=no")
         else:
