@@ -28,8 +28,8 @@ function Rows({ args, filtered, onCount }) {
 	const ask = useAsk("queue list", args, { every: 20 }), [dialog, open] = useDialog();
 	const ids = useMemo(() => new Set((ask.data || []).map((r) => r.message)), [ask.data]);
 	const bulk = ([verb, text, danger, words]) => open((close) => html`<${Confirm} title=${`${text}: ${f.plural(ids.size, "message")}?`} button=${`${text} (${f.count(ids.size)})`} danger=${danger} onClose=${close} onDone=${ask.reload}
-		act=${() => change("queue " + verb, filtered ? filterOnly(args) : { all: true })} done=${`${text}: ${f.plural(ids.size, "message")}`}>
-		<p>This is for ${filtered ? "every message that the filter shows" : "every message in the queue"}: ${f.plural(ids.size, "message")}, ${f.plural((ask.data || []).length, "recipient")}${(ask.data || []).length >= 10000 ? " or more" : ""}.</p><p>${words}</p><//>`);
+		act=${() => change("queue " + verb, verb === "retry" && args.state === "scheduled" ? { message: [...ids] } : filtered ? filterOnly(args) : { all: true })} done=${`${text}: ${f.plural(ids.size, "message")}`}>
+		<p>This is for ${filtered ? "every message that the filter shows" : "every message in the queue"}: ${f.plural(ids.size, "message")}, ${f.plural((ask.data || []).length, "recipient")}${(ask.data || []).length >= 10000 ? " or more" : ""}.</p><p>${words}${verb === "retry" && args.state !== "scheduled" ? " Those that are to leave later wait for that." : ""}</p><//>`);
 	const reroute = () => rerouteDialog(open, filtered ? filterOnly(args) : { all: true }, f.plural(ids.size, "message"), ask.reload);
 	return html`${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
 		${ask.data === null ? !ask.error && html`<${Wait} />` : html`
