@@ -193,7 +193,7 @@ def test_pages_of_sending_and_of_the_host_with_an_action_each(modules, served, o
     assert list(outside.backup.iterdir())
     with s.imap(s.admin) as c:
         assert c.select("INBOX")[1] == [b"2"]
-    assert len(list((s.state / "dkim" / DOMAIN).glob("*.key"))) == 3
+    assert len(list((s.state / "dkim" / DOMAIN).glob("*.key"))) == 2
 
 
 def test_pages_with_0_1_and_10000_rows(modules, served):
