@@ -221,7 +221,7 @@ def test_a_test_walks_to_others_and_says_what_they_say(world, peer):
     assert code == 0 and {r["state"] for r in rows} == {"OK"}, rows
     assert ("TLSA 3 1 1" if dane else "an authority") in words["tls"] and p.name in words["tls"] and f"taken by {p.name}" in words["result"]
     assert ("DANE" if dane else "MTA-STS policy") in words["demand"] and words["rcpt"].startswith("250 ") and words["greeting"].startswith(f"220 {p.name}")
-    code, rows = s.probe(f"nobody.{peer}@{p.domain}")
+    code, rows = s.probe(f"never.{peer}@{p.domain}")
     row, = [r for r in rows if r["stage"] == "rcpt"]
     assert code == 69 and row["state"] == "FAIL" and re.match("5[0-9][0-9] ", row["words"]), rows
     code, rows = s.probe(f"anna@wrong.{p.domain}")
