@@ -167,6 +167,17 @@ void rows_bind(sqlite3_stmt *s, int at, int64_t v)
 	db_bind_u64(s, at, v < 0 ? 0 : (uint64_t)v);
 }
 
+void rows_do(struct rows *r, enum stmt i, const int64_t *v, int n)
+{
+	sqlite3_stmt *s = rows_stmt(r, i);
+	int k;
+
+	for (k = 0; s && k < n; k++)
+		rows_bind(s, k + 1, v[k]);
+	if (s)
+		rows_run(r, s);
+}
+
 void rows_begin(struct rows *r)
 {
 	sqlite3_stmt *s;
@@ -373,24 +384,12 @@ size_t rows_range(struct rows *r, int64_t after, struct arena *a, struct message
 
 void rows_set_reports(struct rows *r, int64_t m, enum report_to reports)
 {
-	sqlite3_stmt *s = rows_stmt(r, SET_REPORTS);
-
-	if (!s)
-		return;
-	rows_bind(s, 1, reports);
-	rows_bind(s, 2, m);
-	rows_run(r, s);
+	ROWS_DO(r, SET_REPORTS, reports, m);
 }
 
 void rows_set_time(struct rows *r, int64_t m, int64_t time)
 {
-	sqlite3_stmt *s = rows_stmt(r, SET_TIME);
-
-	if (!s)
-		return;
-	rows_bind(s, 1, time);
-	rows_bind(s, 2, m);
-	rows_run(r, s);
+	ROWS_DO(r, SET_TIME, time, m);
 }
 
 bool rows_remove_if_done(struct rows *r, int64_t m)

@@ -101,26 +101,12 @@ void rows_update(struct rows *r, const struct rcpt_row *x)
 
 void rows_set_state(struct rows *r, int64_t m, uint32_t number, enum rcpt_state state, int64_t next)
 {
-	sqlite3_stmt *s = rows_stmt(r, SET_STATE);
-
-	if (!s)
-		return;
-	rows_bind(s, 1, state);
-	rows_bind(s, 2, next);
-	rows_bind(s, 3, m);
-	rows_bind(s, 4, number);
-	rows_run(r, s);
+	ROWS_DO(r, SET_STATE, state, next, m, number);
 }
 
 void rows_delete(struct rows *r, int64_t m, uint32_t number)
 {
-	sqlite3_stmt *s = rows_stmt(r, DELETE_RCPT);
-
-	if (!s)
-		return;
-	rows_bind(s, 1, m);
-	rows_bind(s, 2, number);
-	rows_run(r, s);
+	ROWS_DO(r, DELETE_RCPT, m, number);
 }
 
 void rows_set_hop(struct rows *r, int64_t m, uint32_t number, struct str hop)

@@ -22,6 +22,9 @@ enum stmt {
 /* NULL after an error of this transaction. */
 sqlite3_stmt *rows_stmt(struct rows *r, enum stmt i);
 void rows_bind(sqlite3_stmt *s, int at, int64_t v); /* less than 0: 0 */
+/* Runs one whose n parameters are numbers. */
+void rows_do(struct rows *r, enum stmt i, const int64_t *v, int n);
+#define ROWS_DO(r, i, ...) rows_do(r, i, (const int64_t[]){ __VA_ARGS__ }, (int)(sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)))
 size_t rows_changed(struct rows *r, sqlite3_stmt *s); /* runs it: how many rows */
 void rows_read_rcpt(sqlite3_stmt *s, struct arena *a, struct rcpt_row *out);
 
