@@ -153,7 +153,7 @@ static void state_init(struct program *p, int parent, int mail)
 	keys_init(&authd.keys, mail);
 	lock_in(mail);
 	clients_init(authd.base, &client_events);
-	authd.pool = pool_new(authd.base, parent, hashers(p->conf), (size_t)p->conf->auth_queue,
+	authd.pool = pool_new(authd.base, directory_changed, parent, hashers(p->conf), (size_t)p->conf->auth_queue,
 		ipc_get(&p->start, "settings"), ipc_take_fd(&p->start, "rules"));
 }
 
@@ -172,6 +172,7 @@ int main(int argc, char **argv)
 	struct program *p = &authd.program;
 	struct timeval every = { .tv_sec = SWEEP_MS / 1000 };
 	struct event *control, *workers, *timer;
+	struct workers_files files;
 	int dir, mail, parent, shut[2];
 
 	program_start(p, "authd", &ops, argc, argv);
@@ -183,10 +184,13 @@ int main(int argc, char **argv)
 	directory_files_take(&p->start);
 	shut[0] = PROGRAM_CONTROL_FD;
 	shut[1] = mail;
-	parent = workers_start(dir, shut, ARRAY_LEN(shut), (size_t)p->conf->auth_login_cache_entries);
+	files = (struct workers_files){ dir, ipc_take_fd(&p->start, "pgsql_trust"), ipc_take_fd(&p->start, "pgsql_password") };
+	parent = workers_start(&files, p->conf, shut, ARRAY_LEN(shut));
 	if (parent < 0)
 		give_up(EX_OSERR, "cannot start workers", parent);
 	directory_files_drop();
+	fd_close(&files.pgsql_trust);
+	fd_close(&files.pgsql_password);
 	fd_nonblock(parent, true);
 	trace_open(-1, p->name);
 	guard_init(dir);

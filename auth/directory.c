@@ -8,6 +8,9 @@
 #include "auth/directory.h"
 
 #include "auth/directory_ldap.h"
+#ifdef WITH_PGSQL
+#include "auth/directory_pgsql.h"
+#endif
 #include "conf/conf.h"
 
 static const struct {
@@ -17,8 +20,21 @@ static const struct {
 #ifdef WITH_LDAP
 	{ "ldap", directory_ldap_open },
 #endif
+#ifdef WITH_PGSQL
+	{ "pgsql", directory_pgsql_open },
+#endif
 	{ NULL, NULL },
 };
+
+bool directory_network(const struct conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->auth_directory.n; i++)
+		if (!str_eqc(conf->auth_directory.v[i], "sqlite"))
+			return true;
+	return false;
+}
 
 char *directory_domains(const struct conf_list *l)
 {

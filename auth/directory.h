@@ -116,6 +116,12 @@ struct directory_ops {
 	int (*alias_put)(struct directory *d, const struct directory_alias *v, struct str domain,
 		bool is_new);
 	int (*alias_remove)(struct directory *d, struct str address);
+	/* For a back end that hears when somebody else changed it; NULL: it never does. watch: from now
+	 * on. news_fd: readable when news may have come, -1: not now. news: has it changed since the last
+	 * call, or may it have? */
+	void (*watch)(struct directory *d);
+	int (*news_fd)(struct directory *d);
+	bool (*news)(struct directory *d);
 	/* Makes its connection for writing anew; NULL: nothing to do. */
 	int (*renew)(struct directory *d);
 	/* All of it at this moment, as a database file of this name in the current directory. */
@@ -173,6 +179,8 @@ struct conf;
 /* The directory of the settings: the built-in one itself if no other is named, else a stack. Closed
  * by its own `close`. */
 int directory_open(const struct conf *conf, struct directory **out);
+/* Is a back end of the settings asked over the network? */
+bool directory_network(const struct conf *conf);
 /* A stack of n back ends, the first asked first; all are taken over. own: the built-in one, which
  * always is there, and need not be one of them. */
 #define DIRECTORY_STACK 8

@@ -624,6 +624,39 @@ static int renew(struct directory *d)
 	return own(d)->own->ops->renew(own(d)->own);
 }
 
+static void watch(struct directory *d)
+{
+	struct stack *s = own(d);
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->layer[i].d->ops->watch)
+			s->layer[i].d->ops->watch(s->layer[i].d);
+}
+
+/* There is one back end at most that tells. */
+static int news_fd(struct directory *d)
+{
+	struct stack *s = own(d);
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->layer[i].d->ops->news_fd)
+			return s->layer[i].d->ops->news_fd(s->layer[i].d);
+	return -1;
+}
+
+static bool news(struct directory *d)
+{
+	struct stack *s = own(d);
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		any |= s->layer[i].d->ops->news && s->layer[i].d->ops->news(s->layer[i].d);
+	return any;
+}
+
 static void stack_close(struct directory *d)
 {
 	struct stack *s = own(d);
@@ -653,6 +686,9 @@ static const struct directory_ops ops = {
 	.alias_put = put_alias,
 	.alias_remove = remove_alias,
 	.renew = renew,
+	.watch = watch,
+	.news_fd = news_fd,
+	.news = news,
 	.copy = copy,
 	.domains = stack_domains,
 	.accounts = stack_accounts,

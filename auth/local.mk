@@ -24,12 +24,15 @@ auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/ldap
 endif
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
+if WITH_PGSQL
+auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
+endif
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
-	$(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS)
+	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/workers.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA

@@ -38,6 +38,7 @@ struct worker {
 
 struct pool {
 	struct event_base *base;
+	void (*changed)(void);
 	int parent, rules;
 	size_t max_jobs, waiting;
 	uint64_t lives;
@@ -120,6 +121,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		ipc_done(&m);
 		return;
 	}
+	if (r == 0 && ipc_is(&m, "changed")) {
+		ipc_done(&m);
+		w->pool->changed();
+		return;
+	}
 	if (r < 0 || !job) {
 		/* gone, or an answer that nobody asked for */
 		ipc_done(&m);
@@ -158,6 +164,7 @@ static void worker_start(struct worker *w)
 	}
 	ipc_init(&m, "worker");
 	ipc_set(&m, "settings", buf_view(&p->settings));
+	ipc_set_bool(&m, "lookups", w->index == 0);
 	ipc_add_fd(&m, "link", pair[1]);
 	if (p->rules >= 0)
 		ipc_add_fd(&m, "rules", p->rules);
@@ -178,13 +185,14 @@ static void worker_start(struct worker *w)
 	dispatch(w);
 }
 
-struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
+struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
 	struct str settings, int rules)
 {
 	struct pool *p = mem_alloc(1, sizeof(*p));
 	int i;
 
 	p->base = base;
+	p->changed = changed;
 	p->parent = parent;
 	p->rules = rules;
 	p->max_jobs = max_jobs;

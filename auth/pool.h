@@ -28,8 +28,8 @@ struct pool_job {
 
 struct pool;
 /* `parent` is workers_start's link, taken over; settings are copied. rules: the table of files
- * (rulefile.h), taken over; -1: none. */
-struct pool *pool_new(struct event_base *base, int parent, unsigned hashers, size_t max_jobs,
+ * (rulefile.h), taken over; -1: none. changed: somebody else changed the directory. */
+struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
 	struct str settings, int rules);
 /* New settings and rules (taken) for all workers, also those that come. */
 void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs);

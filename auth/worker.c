@@ -2,14 +2,13 @@
  *
  * worker.c: see worker.h.
  *
- * The parent loads the SASL library and its plug-ins once, so that a worker is
- * a fork and needs no file but the database. A worker that cannot go on (its
- * database fails, authd closed the link) exits; authd asks for another.
+ * A worker that cannot go on (its database fails, authd closed the link) exits; authd asks for
+ * another. The one that answers lookups hears what others change in a directory that tells.
  */
 #include "auth/worker.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -26,17 +25,15 @@
 #include "base/db.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "base/sandbox.h"
 #include "conf/conf.h"
 #include "mail/address.h"
 #include "net/ipc.h"
 
 #define EXCHANGES 4096 /* authd keeps to fewer */
 
-static struct verified *verified; /* of all workers; made by their parent */
-
 struct worker {
 	int link;
+	bool lookups; /* the one whose answers are cached */
 	int close_after; /* a descriptor that goes out with an answer; -1: none */
 	struct conf *conf;
 	struct conf *first; /* that of the start, which the directory's back ends keep to */
@@ -678,132 +675,80 @@ static int serve(struct worker *w, struct ipc_msg *q)
 	return r;
 }
 
-static int lock_in(enum sandbox_profile p, int dir)
+/* What another one changed, and nobody answers. */
+static void tell_changed(struct worker *w)
 {
-	struct sandbox_rule rules[24];
-	size_t n;
-	int r;
+	struct ipc_msg m;
 
-	rules[0] = (struct sandbox_rule){ dir, SANDBOX_READ | SANDBOX_WRITE };
-	n = 1 + sandbox_system_rules(rules + 1, ARRAY_LEN(rules) - 1);
-	n += sandbox_name_rules(rules + n, ARRAY_LEN(rules) - n);
-	r = sandbox_enter(p, rules, n, NULL);
-	while (n > 1)
-		fd_close(&rules[--n].fd);
-	return r;
+	ipc_init(&m, "changed");
+	(void)ipc_send(w->link, &m);
+	ipc_done(&m);
 }
 
-static NORETURN void worker_run(int link, struct str settings, int rules, int dir)
+/* Until authd asks: meanwhile the back ends are heard. 0 or negative. */
+static int wait_for_question(struct worker *w)
+{
+	struct directory *d = w->service.resolver.d;
+	struct pollfd f[2] = { { .fd = w->link, .events = POLLIN }, { .events = POLLIN } };
+
+	while (w->lookups && d->ops->news) {
+		if (d->ops->news(d))
+			tell_changed(w);
+		f[1].fd = d->ops->news_fd(d);
+		if (poll(f, ARRAY_LEN(f), -1) < 0)
+			return -errno;
+		if (f[0].revents)
+			break;
+	}
+	return 0;
+}
+
+NORETURN void worker_run(int link, const struct ipc_msg *start, int rules, const struct workers_room *room)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
+	struct directory *d;
 	struct ipc_msg m;
 	int r;
 
 	proc_title("authd worker");
 	w->link = link;
+	w->lookups = ipc_get_bool(start, "lookups");
 	w->close_after = -1;
 	buf_init(&w->service.dummy, 1024);
-	w->service.verified = verified;
-	if (conf_parse(settings, "settings", NULL, &w->conf) < 0)
+	w->service.verified = room->verified;
+	if (conf_parse(ipc_get(start, "settings"), "settings", NULL, &w->conf) < 0)
 		_exit(70);
 	w->first = w->conf;
-	r = directory_open(w->conf, &w->service.resolver.d);
+	r = directory_open(w->conf, &d);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
 		_exit(75);
 	}
-	r = w->service.resolver.d->ops->secret(w->service.resolver.d, w->service.secret);
-	if (lock_in(SANDBOX_AUTH_WORKER, dir) < 0) {
+	w->service.resolver.d = d;
+	r = d->ops->secret(d, w->service.secret);
+	if (worker_lock_in(directory_network(w->conf) ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL, room) < 0) {
 		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
 		_exit(71);
 	}
+	if (w->lookups && d->ops->watch)
+		d->ops->watch(d);
 	settings_use(w);
 	if (r == 0)
 		r = sasl_service_set(&w->service);
 	if (r == 0)
 		r = rules_use(w, rules);
 	while (r == 0) {
-		r = ipc_recv(link, &m);
-		if (r == 0)
-			r = serve(w, &m);
-		ipc_done(&m);
+		r = wait_for_question(w);
+		if (r == 0) {
+			r = ipc_recv(link, &m);
+			if (r == 0)
+				r = serve(w, &m);
+			ipc_done(&m);
+		}
 		if (r == -EINTR)
 			r = 0;
 		if (file_fsync_failed() || db_stuck())
 			_exit(EX_IOERR);
 	}
 	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);
-}
-
-static void parent_loop(int link, int dir)
-{
-	struct ipc_msg m;
-	int worker, r;
-
-	for (;;) {
-		r = ipc_recv(link, &m);
-		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
-		if (worker >= 0 && proc_fork(true) == 0) {
-			close(link);
-			worker_run(worker, ipc_get(&m, "settings"), ipc_take_fd(&m, "rules"), dir);
-		}
-		fd_close(&worker);
-		ipc_done(&m);
-		if (r < 0 && r != -EINTR)
-			_exit(0);
-	}
-}
-
-/* Makes the database or brings it to today's form, once, before many workers
- * open it at the same moment. No connection stays open across the forks. */
-static void database_make(void)
-{
-	struct directory *d;
-	int r = directory_sqlite_open(&d);
-
-	if (r < 0) {
-		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
-		_exit(75);
-	}
-	d->ops->close(d);
-}
-
-int workers_start(int dir, const int *shut, size_t nshut, size_t logins)
-{
-	int pair[2], r;
-	size_t i;
-	pid_t pid;
-
-	r = ipc_pair(pair);
-	if (r < 0)
-		return r;
-	pid = proc_fork(true);
-	if (pid != 0) {
-		close(pair[1]);
-		if (pid < 0)
-			close(pair[0]);
-		return pid < 0 ? (int)pid : pair[0];
-	}
-	close(pair[0]);
-	for (i = 0; i < nshut; i++)
-		close(shut[i]);
-	proc_title("authd workers");
-	/* a name server that is away costs a question to a back end its turn, not its deadline */
-	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
-	signal(SIGCHLD, SIG_IGN);
-	verified = verified_new(logins);
-	if (!verified || fchdir(dir) < 0 || sasl_setup() < 0) {
-		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
-		_exit(71);
-	}
-	database_make();
-	r = sandbox_prepare(SANDBOX_AUTH_WORKER);
-	if (r == 0)
-		r = lock_in(SANDBOX_AUTH_ZYGOTE, dir);
-	if (r < 0) {
-		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
-		_exit(71);
-	}
-	parent_loop(pair[1], dir);
-	_exit(0);
 }

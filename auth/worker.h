@@ -4,7 +4,7 @@
  * hold the SASL exchanges. A small parent, forked before authd locks itself
  * in, forks them; it never reads what a stranger sent.
  *
- * authd -> parent   "worker" settings=TEXT + fd "link" [+ fd "rules": the table of files, rulefile.h]
+ * authd -> parent   "worker" settings=TEXT lookups=0|1 + fd "link" [+ fd "rules": the table of files, rulefile.h]
  * authd -> worker   one at a time, each answered once:
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
@@ -17,15 +17,32 @@
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
  *   "settings" settings=TEXT [+ fd "rules"] -> "answer" result
  *   "sasl-abort" id           (not answered)
+ * worker -> authd, at any time: "changed": somebody else changed the directory
  */
 #ifndef MANSIO_AUTH_WORKER_H
 #define MANSIO_AUTH_WORKER_H
 
-#include "base/base.h"
+#include "auth/verified.h"
+#include "base/sandbox.h"
+#include "net/ipc.h"
 
-/* Forks the parent of workers; `dir` is the directory of the database, and
- * every descriptor of `shut` (control socket, mail root) is closed there.
- * logins: how many are remembered (verified.h). authd's end of its link, or negative. */
-int workers_start(int dir, const int *shut, size_t nshut, size_t logins);
+struct workers_files {
+	int dir; /* of the database */
+	int pgsql_trust, pgsql_password; /* of [pgsql], in memory; -1: none */
+};
+struct conf;
+/* Forks the parent of workers; every descriptor of `shut` (control socket, mail root) is closed
+ * there, those of `files` stay the caller's. authd's end of its link, or negative. */
+int workers_start(const struct workers_files *files, const struct conf *conf, const int *shut, size_t nshut);
+
+/* What the parent hands its children (workers.c, worker.c). */
+struct workers_room {
+	int dir;
+	bool network; /* a back end is asked over the network */
+	struct verified *verified;
+};
+int worker_lock_in(enum sandbox_profile p, const struct workers_room *room);
+/* start: the message "worker" */
+NORETURN void worker_run(int link, const struct ipc_msg *start, int rules, const struct workers_room *room);
 
 #endif

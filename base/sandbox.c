@@ -77,6 +77,7 @@ const char *sandbox_profile_name(enum sandbox_profile p)
 		[SANDBOX_AUTHD] = "authd",
 		[SANDBOX_AUTH_ZYGOTE] = "auth zygote",
 		[SANDBOX_AUTH_WORKER] = "auth worker",
+		[SANDBOX_AUTH_LOCAL] = "auth local",
 		[SANDBOX_SMTPD] = "smtpd",
 		[SANDBOX_ZYGOTE] = "zygote",
 		[SANDBOX_STORE] = "store",

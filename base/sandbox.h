@@ -11,7 +11,7 @@
  * (opening files, socket) is EACCES in a profile without it, not death.
  *
  * Both parts only ever narrow. ZYGOTE therefore allows what its STORE children
- * need, AUTH_ZYGOTE what AUTH_WORKER needs, and the rules they enter with hold
+ * need, AUTH_ZYGOTE what AUTH_WORKER and AUTH_LOCAL need, and the rules they enter with hold
  * what the children's rules lie beneath (the mail root, the database's folder). A
  * child of ZYGOTE that enters STORE gets the difference alone on top of what it
  * was born with: to compile the whole of it costs the kernel 0.1 ms each time.
@@ -26,6 +26,7 @@ enum sandbox_profile {
 	SANDBOX_AUTHD, /* files beneath its descriptors, links; no network, no fork */
 	SANDBOX_AUTH_ZYGOTE, /* the workers' parent: fork */
 	SANDBOX_AUTH_WORKER, /* files (SQLite), sockets for the back ends */
+	SANDBOX_AUTH_LOCAL, /* the same without a back end on the network: no new sockets */
 	SANDBOX_SMTPD, /* memory, its sockets, socketpair */
 	SANDBOX_ZYGOTE, /* imapd, pop3d, lmtpd, mailboxd parents: fork and wait */
 	SANDBOX_STORE, /* one mailbox: files beneath the key, LMDB, notify sockets made before */

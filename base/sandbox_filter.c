@@ -35,14 +35,15 @@
 #define BIT(profile) (1u << SANDBOX_##profile)
 enum {
 	ALL = (1u << SANDBOX_NPROFILES) - 1,
-	WORKER = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE),
+	REMOTE = BIT(AUTH_WORKER) | BIT(AUTH_ZYGOTE), /* back ends on the network */
+	WORKER = REMOTE | BIT(AUTH_LOCAL),
 	AUTH = BIT(AUTHD) | WORKER,
 	STORE = BIT(STORE) | BIT(ZYGOTE),
 	FILES = AUTH | STORE | BIT(TRACED) | BIT(QUEUED) | BIT(SIGND) | BIT(ACME) | BIT(POLICY), /* open files, beneath what Landlock leaves */
 	LOADS = WORKER | STORE, /* maps code: gconv, NSS, SASL, PAM */
 	FORKS = BIT(AUTH_ZYGOTE) | BIT(ZYGOTE),
 	PAIRS = ALL & ~BIT(STORE), /* socketpair(2) */
-	CONNECTS = WORKER | BIT(RESOLVER), /* ... and what resolvers need beside connect(2) */
+	CONNECTS = REMOTE | BIT(RESOLVER), /* ... and what resolvers need beside connect(2) */
 	TCP_ONLY = BIT(SENDER) | BIT(CHECK) | BIT(ACME) | BIT(POLICY),
 	NARROWS = FORKS | BIT(POLICY), /* children that enter another profile */
 	SENDS = CONNECTS | TCP_ONLY, /* connect(2) */
@@ -136,10 +137,10 @@ static const struct check {
 	/* limits of itself, for which 0 stands: never another's */
 	{ ALL, S(prlimit64), 0, UINT32_MAX, 0 },
 	{ PAIRS, S(socketpair), 0, UINT32_MAX, AF_UNIX },
-	{ WORKER | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
+	{ REMOTE | BIT(ZYGOTE), S(socket), 0, UINT32_MAX, AF_UNIX }, /* ZYGOTE: notify sockets */
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET }, /* TCP_ONLY: see add_tcp */
 	{ CONNECTS, S(socket), 0, UINT32_MAX, AF_INET6 },
-	{ WORKER, S(socket), 0, UINT32_MAX, AF_NETLINK },
+	{ REMOTE, S(socket), 0, UINT32_MAX, AF_NETLINK },
 	{ ALL, S(setsockopt), 1, UINT32_MAX, IPPROTO_TCP },
 	{ CONNECTS | BIT(SENDER), S(setsockopt), 1, UINT32_MAX, IPPROTO_IP },
 	{ CONNECTS, S(setsockopt), 1, UINT32_MAX, IPPROTO_IPV6 },

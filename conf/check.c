@@ -134,6 +134,9 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 #ifdef WITH_LDAP
 		"ldap",
 #endif
+#ifdef WITH_PGSQL
+		"pgsql",
+#endif
 	};
 	const struct conf_list *l = &c->auth_directory;
 	char shown[80];
@@ -148,6 +151,8 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 		if (j == ARRAY_LEN(words))
 			conf_error(r, LINE(r, auth, directory), "directory: '%s' is none that this program has",
 				conf_shown(l->v[i], shown));
+		if (str_eqc(l->v[i], "pgsql") && c->pgsql_hosts.n == 0)
+			conf_error(r, LINE(r, pgsql, hosts), "hosts: none, but [auth] directory names pgsql");
 		for (j = 0; j < i; j++)
 			if (str_eq(l->v[i], l->v[j]))
 				conf_error(r, LINE(r, auth, directory), "directory: '%s' stands there twice", conf_shown(l->v[i], shown));

@@ -73,6 +73,7 @@ struct settings {
 	struct buf acme_trust, acme_eab; /* for acmed, the same */
 	struct buf hook_trust, hook_secret; /* for hookd */
 	struct buf ldap_trust, ldap_password; /* for authd's workers */
+	struct buf pgsql_trust, pgsql_password; /* for authd */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
 	int rules; /* for authd: the table of both, sealed memory; -1: none */
 	struct buf rules_why; /* what is wrong in these files, a line each; empty: nothing */
@@ -107,7 +108,7 @@ size_t settings_add_sts(const struct settings *s, struct ipc_msg *m, int *fd_out
 size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Adds trust and secret for hookd in the same way. */
 size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out);
-/* Adds ldap.trust and ldap.password for authd in the same way. */
+/* Files of the back ends of the directory (ldap.*, pgsql_*), for authd, in the same way. */
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* tables.c: reads access_file and rewrite_file into s->rules. */
 void settings_load_rules(struct settings *s, const char *config);

@@ -240,6 +240,26 @@ static void load_ldap(struct settings *s, const char *config, struct buf *errors
 		read_system_trust(&s->ldap_trust);
 }
 
+static void load_pgsql(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+	bool used = false;
+	size_t i;
+
+	buf_init(&s->pgsql_trust, TRUST_MAX);
+	buf_init(&s->pgsql_password, PASSWORD_MAX);
+	for (i = 0; i < c->auth_directory.n; i++)
+		used |= str_eqc(c->auth_directory.v[i], "pgsql");
+	if (!used)
+		return;
+	if (c->pgsql_password_file.n)
+		load_secret(c, config, "[pgsql] password_file", c->pgsql_password_file, &s->pgsql_password, errors);
+	if (c->pgsql_ca_file.n)
+		load_trust(c, config, "[pgsql] ca_file", c->pgsql_ca_file, &s->pgsql_trust, errors);
+	else
+		read_system_trust(&s->pgsql_trust);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -273,6 +293,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		load_acme(s, path, errors);
 		load_hook(s, path, errors);
 		load_ldap(s, path, errors);
+		load_pgsql(s, path, errors);
 		settings_load_rules(s, path);
 		if (rules == RULES_TOO)
 			buf_str(errors, buf_view(&s->rules_why));
@@ -327,6 +348,8 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->hook_secret);
 	buf_done(&s->ldap_trust);
 	buf_wipe(&s->ldap_password);
+	buf_done(&s->pgsql_trust);
+	buf_wipe(&s->pgsql_password);
 	buf_done(&s->access);
 	buf_done(&s->rewrite);
 	buf_done(&s->rules_why);
@@ -448,8 +471,8 @@ size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_ou
 
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
-	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password };
-	static const char *const name[] = { "ldap.trust", "ldap.password" };
+	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password, &s->pgsql_trust, &s->pgsql_password };
+	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql_trust", "pgsql_password" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

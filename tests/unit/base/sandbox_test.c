@@ -545,6 +545,8 @@ static void test_sockets(void **state)
 	works(SANDBOX_ZYGOTE, unix_socket);
 	works(SANDBOX_AUTH_WORKER, unix_socket);
 	works(SANDBOX_AUTH_WORKER, inet);
+	if (strict)
+		works(SANDBOX_AUTH_LOCAL, no_socket);
 	works(SANDBOX_AUTH_ZYGOTE, inet);
 	works(SANDBOX_RESOLVER, inet);
 	if (strict)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * workers.c: the parent of authd's workers (see worker.h).
+ *
+ * It loads the SASL library and its plug-ins once, so that a worker is a fork and needs no file
+ * but the database; with a back end on the network also what it takes to find and trust that. It
+ * never reads what a stranger sent.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/sasl.h"
+#include "auth/worker.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "conf/conf.h"
+#ifdef WITH_PGSQL
+#include "auth/directory_pgsql.h"
+#endif
+
+int worker_lock_in(enum sandbox_profile p, const struct workers_room *room)
+{
+	struct sandbox_rule rules[32];
+	size_t n;
+	int r;
+
+	rules[0] = (struct sandbox_rule){ room->dir, SANDBOX_READ | SANDBOX_WRITE };
+	n = 1 + sandbox_system_rules(rules + 1, ARRAY_LEN(rules) - 1);
+	if (room->network && p != SANDBOX_AUTH_LOCAL)
+		n += sandbox_name_rules(rules + n, ARRAY_LEN(rules) - n);
+	r = sandbox_enter(p, rules, n, NULL);
+	while (n > 1)
+		fd_close(&rules[--n].fd);
+	return r;
+}
+
+static void parent_loop(int link, const struct workers_room *room)
+{
+	struct ipc_msg m;
+	int worker, r;
+
+	for (;;) {
+		r = ipc_recv(link, &m);
+		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
+		if (worker >= 0 && proc_fork(true) == 0) {
+			close(link);
+			worker_run(worker, &m, ipc_take_fd(&m, "rules"), room);
+		}
+		fd_close(&worker);
+		ipc_done(&m);
+		if (r < 0 && r != -EINTR)
+			_exit(0);
+	}
+}
+
+/* Makes the database or brings it to today's form, once, before many workers
+ * open it at the same moment. No connection stays open across the forks. */
+static void database_make(void)
+{
+	struct directory *d;
+	int r = directory_sqlite_open(&d);
+
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
+		_exit(75);
+	}
+	d->ops->close(d);
+}
+
+#ifdef WITH_PGSQL
+/* The password for the database; whom to trust stays a file, which libpq opens. */
+static void pgsql_files(const struct workers_files *files)
+{
+	char text[1025];
+	ssize_t n = files->pgsql_password < 0 ? 0 : pread(files->pgsql_password, text, sizeof(text) - 1, 0);
+
+	directory_pgsql_files(files->pgsql_trust, str_trim(str_make(text, n > 0 ? (size_t)n : 0)));
+	explicit_bzero(text, sizeof(text));
+}
+#endif
+
+/* libraries look for files of a person, and wait long for names: not here */
+static void network_prepare(void)
+{
+	setenv("HOME", ".", 1); /* the folder of the database: what is above it may be shut */
+	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
+}
+
+int workers_start(const struct workers_files *files, const struct conf *conf, const int *shut, size_t nshut)
+{
+	struct workers_room room = { .dir = files->dir, .network = directory_network(conf) };
+	int pair[2], r;
+	size_t i;
+	pid_t pid;
+
+	r = ipc_pair(pair);
+	if (r < 0)
+		return r;
+	pid = proc_fork(true);
+	if (pid != 0) {
+		close(pair[1]);
+		if (pid < 0)
+			close(pair[0]);
+		return pid < 0 ? (int)pid : pair[0];
+	}
+	close(pair[0]);
+	for (i = 0; i < nshut; i++)
+		close(shut[i]);
+	proc_title("authd workers");
+	signal(SIGCHLD, SIG_IGN);
+	room.verified = verified_new((size_t)conf->auth_login_cache_entries);
+	if (!room.verified || fchdir(room.dir) < 0 || sasl_setup() < 0) {
+		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
+		_exit(71);
+	}
+	database_make();
+	if (room.network)
+		network_prepare();
+#ifdef WITH_PGSQL
+	pgsql_files(files);
+#endif
+	r = sandbox_prepare(room.network ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL);
+	if (r == 0)
+		r = worker_lock_in(SANDBOX_AUTH_ZYGOTE, &room);
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
+		_exit(71);
+	}
+	parent_loop(pair[1], &room);
+	_exit(0);
+}
