@@ -225,7 +225,7 @@ static void at_most_300_tries_an_hour_of_a_network_are_looked_at(void **state)
 
 	(void)state;
 	/* never more than 19 in ten minutes of an address, so that none is banned */
-	for (i = 0; i < 20000; i++, now += 500) {
+	for (i = 0; i < 20000 && n < ARRAY_LEN(at); i++, now += 500) {
 		snprintf(text, sizeof(text), "192.0.2.%u", i % 250);
 		p = peer(text);
 		if (bans_ask(b, STR("x@y"), &p, now) == BAN_PASS)
