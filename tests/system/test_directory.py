@@ -6,7 +6,7 @@ import smtplib
 
 import pytest
 
-from conftest import Account, DOMAIN, check_log, free_ports, wait_for
+from conftest import Account, DOMAIN, TOP, check_log, free_ports, wait_for
 from postgres import Postgres
 
 
@@ -17,11 +17,25 @@ def postgres():
     p.done()
 
 
+def as_documented(settings):
+    """The settings of docs/AUTH.md's section, with the names of this database."""
+    text = (TOP / "docs" / "AUTH.md").read_text().split("\n## PostgreSQL\n")[1].split("\n## ")[0]
+    section, told = "", {}
+    for line in text.splitlines():
+        if line.startswith("    ["):
+            section = line.strip()[1:-1]
+        elif line.startswith("    ") and " = " in line:
+            key, value = line.strip().split(" = ")
+            told[f"{section}.{key}"] = value
+    assert told["auth.directory"] == "pgsql" and len(told) == 5 and told.keys() <= settings.keys()
+    return {**told, **settings}
+
+
 @pytest.fixture
 def served(postgres, own_suite):
     """A suite with its people in a database that is empty at first."""
     postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    s = own_suite(postgres.settings(**{"auth.cache_time": "1h", "pgsql.timeout": "9s", "pgsql.retry": "50ms"}))
+    s = own_suite(as_documented(postgres.settings(**{"auth.cache_time": "1h", "pgsql.timeout": "9s", "pgsql.retry": "50ms"})))
     yield s
     check_log(s)
 
@@ -66,7 +80,7 @@ def test_people_of_the_database_get_mail_and_log_in(served, postgres):
     maria = Account(f"maria@{DOMAIN}", anna.password)
     wait_for(lambda: login(s, maria) == "OK", 20)
     with s.imap(maria) as c:
-        assert c.select()[1] == [b"2"]
+        wait_for(lambda: c.select()[1] == [b"2"])
     again = s.account("anna", "another pass")
     with s.imap(again) as c:
         assert c.select()[1] == [b"0"]
