@@ -41,6 +41,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 	trace_least(p->conf->log_level);
 	if (strcmp(name, "traced") == 0)
 		trace_open(fd, p->name);
+	else if (strcmp(name, "pamd") == 0)
+		pool_pamd(authd.pool, fd);
 	else
 		close(fd);
 }

@@ -11,6 +11,9 @@
 #ifdef WITH_PGSQL
 #include "auth/directory_pgsql.h"
 #endif
+#ifdef WITH_PAM
+#include "auth/directory_pam.h"
+#endif
 #include "conf/conf.h"
 
 static const struct {
@@ -23,6 +26,9 @@ static const struct {
 #ifdef WITH_PGSQL
 	{ "pgsql", directory_pgsql_open },
 #endif
+#ifdef WITH_PAM
+	{ "pam", directory_pam_open },
+#endif
 	{ NULL, NULL },
 };
 
@@ -31,7 +37,7 @@ bool directory_network(const struct conf *conf)
 	size_t i;
 
 	for (i = 0; i < conf->auth_directory.n; i++)
-		if (!str_eqc(conf->auth_directory.v[i], "sqlite"))
+		if (!str_eqc(conf->auth_directory.v[i], "sqlite") && !str_eqc(conf->auth_directory.v[i], "pam"))
 			return true;
 	return false;
 }

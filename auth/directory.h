@@ -122,6 +122,8 @@ struct directory_ops {
 	void (*watch)(struct directory *d);
 	int (*news_fd)(struct directory *d);
 	bool (*news)(struct directory *d);
+	/* A link to the program of ours that it asks (pamd), in place of the one before; taken over. NULL: it asks none. */
+	void (*peer)(struct directory *d, int fd);
 	/* Makes its connection for writing anew; NULL: nothing to do. */
 	int (*renew)(struct directory *d);
 	/* All of it at this moment, as a database file of this name in the current directory. */
@@ -179,7 +181,7 @@ struct conf;
 /* The directory of the settings: the built-in one itself if no other is named, else a stack. Closed
  * by its own `close`. */
 int directory_open(const struct conf *conf, struct directory **out);
-/* Is a back end of the settings asked over the network? */
+/* Is a back end of the settings asked over the network? (pam is asked by way of pamd.) */
 bool directory_network(const struct conf *conf);
 /* A stack of n back ends, the first asked first; all are taken over. own: the built-in one, which
  * always is there, and need not be one of them. */

@@ -23,6 +23,7 @@
 #include <openssl/hmac.h>
 
 #include "auth/directory_sqlite.h"
+#include "base/file.h"
 
 static struct stack *own(struct directory *d)
 {
@@ -657,6 +658,21 @@ static bool news(struct directory *d)
 	return any;
 }
 
+/* There is one back end at most that asks a program of ours. */
+static void peer(struct directory *d, int fd)
+{
+	struct stack *s = own(d);
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (s->layer[i].d->ops->peer) {
+			s->layer[i].d->ops->peer(s->layer[i].d, fd);
+			return;
+		}
+	}
+	fd_close(&fd);
+}
+
 static void stack_close(struct directory *d)
 {
 	struct stack *s = own(d);
@@ -685,6 +701,7 @@ static const struct directory_ops ops = {
 	.account_remove = remove_account,
 	.alias_put = put_alias,
 	.alias_remove = remove_alias,
+	.peer = peer,
 	.renew = renew,
 	.watch = watch,
 	.news_fd = news_fd,

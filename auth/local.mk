@@ -22,6 +22,10 @@ auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ld
 if WITH_LDAP
 auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/ldap.c auth/ldap.h
 endif
+auth_libauthd_a_SOURCES += auth/system_user.c auth/system_user.h
+if WITH_PAM
+auth_libauthd_a_SOURCES += auth/directory_pam.c auth/directory_pam.h
+endif
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 if WITH_PGSQL
@@ -35,7 +39,19 @@ libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.
 	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/workers.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
+if WITH_PAM
+pkglibexec_PROGRAMS += libexec/pamd
+libexec_pamd_SOURCES = auth/pamd.c auth/pam_desk.c auth/pam_desk.h auth/pam_check.c auth/pam_check.h auth/system_user.c auth/system_user.h
+libexec_pamd_LDADD = $(CONF_LIBS) $(CRYPT_LIBS) $(PAM_LIBS)
+# below the settings of the host in /etc/pam.d: no question about it at an upgrade
+pamdir = $(prefix)/lib/pam.d
+dist_pam_DATA = auth/pam.d/mansio
+endif
+
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/auth/system_user_test
+tests_unit_auth_system_user_test_SOURCES = tests/unit/auth/system_user_test.c
+tests_unit_auth_system_user_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
 	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test

@@ -39,7 +39,7 @@ struct worker {
 struct pool {
 	struct event_base *base;
 	void (*changed)(void);
-	int parent, rules;
+	int parent, rules, pamd;
 	size_t max_jobs, waiting;
 	uint64_t lives;
 	struct buf settings;
@@ -151,6 +151,43 @@ static void timeout(evutil_socket_t fd, short what, void *arg)
 		worker_start(w);
 }
 
+static int send_link(int to, const char *verb, int fd)
+{
+	struct ipc_msg m;
+	int r;
+
+	ipc_init(&m, verb);
+	ipc_add_fd(&m, "link", fd);
+	r = ipc_try_send(to, &m);
+	ipc_done(&m);
+	return r;
+}
+
+/* A link between pamd and a worker. Without one the worker says "try later" for users of the system, until pamd is
+ * there again. */
+static void worker_meets_pamd(struct worker *w)
+{
+	struct pool *p = w->pool;
+	int pair[2];
+
+	if (p->pamd < 0 || w->fd < 0 || ipc_pair(pair) < 0)
+		return;
+	if (send_link(p->pamd, "link", pair[1]) == 0)
+		(void)send_link(w->fd, "pamd", pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+void pool_pamd(struct pool *p, int fd)
+{
+	int i;
+
+	fd_close(&p->pamd);
+	p->pamd = fd;
+	for (i = 0; i < p->nworkers; i++)
+		worker_meets_pamd(&p->worker[i]);
+}
+
 static void worker_start(struct worker *w)
 {
 	struct pool *p = w->pool;
@@ -182,6 +219,7 @@ static void worker_start(struct worker *w)
 	w->born_ms = clock_mono_ms();
 	w->readable = event_new(p->base, w->fd, EV_READ | EV_PERSIST, readable, w);
 	event_add(w->readable, NULL);
+	worker_meets_pamd(w);
 	dispatch(w);
 }
 
@@ -195,6 +233,7 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 	p->changed = changed;
 	p->parent = parent;
 	p->rules = rules;
+	p->pamd = -1;
 	p->max_jobs = max_jobs;
 	buf_init(&p->settings, IPC_MAX);
 	buf_str(&p->settings, settings);

@@ -33,6 +33,8 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 	struct str settings, int rules);
 /* New settings and rules (taken) for all workers, also those that come. */
 void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs);
+/* A link to pamd, taken over: each worker, also those that come, gets one of its own. */
+void pool_pamd(struct pool *p, int fd);
 struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
 	void *arg);
 void pool_job_free(struct pool_job *job);

@@ -633,7 +633,19 @@ static void answer_lookup(struct worker *w, const struct ipc_msg *q, struct ipc_
 	arena_done(&a);
 }
 
-/* One question; every verb but sasl-abort gets one answer. */
+/* A link to pamd, in place of one that is gone. */
+static void take_peer(struct worker *w, struct ipc_msg *m)
+{
+	struct directory *d = w->service.resolver.d;
+	int fd = ipc_take_fd(m, "link");
+
+	if (fd >= 0 && d->ops->peer)
+		d->ops->peer(d, fd);
+	else
+		fd_close(&fd);
+}
+
+/* One question; every verb but sasl-abort and pamd gets one answer. */
 static int serve(struct worker *w, struct ipc_msg *q)
 {
 	bool sasl = str_starts(q->verb, "sasl-");
@@ -646,6 +658,10 @@ static int serve(struct worker *w, struct ipc_msg *q)
 		if (ipc_get_u64(q, "id", UINT64_MAX, &id) == 0 && id > 0 &&
 		    (i = slot_find(w, id)) < EXCHANGES)
 			slot_clear(w, i);
+		return 0;
+	}
+	if (ipc_is(q, "pamd")) {
+		take_peer(w, q);
 		return 0;
 	}
 	ipc_init(&out, sasl ? "sasl" : "answer");

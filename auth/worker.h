@@ -17,6 +17,7 @@
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
  *   "settings" settings=TEXT [+ fd "rules"] -> "answer" result
  *   "sasl-abort" id           (not answered)
+ *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
  * worker -> authd, at any time: "changed": somebody else changed the directory
  */
 #ifndef MANSIO_AUTH_WORKER_H

@@ -137,6 +137,9 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 #ifdef WITH_PGSQL
 		"pgsql",
 #endif
+#ifdef WITH_PAM
+		"pam",
+#endif
 	};
 	const struct conf_list *l = &c->auth_directory;
 	char shown[80];
@@ -234,6 +237,33 @@ static void check_ldap(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, auth, directory), "directory: ldap needs [ldap] base");
 	if (c->ldap_bind_dn.n && c->ldap_bind_password_file.n == 0)
 		conf_error(r, LINE(r, ldap, bind_dn), "bind_dn needs 'bind_password_file', the file with its password");
+}
+
+static bool is_plain(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.'))
+			return false;
+	return dns_is_hostname(s);
+}
+
+static void check_pam(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	size_t i;
+
+	for (i = 0; i < c->pam_domains.n; i++)
+		if (!is_plain(c->pam_domains.v[i]))
+			conf_error(r, LINE(r, pam, domains), "domains: '%s' is not the name of a domain in small letters, like example.org",
+				conf_shown(c->pam_domains.v[i], shown));
+	if (c->pam_service.n == 0 || str_find(c->pam_service, '/') >= 0 || c->pam_service.p[0] == '.')
+		conf_error(r, LINE(r, pam, service), "service: must be the name of a file in /etc/pam.d, without a path");
+	if (c->pam_min_uid > c->pam_max_uid)
+		conf_error(r, LINE(r, pam, max_uid), "max_uid is smaller than min_uid");
+	if (conf_has_directory(c, "pam") && c->pam_domains.n == 0)
+		conf_error(r, LINE(r, auth, directory), "directory: pam needs [pam] domains, in which the users of this system have mail");
 }
 
 static void check_tls(const struct conf *c, struct conf_report *r)
@@ -521,6 +551,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_server(c, r);
 	check_directory(c, r);
 	check_ldap(c, r);
+	check_pam(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
 	check_ban(c, r);

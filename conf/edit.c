@@ -157,6 +157,7 @@ static const struct {
 	{ "log", "to" }, { "log", "file" },
 	{ "auth", "allow_clear" },
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
+	{ "pam", NULL }, /* the same; and which users of this host count */
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },
 	{ "send", "ca" }, { "send", "smarthost_ca" }, { "send", "smarthost_password_file" },
 };

@@ -32,7 +32,7 @@
 
 /* --- the table ----------------------------------------------------------- */
 
-enum program_count { COUNT_ONE, COUNT_CORES, COUNT_POOL_SIZE };
+enum program_count { COUNT_ONE, COUNT_CORES, COUNT_POOL_SIZE, COUNT_IF_PAM };
 enum program_kind { KIND_LOOP, KIND_ZYGOTE, KIND_FRESH, KIND_POOL };
 enum program_phase { PHASE_DOOR, PHASE_ROOM, PHASE_KEEPER, PHASE_LOG, PHASE_N };
 

@@ -82,13 +82,27 @@ static void proc_free(struct master *m, struct proc *p)
 	free(p);
 }
 
+static int how_many(const struct master *m, enum program_count count)
+{
+	switch (count) {
+	case COUNT_CORES:
+		return (int)m->cores;
+	case COUNT_POOL_SIZE:
+		return (int)m->set->conf->smtp_processes;
+	case COUNT_IF_PAM:
+		return conf_has_directory(m->set->conf, "pam");
+	case COUNT_ONE:
+		break;
+	}
+	return 1;
+}
+
 void procs_make(struct master *m)
 {
 	int i, k, n;
 
 	for (i = 0; i < NPROGRAMS; i++) {
-		n = programs[i].count == COUNT_ONE ? 1 :
-			programs[i].count == COUNT_CORES ? (int)m->cores : (int)m->set->conf->smtp_processes;
+		n = how_many(m, programs[i].count);
 		for (k = 0; k < n; k++)
 			proc_new(m, (enum program_id)i, k);
 	}

@@ -29,6 +29,7 @@ const struct program_def programs[NPROGRAMS] = {
 #define ONE COUNT_ONE
 #define CORES COUNT_CORES
 #define POOL_SIZE COUNT_POOL_SIZE
+#define IF_PAM COUNT_IF_PAM
 #define PROGRAM(name, user, extra, count, kind, phase)                         \
 	[PROGRAM_##name] = { #name, user, extra, count, KIND_##kind, PHASE_##phase },
 #define LINK(from, to)

@@ -4,7 +4,7 @@ users_table=$(dirname "${BASH_SOURCE[0]}")/../master/programs.def
 
 # Lines "USER" or "USER FURTHER-GROUP", each user once.
 users_list() {
-	sed -n 's/^PROGRAM([a-z]*, "\(_[a-z]*\)", "\(_[a-z]*\)".*/\1 \2/p; s/^PROGRAM([a-z]*, "\(_[a-z]*\)", NULL.*/\1/p' "$users_table" | sort -u
+	sed -n 's/^PROGRAM([a-z]*, "\(_[a-z]*\)", "\([_a-z]*\)".*/\1 \2/p; s/^PROGRAM([a-z]*, "\(_[a-z]*\)", NULL.*/\1/p' "$users_table" | sort -u
 }
 
 # The same for systemd-sysusers(8).
