@@ -174,7 +174,6 @@ int main(int argc, char **argv)
 	struct program *p = &authd.program;
 	struct timeval every = { .tv_sec = SWEEP_MS / 1000 };
 	struct event *control, *workers, *timer;
-	struct workers_files files;
 	int dir, mail, parent, shut[2];
 
 	program_start(p, "authd", &ops, argc, argv);
@@ -186,13 +185,10 @@ int main(int argc, char **argv)
 	directory_files_take(&p->start);
 	shut[0] = PROGRAM_CONTROL_FD;
 	shut[1] = mail;
-	files = (struct workers_files){ dir, ipc_take_fd(&p->start, "pgsql_trust"), ipc_take_fd(&p->start, "pgsql_password") };
-	parent = workers_start(&files, p->conf, shut, ARRAY_LEN(shut));
+	parent = workers_start(dir, p->conf, shut, ARRAY_LEN(shut));
 	if (parent < 0)
 		give_up(EX_OSERR, "cannot start workers", parent);
 	directory_files_drop();
-	fd_close(&files.pgsql_trust);
-	fd_close(&files.pgsql_password);
 	fd_nonblock(parent, true);
 	trace_open(-1, p->name);
 	guard_init(dir);

@@ -14,7 +14,7 @@
 static struct {
 	const char *name;
 	int fd;
-} files[] = { { "ldap.trust", -1 }, { "ldap.password", -1 } };
+} files[] = { { "ldap.trust", -1 }, { "ldap.password", -1 }, { "pgsql.trust", -1 }, { "pgsql.password", -1 } };
 
 void directory_files_take(struct ipc_msg *start)
 {
@@ -32,7 +32,7 @@ void directory_files_drop(void)
 		fd_close(&files[i].fd);
 }
 
-static int fd_of(const char *name)
+int directory_file_fd(const char *name)
 {
 	size_t i;
 
@@ -44,7 +44,7 @@ static int fd_of(const char *name)
 
 struct str directory_file(const char *name, struct arena *a)
 {
-	int fd = fd_of(name);
+	int fd = directory_file_fd(name);
 	struct stat st;
 	char *p;
 	ssize_t n;

@@ -13,6 +13,8 @@
 /* Takes the descriptors "ldap.trust" and the like out of master's message. */
 void directory_files_take(struct ipc_msg *start);
 void directory_files_drop(void);
+/* For a library that wants to open a file: it is /proc/self/fd/N. -1: there is none. */
+int directory_file_fd(const char *name);
 /* The content of one, without a last line end; STR_NONE: there is none. */
 struct str directory_file(const char *name, struct arena *a);
 

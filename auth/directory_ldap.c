@@ -12,57 +12,45 @@
  * Two entries with one address: neither logs in nor gets mail until that is put right (temporary failure, told
  * on standard error); to choose one of them would be to give one person's mail to another.
  */
-#include "auth/directory_ldap.h"
+#include "auth/directory_ldap_private.h"
 
 #include "auth/directory_files.h"
-#include "auth/ldap.h"
 #include "auth/ldap_text.h"
 #include "auth/resolve.h"
 #include "base/codec.h"
 #include "base/rand.h"
-#include "base/table.h"
-
-#define PEOPLE_MAX 200000 /* entries of one list */
-#define MEMBERS_MAX 1000 /* groups and people looked at for one question */
-#define DEPTH_MAX 8 /* groups in groups */
-#define NO_ATTR "1.1" /* asks for none (RFC 4511 4.5.1.8); entries have none of that name */
-
-enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_MAX };
-enum { G_MAIL, G_MEMBER, G_UNIQUE, G_EXTERNAL, G_MAX };
-
-static const char *const group_attrs[] = { NULL, "member", "uniqueMember", "rfc822MailMember", NULL };
-#define GROUP_CLASSES "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=group)(objectClass=nisMailAlias))"
-#define NESTED_IN_ONE ":1.2.840.113556.1.4.1941:" /* Active Directory: memberOf through groups of groups */
-
-struct ldap_directory {
-	struct directory d;
-	const struct conf *conf;
-	struct ldap_client *client;
-	struct arena arena;
-	const char *attr[A_MAX + 1], *group_attr[G_MAX + 1];
-	bool active_not; /* attr_active says who may not */
-	struct buf last_name, last_dn; /* of the entry that was found last: a login asks for it twice */
-};
 
 static struct ldap_directory *own(struct directory *d)
 {
 	return (struct ldap_directory *)d;
 }
 
-static bool is_ad(const struct ldap_directory *o)
-{
-	return o->conf->ldap_kind == CONF_LDAP_AD;
-}
+/* --- shared with ldap_groups.c ----------------------------------------------------- */
 
-/* --- from entries to accounts ----------------------------------------------------- */
-
-/* The address in a value, in normal form; false: none. */
-static bool address_of(struct str value, struct arena *a, struct str *local, struct str *domain)
+bool ldap_address(struct str value, struct arena *a, struct str *local, struct str *domain)
 {
 	struct str text = ldap_proxy_address(value);
 
 	return text.p && address_read(text, a, local, domain) == 0;
 }
+
+void ldap_put_equal(struct buf *b, const char *attr, const char *prefix, struct str value)
+{
+	buf_fmt(b, "(%s=%s", attr, prefix);
+	ldap_filter_value(value, b);
+	buf_c(b, ')');
+}
+
+int ldap_entries(struct ldap_directory *o, enum ldap_scope scope, struct str base, struct buf *filter, const char *const *attrs,
+	size_t limit, struct arena *a, struct ldap_entry **out)
+{
+	int r = filter->err ? filter->err : ldap_find(o->client, base, scope, buf_view(filter), attrs, limit, a, out);
+
+	buf_done(filter);
+	return r;
+}
+
+/* --- from entries to accounts ----------------------------------------------------- */
 
 /* The one address that names the account: of several, the first in order of bytes, so that it is always the same. */
 static bool primary(const struct ldap_entry *e, struct arena *a, struct str *local_out, struct str *domain_out)
@@ -71,7 +59,7 @@ static bool primary(const struct ldap_entry *e, struct arena *a, struct str *loc
 	const struct ldap_value *v;
 
 	for (v = e->value[A_MAIL]; v; v = v->next) {
-		if (!address_of(v->v, a, &local, &domain))
+		if (!ldap_address(v->v, a, &local, &domain))
 			continue;
 		name = address_name(local, domain, a);
 		if (best.p && str_cmp(best, name) <= 0)
@@ -115,9 +103,6 @@ static struct str key_of(const struct ldap_entry *e, struct arena *a)
 	return s;
 }
 
-/* Is an entry in a group, directly or by groups in it? 1, 0, negative. */
-static int in_group(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a);
-
 static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
 {
 	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
@@ -136,7 +121,7 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
 		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no size: the default counts\n", STRF(e->dn), o->attr[A_QUOTA]);
 	if (o->conf->ldap_admin_group.n) {
-		r = in_group(o, e, o->conf->ldap_admin_group, a);
+		r = ldap_in_group(o, e, o->conf->ldap_admin_group, a);
 		if (r < 0)
 			return r;
 		if (r > 0)
@@ -151,18 +136,11 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 static void person_filter(const struct ldap_directory *o, struct buf *b)
 {
 	buf_fmt(b, "(&%.*s", STRF(o->conf->ldap_filter));
-	if (is_ad(o) && o->conf->ldap_group.n) {
-		buf_puts(b, "(memberOf" NESTED_IN_ONE "=");
+	if (ldap_is_ad(o) && o->conf->ldap_group.n) {
+		buf_puts(b, "(memberOf" LDAP_NESTED "=");
 		ldap_filter_value(o->conf->ldap_group, b);
 		buf_c(b, ')');
 	}
-}
-
-static void put_equal(struct buf *b, const char *attr, const char *prefix, struct str value)
-{
-	buf_fmt(b, "(%s=%s", attr, prefix);
-	ldap_filter_value(value, b);
-	buf_c(b, ')');
 }
 
 /* Whoever has this address, by whatever attribute. */
@@ -170,89 +148,19 @@ static void who_has(const struct ldap_directory *o, struct str address, struct b
 {
 	person_filter(o, b);
 	buf_puts(b, "(|");
-	put_equal(b, o->attr[A_MAIL], "", address);
-	put_equal(b, o->attr[A_ALIASES], "", address);
+	ldap_put_equal(b, o->attr[A_MAIL], "", address);
+	ldap_put_equal(b, o->attr[A_ALIASES], "", address);
 	if (str_ieqc(str_of(o->attr[A_ALIASES]), "proxyAddresses"))
-		put_equal(b, o->attr[A_ALIASES], "smtp:", address);
+		ldap_put_equal(b, o->attr[A_ALIASES], "smtp:", address);
 	buf_puts(b, "))");
-}
-
-static int find(struct ldap_directory *o, enum ldap_scope scope, struct str base, struct buf *filter, const char *const *attrs,
-	size_t limit, struct arena *a, struct ldap_entry **out)
-{
-	int r = filter->err ? filter->err : ldap_find(o->client, base, scope, buf_view(filter), attrs, limit, a, out);
-
-	buf_done(filter);
-	return r;
-}
-
-/* --- groups -------------------------------------------------------------------------- */
-
-/* Groups that have this entry as a member, put behind those there are. */
-static int groups_above(struct ldap_directory *o, struct str dn, struct arena *a, struct ldap_entry **out)
-{
-	static const char *const none[] = { NO_ATTR, NULL };
-	struct buf b;
-
-	buf_init(&b, 20000);
-	buf_puts(&b, "(&" GROUP_CLASSES "(|");
-	put_equal(&b, "member", "", dn);
-	put_equal(&b, "uniqueMember", "", dn);
-	buf_puts(&b, "))");
-	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, none, MEMBERS_MAX, a, out);
-}
-
-static int in_group_by_rule(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a)
-{
-	static const char *const none[] = { NO_ATTR, NULL };
-	struct ldap_entry *found = NULL;
-	struct buf b;
-	int r;
-
-	buf_init(&b, 20000);
-	put_equal(&b, "memberOf" NESTED_IN_ONE, "", group);
-	r = find(o, LDAP_ONE_ENTRY, e->dn, &b, none, 1, a, &found);
-	return r == E_NOTFOUND ? 0 : r < 0 ? r : found != NULL;
-}
-
-static int in_group(struct ldap_directory *o, const struct ldap_entry *e, struct str group, struct arena *a)
-{
-	struct str queue[MEMBERS_MAX];
-	size_t from = 0, end, n = 0, depth;
-	const struct ldap_value *v;
-	struct ldap_entry *up, *i;
-	struct table seen;
-	int r = 0;
-
-	for (v = e->value[A_GROUPS]; v; v = v->next)
-		if (ldap_same_dn(v->v, group))
-			return 1;
-	if (is_ad(o))
-		return in_group_by_rule(o, e, group, a);
-	table_init(&seen);
-	queue[n++] = e->dn;
-	for (depth = 0; depth < DEPTH_MAX && from < n && r == 0; depth++) {
-		for (end = n; from < end && r == 0; from++) {
-			up = NULL;
-			r = groups_above(o, queue[from], a, &up);
-			for (i = up; i && r == 0; i = i->next) {
-				if (ldap_same_dn(i->dn, group))
-					r = 1;
-				else if (n < MEMBERS_MAX && !table_set(&seen, i->dn, o))
-					queue[n++] = i->dn;
-			}
-		}
-	}
-	table_done(&seen);
-	return r == E_NOTFOUND ? 0 : r;
 }
 
 /* Is who was found one of [ldap] group? Active Directory was asked so in the filter. */
 static int belongs(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a)
 {
-	if (o->conf->ldap_group.n == 0 || is_ad(o))
+	if (o->conf->ldap_group.n == 0 || ldap_is_ad(o))
 		return 1;
-	return in_group(o, e, o->conf->ldap_group, a);
+	return ldap_in_group(o, e, o->conf->ldap_group, a);
 }
 
 /* --- one address --------------------------------------------------------------------- */
@@ -266,7 +174,7 @@ static int person(struct ldap_directory *o, struct str address, struct arena *a,
 
 	buf_init(&b, 20000);
 	who_has(o, address, &b);
-	r = find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, 2, a, &e);
+	r = ldap_entries(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, 2, a, &e);
 	if (r < 0)
 		return r;
 	if (!e)
@@ -309,110 +217,6 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 	return 0;
 }
 
-/* Addresses of a group's members; groups without an address are opened. */
-struct gather {
-	struct ldap_directory *o;
-	struct arena *a;
-	struct table seen;
-	struct buf *targets;
-	size_t looked;
-};
-
-static void add_target(struct gather *g, struct str address)
-{
-	struct str local, domain, name;
-
-	if (address_read(address, g->a, &local, &domain) < 0)
-		return;
-	name = address_name(local, domain, g->a);
-	if (table_set(&g->seen, name, g->o))
-		return;
-	buf_str(g->targets, name);
-	buf_c(g->targets, '\n');
-}
-
-static int gather_members(struct gather *g, const struct ldap_entry *group, unsigned depth);
-
-static int gather_member(struct gather *g, struct str dn, unsigned depth)
-{
-	struct ldap_entry *e = NULL;
-	struct buf b;
-	int r;
-
-	if (g->looked++ >= MEMBERS_MAX || table_set(&g->seen, dn, g->o))
-		return 0;
-	buf_init(&b, 100);
-	buf_puts(&b, "(objectClass=*)");
-	r = find(g->o, LDAP_ONE_ENTRY, dn, &b, g->o->group_attr, 1, g->a, &e);
-	if (r < 0 || !e)
-		return r == E_NOTFOUND ? 0 : r; /* who left may still be named */
-	if (e->value[G_MAIL]) {
-		add_target(g, e->value[G_MAIL]->v);
-		return 0;
-	}
-	return depth < DEPTH_MAX ? gather_members(g, e, depth + 1) : 0;
-}
-
-static int gather_members(struct gather *g, const struct ldap_entry *group, unsigned depth)
-{
-	const struct ldap_value *v;
-	int which, r = 0;
-
-	for (v = group->value[G_EXTERNAL]; v; v = v->next)
-		add_target(g, v->v);
-	for (which = G_MEMBER; which <= G_UNIQUE; which++)
-		for (v = group->value[which]; v && r == 0; v = v->next)
-			r = gather_member(g, v->v, depth);
-	return r;
-}
-
-static int targets_of(struct ldap_directory *o, const struct ldap_entry *group, struct arena *a, struct str *out)
-{
-	struct gather g = { .o = o, .a = a };
-	struct buf b;
-	int r;
-
-	buf_init(&b, 1 << 20);
-	g.targets = &b;
-	table_init(&g.seen);
-	r = gather_members(&g, group, 0);
-	table_done(&g.seen);
-	if (r == 0)
-		r = b.err;
-	if (r == 0)
-		*out = arena_str(a, buf_view(&b));
-	buf_done(&b);
-	return r;
-}
-
-static int group_alias(struct ldap_directory *o, struct str address, struct arena *a, struct directory_alias *out)
-{
-	struct ldap_entry *e = NULL;
-	struct buf b;
-	int r;
-
-	buf_init(&b, 20000);
-	buf_puts(&b, "(&" GROUP_CLASSES "(|");
-	put_equal(&b, o->attr[A_MAIL], "", address);
-	if (is_ad(o))
-		put_equal(&b, "proxyAddresses", "smtp:", address);
-	buf_puts(&b, "))");
-	r = find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->group_attr, 2, a, &e);
-	if (r < 0)
-		return r;
-	if (!e)
-		return E_NOTFOUND;
-	if (e->next) {
-		fprintf(stderr, "mansio authd: ldap: the groups %.*s and %.*s have one address: neither is used\n", STRF(e->dn),
-			STRF(e->next->dn));
-		return E_TEMP;
-	}
-	r = targets_of(o, e, a, &out->targets);
-	if (r == 0)
-		out->address = address;
-	return r;
-}
-
 static int get_alias(struct directory *d, struct str address, struct arena *a, struct directory_alias *out)
 {
 	struct ldap_directory *o = own(d);
@@ -421,7 +225,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 	int r = person(o, address, a, &e);
 
 	if (r == E_NOTFOUND)
-		return o->conf->ldap_mail_groups ? group_alias(o, address, a, out) : r;
+		return o->conf->ldap_mail_groups ? ldap_group_alias(o, address, a, out) : r;
 	if (r < 0)
 		return r;
 	if (!primary(e, a, &local, &domain))
@@ -497,7 +301,7 @@ static int people(struct ldap_directory *o, struct arena *a, struct ldap_entry *
 	buf_init(&b, 20000);
 	person_filter(o, &b);
 	buf_fmt(&b, "(%s=*))", o->attr[A_MAIL]);
-	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, PEOPLE_MAX, a, out);
+	return ldap_entries(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, LDAP_LIST_MAX, a, out);
 }
 
 static int by_address(const void *x, const void *y)
@@ -607,7 +411,7 @@ static bool aliases_of(const struct ldap_entry *e, struct str domain, struct are
 	name = address_name(local, dom, a);
 	for (i = 0; i < ARRAY_LEN(where); i++) {
 		for (v = e->value[where[i]]; v; v = v->next) {
-			if (!address_of(v->v, a, &local, &dom))
+			if (!ldap_address(v->v, a, &local, &dom))
 				continue;
 			alias = address_name(local, dom, a);
 			if (!str_eq(alias, name) && !tell_alias(alias, name, domain, fn, arg))
@@ -615,15 +419,6 @@ static bool aliases_of(const struct ldap_entry *e, struct str domain, struct are
 		}
 	}
 	return true;
-}
-
-static int mail_groups(struct ldap_directory *o, struct arena *a, struct ldap_entry **out)
-{
-	struct buf b;
-
-	buf_init(&b, 20000);
-	buf_fmt(&b, "(&" GROUP_CLASSES "(%s=*))", o->attr[A_MAIL]);
-	return find(o, LDAP_BELOW, o->conf->ldap_base, &b, o->group_attr, PEOPLE_MAX, a, out);
 }
 
 static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
@@ -640,11 +435,11 @@ static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const 
 	for (; e && r == 0 && more; e = e->next)
 		more = aliases_of(e, domain, &a, fn, arg);
 	if (r == 0 && more && o->conf->ldap_mail_groups)
-		r = mail_groups(o, &a, &e);
+		r = ldap_mail_groups(o, &a, &e);
 	for (; e && r == 0 && more; e = e->next) {
-		if (!e->value[G_MAIL] || !address_of(e->value[G_MAIL]->v, &a, &local, &dom))
+		if (!e->value[G_MAIL] || !ldap_address(e->value[G_MAIL]->v, &a, &local, &dom))
 			continue;
-		r = targets_of(o, e, &a, &targets);
+		r = ldap_group_targets(o, e, &a, &targets);
 		if (r == 0)
 			more = tell_alias(address_name(local, dom, &a), targets, domain, fn, arg);
 	}
@@ -678,7 +473,7 @@ static const struct directory_ops ops = {
 
 static const char *or_else(struct ldap_directory *o, struct str set, const char *of_ad, const char *of_others)
 {
-	return set.n ? arena_cstr(&o->arena, set) : is_ad(o) ? of_ad : of_others;
+	return set.n ? arena_cstr(&o->arena, set) : ldap_is_ad(o) ? of_ad : of_others;
 }
 
 static void name_attributes(struct ldap_directory *o)
@@ -693,11 +488,13 @@ static void name_attributes(struct ldap_directory *o)
 	o->attr[A_MAIL] = or_else(o, c->ldap_attr_mail, "mail", "mail");
 	o->attr[A_ALIASES] = or_else(o, c->ldap_attr_aliases, "proxyAddresses", "mailAlternateAddress");
 	o->attr[A_NAME] = or_else(o, c->ldap_attr_name, "displayName", "cn");
-	o->attr[A_QUOTA] = or_else(o, c->ldap_attr_quota, NO_ATTR, NO_ATTR);
-	o->attr[A_ACTIVE] = or_else(o, active, "userAccountControl", NO_ATTR);
+	o->attr[A_QUOTA] = or_else(o, c->ldap_attr_quota, LDAP_NO_ATTR, LDAP_NO_ATTR);
+	o->attr[A_ACTIVE] = or_else(o, active, "userAccountControl", LDAP_NO_ATTR);
 	o->attr[A_ID] = or_else(o, c->ldap_attr_id, "objectGUID", "entryUUID");
 	o->attr[A_GROUPS] = or_else(o, c->ldap_attr_groups, "memberOf", "memberOf");
-	memcpy(o->group_attr, group_attrs, sizeof(o->group_attr));
+	o->group_attr[G_MEMBER] = "member";
+	o->group_attr[G_UNIQUE] = "uniqueMember";
+	o->group_attr[G_EXTERNAL] = "rfc822MailMember";
 	o->group_attr[G_MAIL] = o->attr[A_MAIL];
 }
 

@@ -14,6 +14,7 @@
 
 #include <limits.h>
 
+#include "auth/directory_files.h"
 #include "auth/directory_sql.h"
 #include "auth/pgsql.h"
 #include "conf/conf.h"
@@ -78,15 +79,6 @@ struct pgsql_directory {
 	struct sql_directory sql;
 	struct pgsql *db;
 };
-
-static int trust_file = -1;
-static char password[1025];
-
-void directory_pgsql_files(int trust, struct str secret)
-{
-	trust_file = trust;
-	snprintf(password, sizeof(password), "%.*s", STRF(secret));
-}
 
 static struct pgsql_directory *own(struct directory *d)
 {
@@ -327,8 +319,9 @@ int directory_pgsql_open(const struct conf *c, struct directory **out)
 	static const char *const modes[] = { "disable", "require", "verify-ca", "verify-full" };
 	static struct directory_ops ops;
 	struct pgsql_directory *o = mem_alloc(1, sizeof(*o));
+	struct arena a;
 	struct pgsql_settings set = { .host = c->pgsql_hosts.v, .nhosts = c->pgsql_hosts.n, .database = c->pgsql_database,
-		.user = c->pgsql_user, .password = str_of(password), .tls = modes[c->pgsql_tls], .trust = trust_file,
+		.user = c->pgsql_user, .tls = modes[c->pgsql_tls], .trust = directory_file_fd("pgsql.trust"),
 		.timeout_ms = c->pgsql_timeout, .retry_ms = c->pgsql_retry, .channel = CHANNEL, .ready = ready, .arg = o };
 
 	_Static_assert(SQL_PARAMETERS <= PGSQL_PARAMETERS && Q_MAX <= PGSQL_QUERIES, "room for every statement");
@@ -340,7 +333,10 @@ int directory_pgsql_open(const struct conf *c, struct directory **out)
 	ops.secret = NULL; /* of each host */
 	o->sql.d.name = "pgsql";
 	o->sql.d.domains = directory_domains(&c->pgsql_domains);
+	arena_init(&a);
+	set.password = directory_file("pgsql.password", &a);
 	o->db = pgsql_new(&set);
+	arena_wipe(&a);
 	*out = &o->sql.d;
 	return 0;
 }

@@ -7,10 +7,7 @@
 
 #include "auth/directory.h"
 
-/* Before the first open: the file in memory with the authorities that may vouch for a host (-1:
- * none), and the password. */
-void directory_pgsql_files(int trust, struct str secret);
-/* Does not connect yet. */
+/* Password and authorities come from directory_files.h. Does not connect yet. */
 int directory_pgsql_open(const struct conf *c, struct directory **out);
 
 #endif

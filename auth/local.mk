@@ -20,7 +20,7 @@ auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
 auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
 if WITH_LDAP
-auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/ldap.c auth/ldap.h
+auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
 endif
 auth_libauthd_a_SOURCES += auth/system_user.c auth/system_user.h
 if WITH_PAM

@@ -27,14 +27,10 @@
 #include "base/sandbox.h"
 #include "net/ipc.h"
 
-struct workers_files {
-	int dir; /* of the database */
-	int pgsql_trust, pgsql_password; /* of [pgsql], in memory; -1: none */
-};
 struct conf;
-/* Forks the parent of workers; every descriptor of `shut` (control socket, mail root) is closed
- * there, those of `files` stay the caller's. authd's end of its link, or negative. */
-int workers_start(const struct workers_files *files, const struct conf *conf, const int *shut, size_t nshut);
+/* Forks the parent of workers; dir: of the database. Every descriptor of `shut` (control socket, mail
+ * root) is closed there. authd's end of its link, or negative. */
+int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshut);
 
 /* What the parent hands its children (workers.c, worker.c). */
 struct workers_room {

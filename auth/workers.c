@@ -15,9 +15,6 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "conf/conf.h"
-#ifdef WITH_PGSQL
-#include "auth/directory_pgsql.h"
-#endif
 
 int worker_lock_in(enum sandbox_profile p, const struct workers_room *room)
 {
@@ -68,18 +65,6 @@ static void database_make(void)
 	d->ops->close(d);
 }
 
-#ifdef WITH_PGSQL
-/* The password for the database; whom to trust stays a file, which libpq opens. */
-static void pgsql_files(const struct workers_files *files)
-{
-	char text[1025];
-	ssize_t n = files->pgsql_password < 0 ? 0 : pread(files->pgsql_password, text, sizeof(text) - 1, 0);
-
-	directory_pgsql_files(files->pgsql_trust, str_trim(str_make(text, n > 0 ? (size_t)n : 0)));
-	explicit_bzero(text, sizeof(text));
-}
-#endif
-
 /* libraries look for files of a person, and wait long for names: not here */
 static void network_prepare(void)
 {
@@ -87,9 +72,9 @@ static void network_prepare(void)
 	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
 }
 
-int workers_start(const struct workers_files *files, const struct conf *conf, const int *shut, size_t nshut)
+int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshut)
 {
-	struct workers_room room = { .dir = files->dir, .network = directory_network(conf) };
+	struct workers_room room = { .dir = dir, .network = directory_network(conf) };
 	int pair[2], r;
 	size_t i;
 	pid_t pid;
@@ -117,9 +102,6 @@ int workers_start(const struct workers_files *files, const struct conf *conf, co
 	database_make();
 	if (room.network)
 		network_prepare();
-#ifdef WITH_PGSQL
-	pgsql_files(files);
-#endif
 	r = sandbox_prepare(room.network ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL);
 	if (r == 0)
 		r = worker_lock_in(SANDBOX_AUTH_ZYGOTE, &room);

@@ -472,7 +472,7 @@ size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_ou
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
 	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password, &s->pgsql_trust, &s->pgsql_password };
-	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql_trust", "pgsql_password" };
+	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql.trust", "pgsql.password" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }
