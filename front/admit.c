@@ -5,6 +5,7 @@
  */
 #include "front/conn.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "net/proxy.h"
@@ -142,7 +143,13 @@ void conn_admit(struct conn *c)
 	enum limits_verdict v;
 
 	if (banlist_hit(c->front->bans, c->service, &c->peer)) { /* by a proxy; others were refused at accept */
-		conn_refuse(c, BYE_BANNED);
+		int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0)
+			conn_refuse(c, BYE_BANNED);
+		else
+			banlist_refuse(c->front->bans, c->service, fd, conf);
+		conn_close(c, conn_bye_reason[BYE_BANNED]);
 		return;
 	}
 	v = c->service->local ? LIMITS_OK : limits_address(&c->front->limits, &c->peer,

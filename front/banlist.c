@@ -5,11 +5,13 @@
  * Mail of other servers (port 25) and port 80 are nobody's way to guess and stay open to all.
  *
  * A refusal costs a look-up for each length of prefix that is banned, a line in clear where the
- * protocol has one, and a close: no TLS, no memory, no event of its own: they are counted, and told
- * in at most one event every TELL_S seconds. A table's value is the time until which (ms, monotonic), as a
+ * protocol has one, and a close: no TLS, no event of its own: they are counted, and told
+ * in at most one event every TELL_S seconds. The line comes after [ban] hold: who is turned away at once
+ * is at the door again at once, and would cost more than the guesses did. So many wait at most; others go at once. A table's value is the time until which (ms, monotonic), as a
  * pointer to it.
  */
 #include <event2/event.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "front/conn.h"
@@ -19,7 +21,17 @@
 #define FOR_EVER INT64_MAX
 #define SWEEP 10000 /* entries above which those that are over are looked for now and then */
 
+struct held {
+	TAILQ_ENTRY(held) link;
+	int fd;
+	const struct service *service;
+	deadline until;
+};
+
 struct banlist {
+	TAILQ_HEAD(held_list, held) held; /* the first that waited goes first */
+	size_t nheld;
+	struct event *release;
 	struct table table; /* family, bits, prefix -> int64_t */
 	unsigned bits[2][129]; /* networks of so many bits */
 	size_t sweep_at;
@@ -129,6 +141,46 @@ static void tell(evutil_socket_t fd, short what, void *arg)
 	b->refused = 0;
 }
 
+static void release_later(struct banlist *b)
+{
+	struct held *first = TAILQ_FIRST(&b->held);
+	int64_t ms = first ? MAX(deadline_left(first->until), 1) : 0;
+	const struct timeval wait = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+
+	if (first)
+		event_add(b->release, &wait);
+}
+
+static void release(evutil_socket_t fd, short what, void *arg)
+{
+	struct banlist *b = arg;
+	struct held *h;
+
+	(void)fd, (void)what;
+	while ((h = TAILQ_FIRST(&b->held)) != NULL && deadline_passed(h->until)) {
+		TAILQ_REMOVE(&b->held, h, link);
+		b->nheld--;
+		bye_say(h->service, h->fd, BYE_BANNED);
+		free(h);
+	}
+	release_later(b);
+}
+
+void banlist_refuse(struct banlist *b, const struct service *s, int fd, const struct conf *conf)
+{
+	struct held *h;
+
+	if (conf->ban_hold == 0 || b->nheld >= (size_t)conf->ban_held) {
+		bye_say(s, fd, BYE_BANNED);
+		return;
+	}
+	h = mem_alloc(1, sizeof *h);
+	*h = (struct held){ .fd = fd, .service = s, .until = deadline_in(conf->ban_hold) };
+	TAILQ_INSERT_TAIL(&b->held, h, link);
+	if (b->nheld++ == 0)
+		release_later(b);
+}
+
 static bool has_logins(const struct service *s)
 {
 	return !s->local && s->dialogue != &http_dialogue && (s->dialogue != &smtp_dialogue || s->submission);
@@ -168,6 +220,8 @@ struct banlist *banlist_new(struct event_base *base)
 	struct banlist *b = mem_alloc(1, sizeof *b);
 
 	table_init(&b->table);
+	TAILQ_INIT(&b->held);
+	b->release = evtimer_new(base, release, b);
 	b->sweep_at = SWEEP;
 	b->timer = evtimer_new(base, tell, b);
 	return b;

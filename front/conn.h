@@ -152,6 +152,8 @@ void conn_say(struct conn *c, const char *fmt, ...) PRINTF(2, 3); /* adds CRLF *
 /* Flush, then end. reason is static text for the log. */
 void conn_finish(struct conn *c, const char *reason);
 void conn_bye(struct conn *c, enum bye why);
+/* listener.c: a last word in clear, where the protocol has one before TLS. Takes fd. */
+void bye_say(const struct service *s, int fd, enum bye why);
 void conn_close(struct conn *c, const char *reason);
 void conn_reap(struct front *f);
 

@@ -101,6 +101,8 @@ struct banlist *banlist_new(struct event_base *base);
 void banlist_message(struct banlist *b, const struct ipc_msg *m);
 /* No connection for this peer; it is counted, and told now and then. */
 bool banlist_hit(struct banlist *b, const struct service *s, const struct addr *peer);
+/* Its last word, after [ban] hold. Takes fd. */
+void banlist_refuse(struct banlist *b, const struct service *s, int fd, const struct conf *conf);
 
 /* front.c */
 int front_read_pem(int fd, struct buf *out); /* a file in memory, from its start */

@@ -58,8 +58,7 @@ static void spare_give(struct front *f)
 		fd_close(&f->spare[i]);
 }
 
-/* A last word in clear, where the protocol has one before TLS. Takes fd. */
-static void say_bye(const struct service *s, int fd, enum bye why)
+void bye_say(const struct service *s, int fd, enum bye why)
 {
 	char line[160];
 	int n;
@@ -82,7 +81,7 @@ static void refuse(struct front *f, const struct service *s, int fd, const struc
 	trace_s(&t, "service", s->name);
 	trace_s(&t, "peer", addr_text(peer, text));
 	trace_end(&t);
-	say_bye(s, fd, BYE_BUSY);
+	bye_say(s, fd, BYE_BUSY);
 }
 
 static bool is_proxy(const struct front *f, const struct addr *peer)
@@ -107,7 +106,7 @@ static void accepted(struct listener *l, int fd, const struct addr *peer)
 
 	/* before anything is spent on it */
 	if (!proxied && banlist_hit(f->bans, l->service, peer)) {
-		say_bye(l->service, fd, BYE_BANNED);
+		banlist_refuse(f->bans, l->service, fd, f->conf);
 		return;
 	}
 	if (fd >= f->fd_top ||

@@ -6,15 +6,17 @@ import http.client
 import json
 import os
 import shutil
+import select
 import signal
 import socket
+import time
 
 import pytest
 
 from conftest import Suite, check_log, make_folder, wait_for
 from web import Web
 
-NEVER = {"ban.never": "", "auth.allow_clear": "yes", "auth.failure_delay": "0s", "server.processes": "2", "auth.yescrypt_cost": "1",
+NEVER = {"ban.never": "", "ban.hold": "0", "auth.allow_clear": "yes", "auth.failure_delay": "0s", "server.processes": "2", "auth.yescrypt_cost": "1",
          "server.proxy_from": "127.0.0.1", "smtp.processes": "2"}
 
 
@@ -240,6 +242,20 @@ def test_a_banned_peer_costs_the_door_little(house):
     assert banned < max(free, 5), (free, banned)  # ten times as many
     s.wait_log("banned n=", timeout=30)
     assert s.log().count("banned n=") < 50
+
+
+def test_a_banned_peer_waits_for_its_word_and_not_too_many_do(own_suite):
+    s = own_suite({**NEVER, "ban.hold": "1s", "ban.held": "10", "server.processes": "1"})
+    s.cli("ban", "add", "127.1.12.1")
+    wait_for(lambda: closed(s, "127.1.12.1"), 20)
+    began = time.monotonic()
+    waiting = [socket.create_connection(("127.0.0.1", s.ports["imap"]), 20, ("127.1.12.1", 0)) for _ in range(15)]
+    at_once = [c for c in waiting if select.select([c], [], [], 0.2)[0]]
+    assert len(at_once) == 5 or time.monotonic() - began > 1, "ten wait"
+    for c in waiting:
+        assert b"BYE" in c.recv(1000)
+        c.close()
+    assert time.monotonic() - began >= 0.9
 
 
 def test_a_small_spray_is_told_once_and_known_networks_stay_quick(own_suite):
