@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <time.h>
 
+#include "base/codec.h"
 #include "base/rand.h"
 
 #define NONCES 12 /* tries of one request */

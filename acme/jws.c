@@ -170,24 +170,3 @@ int jws_mac(struct str secret, struct str protected_json, struct str payload, st
 	buf_done(&input);
 	return r;
 }
-
-int base64url_decode(struct str in, struct buf *out)
-{
-	struct buf text;
-	size_t i;
-	int r;
-
-	buf_init(&text, 65536);
-	for (i = 0; i < in.n; i++) {
-		if (in.p[i] == '+' || in.p[i] == '/') {
-			buf_done(&text);
-			return E_SYNTAX;
-		}
-		buf_c(&text, in.p[i] == '-' ? '+' : in.p[i] == '_' ? '/' : in.p[i]);
-	}
-	while (text.n % 4)
-		buf_c(&text, '=');
-	r = text.err ? text.err : base64_decode(buf_view(&text), out);
-	buf_done(&text);
-	return r;
-}

@@ -21,6 +21,5 @@ int jws_mac(struct str secret, struct str protected_json, struct str payload, st
 /* "TOKEN.THUMBPRINT" (RFC 8555 8.1), and its SHA-256, raw. */
 void jws_key_authorization(const struct jws_key *k, struct str token, struct buf *out);
 void jws_sha256(struct str s, unsigned char out[32]);
-int base64url_decode(struct str in, struct buf *out);
 
 #endif

@@ -183,6 +183,9 @@ struct auth_rule_files {
  * "FILE:LINE: what is wrong" in errors for each mistake. */
 int auth_rules_compile(const struct auth_rule_files *f, struct buf *table_out, struct buf *errors);
 
+/* Can [oauth] jwks_file be used? 0, or E_SYNTAX and a sentence that says why not. */
+int auth_keys_check(struct str text, struct buf *why);
+
 /* Where a mailbox lies beneath the mail root: a part of its address as a name, "DOMAIN/USER" of an
  * address. E_SYNTAX. */
 #define AUTH_PART_MAX 255

@@ -85,7 +85,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
-	pool_settings(authd.pool, ipc_get(m, "settings"), ipc_take_fd(m, "rules"), (size_t)p->conf->auth_queue);
+	pool_settings(authd.pool, ipc_get(m, "settings"), tables_take(m), (size_t)p->conf->auth_queue);
 	if (clear_before != p->conf->auth_allow_clear)
 		clients_each(offer_send);
 	directory_changed();
@@ -156,7 +156,7 @@ static void state_init(struct program *p, int parent, int mail)
 	lock_in(mail);
 	clients_init(authd.base, &client_events);
 	authd.pool = pool_new(authd.base, directory_changed, parent, hashers(p->conf), (size_t)p->conf->auth_queue,
-		ipc_get(&p->start, "settings"), ipc_take_fd(&p->start, "rules"));
+		ipc_get(&p->start, "settings"), tables_take(&p->start));
 }
 
 /* It says nothing: this is its end. Without it no worker comes back, and locked in as we

@@ -12,6 +12,8 @@
  *   WAIT  the client's next step is awaited, at most auth.exchange_time
  *   LATE  the answer is known and held back (slowdown.h)
  *
+ * A refused token is told in a "continue" (RFC 7628 3.2.2): it counts from then on, whether the client says another word or not.
+ *
  * Invariants: an exchange stays with the worker that began it, and ends when
  * that one dies; every start and step is answered exactly once unless aborted;
  * a ticket is made at the moment in which "ok" goes out. The numbers that
@@ -42,6 +44,8 @@ struct exchange {
 	struct str user;
 	struct str tried; /* the name that the client said; p NULL: none yet */
 	enum ban_answer asked; /* whether it may be tried */
+	bool failed; /* it has: counted and logged, the client is told in one more step */
+	int64_t failed_delay;
 	/* a login at the gate instead of at a front: the outcome goes here, no ticket is made */
 	exchange_fn *fn;
 	void *arg;
@@ -198,16 +202,24 @@ static void expired(evutil_socket_t fd, short what, void *arg)
 		exchange_free(x); /* no question is open: a later step hears "unavailable" */
 }
 
+/* Counts and logs an outcome: how long the answer waits, or SLOWDOWN_REFUSE. */
+static int64_t counted(const struct exchange *x, const struct ipc_msg *answer, bool good)
+{
+	int64_t delay = good ? guard_good(x->tried, x->user, &x->start.peer, x->asked) :
+			       guard_failed(x->tried, x->user, &x->start.peer, x->asked);
+
+	log_result(x, delay == SLOWDOWN_REFUSE ? "login-refused" : good ? "login" : "login-failed",
+		good ? STR("") : ipc_get(answer, "why"), delay);
+	return delay;
+}
+
 /* The outcome is known: it may have to wait. */
 static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 {
 	int64_t delay;
 
 	x->good = good;
-	delay = good ? guard_good(x->tried, x->user, &x->start.peer, x->asked) :
-		       guard_failed(x->tried, x->user, &x->start.peer, x->asked);
-	log_result(x, delay == SLOWDOWN_REFUSE ? "login-refused" : good ? "login" : "login-failed",
-		good ? STR("") : ipc_get(answer, "why"), delay);
+	delay = x->failed ? x->failed_delay : counted(x, answer, good);
 	if (delay == SLOWDOWN_REFUSE) {
 		answer_simple(x, "limit", "too many failed logins: try again later");
 		return;
@@ -244,18 +256,23 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		abort_in_worker(x);
 		answer_simple(x, "unavailable", NULL);
 	} else if (str_eqc(result, "continue")) {
+		if (ipc_get_bool(answer, "failed") && !x->failed) {
+			x->failed = true;
+			x->failed_delay = counted(x, answer, false);
+		}
 		x->state = WAIT;
 		arm(x, authd.program.conf->auth_exchange_time);
 		answer_begin(x, &m, "continue");
 		ipc_set(&m, "data", ipc_get(answer, "data"));
 		client_send(x->c, &m);
-	} else if (str_eqc(result, "ok") && x->user.n > 0) {
+	} else if (str_eqc(result, "ok") && x->user.n > 0 && !x->failed) {
 		decided(x, answer, true);
 	} else if (str_eqc(result, "fail")) {
 		decided(x, answer, false);
 	} else {
 		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
-		guard_undecided(&x->start.peer, x->asked);
+		if (!x->failed)
+			guard_undecided(&x->start.peer, x->asked);
 		answer_simple(x, "unavailable", NULL);
 	}
 }
@@ -285,7 +302,8 @@ static void run(struct exchange *x, struct pool_job *job)
 		return;
 	x->job = NULL;
 	pool_job_free(job);
-	guard_undecided(&x->start.peer, x->asked);
+	if (!x->failed)
+		guard_undecided(&x->start.peer, x->asked);
 	answer_simple(x, "unavailable", NULL);
 }
 

@@ -26,13 +26,15 @@ auth_libauthd_a_SOURCES += auth/system_user.c auth/system_user.h
 if WITH_PAM
 auth_libauthd_a_SOURCES += auth/directory_pam.c auth/directory_pam.h
 endif
+# access tokens, and what comes to the workers as a file
+auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/tables.c auth/tables.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 if WITH_PGSQL
 auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
 endif
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
-	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS)
+	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
@@ -73,6 +75,9 @@ tests_unit_auth_ldap_text_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/oauth_test
+tests_unit_auth_oauth_test_SOURCES = tests/unit/auth/oauth_test.c
+tests_unit_auth_oauth_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/ban_test tests/unit/auth/ban_file_test
 tests_unit_auth_ban_file_test_SOURCES = tests/unit/auth/ban_file_test.c
 tests_unit_auth_ban_file_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -141,3 +146,9 @@ tests_fuzz_ldap_text_SOURCES = tests/fuzz/ldap_text.c $(FUZZ_MAIN)
 tests_fuzz_ldap_text_LDADD = $(AUTHD_LIBS)
 tests_fuzz_ldap_text_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/ldap_text
+
+check_PROGRAMS += tests/fuzz/bearer
+tests_fuzz_bearer_SOURCES = tests/fuzz/bearer.c $(FUZZ_MAIN)
+tests_fuzz_bearer_LDADD = $(AUTHD_LIBS)
+tests_fuzz_bearer_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/bearer

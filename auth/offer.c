@@ -2,12 +2,13 @@
  *
  * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM
  * of a hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing,
- * unless the settings say so. The directory is asked again after every change of it.
+ * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up. The directory is asked again after every change of it.
  *
  * Invariant: each front was told of the offer in force; none is before the directory answered once, and then we
  * are ready.
  */
 #include "auth/authd.h"
+#include "auth/bearer.h"
 #include "auth/password.h"
 
 #define OFFER_RETRY_S 1
@@ -33,6 +34,8 @@ static struct text offered(bool tls)
 		unsigned kind = scram_kind(mech);
 
 		if (kind && !(authd.scram & kind))
+			continue;
+		if (bearer_is(mech) && (!tls || c->oauth_jwks_file.n == 0))
 			continue;
 		if (kind && tls)
 			buf_fmt(&b, "%s%.*s-PLUS", b.n ? " " : "", STRF(mech));

@@ -5,9 +5,11 @@
  *   PLAIN    [authzid] NUL authcid NUL passwd               (RFC 4616 2)
  *   LOGIN    the name alone
  *   SCRAM-*  gs2-header [ext ","] "n=" saslname "," ...     (RFC 5802 7)
+ *   OAUTHBEARER XOAUTH2   whom the client wants to be, if it says so (bearer.h); not whom the token names
  */
 #include "auth/peek.h"
 
+#include "auth/bearer.h"
 #include "auth/resolve.h"
 
 #define NAME_MAX_BYTES 512
@@ -56,6 +58,7 @@ static struct str scram_name(struct str data, struct arena *a)
 struct str peek_name(struct str mech, struct str data, struct arena *a)
 {
 	struct str rest = data;
+	struct bearer said;
 
 	if (str_eqc(mech, "PLAIN")) {
 		str_cut(&rest, '\0');
@@ -63,6 +66,8 @@ struct str peek_name(struct str mech, struct str data, struct arena *a)
 	}
 	if (str_eqc(mech, "LOGIN"))
 		return peek_normal(data, a);
+	if (bearer_is(mech))
+		return bearer_read(mech, data, a, &said) == 0 ? peek_normal(said.user, a) : STR("");
 	if (str_starts(mech, "SCRAM-"))
 		return peek_normal(scram_name(data, a), a);
 	return STR("");

@@ -15,7 +15,6 @@
  */
 #include "auth/pool.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -39,7 +38,8 @@ struct worker {
 struct pool {
 	struct event_base *base;
 	void (*changed)(void);
-	int parent, rules, pamd;
+	int parent, pamd;
+	struct tables tables;
 	size_t max_jobs, waiting;
 	uint64_t lives;
 	struct buf settings;
@@ -203,8 +203,7 @@ static void worker_start(struct worker *w)
 	ipc_set(&m, "settings", buf_view(&p->settings));
 	ipc_set_bool(&m, "lookups", w->index == 0);
 	ipc_add_fd(&m, "link", pair[1]);
-	if (p->rules >= 0)
-		ipc_add_fd(&m, "rules", p->rules);
+	tables_add(&p->tables, &m);
 	r = ipc_try_send(p->parent, &m);
 	ipc_done(&m);
 	close(pair[1]);
@@ -224,7 +223,7 @@ static void worker_start(struct worker *w)
 }
 
 struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
-	struct str settings, int rules)
+	struct str settings, struct tables tables)
 {
 	struct pool *p = mem_alloc(1, sizeof(*p));
 	int i;
@@ -232,7 +231,7 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 	p->base = base;
 	p->changed = changed;
 	p->parent = parent;
-	p->rules = rules;
+	p->tables = tables;
 	p->pamd = -1;
 	p->max_jobs = max_jobs;
 	buf_init(&p->settings, IPC_MAX);
@@ -341,31 +340,20 @@ void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *
 		worker_lost(w);
 }
 
-/* Its own descriptor: the next rules may come while it waits. */
-static void add_rules(const struct pool *p, struct ipc_msg *m)
-{
-	int fd = p->rules >= 0 ? fcntl(p->rules, F_DUPFD_CLOEXEC, 3) : -1;
-
-	if (fd < 0)
-		return;
-	ipc_add_fd(m, "rules", fd);
-	m->owns_fds = true;
-}
-
 static void settings_taken(struct pool_job *job, struct ipc_msg *answer)
 {
 	(void)job;
 	(void)answer;
 }
 
-void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs)
+void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs)
 {
 	struct pool_job *job;
 	int i;
 
 	p->max_jobs = max_jobs;
-	fd_close(&p->rules);
-	p->rules = rules;
+	tables_close(&p->tables);
+	p->tables = tables;
 	buf_reset(&p->settings);
 	buf_str(&p->settings, settings);
 	for (i = 0; i < p->nworkers; i++) {
@@ -373,7 +361,7 @@ void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jo
 			continue;
 		job = pool_job_new("settings", settings_taken, NULL);
 		ipc_set(&job->m, "settings", settings);
-		add_rules(p, &job->m);
+		tables_add_own(&p->tables, &job->m);
 		job->worker = i;
 		job->life = p->worker[i].life;
 		if (!pool_add(p, STR(""), job)) {

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "auth/fair.h"
+#include "auth/tables.h"
 #include "net/ipc.h"
 
 #define POOL_ANY (-1)
@@ -27,12 +28,12 @@ struct pool_job {
 };
 
 struct pool;
-/* `parent` is workers_start's link, taken over; settings are copied. rules: the table of files
- * (rulefile.h), taken over; -1: none. changed: somebody else changed the directory. */
+/* `parent` is workers_start's link, taken over; settings are copied, tables taken over.
+ * changed: somebody else changed the directory. */
 struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
-	struct str settings, int rules);
-/* New settings and rules (taken) for all workers, also those that come. */
-void pool_settings(struct pool *p, struct str settings, int rules, size_t max_jobs);
+	struct str settings, struct tables tables);
+/* New settings and tables (taken) for all workers, also those that come. */
+void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs);
 /* A link to pamd, taken over: each worker, also those that come, gets one of its own. */
 void pool_pamd(struct pool *p, int fd);
 struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),

@@ -17,6 +17,9 @@
  *
  * The library hands its plug-ins no pointer of ours, and one process runs one
  * exchange at a time: `current` is the exchange whose step runs now.
+ *
+ * OAUTHBEARER (RFC 7628) and XOAUTH2 are not the library's: bearer_step. Whoever has no good token learns nothing of accounts:
+ * none is looked for. A refusal takes two messages (RFC 7628 3.2.3); it is a failed login from the first on.
  */
 #include "auth/sasl.h"
 
@@ -24,7 +27,9 @@
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
+#include "auth/bearer.h"
 #include "auth/gs2.h"
+#include "auth/oauth.h"
 #include "auth/password.h"
 #include "base/clock.h"
 #include "base/rand.h"
@@ -36,7 +41,8 @@ struct sasl_exchange {
 	sasl_callback_t callbacks[8];
 	struct arena a; /* everything of this exchange */
 	struct sasl_start start; /* copied */
-	bool scram, plus, started;
+	bool scram, plus, bearer, started;
+	bool refused; /* a bearer was told so */
 	unsigned steps;
 	sasl_channel_binding_t binding;
 	char *binding_name;
@@ -390,7 +396,10 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	s->initial = STR_NONE;
 	x->scram = str_starts(s->mech, "SCRAM-");
 	x->plus = str_ends(s->mech, "-PLUS");
+	x->bearer = bearer_is(s->mech);
 	x->user = STR("");
+	if (x->bearer)
+		return x;
 	x->callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, x);
 	x->callbacks[1] = CALLBACK(SASL_CB_LOG, log_nothing, x);
 	x->callbacks[2] = CALLBACK(SASL_CB_CANON_USER, canonical, x);
@@ -522,12 +531,88 @@ static const char *failure_text(int code)
 	}
 }
 
+/* --- access tokens ------------------------------------------------------------- */
+
+static void refuse(struct sasl_exchange *x, enum bearer_error e, const char *why, struct sasl_outcome *out)
+{
+	struct buf text;
+
+	buf_init(&text, 8192);
+	bearer_refuse(x->start.mech, e, service->conf->oauth_issuer, service->conf->oauth_scope, &text);
+	x->refused = true;
+	out->result = SASL_CONTINUES;
+	out->failed = true;
+	out->why = why;
+	out->user = x->user;
+	out->data = arena_str(&x->a, buf_view(&text));
+	buf_done(&text);
+}
+
+/* The token is good: may that account log in, and is it the one that the client asks for? */
+static void enter(struct sasl_exchange *x, struct str claimed, struct str asked, struct sasl_outcome *out)
+{
+	struct str name;
+	bool may;
+
+	x->user = name_of(&x->a, claimed);
+	may = look_up(x, x->user);
+	out->user = x->user;
+	if (x->down) {
+		out->result = SASL_DOWN;
+		out->why = "directory does not answer";
+		return;
+	}
+	if (!may) {
+		refuse(x, BEARER_TOKEN, x->found ? "account may not log in" : "no such account", out);
+		return;
+	}
+	name = address_name(x->account.local, x->account.domain, &x->a);
+	if (asked.n > 0 && !str_eq(name_of(&x->a, asked), name)) {
+		refuse(x, BEARER_TOKEN, "may not act for another account", out);
+		return;
+	}
+	out->result = SASL_GOOD;
+	out->user = name;
+	out->why = "";
+}
+
+static void bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
+{
+	struct bearer said;
+	struct str claimed;
+	const char *why = "";
+	int r;
+
+	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user, .why = "" };
+	if (x->refused || ++x->steps > 2)
+		return;
+	if (x->steps == 1 && !data.p) { /* no initial response (RFC 4422 3.3) */
+		out->result = SASL_CONTINUES;
+		out->data = STR("");
+		return;
+	}
+	if (bearer_read(x->start.mech, data, &x->a, &said) < 0) {
+		refuse(x, BEARER_MALFORMED, "malformed message", out);
+		return;
+	}
+	x->user = said.user.n ? name_of(&x->a, said.user) : STR("");
+	r = service->keys ? oauth_check(service->conf, service->keys, said.token, clock_unix(), &x->a, &claimed, &why) : E_UNSUPPORTED;
+	if (r == 0)
+		enter(x, claimed, said.user, out);
+	else
+		refuse(x, r == E_NOTFOUND ? BEARER_SCOPE : BEARER_TOKEN, service->keys ? why : "no tokens are taken", out);
+}
+
 void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
 {
 	const char *p = NULL, *why;
 	unsigned n = 0;
 	int code;
 
+	if (x->bearer) {
+		bearer_step(x, data, out);
+		return;
+	}
 	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user };
 	if (!x->conn) {
 		out->result = SASL_DOWN;

@@ -2,12 +2,14 @@
  *
  * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
  * login attempt; it blocks while it looks up and hashes. No configuration
- * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded.
+ * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded;
+ * OAUTHBEARER and XOAUTH2 are ours.
  */
 #ifndef MANSIO_AUTH_SASL_H
 #define MANSIO_AUTH_SASL_H
 
 #include "auth/frame.h"
+#include "auth/jwks.h"
 #include "auth/resolve.h"
 #include "auth/scheme.h"
 #include "auth/verified.h"
@@ -23,6 +25,8 @@ struct sasl_service {
 	struct verified *verified; /* good logins of a moment ago; not ours */
 	int64_t login_cache_ms; /* how long they count; 0: not at all */
 	bool upgrade; /* older ones at a good login */
+	const struct conf *conf; /* [oauth] */
+	const struct jwks *keys; /* of access tokens; NULL: none are taken */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
 	struct scheme_limits dummy_takes;
@@ -38,6 +42,7 @@ struct sasl_outcome {
 	struct str user; /* the name that was tried, normal form if it has one; empty: none yet */
 	const char *why; /* for the log, static */
 	bool upgraded; /* new hash or keys were stored */
+	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
 };
 
 struct sasl_exchange;

@@ -38,6 +38,7 @@ struct worker {
 	struct conf *conf;
 	struct conf *first; /* that of the start, which the directory's back ends keep to */
 	struct sasl_service service;
+	struct jwks *keys; /* of [oauth]; NULL: none */
 	struct {
 		uint64_t id;
 		struct sasl_exchange *x;
@@ -76,6 +77,7 @@ static void settings_use(struct worker *w)
 	s->kinds = scram_kinds(w->conf->auth_scram_keys.v, w->conf->auth_scram_keys.n);
 	s->limits = (struct scheme_limits){ w->conf->auth_hash_memory, (uint64_t)w->conf->auth_hash_work };
 	s->login_cache_ms = w->conf->auth_login_cache_time;
+	s->conf = w->conf;
 }
 
 /* The rules of files, in place of those before; -1: none. Takes fd. */
@@ -94,6 +96,39 @@ static int rules_use(struct worker *w, int fd)
 		munmap((void *)(uintptr_t)rules->p, rules->n);
 	*rules = str_make(p, (size_t)st.st_size);
 	return 0;
+}
+
+/* The keys that tokens are signed with, in place of those before; master has seen that they can be read. Takes fd. */
+static int keys_use(struct worker *w, int fd)
+{
+	struct jwks *keys = NULL;
+	struct buf text, why;
+	int r = 0;
+
+	buf_init(&text, JWKS_FILE_MAX);
+	buf_init(&why, 1024);
+	if (fd >= 0) {
+		r = file_read_all(fd, &text);
+		if (r == 0)
+			r = jwks_read(buf_view(&text), &why, &keys);
+	}
+	if (r == 0) {
+		jwks_free(w->keys);
+		w->keys = keys;
+		w->service.keys = keys;
+	}
+	fd_close(&fd);
+	buf_done(&text);
+	buf_done(&why);
+	return r;
+}
+
+static int tables_use(struct worker *w, struct tables *t)
+{
+	int r = rules_use(w, t->rules), q = keys_use(w, t->keys);
+
+	*t = (struct tables){ -1, -1 };
+	return r < 0 ? r : q;
 }
 
 static int settings_read(struct worker *w, struct str text)
@@ -507,10 +542,12 @@ static void answer_copy(struct worker *w, const struct ipc_msg *q, struct arena 
 
 static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
 {
+	struct tables tables = tables_take(q);
 	int r = settings_read(w, ipc_get(q, "settings"));
 
-	if (r == 0 && rules_use(w, ipc_take_fd(q, "rules")) < 0)
+	if (r == 0 && tables_use(w, &tables) < 0)
 		_exit(EX_TEMPFAIL); /* the next one has them, or none of us has */
+	tables_close(&tables);
 	ipc_setc(out, "result", result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
@@ -545,6 +582,7 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_set(out, "user", o.user);
 	ipc_setc(out, "why", o.why);
 	ipc_set_bool(out, "changed", o.upgraded);
+	ipc_set_bool(out, "failed", o.failed);
 	if (o.result != SASL_CONTINUES)
 		slot_clear(w, i);
 }
@@ -719,7 +757,7 @@ static int wait_for_question(struct worker *w)
 	return 0;
 }
 
-NORETURN void worker_run(int link, const struct ipc_msg *start, int rules, const struct workers_room *room)
+NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables tables, const struct workers_room *room)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
 	struct directory *d;
@@ -752,7 +790,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, int rules, const
 	if (r == 0)
 		r = sasl_service_set(&w->service);
 	if (r == 0)
-		r = rules_use(w, rules);
+		r = tables_use(w, &tables);
 	while (r == 0) {
 		r = wait_for_question(w);
 		if (r == 0) {

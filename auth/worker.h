@@ -4,7 +4,7 @@
  * hold the SASL exchanges. A small parent, forked before authd locks itself
  * in, forks them; it never reads what a stranger sent.
  *
- * authd -> parent   "worker" settings=TEXT lookups=0|1 + fd "link" [+ fd "rules": the table of files, rulefile.h]
+ * authd -> parent   "worker" settings=TEXT lookups=0|1 + fd "link" [+ fds of tables.h]
  * authd -> worker   one at a time, each answered once:
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
@@ -12,10 +12,11 @@
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have
- *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed]
+ *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed]; failed=1: it is a "continue" that
+ *                             tells a failure, and the login has failed
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
- *   "settings" settings=TEXT [+ fd "rules"] -> "answer" result
+ *   "settings" settings=TEXT [+ fds of tables.h] -> "answer" result
  *   "sasl-abort" id           (not answered)
  *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
  * worker -> authd, at any time: "changed": somebody else changed the directory
@@ -23,6 +24,7 @@
 #ifndef MANSIO_AUTH_WORKER_H
 #define MANSIO_AUTH_WORKER_H
 
+#include "auth/tables.h"
 #include "auth/verified.h"
 #include "base/sandbox.h"
 #include "net/ipc.h"
@@ -40,6 +42,6 @@ struct workers_room {
 };
 int worker_lock_in(enum sandbox_profile p, const struct workers_room *room);
 /* start: the message "worker" */
-NORETURN void worker_run(int link, const struct ipc_msg *start, int rules, const struct workers_room *room);
+NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables tables, const struct workers_room *room);
 
 #endif

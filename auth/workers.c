@@ -42,7 +42,7 @@ static void parent_loop(int link, const struct workers_room *room)
 		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
 		if (worker >= 0 && proc_fork(true) == 0) {
 			close(link);
-			worker_run(worker, &m, ipc_take_fd(&m, "rules"), room);
+			worker_run(worker, &m, tables_take(&m), room);
 		}
 		fd_close(&worker);
 		ipc_done(&m);

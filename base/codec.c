@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * codec.c: base64 (RFC 4648 4), hex, percent, xtext (RFC 3461 4).
+ * codec.c: base64 (RFC 4648 4, 5), hex, percent, xtext (RFC 3461 4).
  *
  * Every decoder reserves room for the largest possible result, writes there,
  * and counts it in only when all of the input was good: out never holds half
@@ -82,6 +82,27 @@ int base64_decode(struct str in, struct buf *out)
 	}
 	buf_grew(out, len);
 	return 0;
+}
+
+int base64url_decode(struct str in, struct buf *out)
+{
+	struct buf text;
+	size_t i;
+	int r;
+
+	buf_init(&text, in.n + 4);
+	for (i = 0; i < in.n; i++) {
+		if (in.p[i] == '+' || in.p[i] == '/') {
+			buf_done(&text);
+			return E_SYNTAX;
+		}
+		buf_c(&text, in.p[i] == '-' ? '+' : in.p[i] == '_' ? '/' : in.p[i]);
+	}
+	while (text.n % 4)
+		buf_c(&text, '=');
+	r = text.err ? text.err : base64_decode(buf_view(&text), out);
+	buf_done(&text);
+	return r;
 }
 
 void hex_encode(struct str in, struct buf *out)

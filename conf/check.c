@@ -495,12 +495,33 @@ static void check_words(struct conf_report *r, unsigned line, const char *name, 
 
 static void check_auth(const struct conf *c, struct conf_report *r)
 {
-	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN" };
+	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN",
+		"OAUTHBEARER", "XOAUTH2" };
 
 	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
 	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
 	if (c->auth_mechanisms.n == 0)
 		conf_error(r, LINE(r, auth, mechanisms), "mechanisms: without one nobody can log in");
+}
+
+static void check_oauth(const struct conf *c, struct conf_report *r)
+{
+	static const char *const known[] = { "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA" };
+
+	check_words(r, LINE(r, oauth, algorithms), "algorithms", &c->oauth_algorithms, known, ARRAY_LEN(known));
+	if (c->oauth_jwks_file.n == 0)
+		return;
+	if (c->oauth_issuer.n == 0)
+		conf_error(r, LINE(r, oauth, issuer), "issuer: none, but [oauth] jwks_file names keys: whose tokens count?");
+	if (c->oauth_audience.n == 0)
+		conf_error(r, LINE(r, oauth, audience), "audience: none: then tokens that are made for others would count here");
+	if (c->oauth_claim.n == 0)
+		conf_error(r, LINE(r, oauth, claim), "claim: must name one, like email");
+	if (c->oauth_algorithms.n == 0)
+		conf_error(r, LINE(r, oauth, algorithms), "algorithms: without one no token counts");
+	if (!str_is_utf8(c->oauth_issuer) || str_has_ctl(c->oauth_issuer) || c->oauth_issuer.n > 1024 || str_has_ctl(c->oauth_scope) ||
+		!str_is_ascii(c->oauth_scope) || c->oauth_scope.n > 256 || str_find(c->oauth_scope, ' ') >= 0)
+		conf_error(r, LINE(r, oauth, issuer), "issuer and scope: a URL of at most 1024 bytes, and one word");
 }
 
 static void check_queue(const struct conf *c, struct conf_report *r)
@@ -564,6 +585,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_queue(c, r);
 	check_backup(c, r);
 	check_auth(c, r);
+	check_oauth(c, r);
 	check_webhook(c, r);
 	check_tlsrpt(c, r);
 	check_acme(c, r);

@@ -156,6 +156,7 @@ static const struct {
 	{ "tls", "certificates" }, { "tls", "keys" },
 	{ "log", "to" }, { "log", "file" },
 	{ "auth", "allow_clear" },
+	{ "oauth", NULL }, /* whose word lets people in */
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "pam", NULL }, /* the same; and which users of this host count */
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },

@@ -192,11 +192,21 @@ static void run_line(struct conn *c, struct str command)
 	arena_wipe(&a); /* LOGIN: a password was in it */
 }
 
+/* An initial response makes AUTHENTICATE longer than other commands (RFC 4959): a token is longer than a password. */
+static size_t line_max(const struct conn *c)
+{
+	const struct conf *conf = c->front->conf;
+	struct str line = conn_unread(c);
+
+	str_cut(&line, ' ');
+	return str_istarts(line, "AUTHENTICATE ") ? MAX(conf->limit_auth_line, conf->limit_prelogin_line) : conf->limit_prelogin_line;
+}
+
 static int step(struct conn *c)
 {
 	size_t used = 0;
 
-	switch (imap_scan(conn_unread(c), c->front->conf->limit_prelogin_line, &c->u.imap.scan,
+	switch (imap_scan(conn_unread(c), line_max(c), &c->u.imap.scan,
 		&c->u.imap.literals, &used)) {
 	case IMAP_SCAN_MORE:
 		return 0;

@@ -78,6 +78,14 @@ static void list_mechs(struct conn *c)
 	conn_say(c, ".");
 }
 
+/* An initial response makes AUTH longer than other commands (RFC 5034 4). */
+static size_t line_max(const struct conn *c)
+{
+	const struct conf *conf = c->front->conf;
+
+	return MAX(conf->limit_prelogin_line, conf->limit_auth_line);
+}
+
 static void cmd_auth(struct conn *c, const struct pop3_line *l)
 {
 	struct buf initial;
@@ -94,7 +102,7 @@ static void cmd_auth(struct conn *c, const struct pop3_line *l)
 		conn_error(c);
 		return;
 	}
-	buf_init(&initial, c->front->conf->limit_prelogin_line);
+	buf_init(&initial, line_max(c));
 	if (l->initial.p)
 		r = parse_sasl_initial(l->initial, &initial);
 	if (r < 0) {
@@ -149,7 +157,8 @@ static int step(struct conn *c)
 {
 	struct pop3_line l;
 	struct str line;
-	int r = conn_line(c, c->front->conf->limit_prelogin_line, &line);
+	bool auth = str_istarts(conn_unread(c), "AUTH ");
+	int r = conn_line(c, auth ? line_max(c) : c->front->conf->limit_prelogin_line, &line);
 
 	if (r == 0)
 		return 0;

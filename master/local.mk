@@ -1,13 +1,13 @@
 bin_PROGRAMS += bin/mansio
 bin_mansio_SOURCES = master/mansio.c master/import_users.c master/import_users.h master/master.h master/programs.def master/run.c master/procs.c \
-	master/links.c master/spawn.c master/settings.c master/tables.c master/state.c master/listen.c master/port.c \
+	master/links.c master/spawn.c master/settings.c master/oauth.c master/tables.c master/state.c master/listen.c master/port.c \
 	master/control.c master/settle.c master/backup.c master/numbers.c master/verbs_config.c master/history.c master/certs.c $(ASK) master/output.c master/ask.c master/alone.c $(COMMAND)
 COMMAND = master/cmdline.c master/cmdline.h master/help.c master/completion.c
 bin_mansio_SOURCES += master/notify.c $(WHERE) master/setup.c master/setup.h master/setup_answers.c master/setup_files.c \
 	master/setup_suite.c master/setup_people.c master/setup_card.c
 ASK = master/source.c master/source.h master/client.c master/client.h
 WHERE = master/where.c master/where.h
-bin_mansio_LDADD = auth/libauthd.a $(TRACE_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS)
+bin_mansio_LDADD = auth/libauthd.a $(TRACE_LIBS) $(TLS_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
 
 # Sample and manual pages are made by the program they describe.
 pkgdata_DATA = mansio.conf.sample

@@ -74,6 +74,7 @@ struct settings {
 	struct buf hook_trust, hook_secret; /* for hookd */
 	struct buf ldap_trust, ldap_password; /* for authd's workers */
 	struct buf pgsql_trust, pgsql_password; /* for authd */
+	struct buf oauth_keys; /* for authd's workers: [oauth] jwks_file; empty: none */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
 	int rules; /* for authd: the table of both, sealed memory; -1: none */
 	struct buf rules_why; /* what is wrong in these files, a line each; empty: nothing */
@@ -109,7 +110,10 @@ size_t settings_add_acme(const struct settings *s, struct ipc_msg *m, int *fd_ou
 /* Adds trust and secret for hookd in the same way. */
 size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* Files of the back ends of the directory (ldap.*, pgsql_*), for authd, in the same way. */
+size_t settings_add_oauth(const struct settings *s, struct ipc_msg *m, int *fd_out);
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* oauth.c: reads [oauth] jwks_file into s->oauth_keys, and tries the keys. */
+void settings_load_oauth(struct settings *s, const char *config, struct buf *errors);
 /* tables.c: reads access_file and rewrite_file into s->rules. */
 void settings_load_rules(struct settings *s, const char *config);
 /* Do both mean the same files, to be read in the same way? */

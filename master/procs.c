@@ -221,8 +221,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		listen_add(m, &msg, p->id, p->instance);
 	if (p->id == PROGRAM_authd && m->set->rules >= 0)
 		ipc_add_fd(&msg, "rules", m->set->rules);
+	if (p->id == PROGRAM_authd)
+		n = settings_add_oauth(m->set, &msg, own);
 	if (start && p->id == PROGRAM_authd) {
-		n = settings_add_directory(m->set, &msg, own);
+		n += settings_add_directory(m->set, &msg, own + n);
 		ipc_add_fd(&msg, "dir", m->dir_directory);
 		ipc_add_fd(&msg, "mail", m->dir_mail);
 	}

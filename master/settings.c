@@ -294,6 +294,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		load_hook(s, path, errors);
 		load_ldap(s, path, errors);
 		load_pgsql(s, path, errors);
+		settings_load_oauth(s, path, errors);
 		settings_load_rules(s, path);
 		if (rules == RULES_TOO)
 			buf_str(errors, buf_view(&s->rules_why));
@@ -350,6 +351,7 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->ldap_password);
 	buf_done(&s->pgsql_trust);
 	buf_wipe(&s->pgsql_password);
+	buf_done(&s->oauth_keys);
 	buf_done(&s->access);
 	buf_done(&s->rewrite);
 	buf_done(&s->rules_why);
@@ -473,6 +475,14 @@ size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *
 {
 	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password, &s->pgsql_trust, &s->pgsql_password };
 	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql.trust", "pgsql.password" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
+}
+
+size_t settings_add_oauth(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->oauth_keys };
+	static const char *const name[] = { "keys" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

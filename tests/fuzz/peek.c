@@ -8,12 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const mech[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "OTHER" };
+	static const char *const mech[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "OTHER", "OAUTHBEARER", "XOAUTH2" };
 	struct str in = size > 0 ? str_make(data + 1, size - 1) : STR(""), name;
 	struct arena a;
 
 	arena_init(&a);
-	name = peek_name(str_of(mech[size > 0 ? data[0] % 4 : 0]), in, &a);
+	name = peek_name(str_of(mech[size > 0 ? data[0] % ARRAY_LEN(mech) : 0]), in, &a);
 	BUG_ON(!name.p);
 	BUG_ON(name.n > 4 * 512);
 	BUG_ON(!str_eq(name, peek_normal(name, &a)) && name.n < 512);

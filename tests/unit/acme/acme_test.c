@@ -13,6 +13,7 @@
 #include "acme/jws.h"
 #include "acme/problem.h"
 #include "acme/state.h"
+#include "base/codec.h"
 
 #include <fcntl.h>
 #include <stdio.h>

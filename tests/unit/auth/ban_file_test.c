@@ -121,6 +121,9 @@ static void the_name_of_a_login_is_seen_before_it_is_tried(void **state)
 		{ "SCRAM-SHA-256-PLUS", STR("p=tls-exporter,a=x@y,m=1,n=anna@example.org,r=1"), "anna@example.org" },
 		{ "SCRAM-SHA-256", STR("n,,r=1"), "" },
 		{ "XOAUTH2", STR("user=anna@example.org"), "" },
+		{ "XOAUTH2", STR("user=Anna@example.org\1auth=Bearer t\1\1"), "anna@example.org" },
+		{ "OAUTHBEARER", STR("n,a=anna@example.org,\1auth=Bearer t\1\1"), "anna@example.org" },
+		{ "OAUTHBEARER", STR("n,,\1auth=Bearer t\1\1"), "" },
 	};
 	struct arena a;
 	size_t i;

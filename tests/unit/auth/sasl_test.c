@@ -5,6 +5,7 @@
  */
 #include "auth/password.h"
 #include "auth/sasl.h"
+#include "base/clock.h"
 #include "base/codec.h"
 
 #include <openssl/evp.h>
@@ -462,6 +463,123 @@ static void a_client_that_never_ends_is_cut_off(void **state)
 	sasl_exchange_free(x);
 }
 
+/* --- access tokens ------------------------------------------------------------- */
+
+/* RFC 8037 A.1: the public half, and the secret one */
+#define ED_KEY "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+#define ED_SECRET "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
+
+static void base64url(struct str s, struct buf *out)
+{
+	size_t i = out->n;
+
+	base64_encode(s, out);
+	while (out->n > 0 && out->p[out->n - 1] == '=')
+		buf_cut(out, out->n - 1);
+	for (; i < out->n; i++)
+		out->p[i] = out->p[i] == '+' ? '-' : out->p[i] == '/' ? '_' : out->p[i];
+}
+
+/* A client's message with a token for this address, good for an hour. */
+static void bearer_message(const char *gs2, const char *email, struct buf *out)
+{
+	struct buf secret, claims, token;
+	unsigned char sig[64];
+	size_t n = sizeof(sig);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY *key;
+
+	buf_init(&secret, 100);
+	buf_init(&claims, 1000);
+	buf_init(&token, 2000);
+	assert_int_equal(base64url_decode(STR(ED_SECRET), &secret), 0);
+	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, (unsigned char *)secret.p, secret.n);
+	buf_fmt(&claims, "{\"iss\":\"https://id\",\"aud\":\"mail\",\"exp\":%lld,\"email\":\"%s\",\"email_verified\":true}",
+		(long long)clock_unix() + 3600, email);
+	base64url(STR("{\"alg\":\"EdDSA\"}"), &token);
+	buf_c(&token, '.');
+	base64url(buf_view(&claims), &token);
+	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
+	assert_int_equal(EVP_DigestSign(ctx, sig, &n, (unsigned char *)token.p, token.n), 1);
+	buf_c(&token, '.');
+	base64url(str_make(sig, n), &token);
+	buf_fmt(out, "%s\1auth=Bearer %s\1\1", gs2, buf_cstr(&token));
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	buf_done(&secret);
+	buf_done(&claims);
+	buf_done(&token);
+}
+
+static void a_token_lets_its_account_in_and_nobody_else(void **state)
+{
+	static const struct {
+		const char *mech, *first, *email;
+		bool good, spoiled;
+		unsigned queries;
+	} row[] = {
+		{ "OAUTHBEARER", "n,,", "anna@example.org", true, false, 1 },
+		{ "OAUTHBEARER", "n,a=Anna@EXAMPLE.org,", "ANNA@example.org", true, false, 1 },
+		{ "XOAUTH2", "user=anna@example.org", "anna@example.org", true, false, 1 },
+		{ "OAUTHBEARER", "n,a=bob@example.org,", "anna@example.org", false, false, 1 },
+		{ "XOAUTH2", "user=bob@example.org", "anna@example.org", false, false, 1 },
+		{ "OAUTHBEARER", "n,,", "off@example.org", false, false, 1 },
+		{ "OAUTHBEARER", "n,,", "nobody@example.org", false, false, 1 },
+		{ "OAUTHBEARER", "n,,", "anna", false, false, 0 },
+		/* without a good token nobody is looked for */
+		{ "OAUTHBEARER", "n,a=anna@example.org,", "anna@example.org", false, true, 0 },
+		{ "OAUTHBEARER", "p=tls-exporter,,", "anna@example.org", false, false, 0 },
+	};
+	struct sasl_outcome o;
+	struct buf why, message;
+	struct jwks *keys;
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	buf_init(&why, 1000);
+	assert_int_equal(conf_parse(STR("[oauth]\njwks_file = x\nissuer = https://id\naudience = mail\n"), "c", NULL, &c), 0);
+	assert_int_equal(jwks_read(STR(ED_KEY), &why, &keys), 0);
+	service.conf = c;
+	service.keys = keys;
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		struct sasl_exchange *x = begin(row[i].mech);
+
+		buf_init(&message, 4000);
+		bearer_message(row[i].first, row[i].email, &message);
+		if (row[i].spoiled)
+			message.p[message.n - 20] = message.p[message.n - 20] == 'A' ? 'B' : 'A';
+		queries = 0;
+		if (i % 2) {
+			sasl_exchange_step(x, STR_NONE, &o);
+			assert_int_equal(o.result, SASL_CONTINUES);
+			assert_int_equal(o.data.n, 0);
+			assert_false(o.failed);
+		}
+		sasl_exchange_step(x, buf_view(&message), &o);
+		assert_int_equal(o.result, row[i].good ? SASL_GOOD : SASL_CONTINUES);
+		assert_int_equal(o.failed, !row[i].good);
+		assert_int_equal(queries, row[i].queries);
+		if (row[i].good) {
+			assert_true(str_eqc(o.user, "anna@example.org"));
+		} else {
+			assert_true(str_starts(o.data, "{\"status\":\""));
+			/* a better token now is one message too late */
+			buf_reset(&message);
+			bearer_message(row[0].first, row[0].email, &message);
+			sasl_exchange_step(x, i % 2 ? STR("\1") : buf_view(&message), &o);
+			assert_int_equal(o.result, SASL_BAD);
+			assert_false(o.failed);
+		}
+		buf_done(&message);
+		sasl_exchange_free(x);
+	}
+	service.keys = NULL;
+	jwks_free(keys);
+	conf_free(c);
+	buf_done(&why);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +595,7 @@ int main(void)
 		cmocka_unit_test(scram_fails_alike_for_all_who_may_not),
 		cmocka_unit_test(unknown_names_show_the_same_salt_every_time),
 		cmocka_unit_test(a_client_that_never_ends_is_cut_off),
+		cmocka_unit_test(a_token_lets_its_account_in_and_nobody_else),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * jwks.h: the public keys of whoever signs access tokens: a JWK Set (RFC 7517 5) or public keys in PEM form, as
+ * [oauth] jwks_file has them; and the check of a signature (RFC 7518 3, RFC 8037 3.1) with one of them.
+ */
+#ifndef MANSIO_AUTH_JWKS_H
+#define MANSIO_AUTH_JWKS_H
+
+#include "base/buf.h"
+
+#define JWKS_FILE_MAX (256 * 1024)
+#define JWKS_KEYS_MAX 64
+
+struct jwks;
+/* 0, or E_SYNTAX and a sentence in why. Keys of kinds that we do not know, and those for encryption, are left out
+ * (RFC 7517 5); none left, a private or a shared key, or one that is too weak is an error. */
+int jwks_read(struct str text, struct buf *why, struct jwks **out);
+void jwks_free(struct jwks *k);
+size_t jwks_count(const struct jwks *k);
+
+/* Is that the signature of text by one of the keys? kid (p NULL: none) chooses among those that have one, and does
+ * nothing else. A key serves algorithms of its own kind alone, whatever the token says. */
+bool jwks_verify(const struct jwks *k, struct str alg, struct str kid, struct str text, struct str signature);
+
+#endif
