@@ -111,7 +111,7 @@ class Imap:
         self.greeting = self.line()
 
     def line(self):
-        return self.f.readline().decode().rstrip()
+        return self.f.readline().decode().rstrip("\r\n")
 
     def say(self, text):
         self.s.sendall(text.encode() + b"\r\n")
@@ -239,23 +239,37 @@ def curl(mail, url, token, *options):
                           text=True, capture_output=True, timeout=60)
 
 
-@pytest.mark.parametrize("mech", ["OAUTHBEARER", "XOAUTH2"])
+@pytest.fixture(params=["OAUTHBEARER", "XOAUTH2"])
+def mech(mail, request):
+    """curl takes OAUTHBEARER where both are offered."""
+    mail.settings["auth.mechanisms"] = "PLAIN, " + request.param
+    mail.write_config()
+    mail.cli("reload")
+    wait_for(lambda: f"AUTH=PLAIN AUTH={request.param}]" in greeting_of(mail))
+    yield request.param
+    del mail.settings["auth.mechanisms"]
+    mail.write_config()
+    mail.cli("reload")
+    wait_for(lambda: "AUTH=OAUTHBEARER AUTH=XOAUTH2]" in greeting_of(mail))
+
+
 def test_curl_sends_and_reads(mail, provider, mech, tmp_path):
     letter = tmp_path / "letter"
-    letter.write_text(f"From: anna@example.org\nTo: anna@example.org\nSubject: by {mech}\n\nHello.\n")
-    option = ("--login-options", f"AUTH={mech}")
+    letter.write_bytes(f"From: anna@example.org\r\nTo: anna@example.org\r\nSubject: by {mech}\r\n\r\nHello.\r\n".encode())
     token, bad = provider.token("ES256"), provider.token("ES256", exp=1)
     p = mail.ports
     send = ("--mail-from", "anna@example.org", "--mail-rcpt", "anna@example.org", "--upload-file", letter)
-    done = curl(mail, f"smtps://localhost:{p['submissions']}", token, *option, *send)
+    since = len(mail.log())
+    done = curl(mail, f"smtps://localhost:{p['submissions']}", token, *send)
     assert done.returncode == 0, done.stderr
-    assert curl(mail, f"smtp://localhost:{p['submission']}", token, "--ssl-reqd", *option, *send).returncode == 0
-    wait_for(lambda: f"by {mech}" in curl(mail, f"imaps://localhost:{p['imaps']}/INBOX;MAILINDEX=*", token, *option).stdout)
-    assert curl(mail, f"imap://localhost:{p['imap']}/", token, "--ssl-reqd", *option).returncode == 0
-    assert "Hello." in curl(mail, f"pop3s://localhost:{p['pop3s']}/1", token, *option).stdout
+    assert curl(mail, f"smtp://localhost:{p['submission']}", token, "--ssl-reqd", *send).returncode == 0
+    wait_for(lambda: f"by {mech}" in curl(mail, f"imaps://localhost:{p['imaps']}/INBOX;MAILINDEX=*", token).stdout)
+    assert curl(mail, f"imap://localhost:{p['imap']}/", token, "--ssl-reqd").returncode == 0
+    assert "Hello." in curl(mail, f"pop3s://localhost:{p['pop3s']}/1", token).stdout
     for url in (f"imaps://localhost:{p['imaps']}/", f"pop3s://localhost:{p['pop3s']}/", f"smtps://localhost:{p['submissions']}"):
-        done = curl(mail, url, bad, *option, *(send if "smtp" in url else ()))
+        done = curl(mail, url, bad, *(send if "smtp" in url else ()))
         assert done.returncode == 67, (url, done)
+    wait_for(lambda: {"imaps", "pop3s", "submissions"} <= set(re.findall(rf"service=(\w+) .*mech={mech}", mail.log()[since:])))
 
 
 def offered(suite, service):

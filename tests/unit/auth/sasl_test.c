@@ -7,6 +7,7 @@
 #include "auth/sasl.h"
 #include "base/clock.h"
 #include "base/codec.h"
+#include "conf/conf.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
