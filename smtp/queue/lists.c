@@ -10,13 +10,6 @@
 #define SLICE 500
 #define OTHERS 10 /* entries that are named */
 
-static bool is_in(struct str address, struct str domain)
-{
-	ssize_t at = str_rfind(address, '@');
-
-	return at >= 0 && str_ieq(str_from(address, (size_t)at + 1), domain);
-}
-
 static bool full(struct task *t)
 {
 	t->cut = t->limit > 0 && t->recipients >= t->limit;
@@ -40,7 +33,7 @@ static void suppression_row(struct task *t, const struct suppress_row *x, int64_
 
 static bool is_wanted(const struct task *t, const struct suppress_row *x)
 {
-	return (!t->filter.domain.p || is_in(x->address, t->filter.domain)) &&
+	return (!t->filter.domain.p || task_is_in(x->address, t->filter.domain)) &&
 		(!t->text.n || str_search(x->address, t->text) >= 0);
 }
 

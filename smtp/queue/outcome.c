@@ -97,6 +97,8 @@ static void again(struct queue *q, struct job *j, struct job_rcpt *r, struct rcp
 	x->state = r->wish == WISH_HOLD ? RCPT_HELD : RCPT_WAITING;
 	x->next = now + (known && r->code == 0 ? r->again : known ? schedule_wait(&q->schedule, x->attempts) :
 		schedule_wait_lost(&q->schedule, x->attempts));
+	if (x->state == RCPT_HELD)
+		x->next = now; /* since when it is */
 	if (!x->delayed && schedule_late(&q->schedule, age, x->attempts) &&
 	    report_wanted(j->row.reports, r->notify, REPORT_DELAY))
 		x->due = REPORT_DELAY;

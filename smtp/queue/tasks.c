@@ -29,7 +29,7 @@ struct sum {
 	uint64_t n, active;
 };
 
-static const char *const state_name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
+const char *const task_states[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
 
 /* --- answers ---------------------------------------------------------------------- */
 
@@ -134,7 +134,7 @@ bool tasks_stuck(const struct queue *q)
 
 /* --- what is chosen ------------------------------------------------------------------ */
 
-static bool is_in(struct str address, struct str domain)
+bool task_is_in(struct str address, struct str domain)
 {
 	ssize_t at = str_rfind(address, '@');
 
@@ -150,7 +150,7 @@ static bool message_fits(const struct filter *f, const struct message_row *row, 
 static bool rcpt_fits(const struct filter *f, const struct rcpt_row *x)
 {
 	return (!f->recipient.p || str_ieq(x->address, f->recipient)) &&
-		(!f->domain.p || is_in(x->address, f->domain)) &&
+		(!f->domain.p || task_is_in(x->address, f->domain)) &&
 		(f->state < 0 || (int)x->state == f->state);
 }
 
@@ -214,14 +214,18 @@ static void reroute(struct queue *q, const struct task *t, const struct message_
 	say(row, x, "rerouted");
 }
 
-/* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time. */
+/* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time, of others
+ * the time since which it is held. That does not count to its age: else the first failure after a long hold would be its end. */
 static void release(struct queue *q, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
 	bool later = x->next > now && x->attempts == 0;
+	int64_t held = MAX(now - x->next, (int64_t)0);
 
 	rows_set_state(&q->rows, x->m, x->number, later ? RCPT_SCHEDULED : RCPT_WAITING, later ? x->next : now);
 	if (later)
 		q->next_release = MIN(q->next_release, x->next);
+	else
+		rows_set_time(&q->rows, row->m, x->attempts ? MIN(row->time + held, now) : now);
 	say(row, x, "released");
 }
 
@@ -244,6 +248,8 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 			begin_anew(q, row, x, now);
 		else
 			rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
+		if (x->state == RCPT_SCHEDULED)
+			rows_set_time(&q->rows, row->m, now); /* its age begins */
 		return true;
 	case TASK_REROUTE:
 		if (!idle || x->local)
@@ -289,7 +295,7 @@ static void row_of(struct task *t, const struct message_row *row, const struct r
 	ipc_set_u64(&m, "size", row->size);
 	ipc_set(&m, "sender", row->sender);
 	ipc_set(&m, "recipient", x->address);
-	ipc_setc(&m, "state", state_name[x->state]);
+	ipc_setc(&m, "state", task_states[x->state]);
 	ipc_set_u64(&m, "attempts", x->attempts);
 	task_next(&m, x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED, x->next - now);
 	ipc_set(&m, "reply", x->reply);
@@ -301,7 +307,7 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 	struct buf line;
 
 	buf_init(&line, 8192);
-	buf_fmt(&line, "%.*s: %s, %u attempts", STRF(x->address), state_name[x->state], x->attempts);
+	buf_fmt(&line, "%.*s: %s, %u attempts", STRF(x->address), task_states[x->state], x->attempts);
 	if (x->state == RCPT_WAITING)
 		buf_fmt(&line, ", the next in %lld s", (long long)MAX(x->next - now, (int64_t)0));
 	if (x->state == RCPT_SCHEDULED || (x->state == RCPT_HELD && x->attempts == 0 && x->next > now))

@@ -57,6 +57,8 @@ struct task {
 	deadline stuck; /* the command does not read: given up then */
 };
 
+extern const char *const task_states[RCPT_STATES]; /* of recipients, as the verbs name them */
+bool task_is_in(struct str address, struct str domain); /* an address of that domain */
 /* verbs.c: a question of the command. Takes the descriptor "reply" out of m. */
 void verbs_message(struct queue *q, struct ipc_msg *m);
 void task_result(struct task *t, struct ipc_msg *m); /* takes m */

@@ -15,6 +15,7 @@
 #define TASKS_MAX 16
 #define IDS_MAX 1000
 #define HOP_MAX 280
+#define COMMENT_MAX 200
 #define LIMIT 10000 /* lines of a list, if nothing else is said: the command holds all of them */
 
 static const struct {
@@ -41,11 +42,10 @@ static struct str lower(struct arena *a, struct str s)
 
 static int state_named(struct str s)
 {
-	static const char *const name[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
 	int i;
 
 	for (i = 0; i < RCPT_STATES; i++)
-		if (str_eqc(s, name[i]))
+		if (str_eqc(s, task_states[i]))
 			return i;
 	return -1;
 }
@@ -144,7 +144,7 @@ static const char *read_sender(struct task *t)
 
 static const char *read_suppression(struct queue *q, struct task *t, const struct ipc_msg *m)
 {
-	struct str address = ipc_get(m, "address"), time = ipc_get(m, "time");
+	struct str address = ipc_get(m, "address"), time = ipc_get(m, "time"), comment = ipc_get(m, "comment");
 	int64_t ms = q->conf->queue_suppress ? q->conf->queue_suppress : 7 * INT64_C(86400000);
 	struct address parsed;
 	const char *wrong;
@@ -162,9 +162,11 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 		return wrong;
 	if (time.p && (conf_time_parse(time, &ms) < 0 || ms < 1000))
 		return "time: must be a time, like 30m, 2h, 3d";
+	if (comment.n > COMMENT_MAX || str_has_ctl(comment))
+		return "comment: one line of at most 200 bytes";
 	t->filter.recipient = lower(&t->arena, address);
 	t->seconds = ms / 1000;
-	t->text = arena_str(&t->arena, str_sub(ipc_get(m, "comment"), 0, 200));
+	t->text = arena_str(&t->arena, comment);
 	return NULL;
 }
 

@@ -435,6 +435,50 @@ static void what_is_to_leave_later_keeps_its_time(void **state)
 	box_close();
 }
 
+#define DAYS(n) (INT64_C(86400) * (n))
+
+/* Held for longer than its lifetime, released, tried in vain: it waits, as old as it was. */
+static void held_released_tried(const char *id)
+{
+	assert_string_equal(box_state(id, 1), "held");
+	clock_set_unix(clock_unix() + DAYS(6));
+	assert_int_equal(box_verb("queue release", "message", id, NULL), 0);
+	say_result(box_job(), NOBODY, false);
+	assert_string_equal(box_state(id, 1), "waiting");
+	clock_set_unix(clock_unix() + DAYS(5));
+	say_result(box_job(), NOBODY, false);
+	assert_string_equal(box_state(id, 1), "gone"); /* and its life is no longer than that of others */
+}
+
+static void what_is_held_grows_no_older(void **state)
+{
+	struct box_job *j;
+
+	(void)state;
+	box_open("[queue]\nretry = 1h\nlifetime = 5d\n");
+	box_sender(20);
+	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example" });
+	say_result(box_job(), NOBODY, false);
+	assert_int_equal(box_verb("queue hold", "message", "m1", NULL), 0);
+	held_released_tried("m1");
+	box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = "a@y.example" });
+	j = box_job();
+	assert_int_equal(box_verb("queue hold", "message", "m2", NULL), 0); /* while it is tried */
+	say_result(j, NOBODY, false);
+	held_released_tried("m2");
+	/* to leave later than it lives, and held when its time came; and sent before its time */
+	box_put(&(struct box_message){ .id = "m3", .sender = "", .rcpt = "a@z.example", .release = clock_unix() + DAYS(9) });
+	assert_int_equal(box_verb("queue hold", "message", "m3", NULL), 0);
+	clock_set_unix(clock_unix() + DAYS(8));
+	held_released_tried("m3");
+	box_put(&(struct box_message){ .id = "m4", .sender = "", .rcpt = "a@z.example", .release = clock_unix() + DAYS(9) });
+	clock_set_unix(clock_unix() + DAYS(6));
+	assert_int_equal(box_verb("queue retry", "message", "m4", NULL), 0);
+	say_result(box_job(), NOBODY, false);
+	assert_string_equal(box_state("m4", 1), "waiting");
+	box_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_retry_that_nobody_was_asked_for_changes_nothing),
 		cmocka_unit_test(a_destination_without_a_word_of_the_sender_is_shown_as_it_is),
 		cmocka_unit_test(what_is_to_leave_later_keeps_its_time),
+		cmocka_unit_test(what_is_held_grows_no_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
