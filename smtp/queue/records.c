@@ -176,7 +176,8 @@ void records_attempt(const struct job *j, const struct job_rcpt *r, const struct
 
 	for (i = 0; i < ARRAY_LEN(names) && strcmp(names[i][0], event) != 0; i++)
 		;
-	if (!g.wanted || i == ARRAY_LEN(names) || (x->state == RCPT_WAITING && r->told && r->code == 0))
+	/* a wait that was no attempt is none; one that was counted though nothing was tried neither */
+	if (!g.wanted || i == ARRAY_LEN(names) || (strcmp(event, "deferred") == 0 && r->told && (r->code == 0 || x->attempts == r->attempts)))
 		return;
 	begin(&m, names[i][1]);
 	set(&m, "message", j->row.id);

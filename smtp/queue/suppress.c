@@ -67,6 +67,11 @@ static void fill(struct suppress *s, struct rows *r)
 	if (q)
 		db_reset(q);
 	arena_done(&a);
+	if (r->err < 0) { /* not all was seen: each may be there */
+		s->any = true;
+		if (s->filter)
+			suppressfilter_all(s->filter);
+	}
 }
 
 void suppress_init(struct suppress *s, struct rows *r)

@@ -175,6 +175,51 @@ static void what_the_admin_ends_while_it_is_tried(void **state)
 	close_with_records();
 }
 
+/* An admin's retry that was answered from memory was no attempt, and leaves no record. */
+static void a_wait_that_was_no_attempt(void **state)
+{
+	struct ipc_msg m;
+
+	(void)state;
+	open_with_records();
+	box_sender(5);
+	waits("m1", "a@x.example");
+	assert_int_equal(box_verb("queue retry", "message", "m1", NULL), 0);
+	ipc_init(&m, "result");
+	ipc_set_u64(&m, "id", box_job()->id);
+	ipc_setc(&m, "rcpt", "1 451 4.4.1 x cannot be reached");
+	ipc_set_bool(&m, "memory", true);
+	ipc_set_bool(&m, "done", true);
+	assert_true(jobs_result(&box.q, &box, &m));
+	ipc_done(&m);
+	box_settle();
+	assert_string_equal(box_state("m1", 1), "waiting");
+	assert_int_equal(box_row("m1", 1)->attempts, 1);
+	assert_string_equal(told(), "");
+	close_with_records();
+}
+
+static void a_list_that_cannot_be_read_lets_nobody_through(void **state)
+{
+	struct suppress *s = &box.q.suppress;
+	struct suppressed why;
+	struct arena a;
+
+	(void)state;
+	box_open("");
+	assert_int_equal(box_verb("suppression add", "address", "a@x.example", NULL), 0);
+	suppress_done(s);
+	box.q.rows.err = E_FULL; /* when it is read at the start */
+	suppress_init(s, &box.q.rows);
+	box.q.rows.err = 0;
+	assert_true(suppressfilter_may(s->filter, STR("a@x.example")));
+	arena_init(&a);
+	rows_begin(&box.q.rows);
+	assert_true(suppress_find(s, &box.q.rows, STR("a@x.example"), STR(""), &a, &why));
+	arena_done(&a);
+	box_close();
+}
+
 static void a_turn_that_is_undone_tells_nothing(void **state)
 {
 	struct buf many;
@@ -291,12 +336,16 @@ static void the_report_says_whose_word_it_was(void **state)
 static void an_entry_is_the_one_that_was_named(void **state)
 {
 	struct ipc_msg row = { 0 };
+	char long_one[202] = "";
 
 	(void)state;
 	box_open("");
 	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "sender", "anna@example.org", &row), 64);
 	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "sender", "anna", NULL), 64);
 	assert_int_equal(box_verb2("suppression add", "address", "a b@x.example", "sender", "example.org", NULL), 64);
+	memset(long_one, 'x', sizeof(long_one) - 1);
+	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "comment", long_one, NULL), 64);
+	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "comment", "two\r\nlines", NULL), 64);
 	assert_int_equal(box_verb("suppression list", NULL, NULL, &row), 0);
 	assert_null(ipc_get(&row, "address").p);
 	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "sender", "Example.org", NULL), 0);
@@ -321,6 +370,8 @@ int main(void)
 		cmocka_unit_test(mail_that_waits_for_a_suppressed_address),
 		cmocka_unit_test(what_the_admin_ends),
 		cmocka_unit_test(what_the_admin_ends_while_it_is_tried),
+		cmocka_unit_test(a_wait_that_was_no_attempt),
+		cmocka_unit_test(a_list_that_cannot_be_read_lets_nobody_through),
 		cmocka_unit_test(a_turn_that_is_undone_tells_nothing),
 		cmocka_unit_test(an_address_of_ours_is_not_put_on_the_list),
 		cmocka_unit_test(the_report_says_whose_word_it_was),
