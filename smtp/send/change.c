@@ -100,7 +100,6 @@ void change_way(struct sender *s, struct str pattern)
 	sender_tell_way(s, pattern);
 }
 
-
 /* The same server, asked in the same manner? */
 bool change_same(const struct client_options *a, const struct client_options *b)
 {

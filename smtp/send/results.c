@@ -10,6 +10,7 @@
 
 #define RESULTS 30 /* recipients in one message, so that their replies fit */
 #define UNDER_WAY_AGAIN 1 /* s: when the end of an attempt is looked for that outlived its queued */
+#define WAY_MS 60000 /* so long a queued that is new is told that the way of mail has changed: the one before may not have done it yet */
 #define SLOW_SECONDS 600 /* a destination that is slow is as others again if nothing more is heard of it */
 
 void results_flush(struct sender *s)
@@ -100,12 +101,12 @@ void sender_tell_limit(struct sender *s, struct dest *d, unsigned jobs)
 	d->told_down = false;
 }
 
-void sender_tell_way(struct sender *s, struct str pattern)
+static void tell_way(struct sender *s, struct str pattern)
 {
 	struct ipc_msg *m;
 
 	if (s->queued < 0)
-		return; /* the next one knows of no marks */
+		return; /* the next one is told */
 	m = new_result(s);
 	ipc_init(m, "way");
 	if (str_eqc(pattern, "*"))
@@ -113,6 +114,12 @@ void sender_tell_way(struct sender *s, struct str pattern)
 	else
 		ipc_set(m, "name", pattern);
 	sender_wake(s);
+}
+
+void sender_tell_way(struct sender *s, struct str pattern)
+{
+	s->way_until = deadline_in(WAY_MS);
+	tell_way(s, pattern);
 }
 
 void sender_tell_routes(struct sender *s, bool any)
@@ -172,6 +179,8 @@ void places_start(struct sender *s)
 	s->granted[0] = s->in_hand[0];
 	s->granted[1] = s->in_hand[1];
 	s->routes = ROUTES_UNKNOWN; /* to this queued */
+	if (s->way_until && !deadline_passed(s->way_until))
+		tell_way(s, STR("*"));
 	places_grant(s);
 }
 

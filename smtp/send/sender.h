@@ -227,6 +227,7 @@ struct sender {
 	struct table warm; /* source.c */
 	int64_t warm_day;
 	enum { ROUTES_UNKNOWN, ROUTES_NONE, ROUTES_ANY } routes; /* as queued was told */
+	deadline way_until; /* a change of the way that is told a new queued too */
 	struct signing *signing; /* jobs that wait for their signature */
 	struct taken *taken; /* what was taken lately, over our death */
 	struct rescue *rescue; /* connections of a sender that was killed, and ours for the next */

@@ -2,6 +2,7 @@
 """What the admin changes counts at once: routes, the smarthost, MX records; a retry asks the network and no memory; and mail
 that is to leave later keeps its time."""
 import json
+import signal
 import socket
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from conftest import free_ports, wait_for
 from fakehost import FakeHost
 from nameservers import TYPES, Scripted, wire_name, wire_record
+from test_queue import kill
 
 LATER = {"send.direct": "yes", "send.down": "1h", "queue.retry": "1h"}  # by itself nothing is tried again
 
@@ -63,6 +65,13 @@ def test_a_route_that_is_changed_or_removed_counts_at_once(own_suite, hosts):
     wait_for(lambda: of(rest, b"b@gone") and of(rest, b"c@x.below"), 30)
     send(s, anna, "d@changed.example", "e@gone.example")  # nothing of before is remembered
     wait_for(lambda: of(live, b"d@changed") and of(rest, b"e@gone"), 30)
+    s.cli("route", "change", "changed.example", f"host=127.0.0.1:{dead}")
+    send(s, anna, "f@changed.example")
+    waits(s, "domain=changed.example")
+    kill(s, "queued", signal.SIGSTOP)  # it is told, and dies before it has done it
+    s.cli("route", "change", "changed.example", f"host=127.0.0.1:{live.port}")
+    kill(s, "queued")
+    wait_for(lambda: of(live, b"f@changed"), 30)
     wait_for(lambda: not ask(s, "queue", "list"), 30)
 
 
