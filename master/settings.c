@@ -243,14 +243,10 @@ static void load_ldap(struct settings *s, const char *config, struct buf *errors
 static void load_pgsql(struct settings *s, const char *config, struct buf *errors)
 {
 	struct conf *c = s->conf;
-	bool used = false;
-	size_t i;
 
 	buf_init(&s->pgsql_trust, TRUST_MAX);
 	buf_init(&s->pgsql_password, PASSWORD_MAX);
-	for (i = 0; i < c->auth_directory.n; i++)
-		used |= str_eqc(c->auth_directory.v[i], "pgsql");
-	if (!used)
+	if (!conf_has_directory(c, "pgsql"))
 		return;
 	if (c->pgsql_password_file.n)
 		load_secret(c, config, "[pgsql] password_file", c->pgsql_password_file, &s->pgsql_password, errors);
