@@ -129,7 +129,7 @@ static void recipient(struct session *s, const struct smtp_path_command *c, stru
 	s->tx.refused++;
 	s->about = "to";
 	s->about_whom = r->address;
-	if (refused > 0 || dsn_temporary(&why))
+	if (refused > 0 || dsn_temporary(&why) || s->posted)
 		reply_dsn(s, &why);
 	else /* who only guesses addresses runs into limit.errors */
 		reply_error_dsn(s, &why);

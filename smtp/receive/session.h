@@ -119,6 +119,7 @@ struct session {
 	struct auth_identity who;
 	struct str rewritten; /* the sender of this MAIL by the rules, in `cmd`; empty: as given */
 	bool authenticated, submission;
+	bool posted; /* by HTTP, for webadmind: one letter, whose recipients were all said before */
 	bool local; /* over run/submit, authenticated by the kernel: who.user is "uid N" */
 	/* A transaction that slept at the door: its id, replies that the client has already,
 	 * whether a recipient was refused. */

@@ -200,6 +200,7 @@ static void serve(struct smtpd *d, const struct front *front, const struct hando
 	d->busy = true;
 	d->serving = front;
 	session_init(&s, &d->room, h, client, lease);
+	s.posted = front->web;
 	if (session_identify(&s))
 		session_run(&s);
 	if (s.end == SESSION_HANDBACK)

@@ -65,6 +65,16 @@ def test_json_by_a_token_becomes_mail_that_others_read(suite):
     assert suite.wait_log(f"accepted s=") and suite.wait_log(f"user={anna.address} service=http mech=token:sender")
 
 
+def test_many_wrong_recipients_keep_the_letter_from_nobody(suite):
+    """More of them than a mail program may name in one connection ([limit] errors)."""
+    anna, ben = suite.account(), suite.account()
+    w = Web(suite, token=token(suite, f"send:{anna.address}"))
+    wrong = [f"nobody{i}@example.org" for i in range(30)]
+    a = w.post("send", {"from": anna.address, "to": [*wrong, ben.address], "subject": "to many", "text": "x"})
+    assert a.status == 200 and a.json["accepted"] == [ben.address] and [r["to"] for r in a.json["refused"]] == wrong, a
+    assert b"to many" in newest(suite, ben)
+
+
 def test_a_login_sends_with_the_page_only(suite):
     anna, ben = suite.account(), suite.account()
     w = Web(suite, anna)
