@@ -252,16 +252,27 @@ int file_fsync_dir(int dirfd, const char *path)
 	return err;
 }
 
+#define TMP_MARK ".tmp-"
+#define TMP_ID 12
+
+bool file_is_tmp(const char *name)
+{
+	size_t n = strlen(name), mark = strlen(TMP_MARK);
+
+	return n >= mark + TMP_ID && strncmp(name + n - TMP_ID - mark, TMP_MARK, mark) == 0 &&
+		strspn(name + n - TMP_ID, "0123456789abcdefghijklmnopqrstuvwxyz") == TMP_ID;
+}
+
 /* A new file under a random name beside leaf; its name is left in *name_out. */
 static int open_beside(int dirfd, const char *leaf, mode_t mode, struct buf *name_out)
 {
-	char id[13];
+	char id[TMP_ID + 1];
 	int tries, fd = -EEXIST;
 
 	for (tries = 0; tries < NAME_TRIES && fd == -EEXIST; tries++) {
 		rand_id(id, sizeof id - 1);
 		buf_reset(name_out);
-		buf_fmt(name_out, "%s.tmp-%s", leaf, id);
+		buf_fmt(name_out, "%s" TMP_MARK "%s", leaf, id);
 		if (name_out->err)
 			return -ENAMETOOLONG;
 		fd = file_open(dirfd, buf_cstr(name_out), O_RDWR | O_CREAT | O_EXCL, mode);

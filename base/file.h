@@ -39,6 +39,8 @@ int file_fsync_dir(int dirfd, const char *path); /* "." for dirfd itself */
 /* Replaces dirfd/path atomically and durably by data. The temporary file is
  * PATH.tmp-ID beside it, and left there by a crash only. */
 int file_replace(int dirfd, const char *path, struct str data, mode_t mode);
+/* Is this the name of such a temporary file, "NAME.tmp-ID"? Of files only: a folder may be called anything. */
+bool file_is_tmp(const char *name);
 /* The same with owner, group and mode of a file that there was. */
 struct stat;
 int file_replace_like(int dirfd, const char *path, struct str data, const struct stat *like);

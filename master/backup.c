@@ -149,7 +149,7 @@ static size_t add_state_files(struct ipc_msg *msg, int dir, const char *folder, 
 	struct buf b;
 
 	while (d && n < BACKUP_FILES && (e = readdir(d))) {
-		fd = e->d_name[0] == '.' || strstr(e->d_name, ".tmp-") ? -1 :
+		fd = e->d_name[0] == '.' || file_is_tmp(e->d_name) ? -1 :
 			file_open(dir, e->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 		buf_init(&b, FILE_MAX);
 		if (fd >= 0 && file_read_all(fd, &b) == 0) {
@@ -170,8 +170,8 @@ static size_t add_state_files(struct ipc_msg *msg, int dir, const char *folder, 
 
 /* --- many small files as one -------------------------------------------------------- */
 
-/* "PATH SIZE\n" and so many bytes, one behind the other. Folders within `depth` are gone through; what is no plain
- * file is passed over, and so is what is too large, with a word in the log. */
+/* "PATH SIZE\n" and so many bytes, one behind the other. Folders within `depth` are gone through, whatever a domain is
+ * called; what a crash left of a file is passed over, and so is what is no plain file or too large, with a word in the log. */
 static void pack_folder(int dir, const char *path, int depth, struct buf *out)
 {
 	int top = file_open_dir(dir, "."), fd;
@@ -181,7 +181,7 @@ static void pack_folder(int dir, const char *path, int depth, struct buf *out)
 	struct buf b;
 
 	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.' || strstr(e->d_name, ".tmp-") || strcmp(e->d_name, KNOWN) == 0 || str_has_ctl(str_of(e->d_name)) || strchr(e->d_name, ' '))
+		if (e->d_name[0] == '.' || str_has_ctl(str_of(e->d_name)) || strchr(e->d_name, ' '))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
 		fd = depth > 0 ? file_open_dir(dir, e->d_name) : -1;
@@ -190,6 +190,8 @@ static void pack_folder(int dir, const char *path, int depth, struct buf *out)
 			close(fd);
 			continue;
 		}
+		if (file_is_tmp(e->d_name) || (strcmp(path, "settings") == 0 && strcmp(e->d_name, KNOWN) == 0))
+			continue;
 		fd = file_open(dir, e->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 		buf_init(&b, FILE_MAX);
 		if (fd >= 0 && file_read_all(fd, &b) == 0 && out->n + b.n + sizeof(name) < PACK_MAX) {

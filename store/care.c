@@ -143,7 +143,7 @@ static void check_left(struct store *s, struct check *c, const char *path, const
 {
 	const char *dot = strrchr(name, '.');
 
-	if (dot && (strcmp(dot, ".tmp") == 0 || (strncmp(dot, ".tmp-", 5) == 0 && strlen(dot) == 17)))
+	if (dot && (strcmp(dot, ".tmp") == 0 || file_is_tmp(name)))
 		check_tmp(s, c, path, name);
 }
 

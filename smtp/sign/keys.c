@@ -286,7 +286,7 @@ static void open_domain(struct keys *k, const char *name)
 		return;
 	}
 	while ((e = readdir(d))) {
-		if (strstr(e->d_name, ".tmp-"))
+		if (file_is_tmp(e->d_name))
 			file_unlink(fd, e->d_name); /* of a crash */
 		else if (str_ends(str_of(e->d_name), ".key"))
 			open_key(k, str_of(name), str_of(e->d_name));

@@ -207,6 +207,28 @@ static void test_named_temporary(void **state)
 	assert_int_equal(unlinkat(dir, "tmp", AT_REMOVEDIR), 0); /* nothing left in it */
 }
 
+static void test_only_what_a_write_left_is_temporary(void **state)
+{
+	static const char *const left[] = { "a.key.tmp-0123456789az", ".tmp-abcdefghijkl", "x.tmp-a.tmp-abcdefghijkl" };
+	static const char *const ours[] = { "", "a.key", "tmp-abcdefghijkl", "a.tmp-", "a.tmp-b", "a.tmp-abcdefghijkl.key", "a.tmp-abcdefghijk",
+		"a.tmp-abcdefghijklm", "a.tmp-ABCDEFGHIJKL", "a.tmp-abcdefgh.key", "a.tmp" };
+	struct buf name;
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(left); i++)
+		assert_true(file_is_tmp(left[i]));
+	for (i = 0; i < ARRAY_LEN(ours); i++)
+		assert_false(file_is_tmp(ours[i]));
+	buf_init(&name, 100);
+	fd = file_tmp_named(dir, ".", 0600, &name); /* what is made has such a name */
+	assert_true(fd >= 0 && file_is_tmp(buf_cstr(&name)));
+	close(fd);
+	assert_int_equal(file_unlink(dir, buf_cstr(&name)), 0);
+	buf_done(&name);
+}
+
 static void test_mkdir_tells_what_is_there(void **state)
 {
 	(void)state;
@@ -293,6 +315,7 @@ int main(void)
 		T(test_a_fifo_does_not_hang),
 		T(test_anonymous_file_is_published_by_link),
 		T(test_named_temporary),
+		T(test_only_what_a_write_left_is_temporary),
 		T(test_mkdir_tells_what_is_there),
 		T(test_lock_has_a_deadline), T(test_lock_wakes_at_once),
 		T(test_descriptors_are_close_on_exec),
