@@ -77,6 +77,7 @@ struct auth_target {
 	uint64_t quota_bytes, quota_messages;
 };
 #define AUTH_TARGETS_MAX 1000
+#define AUTH_IMPORT_LINES 100 /* of a part of a file of accounts (import users): their names fit into a message */
 struct auth_rcpt {
 	enum auth_result result;
 	struct auth_target *target; /* local accounts, after aliases and catch-all */

@@ -45,14 +45,19 @@ static void refuse(int reply, int code, const char *error)
 	ipc_done(&m);
 }
 
+/* who: an account, or "@DOMAIN": all of a domain. */
+static void forget(struct str who)
+{
+	renewal_forget_user(authd.renewals, who);
+	tickets_forget_user(authd.tickets, who);
+	exchanges_forget(who);
+	logins_end_user(authd.logins, who);
+}
+
 static void log_out(const struct waiting *w)
 {
-	if (!w->logged_out)
-		return;
-	renewal_forget_user(authd.renewals, str_of(w->logged_out));
-	tickets_forget_user(authd.tickets, str_of(w->logged_out));
-	exchanges_forget(str_of(w->logged_out));
-	logins_end_user(authd.logins, str_of(w->logged_out));
+	if (w->logged_out)
+		forget(str_of(w->logged_out));
 }
 
 static void waiting_free(struct waiting *w)
@@ -65,22 +70,48 @@ static void waiting_free(struct waiting *w)
 }
 
 /* By master, as for somebody outside; nobody waits for the answer: the owner's log has it. */
-static void by_master(const char *verb, const char *name, const char *value)
+static void by_master(struct ipc_msg *m)
 {
-	struct ipc_msg m;
 	int pair[2];
 
 	if (ipc_pair(pair) < 0)
 		return;
-	ipc_init(&m, "control");
-	ipc_setc(&m, "verb", verb);
-	ipc_setc(&m, name, value);
-	ipc_setc(&m, "first", "yes"); /* of dkim rotate: no keys but the first ones */
-	ipc_add_fd(&m, "reply", pair[1]);
-	(void)program_control(&authd.program, &m);
-	ipc_done(&m);
+	ipc_add_fd(m, "reply", pair[1]);
+	(void)program_control(&authd.program, m);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+static void first_keys(const char *domain)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", "dkim rotate");
+	ipc_setc(&m, "domain", domain);
+	ipc_setc(&m, "first", "yes"); /* no keys but the first ones */
+	by_master(&m);
+	ipc_done(&m);
+}
+
+/* What the verb says in its answer (verbs.h): accounts that it did not name, or that are many. */
+static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
+{
+	struct ipc_msg m;
+	struct str who;
+	size_t i;
+
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", "session kick");
+	if (answer && ipc_get_bool(answer, "changed") && w->ends)
+		ipc_setc(&m, "user", w->logged_out);
+	for (i = 0; answer && (who = ipc_get_nth(answer, "ended", i)).p; i++) {
+		forget(who);
+		ipc_set(&m, "user", who);
+	}
+	if (ipc_get(&m, "user").p)
+		by_master(&m);
+	ipc_done(&m);
 }
 
 static void done(struct pool_job *job, struct ipc_msg *answer)
@@ -95,14 +126,9 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 	if ((!answer || ipc_get_bool(answer, "changed")) && w->routed)
 		routes_changed(str_of(w->routed));
 	if (answer && ipc_get_bool(answer, "changed") && w->added)
-		by_master("dkim rotate", "domain", w->added);
-	if (answer && !w->logged_out && ipc_get(answer, "ended").n > 0) {
-		w->logged_out = mem_strdup(arena_cstr(&answer->arena, ipc_get(answer, "ended")));
-		w->ends = true;
-	}
+		first_keys(w->added);
 	log_out(w);
-	if (answer && ipc_get_bool(answer, "changed") && w->ends)
-		by_master("session kick", "user", w->logged_out);
+	end_sessions(w, answer);
 	waiting_free(w);
 	running = false;
 	next();

@@ -24,6 +24,7 @@
 #include "auth/guard.h"
 #include "auth/peek.h"
 #include "base/clock.h"
+#include "mail/address.h"
 #include "trace/trace.h"
 
 enum state { RUN, WAIT, LATE };
@@ -495,7 +496,7 @@ static bool forget_one(struct str key, void *value, void *arg)
 
 	(void)key;
 	(void)arg;
-	if (x->state != LATE || !x->good || !str_ieq(x->user, forgotten))
+	if (x->state != LATE || !x->good || !address_is(forgotten, x->user))
 		return true;
 	x->good = false;
 	ipc_done(&x->late);

@@ -7,6 +7,8 @@
 
 #include <openssl/crypto.h>
 
+#include "mail/address.h"
+
 struct logins {
 	struct table table;
 	TAILQ_HEAD(login_list, login) list;
@@ -140,7 +142,7 @@ size_t logins_end_user(struct logins *l, struct str user)
 
 	for (k = TAILQ_FIRST(&l->list); k; k = next) {
 		next = TAILQ_NEXT(k, link);
-		if (str_eqc(user, k->user)) {
+		if (address_is(user, str_of(k->user))) {
 			login_end(l, k);
 			n++;
 		}

@@ -43,6 +43,7 @@ struct login *login_find(struct logins *l, struct str cookie, int64_t now_ms, in
 bool login_csrf_good(const struct login *k, struct str given);
 struct login *login_by_id(struct logins *l, struct str id);
 void login_end(struct logins *l, struct login *k);
+/* Of one account, or ("@DOMAIN") of all of a domain. */
 size_t logins_end_user(struct logins *l, struct str user); /* how many */
 void logins_sweep(struct logins *l, int64_t now_ms);
 size_t logins_count(const struct logins *l);

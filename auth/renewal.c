@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/rand.h"
 #include "base/table.h"
+#include "mail/address.h"
 
 struct renewal {
 	TAILQ_ENTRY(renewal) link;
@@ -130,7 +131,7 @@ void renewal_forget_user(struct renewals *r, struct str user)
 
 	for (k = TAILQ_FIRST(&r->list); k; k = next) {
 		next = TAILQ_NEXT(k, link);
-		if (str_ieqc(user, k->user))
+		if (address_is(user, str_of(k->user)))
 			drop(r, k);
 	}
 }

@@ -26,6 +26,7 @@ bool renewal_issue(struct renewals *r, struct str session, struct str user, stru
 int renewal_redeem(struct renewals *r, struct str session, struct str ticket, struct str service,
 	int64_t now_ms, char **user_out, int64_t *until_out);
 void renewal_forget(struct renewals *r, struct str session);
+/* Of one account, or ("@DOMAIN") of all of a domain. */
 void renewal_forget_user(struct renewals *r, struct str user);
 void renewals_sweep(struct renewals *r, int64_t now_ms);
 size_t renewals_count(const struct renewals *r);

@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/rand.h"
 #include "base/table.h"
+#include "mail/address.h"
 
 struct ticket {
 	TAILQ_ENTRY(ticket) link;
@@ -106,7 +107,7 @@ void tickets_forget_user(struct tickets *t, struct str user)
 
 	for (k = TAILQ_FIRST(&t->list); k; k = next) {
 		next = TAILQ_NEXT(k, link);
-		if (str_ieqc(user, k->user))
+		if (address_is(user, str_of(k->user)))
 			drop(t, k);
 	}
 }

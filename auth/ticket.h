@@ -22,6 +22,7 @@ void ticket_issue(struct tickets *t, struct str user, struct str service, int64_
  * or for another service (it then is void too). */
 int ticket_redeem(struct tickets *t, struct str ticket, struct str service, int64_t now_ms,
 	char **user_out);
+/* Of one account, or ("@DOMAIN") of all of a domain. */
 void tickets_forget_user(struct tickets *t, struct str user);
 void tickets_sweep(struct tickets *t, int64_t now_ms); /* drops the old ones */
 size_t tickets_count(const struct tickets *t);

@@ -263,6 +263,12 @@ static void answer(struct verb *v)
 	verb_row(v, &m);
 }
 
+void verb_ends(struct verb *v, struct str who)
+{
+	if (v->more)
+		ipc_set(v->more, "ended", who);
+}
+
 bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more)
 {
 	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf,

@@ -26,8 +26,7 @@ struct verb {
 	int code; /* 0: good */
 	char *error;
 	bool changed; /* the directory is not what it was */
-	struct ipc_msg *more; /* for authd's main process, NULL: nobody asks. ended=NAME: an account whose sessions end, if the verb
-	                       * does not name it itself */
+	struct ipc_msg *more; /* for authd's main process, NULL: nobody asks; verb_ends */
 };
 
 /* Runs the verb that m names and sends the answer. true: something changed. */
@@ -39,6 +38,9 @@ int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);
 /* The sentence for a directory error about `what`. Returns -1. */
 int verb_error(struct verb *v, int err, const char *what, struct str name);
 void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result row */
+/* The sessions of this account end with the verb, or ("@DOMAIN") those of a whole domain: what was done is why. Not for what
+ * the arguments tell (control.c logs_out). */
+void verb_ends(struct verb *v, struct str who);
 
 /* Arguments: 0, or -1 after verb_fail. */
 int verb_domain(struct verb *v, struct str *out); /* domain=, normal form */

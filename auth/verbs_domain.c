@@ -49,10 +49,13 @@ static void put(struct verb *v, struct directory_domain *dom, bool is_new)
 	if (arguments(v, dom) < 0)
 		return;
 	r = v->d->ops->domain_put ? v->d->ops->domain_put(v->d, dom, is_new) : E_UNSUPPORTED;
-	if (r < 0)
+	if (r < 0) {
 		verb_error(v, r, "domain", dom->name);
-	else
-		v->changed = true;
+		return;
+	}
+	v->changed = true;
+	if (!dom->active) /* nobody of it may log in any more */
+		verb_ends(v, str_of(arena_fmt(&v->a, "@%.*s", STRF(dom->name))));
 }
 
 void verb_domain_add(struct verb *v)

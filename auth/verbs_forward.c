@@ -134,8 +134,7 @@ void verb_invite_redeem(struct verb *v)
 	verb_user_put(v, &acc, false);
 	if (v->code)
 		return;
-	if (v->more) /* whoever is in with the old password */
-		ipc_set(v->more, "ended", name);
+	verb_ends(v, name); /* whoever is in with the old password */
 	ipc_init(&m, "result");
 	ipc_set(&m, "address", name);
 	verb_row(v, &m);

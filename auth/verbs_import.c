@@ -6,10 +6,12 @@
  *
  * Invariants: what exists is left as it is, unless `replace` says otherwise; an account never takes an alias's
  * address, nor the other way round; a hash that could not be verified at a login is not taken; a clear password is
- * hashed here and kept nowhere. With dry_run nothing is written.
+ * hashed here and kept nowhere. With dry_run nothing is written. An account that was here and has another hash now, or may
+ * not log in now, has no session that the old one opened. A part is small enough for all of these to be named in one message.
  */
 #include <sysexits.h>
 
+#include "auth/auth.h"
 #include "auth/password.h"
 #include "auth/scheme.h"
 #include "auth/userfile.h"
@@ -110,23 +112,26 @@ static const char *take_hash(struct part *p, struct str given, struct directory_
 	return e < 0 ? "its password cannot be hashed (UTF-8, at most 511 bytes)" : NULL;
 }
 
-static void put_account(struct part *p, const struct directory_account *acc, bool is_new)
+/* was: as it was before; NULL: it is new. */
+static void put_account(struct part *p, const struct directory_account *acc, const struct directory_account *was)
 {
 	struct verb *v = p->v;
 	struct str name = address_name(acc->local, acc->domain, &v->a);
-	int r = p->dry_run ? 0 : v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, is_new) : E_UNSUPPORTED;
+	int r = p->dry_run ? 0 : v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, !was) : E_UNSUPPORTED;
 
 	if (r < 0) {
 		row(p, "user", name, "bad", err_text(r));
 		return;
 	}
 	v->changed = v->changed || !p->dry_run;
-	row(p, "user", name, is_new ? "new" : "changed", acc->hash.n ? "" : "without a password: 'mansio user invite' gives its owner one");
+	if (was && !p->dry_run && (!str_eq(was->hash, acc->hash) || !acc->active))
+		verb_ends(v, name);
+	row(p, "user", name, was ? "changed" : "new", acc->hash.n ? "" : "without a password: 'mansio user invite' gives its owner one");
 }
 
 static void account(struct part *p, const struct userfile_entry *e)
 {
-	struct directory_account acc = { .name = STR(""), .roles = STR(""), .forward = STR("") };
+	struct directory_account acc = { .name = STR(""), .roles = STR(""), .forward = STR("") }, was;
 	struct verb *v = p->v;
 	struct directory_alias al;
 	struct str local, domain, name;
@@ -149,6 +154,7 @@ static void account(struct part *p, const struct userfile_entry *e)
 		row(p, "user", name, "bad", "is an alias here");
 		return;
 	}
+	was = acc;
 	acc.local = local;
 	acc.domain = domain;
 	acc.active = e->active;
@@ -162,7 +168,7 @@ static void account(struct part *p, const struct userfile_entry *e)
 	if (why)
 		row(p, "user", name, "bad", why);
 	else
-		put_account(p, &acc, r < 0);
+		put_account(p, &acc, r < 0 ? NULL : &was);
 }
 
 /* --- aliases ------------------------------------------------------------------------- */
@@ -247,6 +253,7 @@ void verb_import_users(struct verb *v)
 	struct str rest = ipc_get(v->m, "text"), line;
 	struct userfile_entry e;
 	uint64_t number = 0;
+	size_t n = 0;
 	const char *why;
 	int r;
 
@@ -260,6 +267,10 @@ void verb_import_users(struct verb *v)
 	if (ipc_get_u64(v->m, "line", INT64_MAX, &number) < 0)
 		number = 0; /* lines before this part */
 	while (v->code == 0 && userfile_next(&rest, &number, &v->a, &line, &p.at)) {
+		if (++n > AUTH_IMPORT_LINES) {
+			verb_fail(v, EX_USAGE, "a part has at most %d lines", AUTH_IMPORT_LINES);
+			return;
+		}
 		r = userfile_parse(line, p.format, &e, &why);
 		if (r < 1)
 			row(&p, "line", e.who, r < 0 ? "bad" : "skipped", why);

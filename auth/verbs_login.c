@@ -10,6 +10,7 @@
 #include "auth/guard.h"
 #include "auth/resolve.h"
 #include "base/clock.h"
+#include "mail/address.h"
 
 /* No scope: all; else the address itself or its domain. */
 static bool in_scope(const struct ipc_msg *m, const char *user)
@@ -45,8 +46,8 @@ static bool chosen(const struct ipc_msg *m, const struct login *k, struct str us
 	return in_scope(m, k->user) && (!id.p || str_eqc(id, k->id)) && (!user.p || str_eqc(user, k->user));
 }
 
-/* As the fronts' rows (front/sessions.c). */
-static void send_session(struct client *out, const struct login *k)
+/* As the fronts' rows (front/sessions.c). here: it is the login that asks. */
+static void send_session(struct client *out, const struct login *k, bool here)
 {
 	struct ipc_msg m;
 
@@ -56,7 +57,7 @@ static void send_session(struct client *out, const struct login *k)
 	ipc_setc(&m, "peer", k->peer);
 	ipc_setc(&m, "user", k->user);
 	ipc_setc(&m, "tls", "");
-	ipc_setc(&m, "state", "page");
+	ipc_setc(&m, "state", here ? "this page" : "page");
 	ipc_set_u64(&m, "seconds", (uint64_t)MAX(clock_unix() - k->since, 0));
 	ipc_setc(&m, "device", k->agent);
 	client_send(out, &m);
@@ -65,18 +66,35 @@ static void send_session(struct client *out, const struct login *k)
 /* Kick: by id or user, as at the fronts; the login of who asks by the page is spared unless it is named. */
 static bool kicked(const struct ipc_msg *m, const struct login *k)
 {
-	struct str id = ipc_get(m, "id"), user = ipc_get(m, "user");
+	struct str id = ipc_get(m, "id"), user;
+	size_t i;
 
-	return (id.n > 0 && str_eqc(id, k->id)) ||
-		(user.n > 0 && str_ieqc(user, k->user) && !str_eqc(ipc_get(m, "asker_login"), k->id));
+	for (i = 0; (user = ipc_get_nth(m, "user", i)).p; i++)
+		if (address_is(user, str_of(k->user)) && !str_eqc(ipc_get(m, "asker_login"), k->id))
+			return true;
+	return id.n > 0 && str_eqc(id, k->id);
+}
+
+/* What sleeps, or is on its way to a room, does not come back either. */
+static void forget_kicked(const struct ipc_msg *m)
+{
+	struct str user;
+	char name[512];
+	size_t i;
+
+	for (i = 0; (user = ipc_get_nth(m, "user", i)).p; i++) {
+		snprintf(name, sizeof(name), "%.*s", STRF(user));
+		if (user.n == 0 || !in_scope(m, name))
+			continue;
+		renewal_forget_user(authd.renewals, user);
+		tickets_forget_user(authd.tickets, user);
+	}
 }
 
 static void sessions(const struct ipc_msg *m, int reply, bool kick)
 {
 	struct client *out = client_new("reply", 0, reply);
-	struct str user = ipc_get(m, "user");
 	struct login *k, *next;
-	char name[512];
 
 	client_hold(out);
 	logins_sweep(authd.logins, clock_mono_ms());
@@ -84,16 +102,12 @@ static void sessions(const struct ipc_msg *m, int reply, bool kick)
 		next = logins_next(k);
 		if (!in_scope(m, k->user) || (kick && !kicked(m, k)))
 			continue;
-		send_session(out, k);
+		send_session(out, k, str_eqc(ipc_get(m, "asker_login"), k->id));
 		if (kick)
 			login_end(authd.logins, k);
 	}
-	snprintf(name, sizeof(name), "%.*s", STRF(user));
-	/* what sleeps, or is on its way to a room, does not come back either */
-	if (kick && user.n > 0 && in_scope(m, name)) {
-		renewal_forget_user(authd.renewals, user);
-		tickets_forget_user(authd.tickets, user);
-	}
+	if (kick)
+		forget_kicked(m);
 	gate_end(out);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "mail/address.h"
 #include "trace/trace.h"
 
 #define LIST_WAIT 10 /* seconds without a row taken, then the list is given up */
@@ -136,23 +137,26 @@ static void list(struct front *f, const struct ipc_msg *m, int fd)
 	event_add(&l->ev, &wait);
 }
 
-static bool matches(const struct conn *c, struct str id, struct str user, struct str peer)
+static bool matches(const struct conn *c, const struct ipc_msg *m)
 {
+	struct str id = ipc_get(m, "id"), peer = ipc_get(m, "peer"), user;
 	char text[ADDR_TEXT];
+	size_t i;
 
-	return (id.n > 0 && str_eqc(id, c->id)) || (user.n > 0 && c->user && str_ieqc(user, c->user)) ||
-		(peer.n > 0 && str_eqc(peer, addr_text(&c->peer, text)));
+	for (i = 0; (user = ipc_get_nth(m, "user", i)).p; i++)
+		if (c->user && address_is(user, str_of(c->user)))
+			return true;
+	return (id.n > 0 && str_eqc(id, c->id)) || (peer.n > 0 && str_eqc(peer, addr_text(&c->peer, text)));
 }
 
-/* Takes fd. Ends what has this id, user or peer; one row each. */
+/* Takes fd. Ends what has this id, peer, or one of these users (address_is); one row each. */
 static void kick(struct front *f, struct ipc_msg *m, int fd)
 {
-	struct str id = ipc_get(m, "id"), user = ipc_get(m, "user"), peer = ipc_get(m, "peer");
 	struct conn *c, *next;
 
 	for (c = f->conns; c; c = next) {
 		next = c->next;
-		if (!matches(c, id, user, peer) || !in_scope(c, m))
+		if (!matches(c, m) || !in_scope(c, m))
 			continue;
 		trace_event(TRACE_INFO, "kick", c->id, "by the administrator");
 		send_row(fd, c);

@@ -33,6 +33,8 @@ void address_print(const struct address *addr, struct buf *out);
 int address_normal(const struct address *addr, struct arena *a, struct str *local_out,
 	struct str *domain_out);
 int domain_normal(struct str domain, struct arena *a, struct str *out);
+/* Is `user` (normal form) the address `who` or, if that is "@DOMAIN", one of this domain? ASCII case folded. */
+bool address_is(struct str who, struct str user);
 
 /* One address of a header list, or a group mark. */
 struct header_address {

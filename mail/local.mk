@@ -1,5 +1,5 @@
 noinst_LIBRARIES += mail/libmail.a
-mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_list.c mail/header.c mail/header.h \
+mail_libmail_a_SOURCES = mail/address.c mail/address.h mail/address_is.c mail/address_list.c mail/header.c mail/header.h \
 	mail/date.c mail/date.h mail/charset.c mail/charset.h mail/encword.c mail/mime.c mail/mime.h \
 	mail/mime_fields.c mail/mime_fields.h mail/mime_decode.c mail/mime_text.c \
 	mail/imapdesc.c mail/imapdesc.h mail/imapset.c mail/imapset.h mail/mutf7.c \

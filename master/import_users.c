@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "base/file.h"
 
 #define FILE_MAX (64 << 20)
@@ -42,16 +43,18 @@ static int read_all(const char *path, struct buf *out)
 	return r;
 }
 
-/* So many bytes of text that lines, and what continues them, stay whole. A line longer than a part is cut, and
- * broken anyway. */
+/* So many bytes of text that lines, and what continues them, stay whole; AUTH_IMPORT_LINES of them at most. A line longer
+ * than a part is cut, and broken anyway. */
 static size_t part_end(struct str text)
 {
-	size_t i, end = 0;
+	size_t i, n = 0, end = 0;
 
-	for (i = 0; i < MIN(text.n, (size_t)PART_BYTES); i++)
-		if (text.p[i] == '\n' && (i + 1 == text.n || (text.p[i + 1] != ' ' && text.p[i + 1] != '\t')))
+	for (i = 0; i < MIN(text.n, (size_t)PART_BYTES) && n < AUTH_IMPORT_LINES; i++)
+		if (text.p[i] == '\n' && (i + 1 == text.n || (text.p[i + 1] != ' ' && text.p[i + 1] != '\t'))) {
 			end = i + 1;
-	if (text.n <= PART_BYTES)
+			n++;
+		}
+	if (text.n <= PART_BYTES && n < AUTH_IMPORT_LINES)
 		return text.n;
 	return end ? end : PART_BYTES;
 }

@@ -2,6 +2,7 @@
 """Guessed passwords (docs/AUTH.md, "Guessing"): bans of networks, who stays free, offices, a spray, the verbs, and what a ban
 costs the door. Peers are many addresses of 127/8, or any address by a PROXY header. Who counts what, with a clock passed in,
 is tests/unit/auth/ban_test.c."""
+import contextlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import select
 import signal
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -299,9 +301,9 @@ def everywhere(s, account):
     return held, page
 
 
-@pytest.mark.parametrize("how", ["kick", "password", "invited", "suspended", "removed"])
-def test_all_sessions_of_an_account_end_together(rooms, how):
-    s, who, other = rooms, rooms.account(), rooms.ben
+@pytest.mark.parametrize("how", ["kick", "password", "invited", "imported", "suspended", "domain", "removed"])
+def test_all_sessions_of_an_account_end_together(rooms, tmp_path, how):
+    s, who, other = rooms, rooms.account("eve@asleep.example" if how == "domain" else None), rooms.ben
     held, page = everywhere(s, who)
     with s.imap(other) as o:
         if how == "kick":
@@ -312,8 +314,21 @@ def test_all_sessions_of_an_account_end_together(rooms, how):
         elif how == "invited":
             link = json.loads(s.cli("--json", "user", "invite", who.address).stdout)["link"]
             assert Web(s).post("invite", {"token": link.split("/")[-1], "password": "another one"}).status == 200
+        elif how == "imported":
+            with contextlib.closing(sqlite3.connect(s.state / "directory" / "directory.db", timeout=20)) as db:
+                same = db.execute("SELECT hash FROM account WHERE local || '@' || domain = ?", [other.address]).fetchone()[0]
+            (tmp_path / "users").write_text(f"{other.address}:{same}\n{who.address}:{{PLAIN}}another one\n")
+            s.cli("import", "users", tmp_path / "users", "--dry-run", "--replace")
+            assert len(live(s, who)) == 5
+            s.cli("import", "users", tmp_path / "users")
+            assert len(live(s, who)) == 5
+            s.cli("import", "users", tmp_path / "users", "--replace")
         elif how == "suspended":
             s.cli("user", "change", who.address, "active=no")
+        elif how == "domain":
+            s.cli("domain", "change", "asleep.example", "catchall=")
+            assert len(live(s, who)) == 5
+            s.cli("domain", "change", "asleep.example", "active=no")
         else:
             s.cli("user", "remove", who.address)
         wait_for(lambda: not live(s, who), 20)
@@ -330,6 +345,7 @@ def test_a_person_ends_his_other_sessions_by_the_page(rooms):
     second = Web(s, who)
     rows = page.get("session/list").json["rows"]
     assert {r["user"] for r in rows} == {who.address} and len(rows) == 6
+    assert sorted(r["state"] for r in rows if r["service"] == "web") == ["page", "this page"]
     assert page.post("session/kick", {"id": next(r["id"] for r in rows if r["service"] == "pop3s")}).status == 200
     wait_for(lambda: "pop3s" not in live(s, who), 20)
     ended = page.post("session/kick", {"user": who.address}).json["rows"]

@@ -204,6 +204,7 @@ static void rights_by_role(void **state)
 	assert_true(may(&dora, "user list", NULL) && r.nscope == 1 && str_eqc(r.scope[0], "example.org"));
 	assert_true(may(&dora, "session list", NULL) && r.nscope == 2);
 	assert_false(may(&dora, "session kick", "a.user", "x@other.net", NULL));
+	assert_false(may(&dora, "session kick", "a.user", "@other.net", NULL)); /* how authd itself names a domain */
 	arena_done(&arena);
 }
 

@@ -82,6 +82,11 @@ static void ends_with_its_age_the_session_and_the_user(void **state)
 	renewal_forget_user(r, STR("Anna@Example.ORG"));
 	assert_int_equal(renewals_count(r), 0);
 	assert_true(renewal_issue(r, S1, ANNA, STR("imap"), 5000, t));
+	renewal_forget_user(r, STR("@example.com"));
+	assert_int_equal(renewals_count(r), 1);
+	renewal_forget_user(r, STR("@example.org"));
+	assert_int_equal(renewals_count(r), 0);
+	assert_true(renewal_issue(r, S1, ANNA, STR("imap"), 5000, t));
 	assert_true(renewal_issue(r, S2, ANNA, STR("imap"), 6000, t));
 	renewals_sweep(r, 5500);
 	assert_int_equal(renewals_count(r), 1);

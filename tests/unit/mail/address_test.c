@@ -231,6 +231,20 @@ static void normal_form(void **state)
 	assert_int_equal(domain_normal(STR("a\xe2\x80\xae" "b"), &a, &domain), E_SYNTAX); /* bidi override */
 }
 
+static void of_one_or_of_a_whole_domain(void **state)
+{
+	(void)state;
+	assert_true(address_is(STR("a@b.example"), STR("A@B.example")));
+	assert_true(address_is(STR("@b.example"), STR("a@b.example")));
+	assert_true(address_is(STR("@b.example"), STR("x@y@b.example"))); /* a quoted local part */
+	assert_false(address_is(STR("@b.example"), STR("a@sub.b.example")));
+	assert_false(address_is(STR("@b.example"), STR("a@xb.example")));
+	assert_false(address_is(STR("@b.example"), STR("b.example")));
+	assert_false(address_is(STR("a@b.example"), STR("aa@b.example")));
+	assert_false(address_is(STR("@"), STR("a@")));
+	assert_false(address_is(STR(""), STR("a@b.example")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(print_quotes_where_needed, setup, teardown),
 		cmocka_unit_test_setup_teardown(normal_form, setup, teardown),
+		cmocka_unit_test(of_one_or_of_a_whole_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
