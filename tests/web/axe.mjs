@@ -38,7 +38,7 @@ async function look(colorScheme) {
 	quiet(page, colorScheme);
 	await page.context().close();
 	const empty = await begin({ colorScheme, viewport: { width: 400, height: 800 } }, { n: 0 });
-	for (const place of ["queue", "people", "backups", "tokens"]) {
+	for (const place of ["queue", "people", "backups", "tokens", "bans"]) {
 		await visit(empty, place);
 		await axe(empty, `${place}, empty, phone, ${colorScheme}`);
 	}

@@ -5,7 +5,7 @@ import { open, check, same, visit, settled, end, BASE } from "./browser.mjs";
 import { pretend, plain, SCREENS } from "./made.mjs";
 
 const long = (i, column) => (column === "destination" ? `${"long".repeat(14)}${i}.${"sub.".repeat(20)}example.org` : ["name", "address", "user", "sender", "recipient", "subject", "label", "target", "targets", "to", "who", "host", "source", "username", "new_address"].includes(column)
-	? (column === "name" || column === "subject" || column === "label" ? "Donaudampfschifffahrtsgesellschaftskapitänswitwe Annegret von und zu " : "") + `${"long".repeat(14)}${i}@${"sub.".repeat(20)}example.org` : column === "reply" || column === "words" ? "x".repeat(300) + " " + "words ".repeat(40) : plain(i, column));
+	? (column === "name" || column === "subject" || column === "label" ? "Donaudampfschifffahrtsgesellschaftskapitänswitwe Annegret von und zu " : "") + `${"long".repeat(14)}${i}@${"sub.".repeat(20)}example.org` : ["reply", "words", "reason", "device"].includes(column) ? "x".repeat(300) + " " + "words ".repeat(40) : plain(i, column));
 
 // what is cut off, covers something, or hangs over the edge
 const misfits = () => {
@@ -37,7 +37,7 @@ async function fits(width) {
 	}
 	if (width === 360) {
 		// on a phone tables are cards: nothing to be pushed sideways
-		for (const place of ["people", "queue", "trace", "aliases", "audit", "sending?tab=destinations", "sending?tab=routes", "sending?tab=suppressed"]) {
+		for (const place of ["people", "queue", "trace", "aliases", "audit", "sessions", "bans", "me", "sending?tab=destinations", "sending?tab=routes", "sending?tab=suppressed"]) {
 			await visit(page, place);
 			same(await page.evaluate(() => [...document.querySelectorAll(".table-box")].filter((e) => e.scrollWidth > e.clientWidth + 1).length), 0, `${place}: tables that scroll sideways on a phone`);
 		}

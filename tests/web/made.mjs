@@ -5,13 +5,13 @@
 const now = () => Math.floor(Date.now() / 1000);
 
 // what kind of value a column holds; all others are text
-const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held scheduled failed code done taken total days port pending successes failures posted given_up";
+const NUMBERS = "pid instance restarts sessions messages unseen folders quota_messages users aliases attempts recipients waiting active_n held scheduled failed code done taken total days port pending successes failures posted given_up count";
 const SIZES = "size quota usage bytes new_bytes";
-const TIMES = "time oldest since last expires not_after renew_at last_try next_try";
+const TIMES = "until time oldest since last expires not_after renew_at last_try next_try";
 const AGES = "age left seconds next";
 const FIXED = { active: "yes", type: null };
 // columns that mean another thing in one list
-const OTHER = { "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { ms: (i) => 7 * i }, "report list": { state: (i) => ["received", "waiting", "sent"][i % 3], by: (i) => (i % 3 ? "us" : "others") }, "report show": { sessions: (i) => i } };
+const OTHER = { "ban list": { until: (i) => (i % 4 ? now() + 3600 * i : ""), door: (i) => ["closed", "open"][i % 2], network: (i) => `192.0.${i >> 8}.${i % 256}/32` }, "session list": { service: (i) => ["web", "imaps", "submission"][i % 3] }, "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { ms: (i) => 7 * i }, "report list": { state: (i) => ["received", "waiting", "sent"][i % 3], by: (i) => (i % 3 ? "us" : "others") }, "report show": { sessions: (i) => i } };
 const kindOf = Object.fromEntries([[NUMBERS, "number"], [SIZES, "size"], [TIMES, "time"], [AGES, "age"]].flatMap(([names, kind]) => names.split(" ").map((n) => [n, kind])));
 const address = /^(address|user|sender|recipient|who)$/;
 
@@ -72,8 +72,11 @@ const VERBS = {
 	"report list": ["domain", "read", "domain? limit:number", "id day domain by organisation policies successes failures results state words"],
 	"report show": ["domain", "read", "id!", "policy text result sessions mx ip from helo words"],
 	"report send": ["admin", "change", "domain!", ""],
-	"session list": ["person", "read", "", "id service peer user tls state seconds"],
+	"session list": ["person", "read", "", "id service peer user tls state seconds device"],
 	"session kick": ["person", "change", "user^ id^", ""],
+	"ban list": ["admin", "read", "match limit:number", "network since until count door reason"],
+	"ban add": ["admin", "change", "network! time comment", ""],
+	"ban remove": ["admin", "change", "network!", ""],
 	"login list": ["person", "read", "", "id user peer since last agent"],
 	"login end": ["person", "change", "user^ id^", ""],
 	"token list": ["admin", "read", "", "id label roles since expires last"],
@@ -183,6 +186,9 @@ export async function pretend(page, options = {}) {
 		if (!made.has(key))
 			made.set(key, rows(verb, n, text));
 		let out = made.get(key);
+		// a person's list has no other's
+		if (role === "person" && /^(session|login) list$/.test(verb))
+			out = out.map((r) => ({ ...r, user: me.address }));
 		if (q.get("match"))
 			out = out.filter((r) => Object.values(r).join(" ").includes(q.get("match")));
 		if (q.get("after"))
@@ -197,5 +203,5 @@ export async function pretend(page, options = {}) {
 // every screen: where it is, and the verb of its main list ("": none)
 export const SCREENS = [["dashboard", "status"], ["checks", "changes list"], ["trace", "trace search"], ["story/id0", "trace show"], ["queue", "queue list"], ["message/m0", ""], ["sending", ""], ["sending?tab=destinations", "destination list"], ["sending?tab=routes", "route list"], ["sending?tab=rules", "access list"],
 	["sending?tab=suppressed", "suppression list"], ["sending?tab=reports", "accounting list"], ["log", ""], ["domains", "domain list"],
-	["domain/example.org", "domain check"], ["people", "user list"], ["person/someone0%40example.org", "mailbox list"], ["aliases", "alias list"], ["sessions", "session list"], ["certs", "cert list"], ["backups", "backup list"],
+	["domain/example.org", "domain check"], ["people", "user list"], ["person/someone0%40example.org", "mailbox list"], ["aliases", "alias list"], ["sessions", "session list"], ["bans", "ban list"], ["certs", "cert list"], ["backups", "backup list"],
 	["imports", "import list"], ["settings", "config list"], ["settings?view=history", "config history"], ["admins", "user list"], ["tokens", "token list"], ["audit", "audit list"], ["me", "mailbox list"], ["about", ""]];

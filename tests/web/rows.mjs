@@ -85,7 +85,7 @@ await Promise.all([Promise.resolve().then(() => size(0)).then(() => size(1)), si
 	await page.evaluate(() => { location.hash = "#/queue"; });
 	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
 	await page.context().close();
-	const titles = { "queue list": "Queue", "trace search": "Trace", "log follow": "Live log", "backup list": "Backups", "cert list": "Certificates", "config list": "Settings", "token list": "Tokens", "audit list": "Audit log" };
+	const titles = { "queue list": "Queue", "trace search": "Trace", "log follow": "Live log", "backup list": "Backups", "cert list": "Certificates", "config list": "Settings", "token list": "Tokens", "audit list": "Audit log", "ban list": "Banned networks" };
 	const options = { n: 1 }, [without] = await begin(options);
 	check(verbRows("admin").length > 50, "the table of verbs");
 	for (const [verb, title] of Object.entries(titles)) {

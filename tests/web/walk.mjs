@@ -142,6 +142,8 @@ const hers = await guest.locator(".side nav a").allTextContents();
 check(hers.includes("My account") && !hers.some((t) => ["Queue", "People", "Settings", "Domains", "Administrators", "Audit log"].includes(t)), `a person sees their own: ${hers}`);
 await settled(guest);
 check((await guest.textContent("main")).includes("carla@first.example"), "it is her page");
+await guest.waitForSelector("section[aria-label='Sessions'] tr:has-text('this page')");
+check(/Chrome \d+ on Linux[^]*Web page/.test(await guest.locator("section[aria-label='Sessions'] tbody tr", { hasText: "this page" }).textContent()), "she sees her own session and the browser");
 await guest.click("main .head button:text-is('Change the password')");
 await guest.fill("dialog [name=old]", "Carla's own password 7");
 await guest.fill("dialog [name=password]", "Carla's third password 9");
@@ -157,11 +159,11 @@ quiet(guest, "her page");
 
 // her login is ended by the administrator, and over at once
 await visit(page, "person/carla%40first.example");
-await page.waitForSelector("section[aria-label='Signed in to the page'] td button");
-for (let left = await page.locator("section[aria-label='Signed in to the page'] td button").count(); left > 0; left--) {
-	await page.locator("section[aria-label='Signed in to the page'] td button").first().click();
+await page.waitForSelector("section[aria-label='Sessions'] td button");
+for (let left = await page.locator("section[aria-label='Sessions'] td button").count(); left > 0; left--) {
+	await page.locator("section[aria-label='Sessions'] td button").first().click();
 	await send("End");
-	await page.waitForFunction((n) => document.querySelectorAll("section[aria-label='Signed in to the page'] td button").length < n, left);
+	await page.waitForFunction((n) => document.querySelectorAll("section[aria-label='Sessions'] td button").length < n, left);
 }
 await guest.evaluate(() => { location.hash = "#/me"; });
 await guest.reload();
@@ -275,10 +277,23 @@ if (there("Audit log")) {
 	await has(ADMIN[0]);
 	check(!(await main()).includes(password), "no password stands in it");
 }
-if (there("Sessions")) {
-	await visit(page, "sessions");
-	await has("imaps");
-}
+await visit(page, "sessions");
+await has("IMAP");
+await page.selectOption("main select[aria-label='Which sessions']", "web");
+await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length && [...document.querySelectorAll("main tbody tr")].every((r) => r.innerText.includes("Web page")));
+await has("this page");
+// by hand a network is banned, and let in again
+await visit(page, "bans");
+await has("No network is banned");
+await press("Ban a network");
+await fill({ network: "192.0.2.7", time: "2h", comment: "<b>guesses</b>" });
+await send();
+await has("192.0.2.7/32");
+await has("<b>guesses</b>");
+await has("in 2 hours");
+await page.click("main tbody button:text-is('Let in')");
+await send("Let in");
+await has("No network is banned");
 await visit(page, "about");
 await page.fill("main [data-search]", "forward");
 await has("user forward");

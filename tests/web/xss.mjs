@@ -63,7 +63,7 @@ for (const role of ["admin", "person"]) {
 		same(await page.locator(MADE).count(), 0, "elements made of the words of a test");
 		// the texts in questions and forms
 		for (const [place, button] of [["aliases", "td button:text-is('Change')"], ["aliases", "td button:text-is('Remove')"], ["settings", ".setting button:text-is('Change')"], ["tokens", "td button:text-is('Remove')"], ["backups", "td button:text-is('Restore …')"], ["person/x", ".head button:text-is('Change')"],
-			["person/x", ".head button:text-is('Forward')"], ["sessions", "td button:text-is('End')"], ["sending?tab=reports", "td button.link"], ["sending?tab=routes", "td button:text-is('Change')"], ["sending?tab=suppressed", "td button:text-is('Send again')"], ["settings?view=history", "td button:text-is('Undo')"]]) {
+			["person/x", ".head button:text-is('Forward')"], ["sessions", "td button:text-is('End')"], ["bans", "td button:text-is('Let in')"], ["sending?tab=reports", "td button.link"], ["sending?tab=routes", "td button:text-is('Change')"], ["sending?tab=suppressed", "td button:text-is('Send again')"], ["settings?view=history", "td button:text-is('Undo')"]]) {
 			await visit(page, place);
 			await page.locator(button).first().click();
 			await page.waitForSelector("dialog[open]");

@@ -20,6 +20,7 @@ const SCREENS = [
 	{ group: "System", name: "settings", title: "Settings", icon: "settings", needs: ["config list"], load: () => import("./screens/settings.js") },
 	{ group: "Access", name: "admins", title: "Administrators", icon: "admins", needs: ["user list"], when: isAdmin, load: () => import("./screens/admins.js") },
 	{ group: "Access", name: "tokens", title: "Tokens", icon: "tokens", needs: ["token list"], staff: true, load: () => import("./screens/tokens.js") },
+	{ group: "Access", name: "bans", title: "Banned networks", icon: "bans", needs: ["ban list"], load: () => import("./screens/bans.js") },
 	{ group: "Access", name: "audit", title: "Audit log", icon: "audit", needs: ["audit list"], load: () => import("./screens/audit.js") },
 	{ group: "You", name: "me", title: "My account", icon: "person", quick: true, load: () => import("./screens/me.js") },
 	{ group: "You", name: "mine", title: "My mail", icon: "trace", needs: ["trace search"], under: ["story"], quick: true, when: isPerson, load: () => import("./screens/trace.js") },

@@ -21,6 +21,7 @@ const PATHS = {
 	tokens: "M9 8l-4 4 4 4M15 8l4 4-4 4M13 5l-2 14",
 	audit: "M6 3h9l4 4v14H6zM15 3v4h4M9.5 12h6M9.5 16h6",
 	sessions: "M4 5h16v11H4zM9 20h6M12 16v4",
+	bans: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM5.8 5.8l12.4 12.4",
 	about: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5.5M12 7.5h.01",
 	menu: "M4 7h16M4 12h16M4 17h16",
 	close: "M6 6l12 12M18 6L6 18",

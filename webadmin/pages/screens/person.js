@@ -8,6 +8,7 @@ import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Wait, Code, Dialog, Time, say } from "../parts/all.js";
+import { Device, serviceOf, stateOf, isWeb, HERE } from "../parts/session.js";
 import { Roles } from "./people.js";
 
 export function Usage({ address }) {
@@ -24,21 +25,20 @@ export function Folders({ address }) {
 		columns=${[{ key: rows[0] && "name" in rows[0] ? "name" : "folder", label: "Folder", lead: true }, { key: "messages", label: "Messages", kind: "number" }, { key: "unseen", label: "Unread", kind: "number" }, { key: "size", label: "Size", kind: "size" }]} />`}<//><//>`;
 }
 
-// Mail connections (session list) and logins of this page (login list) of one person
+// Every session of one person: mail programs, and logins of this page, of which `login list` knows when they were last used
 export function Sessions({ address, own }) {
-	const mail = useAsk(can("session list") ? "session list" : null, {}, { every: 15 }), page = useAsk(can("login list") ? "login list" : null);
-	const [dialog, open] = useDialog();
-	const mine = (r) => r.user === address, program = (r) => mine(r) && r.service !== "web";
-	const end = (verb, args, words, ask) => open((close) => html`<${Confirm} title=${words} button="End" act=${() => change(verb, args)} done="Ended" onClose=${close} onDone=${ask.reload}>
-		<p>Whoever uses it must sign in again${verb.startsWith("login") ? "" : "; a mail program does so by itself while the password is right"}.</p><//>`);
-	return html`${mail.data && html`<${Card} title="Mail programs connected" pad=${false} tools=${can("session kick") && mail.data.some(program) && html`<button type="button" class="mini" onClick=${() => end("session kick", { user: address }, "End all connections?", mail)}>End all</button>`}>
-			<${Table} label="Mail programs connected" rows=${mail.data.filter(program)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">No mail program is connected now.</p>`} columns=${[
-				{ key: "service", label: "Service", lead: true, cell: (r) => html`<span class="main">${r.service}</span>` }, { key: "peer", label: "From" }, { key: "tls", label: "TLS" }, { key: "seconds", label: "For", kind: "age" }]}
-				actions=${can("session kick") && ((r) => html`<button type="button" class="mini" onClick=${() => end("session kick", { id: r.id }, `End the ${r.service} connection from ${r.peer}?`, mail)}>End</button>`)} /><//>`}
-		${page.data && html`<${Card} title=${own ? "Signed in to this page" : "Signed in to the page"} pad=${false} tools=${can("login end") && page.data.filter(mine).length > 1 && html`<button type="button" class="mini" onClick=${() => end("login end", { user: address }, "End all logins?", page)}>End all</button>`}>
-			<${Table} label="Logins of the page" rows=${page.data.filter(mine)} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">Nobody is signed in.</p>`} columns=${[
-				{ key: "agent", label: "Browser", cls: "wide", lead: true }, { key: "peer", label: "From" }, { key: "since", label: "Since", kind: "time" }, { key: "last", label: "Last used", kind: "ago" }]}
-				actions=${can("login end") && ((r) => html`<button type="button" class="mini" onClick=${() => end("login end", { id: r.id }, "End this login?", page)}>End</button>`)} /><//>`}${dialog}`;
+	const all = useAsk(can("session list") ? "session list" : null, {}, { every: 15 }), logins = useAsk(can("login list") ? "login list" : null);
+	const [dialog, open] = useDialog(), used = new Map((logins.data || []).map((r) => [r.id, r.last]));
+	const reload = () => Promise.all([all.reload(), logins.reload()]);
+	const end = (args, title, words) => open((close) => html`<${Confirm} title=${title} button="End" act=${() => change("session kick", args)} done="Ended" onClose=${close} onDone=${reload}><p>${words}</p><//>`);
+	const one = (r) => end({ id: r.id }, `End the ${isWeb(r) ? "login" : `${serviceOf(r)} connection`} from ${r.peer}?`, r.state === HERE ? "It is the one that you use now: you must sign in again." : isWeb(r) ? "Whoever uses it must sign in again." : "A mail program connects again by itself while its password is right.");
+	const rest = () => end({ user: address }, own ? "End all other sessions?" : "End all sessions?", `Mail programs, telephones and browsers${own ? "; this one stays signed in" : ""}. Who has the password can come back: a new password keeps others out.`);
+	const rows = (all.data || []).filter((r) => r.user === address).map((r) => ({ ...r, last: used.get(r.id) ?? "" }));
+	return html`${all.data && html`<${Card} title=${own ? "Where you are signed in" : "Sessions"} label="Sessions" pad=${false} tools=${can("session kick") && rows.length > 1 && html`<button type="button" class="mini" onClick=${rest}>${own ? "End all others" : "End all"}</button>`}>
+		<${Table} label="Sessions" rows=${rows} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">No mail program is connected, and nobody is signed in to the page.</p>`} columns=${[
+			{ key: "device", label: "Device", lead: true, cell: (r) => html`<span class="main"><${Device} row=${r} /></span>` }, { key: "service", label: "Service", cell: (r) => serviceOf(r), value: (r) => serviceOf(r) }, { key: "peer", label: "From" }, { key: "tls", label: "TLS", cell: (r) => html`<span class="nowrap">${r.tls || "–"}</span>` },
+			{ key: "state", label: "State", cell: (r) => html`<${Badge} word=${stateOf(r)} mood=${r.state === HERE ? "ok" : ""} />` }, { key: "seconds", label: "For", kind: "age" }, { key: "last", label: "Last used", kind: "ago" }]}
+			actions=${can("session kick") && ((r) => html`<button type="button" class="mini" aria-label=${`End the ${r.service} session from ${r.peer}`} onClick=${() => one(r)}>End</button>`)} /><//>`}${dialog}`;
 }
 
 export const passwordDialog = (open, address, onDone) => open((close) => html`<${VerbDialog} verb="user password" title=${`New password for ${address}`} fixed=${{ address }} button="Set the password" done="The new password counts now" onClose=${close} onDone=${onDone}
