@@ -8,6 +8,7 @@
 #include "auth/directory.h"
 
 #include "auth/directory_ldap.h"
+#include "auth/directory_sqlite.h"
 #ifdef WITH_PGSQL
 #include "auth/directory_pgsql.h"
 #endif
@@ -79,8 +80,12 @@ int directory_open(const struct conf *conf, struct directory **out)
 	if (r < 0)
 		return r;
 	if (l->n == 1 && str_eqc(l->v[0], own->name)) {
-		*out = own;
-		return 0;
+		r = identity_placed(own);
+		if (r == E_NOTFOUND) {
+			*out = own;
+			return 0;
+		}
+		/* where mail lies that is not at its address, the stack alone knows */
 	}
 	for (i = 0; i < l->n && n < ARRAY_LEN(named) && r == 0; i++) {
 		if (str_eqc(l->v[i], own->name))

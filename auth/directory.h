@@ -170,6 +170,7 @@ struct directory_ops {
 struct directory {
 	const struct directory_ops *ops;
 	const char *name; /* its word in [auth] directory; static */
+	bool sql; /* a database like the built-in one (auth/directory_sql.h) */
 	const char *kept; /* after E_UNSUPPORTED: which back end keeps what was to be changed; NULL: this one */
 	char *domains; /* ",a.example,b.example,": it is asked about these alone; NULL: about all */
 };

@@ -264,6 +264,20 @@ static struct str column_bytes(struct sql *s, int col)
 	return str_make((char *)t->bytes, t->bytes ? n : 0);
 }
 
+static int transaction(struct sql_directory *o, enum sql_transaction t)
+{
+	struct pgsql *db = own(&o->d)->db;
+
+	switch (t) {
+	case SQL_READ:
+		return pgsql_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+	case SQL_WRITE: /* an account or alias needs its domain, which is looked at under a lock of its row */
+		return pgsql_begin(db, "BEGIN; LOCK TABLE domain IN EXCLUSIVE MODE");
+	default:
+		return pgsql_end(db, t == SQL_COMMIT);
+	}
+}
+
 static const struct sql_driver driver = {
 	.begin = begin,
 	.bind_str = bind_str,
@@ -276,6 +290,7 @@ static const struct sql_driver driver = {
 	.str = column_str,
 	.u64 = column_u64,
 	.bytes = column_bytes,
+	.transaction = transaction,
 };
 
 /* --- the directory ------------------------------------------------------------------ */

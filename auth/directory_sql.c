@@ -84,6 +84,13 @@ int sql_change(struct sql *s)
 	return r == 0 && sql_changes(s) == 0 ? E_NOTFOUND : r;
 }
 
+int sql_transaction(struct directory *d, enum sql_transaction t)
+{
+	struct sql_directory *o = (struct sql_directory *)d;
+
+	return o->driver->transaction(o, t);
+}
+
 static void domain_row(struct sql *s, struct arena *a, struct directory_domain *out)
 {
 	out->name = sql_str(s, 0, a);
@@ -566,6 +573,7 @@ void sql_init(struct sql_directory *o, const struct sql_driver *driver, struct d
 
 	*ops = common;
 	o->d.ops = ops;
+	o->d.sql = true;
 	o->driver = driver;
 	for (i = 0; i < Q_MAX; i++)
 		o->stmt[i] = (struct sql){ .o = o, .q = (enum sql_statement)i };

@@ -4,11 +4,31 @@
  * (directory_statements.c), and so is what the answers mean (directory_sql.c: accounts and what
  * belongs to them; directory_tables.c: routes, access, rewriting). A driver runs the statements:
  * SQLite (directory_sqlite.c), PostgreSQL (directory_pgsql.c).
+ *
+ * Every table of theirs stands in SQL_TABLES, so that one database can be copied into another
+ * (directory_copy.c); what belongs to this host alone (identities, the secret) does not.
  */
 #ifndef MANSIO_AUTH_DIRECTORY_SQL_H
 #define MANSIO_AUTH_DIRECTORY_SQL_H
 
 #include "auth/directory.h"
+
+/* X(NAME, table, which rows, columns, parameters, kinds, order), in the order in which rows can be made. Kinds of
+ * columns: t text, n number, b bytes, a the number of an account. */
+#define SQL_TABLES(X) \
+	X(DOMAINS, "domain", "", "name, active, catchall, backup, created", "$1, $2, $3, $4, $5", "tntnn", "name") \
+	X(ACCOUNTS, "account", "", "id, local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, forward," \
+		" forward_keep, created", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", "attttt" "nnn" "ttnn", "id") \
+	X(ALIASES, "alias", "", "address, domain, targets, created", "$1, $2, $3, $4", "tttn", "address") \
+	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
+	X(TOKENS, "token", "", "id, label, digest, roles, created, expires, last", "$1, $2, $3, $4, $5, $6, $7", "ttttnnn", "id") \
+	X(ROUTES, "route", "", "rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment, created", \
+		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", "tttn" "ttttttt" "n", "rcpt_domain, sender_domain") \
+	X(RULES, "rule", "", "kind, who, action, text, comment, created", "$1, $2, $3, $4, $5, $6", "tttttn", "kind, who") \
+	X(SETTINGS, "setting", " WHERE name <> 'secret'", "name, value", "$1, $2", "tb", "name")
+#define SQL_ONE_TABLE(...) + 1
+#define SQL_TABLES_N (0 SQL_TABLES(SQL_ONE_TABLE))
+#define SQL_TABLE_STATEMENTS(NAME, ...) Q_READ_##NAME, Q_WRITE_##NAME, Q_CLEAR_##NAME,
 
 enum sql_statement {
 	Q_DOMAIN, Q_ACCOUNT, Q_ALIAS, Q_KEEPER, Q_SCRAM, Q_SECRET, Q_CREDENTIALS, Q_DOMAIN_ADD,
@@ -16,9 +36,15 @@ enum sql_statement {
 	Q_ALIAS_ADD, Q_ALIAS_CHANGE, Q_ALIAS_REMOVE, Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES, Q_TOKEN,
 	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
 	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KIND, Q_RULE_ADD,
-	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_MAX
+	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES,
+	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
+	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
+	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
 };
-#define SQL_PARAMETERS 12
+#define SQL_PARAMETERS 16
+
+/* SQL_READ: all that is read is of one moment. SQL_WRITE: nobody else writes accounts or aliases. */
+enum sql_transaction { SQL_READ, SQL_WRITE, SQL_COMMIT, SQL_ROLLBACK };
 
 struct sql_directory;
 struct sql { /* one statement at work; one of each at a time */
@@ -39,6 +65,9 @@ struct sql_driver {
 	struct str (*str)(struct sql *s, int col, struct arena *a); /* copied */
 	uint64_t (*u64)(struct sql *s, int col);
 	struct str (*bytes)(struct sql *s, int col); /* borrowed */
+	/* A connection that is lost within one is not made anew before its end. E_CLOSED of SQL_COMMIT: it may have
+	 * been done. */
+	int (*transaction)(struct sql_directory *o, enum sql_transaction t);
 };
 
 struct sql_directory {
@@ -67,6 +96,7 @@ struct str sql_bytes(struct sql *s, int col);
 int sql_one(struct sql *s);
 /* A change of exactly one row: 0, or E_NOTFOUND if there was none. */
 int sql_change(struct sql *s);
+int sql_transaction(struct directory *d, enum sql_transaction t);
 
 /* directory_tables.c */
 int directory_route(struct directory *d, struct str to, struct str from, struct arena *a,

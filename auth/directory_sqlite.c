@@ -170,6 +170,18 @@ static struct str column_bytes(struct sql *s, int col)
 	return str_make(sqlite3_column_blob(s->handle, col), (size_t)sqlite3_column_bytes(s->handle, col));
 }
 
+static int transaction(struct sql_directory *o, enum sql_transaction t)
+{
+	static const char *const text[] = { [SQL_READ] = "BEGIN", [SQL_WRITE] = "BEGIN IMMEDIATE", [SQL_COMMIT] = "COMMIT",
+		[SQL_ROLLBACK] = "ROLLBACK" };
+	sqlite3 *db = own(&o->d)->db;
+	int r = db_exec(db, text[t]);
+
+	if (r < 0 && t == SQL_COMMIT)
+		(void)db_exec(db, "ROLLBACK");
+	return r;
+}
+
 static const struct sql_driver driver = {
 	.begin = begin,
 	.bind_str = bind_str,
@@ -182,6 +194,7 @@ static const struct sql_driver driver = {
 	.str = column_str,
 	.u64 = column_u64,
 	.bytes = column_bytes,
+	.transaction = transaction,
 };
 
 /* --- the directory ----------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #define DIRECTORY_NEXT_ID \
 	"(SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name IN ('account', 'identity'))"
 
-enum identity_statement { I_FIND, I_OF, I_HOME, I_ADD, I_MOVE, I_LIST, I_MAX };
+enum identity_statement { I_FIND, I_OF, I_HOME, I_ADD, I_MOVE, I_LIST, I_PLACED, I_USED, I_SHARE, I_SHARE_NEW, I_MAX };
 
 struct sqlite_directory {
 	struct sql_directory sql;
@@ -21,12 +21,14 @@ struct sqlite_directory {
 	sqlite3_stmt *identity[I_MAX];
 };
 
-/* directory_identity.c: the accounts of other back ends, and what is ours about them */
+/* directory_identity.c: the accounts of other back ends, and what is ours about them; of accounts of this database those
+ * that were copied from or to another one, or whose mail lies elsewhere */
 struct directory_identity {
 	uint64_t id; /* of the account: never used again, also not by an account of this database */
 	struct str backend, key;
 	struct str local, domain; /* its address when it was seen last */
 	struct str home_local, home_domain; /* where its mail lies */
+	bool own; /* there is an account of this number in this database */
 };
 /* 0, E_NOTFOUND, negative. */
 int identity_find(struct directory *d, const char *backend, struct str key, struct arena *a,
@@ -42,6 +44,11 @@ int identity_move(struct directory *d, uint64_t id, struct str local, struct str
 /* All of a back end. */
 int identity_list(struct directory *d, const char *backend,
 	bool (*fn)(const struct directory_identity *v, void *arg), void *arg);
+/* Is there an account of this database whose mail lies elsewhere than its address says? 0 yes, E_NOTFOUND. */
+int identity_placed(struct directory *d);
+/* Makes each account of this database known to be one of another one, too, under a number there that was never given: by
+ * nobody up to `used`, nor for this host by anybody. One that had a number there keeps it. The largest one is put out. */
+int identity_share(struct directory *d, const char *backend, uint64_t used, uint64_t *last_out);
 void identity_done(struct sqlite_directory *o);
 
 #endif

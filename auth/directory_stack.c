@@ -15,7 +15,8 @@
  * Numbers: an account of the built-in database has its own; one of another layer gets one when
  * it is seen first (directory_identity.c), by the key that never changes there. So it keeps its
  * mail under another name, and no mailbox is ever shared by two: a name whose mail belongs to an
- * account of a layer of this stack leads another account to a new place.
+ * account of a layer of this stack leads another account to a new place. One that was copied from one
+ * database into another (directory_copy.c) is the same account in both.
  */
 #include "auth/directory_stack.h"
 
@@ -132,7 +133,8 @@ static bool claimed(const struct directory_identity *v, void *arg)
 		return true;
 	/* what was left behind by a layer that is gone may be moved into */
 	for (i = 0; i < c->s->n; i++)
-		c->taken |= c->s->layer[i].accounts && str_eqc(v->backend, c->s->layer[i].d->name);
+		c->taken |= c->s->layer[i].accounts && (str_eqc(v->backend, c->s->layer[i].d->name) ||
+			(v->own && c->s->layer[i].d == c->s->own));
 	return !c->taken;
 }
 
@@ -163,7 +165,7 @@ static int identify(struct stack *s, struct directory *e, struct arena *a, struc
 		seen.id = v->id;
 	seen.key = e == s->own ? str_of(arena_fmt(a, "%llu", (unsigned long long)v->id)) :
 		v->key.n ? v->key : str_of(arena_fmt(a, "%.*s@%.*s", STRF(v->local), STRF(v->domain)));
-	r = identity_find(s->own, e->name, seen.key, a, &x);
+	r = e == s->own ? identity_of(s->own, v->id, a, &x) : identity_find(s->own, e->name, seen.key, a, &x);
 	if (r == E_NOTFOUND)
 		r = first_seen(s, &seen, a, &x);
 	else if (r == 0 && (!str_eq(x.local, v->local) || !str_eq(x.domain, v->domain)))
@@ -210,11 +212,12 @@ static int layer_of(struct stack *s, uint64_t id, struct directory **layer_out, 
 		r = 0;
 	} else if (r == 0) {
 		r = E_UNSUPPORTED;
-		for (i = 0; i < s->n; i++) {
-			if (!str_eqc(x.backend, s->layer[i].d->name) || str_u64(x.key, INT64_MAX, own_id_out) < 0)
-				continue;
+		for (i = 0; i < s->n && r < 0; i++) { /* one that was copied is in two: the upper one counts */
 			*layer_out = s->layer[i].d;
-			r = 0;
+			*own_id_out = id;
+			if (s->layer[i].d == s->own ? x.own && s->layer[i].accounts : str_eqc(x.backend, s->layer[i].d->name) &&
+				str_u64(x.key, INT64_MAX, own_id_out) == 0)
+				r = 0;
 		}
 	}
 	arena_done(&a);
@@ -739,7 +742,7 @@ struct directory *directory_stack(struct directory *const *named, size_t n, stru
 
 	BUG_ON(n > DIRECTORY_STACK);
 	s->d.ops = &ops;
-	s->d.name = "stack";
+	s->d.name = DIRECTORY_IS_STACK;
 	s->own = built_in;
 	for (i = 0; i < n; i++) {
 		s->layer[s->n++] = (struct stack_layer){ named[i], true };

@@ -8,6 +8,8 @@
 
 #include "auth/directory.h"
 
+#define DIRECTORY_IS_STACK "stack" /* its name */
+
 struct stack_layer {
 	struct directory *d;
 	bool accounts; /* not: the built-in one that is there for its domains and aliases alone */

@@ -18,6 +18,12 @@
 #define ROUTE_COLUMNS \
 	"rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment FROM route "
 
+#define TABLE_STATEMENTS(NAME, table, rows, columns, parameters, kinds, order)                 \
+	[Q_READ_##NAME] = "SELECT " columns " FROM " table rows " ORDER BY " order,               \
+	[Q_WRITE_##NAME] = "INSERT INTO " table "(" columns ") VALUES(" parameters ")",           \
+	[Q_CLEAR_##NAME] = "DELETE FROM " table rows,
+#define TABLE_ROWS(NAME, table, rows, ...) " + (SELECT count(*) FROM " table rows ")"
+
 static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN] = "SELECT " DOMAIN_COLUMNS "WHERE name = $1",
 	[Q_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $2 AND a.local = $1",
@@ -73,6 +79,10 @@ static const char *const sql[Q_MAX] = {
 	[Q_SETTING_PUT] = "INSERT INTO setting(name, value) VALUES($1, $2)"
 		" ON CONFLICT(name) DO UPDATE SET value = excluded.value",
 	[Q_RULES] = "SELECT " RULE_COLUMNS "ORDER BY kind, who",
+	SQL_TABLES(TABLE_STATEMENTS)
+	[Q_HOW_MUCH] = "SELECT 0" SQL_TABLES(TABLE_ROWS),
+	[Q_NUMBER_LAST] = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM account_id_seq",
+	[Q_NUMBER_PAST] = "SELECT setval('account_id_seq', greatest($1, (SELECT last_value FROM account_id_seq)))",
 };
 
 void sql_text(enum sql_statement q, char parameter, const char *next_id, struct buf *out)

@@ -30,6 +30,8 @@ endif
 auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/tables.c auth/tables.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
+# from one database into another
+auth_libauthd_a_SOURCES += auth/directory_copy.c auth/directory_copy.h auth/verbs_directory.c
 if WITH_PGSQL
 auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
 endif

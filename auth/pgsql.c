@@ -36,6 +36,7 @@ struct pgsql {
 	PGconn *c;
 	bool prepared[PGSQL_QUERIES];
 	bool listens, news;
+	bool pinned; /* within a transaction: this connection or none */
 	bool read_only; /* a host was refused for that */
 	bool down; /* and it was said */
 	int64_t brake_until;
@@ -355,17 +356,57 @@ int pgsql_run(struct pgsql *p, const struct pgsql_query *q, PGresult **out)
 	BUG_ON(q->number >= PGSQL_QUERIES);
 	p->deadline = deadline_in(p->set.timeout_ms);
 	for (i = 0; i < 2; i++) {
-		if (ready_up(p) < 0)
+		if (p->pinned ? !p->c : ready_up(p) < 0)
 			return E_TEMP;
 		r = once(p, q, out);
 		if (r != E_CLOSED && r != E_TIMEOUT)
 			return r;
 		drop(p);
-		if (r == E_TIMEOUT)
+		if (r == E_TIMEOUT || p->pinned)
 			break;
 	}
 	brake(p, began);
 	return E_TEMP;
+}
+
+int pgsql_begin(struct pgsql *p, const char *text)
+{
+	int i, r;
+
+	BUG_ON(p->pinned);
+	p->deadline = deadline_in(p->set.timeout_ms);
+	for (i = 0; i < 2; i++) {
+		if (ready_up(p) < 0)
+			return E_TEMP;
+		r = pgsql_exec(p, text, NULL);
+		if (r == 0) {
+			p->pinned = true;
+			return 0;
+		}
+		if (r != E_CLOSED && r != E_TIMEOUT) {
+			(void)pgsql_exec(p, "ROLLBACK", NULL);
+			return r;
+		}
+		drop(p);
+	}
+	return E_TEMP;
+}
+
+int pgsql_end(struct pgsql *p, bool commit)
+{
+	bool good = p->c && PQtransactionStatus(p->c) == PQTRANS_INTRANS; /* a COMMIT of a failed one undoes it, and says yes */
+	int r;
+
+	p->pinned = false;
+	if (!p->c)
+		return E_TEMP;
+	p->deadline = deadline_in(p->set.timeout_ms);
+	r = pgsql_exec(p, commit && good ? "COMMIT" : "ROLLBACK", NULL);
+	if (r == E_CLOSED || r == E_TIMEOUT) {
+		drop(p);
+		return commit && good ? E_CLOSED : E_TEMP;
+	}
+	return r == 0 && commit && !good ? E_TEMP : r;
 }
 
 void pgsql_listen(struct pgsql *p)

@@ -2,6 +2,7 @@
  *
  * pgsql.h: one connection to a PostgreSQL database that is served by one of several hosts.
  * Blocking, with a deadline on every wait; one retry after a connection that broke, then E_TEMP.
+ * Within a transaction nothing is tried again: a connection that broke took it along.
  */
 #ifndef MANSIO_AUTH_PGSQL_H
 #define MANSIO_AUTH_PGSQL_H
@@ -10,8 +11,8 @@
 
 #include "base/str.h"
 
-#define PGSQL_PARAMETERS 12
-#define PGSQL_QUERIES 64
+#define PGSQL_PARAMETERS 16
+#define PGSQL_QUERIES 128
 #define PGSQL_HOSTS 8
 
 struct pgsql_settings {
@@ -44,6 +45,10 @@ void pgsql_free(struct pgsql *p);
 int pgsql_run(struct pgsql *p, const struct pgsql_query *q, PGresult **out);
 /* For `ready`: one or more statements; out may be NULL. */
 int pgsql_exec(struct pgsql *p, const char *text, PGresult **out);
+/* Begins a transaction by this text. 0, or negative: there is none. */
+int pgsql_begin(struct pgsql *p, const char *text);
+/* 0; E_TEMP: it was undone; E_CLOSED: the connection broke, and if it was to be committed nobody knows. */
+int pgsql_end(struct pgsql *p, bool commit);
 /* From now on, and on every connection, hears the channel. */
 void pgsql_listen(struct pgsql *p);
 /* Readable when something may have come; -1: not connected. */

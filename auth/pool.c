@@ -8,7 +8,7 @@
  *
  * Invariants: a worker runs at most one job; a job pinned to a worker never
  * moves to another; a worker that breaks the rules, dies, or takes longer than
- * JOB_MS loses its link, and with it everything pinned to it. A lost one is
+ * JOB_MS (after the last "working" of a verb) loses its link, and with it everything pinned to it. A lost one is
  * replaced through the parent of workers after a wait that doubles while
  * workers keep dying young. A worker's pinned jobs go first: they are the later
  * steps of exchanges that had their turn, and each of those is short.
@@ -124,6 +124,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	if (r == 0 && ipc_is(&m, "changed")) {
 		ipc_done(&m);
 		w->pool->changed();
+		return;
+	}
+	if (r == 0 && job && ipc_is(&m, "working") && ipc_is(&job->m, "control")) {
+		ipc_done(&m);
+		arm(w->timer, JOB_MS);
 		return;
 	}
 	if (r < 0 || !job) {

@@ -14,6 +14,7 @@
 #include "mail/address.h"
 
 #define REPLY_WAIT_MS 5000
+#define WORKING_MS 1000
 
 static const struct {
 	const char *name;
@@ -52,11 +53,33 @@ static const struct {
 	{ "rewrite remove", verb_rewrite_remove },
 	{ "srs rotate", verb_srs_rotate },
 	{ "srs show", verb_srs_show },
+	{ "directory copy", verb_directory_copy },
 	{ "token add", verb_token_add },
 	{ "token list", verb_token_list },
 	{ "token remove", verb_token_remove },
 	{ "token used", verb_token_used },
 };
+
+static void (*still_here)(void *arg);
+static void *still_here_arg;
+
+void verb_long(void (*fn)(void *arg), void *arg)
+{
+	still_here = fn;
+	still_here_arg = arg;
+}
+
+void verb_working(void *unused)
+{
+	static int64_t said;
+	int64_t now = clock_mono_ms();
+
+	(void)unused;
+	if (still_here && now - said >= WORKING_MS) {
+		said = now;
+		still_here(still_here_arg);
+	}
+}
 
 int verb_fail(struct verb *v, int code, const char *fmt, ...)
 {

@@ -33,6 +33,11 @@ struct verb {
 struct conf;
 bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more);
 
+/* A verb that takes long says so now and then by verb_working, or its worker is taken for dead. The worker tells what
+ * is done then. */
+void verb_long(void (*fn)(void *arg), void *arg);
+void verb_working(void *unused);
+
 /* Ends the verb with a code and one sentence. Returns -1. */
 int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);
 /* The sentence for a directory error about `what`. Returns -1. */
@@ -103,6 +108,7 @@ void verb_rewrite_list(struct verb *v);
 void verb_rewrite_remove(struct verb *v);
 void verb_srs_rotate(struct verb *v);
 void verb_srs_show(struct verb *v);
+void verb_directory_copy(struct verb *v);
 void verb_token_add(struct verb *v);
 void verb_token_list(struct verb *v);
 void verb_token_remove(struct verb *v);

@@ -739,6 +739,17 @@ static void tell_changed(struct worker *w)
 	ipc_done(&m);
 }
 
+/* A verb goes on and on: it is no worker that hangs. */
+static void tell_working(void *arg)
+{
+	struct worker *w = arg;
+	struct ipc_msg m;
+
+	ipc_init(&m, "working");
+	(void)ipc_send(w->link, &m);
+	ipc_done(&m);
+}
+
 /* Until authd asks: meanwhile the back ends are heard. 0 or negative. */
 static int wait_for_question(struct worker *w)
 {
@@ -784,6 +795,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
 		_exit(71);
 	}
+	verb_long(tell_working, w);
 	if (w->lookups && d->ops->watch)
 		d->ops->watch(d);
 	settings_use(w);

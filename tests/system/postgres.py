@@ -57,10 +57,17 @@ class Postgres:
             time.sleep(0.05)
         return self
 
+    def psql(self, text):
+        return {"args": [program("psql"), "-X", "-q", "-A", "-t", "-h", str(self.folder), "-p", str(self.port), "-U", "mansio",
+                         "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", text], "text": True,
+                "env": {**os.environ, "PGPASSWORD": PASSWORD}}
+
+    def shell(self, text):
+        """The same, and does not wait for its end."""
+        return subprocess.Popen(**self.psql(text), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     def sql(self, text, check=True):
-        p = subprocess.run([program("psql"), "-X", "-q", "-A", "-t", "-h", str(self.folder), "-p", str(self.port), "-U", "mansio",
-                            "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", text], capture_output=True, text=True,
-                           env={**os.environ, "PGPASSWORD": PASSWORD}, timeout=60)
+        p = subprocess.run(**self.psql(text), capture_output=True, timeout=60)
         assert not check or p.returncode == 0, p.stderr
         return p if not check else p.stdout.strip()
 

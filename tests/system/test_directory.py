@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: ISC
 """The directory in PostgreSQL: a real one, started here, killed, frozen and moved under a running suite."""
 import base64
+import contextlib
 import imaplib
+import json
+import os
+import shutil
+import signal
 import smtplib
+import sqlite3
+import subprocess
 
 import pytest
 
-from conftest import Account, DOMAIN, TOP, check_log, free_ports, wait_for
+from conftest import Account, DOMAIN, MANSIO, TOP, check_log, free_ports, wait_for
 from postgres import Postgres
+from web import Web
 
 
 @pytest.fixture(scope="module")
@@ -151,4 +159,224 @@ def test_no_name_is_more_than_a_value(served, postgres):
     for name in NAMES:
         assert s.cli("user", "show", f"{name}@{DOMAIN}" if "@" not in name else name, check=False).returncode in (64, 65, 67), name
     assert postgres.sql("SELECT count(*), max(id) FROM account") == before
+    assert login(s, anna) == "OK"
+
+
+# --- from one database into another -------------------------------------------------------------------
+
+def tables_here(s, folder):
+    """Every table of the built-in database that is not this host's alone: {table: rows in order}."""
+    folder.mkdir(exist_ok=True)
+    for f in (s.state / "directory").glob("directory.db*"):
+        shutil.copy(f, folder)
+    db = sqlite3.connect(folder / "directory.db")
+    db.row_factory = sqlite3.Row
+    names = {r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
+    rows = {t: [dict(r) for r in db.execute(f"SELECT * FROM {t}")] for t in names}
+    db.close()
+    shutil.rmtree(folder)
+    identities = rows.pop("identity")
+    rows["setting"] = [{**r, "value": "\\x" + r["value"].hex()} for r in rows["setting"] if r["name"] != "secret"]
+    return in_order(rows), {int(i["key"]): i["id"] for i in identities if i["backend"] == "pgsql"}
+
+
+def tables_there(postgres, names, number={}):
+    """The same of PostgreSQL, with the numbers of accounts by which this host knows them."""
+    said = postgres.sql("SELECT json_build_object(" + ", ".join(
+        f"'{t}', (SELECT coalesce(json_agg(x), '[]') FROM {t} x)" for t in names) + ")")
+    rows = json.loads(said)
+    for table, key in (("account", "id"), ("invite", "account"), ("app_password", "account")):
+        for r in rows.get(table, []):
+            r[key] = number.get(r[key], r[key])
+    return in_order(rows)
+
+
+def in_order(tables):
+    return {t: sorted(rows, key=lambda r: json.dumps(r, sort_keys=True)) for t, rows in tables.items()}
+
+
+def same(s, postgres, folder):
+    """Has each database all that the other one has?"""
+    here, number = tables_here(s, folder)
+    return here == tables_there(postgres, here, number)
+
+
+def restarted(s, directory):
+    s.stop()
+    s.settings["auth.directory"] = directory
+    s.write_config()
+    s.start()
+
+
+def mailbox(s, account):
+    """UIDVALIDITY, UIDs, who it is."""
+    with s.imap(account) as c:
+        c.select()
+        validity = c.response("UIDVALIDITY")[1][0]
+        return validity, c.uid("SEARCH", "ALL")[1][0]
+
+
+def told(s, *accounts):
+    """What the verbs say of all, but for which database says it."""
+    shown = [json.loads(s.cli("--json", "user", "show", a.address).stdout) for a in accounts]
+    text = json.dumps(shown).replace('"pgsql"', '"sqlite"')
+    return [text, *(s.cli("--json", *words).stdout for words in (
+        ("domain", "list"), ("alias", "list"), ("route", "list"), ("access", "list"), ("rewrite", "list")))]
+
+
+def filled(s):
+    """Something in every table; some numbers were given and are not in use any more."""
+    gone = s.account("gone")
+    people = s.account("anna"), s.account("ben", "another pass"), s.account("carl@zweite.example", "d'accord $1")
+    anna, ben, carl = people
+    s.cli("user", "remove", gone.address)
+    s.cli("user", "change", carl.address, "quota=5M", "quota_messages=7", "roles=admin@zweite.example", "name=Carl 'C.' Ü")
+    s.cli("user", "forward", ben.address, anna.address, "keep=yes")
+    s.cli("domain", "change", "zweite.example", f"catchall={carl.address}")
+    s.cli("alias", "add", f"info@{DOMAIN}", anna.address)
+    s.cli("user", "add", f"dora@{DOMAIN}", "active=no", input="x\n")
+    s.cli("user", "invite", f"dora@{DOMAIN}")
+    s.cli("route", "add", "example.net", "relay.example.net:2525", "username=us", input="its password\n")
+    s.cli("access", "add", "sender", "spam.example", "reject", "text=No.")
+    s.cli("rewrite", "add", "recipient", f"old@{DOMAIN}", anna.address)
+    s.cli("srs", "rotate")
+    if "app-password" in s.cli("help").stdout:
+        s.cli("app-password", "add", ben.address, "protocols=imap")
+    return people, json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]
+
+
+def works(s, people, token, mail):
+    """Everybody logs in, has the same mail as before, gets more, and what is in the tables counts."""
+    for who, had in zip(people, mail):
+        assert login(s, who) == "OK" and mailbox(s, who) == had
+    assert login(s, Account(people[0].address, "wrong")) != "OK"
+    assert Web(s, token=token).get("status").status == 200
+    assert (refused(s, f"nobody@{DOMAIN}"), refused(s, f"old@{DOMAIN}"), refused(s, "anything@zweite.example")) == (550, 0, 0)
+    s.deliver(f"info@{DOMAIN}", "more")
+    wait_for(lambda: mailbox(s, people[0])[1] != mail[0][1])
+    assert mailbox(s, people[0])[0] == mail[0][0]
+
+
+def as_told(s, step):
+    """The commands of docs/AUTH.md's section, in its order: the one that copies."""
+    text = (TOP / "docs" / "AUTH.md").read_text().split("\n## From one database into another\n")[1].split("\n## ")[0]
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    assert lines[:2] == ["[auth]", "directory = sqlite, pgsql"] and "directory = pgsql" in lines
+    copies = [line.split()[1:] for line in lines if "directory copy" in line]
+    return s.cli(*copies[step], check=False)
+
+
+def test_a_directory_moves_into_another_database_and_back(postgres, own_suite, tmp_path):
+    postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    s = own_suite(postgres.settings("sqlite, pgsql", **{"auth.cache_time": "0", "auth.login_cache_time": "0"}))
+    people, token = filled(s)
+    anna, ben, carl = people
+    for who in people:
+        s.deliver(who.address, "before")
+        wait_for(lambda: mailbox(s, who)[1])
+    wait_for(lambda: mailbox(s, anna)[1] == b"1 2")  # ben's, too
+    said, mail = told(s, *people), [mailbox(s, who) for who in people]
+    assert s.cli("directory", "copy", "sqlite", "ldap", check=False).returncode == 64
+    assert s.cli("directory", "copy", "sqlite", "sqlite", check=False).returncode == 64
+    copied = as_told(s, 0)
+    assert copied.returncode == 0, copied
+    assert same(s, postgres, tmp_path / "db")
+    here, number = tables_here(s, tmp_path / "db")
+    assert all(here.values()), "something in every table"
+    assert all(k == v for k, v in number.items()), "a new database has the same numbers"
+    again = as_told(s, 0)
+    assert again.returncode == 73 and "not empty" in again.stderr
+    restarted(s, "pgsql")
+    assert told(s, *people) == said
+    works(s, people, token, mail)
+    # life goes on there: ben gets another name and keeps his mail, another ben comes, and emil
+    mail = [mailbox(s, who) for who in people]
+    postgres.sql("UPDATE account SET local = 'bruno' WHERE local = 'ben'")
+    bruno, ben, emil = Account(f"bruno@{DOMAIN}", ben.password), s.account("ben", "a third"), s.account("emil")
+    s.deliver(ben.address, "for the new one")
+    wait_for(lambda: mailbox(s, ben)[1])
+    people = anna, bruno, carl, ben, emil
+    mail += [mailbox(s, ben), mailbox(s, emil)]
+    assert mail[1] == mailbox(s, bruno) and mail[3] != mail[1]
+    assert as_told(s, 1).returncode == 73
+    back = s.cli("directory", "copy", "pgsql", "sqlite", "--replace")
+    assert "account" in back.stdout and same(s, postgres, tmp_path / "db")
+    said = told(s, *people)
+    restarted(s, "sqlite")
+    assert told(s, *people) == said
+    works(s, people, token, mail)
+    # who comes to a name whose mail another one has gets none of it, here as well
+    s.cli("user", "remove", ben.address)
+    ben = s.account("ben", "a fourth")
+    assert mailbox(s, ben)[1] == b"" and mailbox(s, bruno) == mail[1]
+    # and once more over what was left there, by new people's numbers, too
+    restarted(s, "sqlite, pgsql")
+    s.cli("directory", "copy", "sqlite", "pgsql", "--replace")
+    assert same(s, postgres, tmp_path / "db")
+    check_log(s)
+
+
+def copying(s, postgres, who):
+    """A copy that stands still between its accounts and its settings, for a rule that was not there before, and who holds it up."""
+    for _ in range(3):
+        holder = postgres.shell(f"BEGIN; INSERT INTO rule(kind, who) VALUES('sender', '@{who}'); SELECT pg_sleep(100)")
+        wait_for(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1")
+        copy = subprocess.Popen([MANSIO, "--state", s.state, "directory", "copy", "sqlite", "pgsql", "--replace"], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        held = ("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mansio' AND wait_event_type = 'Lock'"
+                " AND wait_event <> 'relation'")
+        wait_for(lambda: copy.poll() is not None or postgres.sql(held) == "1")
+        if copy.poll() is None:
+            return copy, holder
+        copy.communicate()  # this machine stood still for longer than a question may take
+        let_go(postgres, holder)
+    raise AssertionError("nothing holds it up")
+
+
+def let_go(postgres, holder):
+    postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    holder.communicate(timeout=60)
+
+
+def test_a_copy_is_of_one_moment_and_all_or_nothing(postgres, own_suite, tmp_path):
+    postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    s = own_suite(postgres.settings("sqlite, pgsql", **{"pgsql.timeout": "9s", "pgsql.retry": "50ms"}))
+    s.cli("user", "list")  # makes the tables
+    anna = s.account("anna")
+    s.cli("access", "add", "sender", "spam.example", "reject")
+    postgres.sql("INSERT INTO domain(name) VALUES('old.example'); INSERT INTO account(local, domain) VALUES('old', 'old.example')")
+    names = tables_here(s, tmp_path / "db")[0]
+    before = tables_there(postgres, names)
+    # killed in the middle: as it was
+    copy, holder = copying(s, postgres, "spam.example")
+    for pid, name in s.tree().items():
+        if name.startswith("authd"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    let_go(postgres, holder)
+    copy.communicate(timeout=60)
+    assert copy.returncode != 0
+    wait_for(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+                                  " AND application_name = 'mansio'") == "0", 60)
+    assert tables_there(postgres, names) == before
+    wait_for(lambda: login(s, anna) == "OK", 60)
+    # what comes meanwhile is not in it
+    copy, holder = copying(s, postgres, "spam.example")
+    moment, number = tables_here(s, tmp_path / "db")
+    db = sqlite3.connect(s.state / "directory" / "directory.db", timeout=60)
+    db.execute("INSERT INTO setting VALUES('late', x'00')")
+    db.commit()
+    db.close()
+    let_go(postgres, holder)
+    out, err = copy.communicate(timeout=60)
+    assert copy.returncode == 0, (out, err)
+    assert tables_there(postgres, names, number) == moment
+    # the connection breaks in the middle: nothing, and no half of it on a new one
+    s.cli("access", "add", "sender", "third.example", "reject")
+    copy, holder = copying(s, postgres, "third.example")
+    postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'mansio'")
+    out, err = copy.communicate(timeout=60)
+    assert copy.returncode == 75 and "nothing was copied" in err
+    let_go(postgres, holder)
+    assert tables_there(postgres, names, number) == moment
     assert login(s, anna) == "OK"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Several back ends as one directory: who decides, what a back end that is down stops, and that
- * an account keeps its number and its mail whatever it is called.
+ * an account keeps its number and its mail whatever it is called, and in whichever database it is.
  */
+#include "auth/directory_sqlite.h"
 #include "auth/directory_stack.h"
 #include "auth/resolve.h"
 #include "auth/verbs.h"
@@ -401,6 +402,80 @@ static void a_name_that_nobody_has_costs_what_one_of_somebody_costs(void **state
 	assert_int_equal(d->ops->check(d, &nobody, STR("annas")), E_DENIED);
 }
 
+/* What directory_copy.c copies is the whole schema, but for what is this host's alone. */
+static void every_table_and_column_is_copied(void **state)
+{
+#define LISTED(NAME, table, rows, columns, parameters, kinds, order) { table, columns, parameters, kinds },
+	static const struct {
+		const char *table, *columns, *parameters, *kinds;
+	} listed[] = { SQL_TABLES(LISTED) };
+	sqlite3 *db = ((struct sqlite_directory *)own)->db;
+	size_t i, tables = 0, n;
+	char text[200];
+	sqlite3_stmt *s;
+	const char *p;
+
+	(void)state;
+	assert_int_equal(db_prepare(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
+		" ESCAPE '\\' AND name <> 'identity'", &s), 0);
+	while (db_step(s) == 1)
+		tables++;
+	sqlite3_finalize(s);
+	assert_int_equal(tables, ARRAY_LEN(listed));
+	for (i = 0; i < ARRAY_LEN(listed); i++) {
+		snprintf(text, sizeof(text), "SELECT count(*) FROM pragma_table_info('%s')", listed[i].table);
+		assert_int_equal(db_prepare(db, text, &s), 0);
+		assert_int_equal(db_step(s), 1);
+		assert_int_equal(db_u64(s, 0), strlen(listed[i].kinds));
+		sqlite3_finalize(s);
+		for (p = listed[i].columns, n = 1; (p = strchr(p, ',')) != NULL; p++)
+			n++;
+		assert_int_equal(n, strlen(listed[i].kinds));
+		for (p = listed[i].parameters, n = 0; (p = strchr(p, '$')) != NULL; p++)
+			n++;
+		assert_int_equal(n, strlen(listed[i].kinds));
+		assert_true(n <= SQL_PARAMETERS);
+	}
+}
+
+/* One that came from elsewhere has its mail there where it was, and nobody moves into it. */
+static void an_account_of_two_databases_is_one(void **state)
+{
+	struct directory_identity x;
+	char where[100];
+	uint64_t bob, last;
+	struct arena a;
+
+	(void)state;
+	use(own, NULL);
+	bob = place("bob@example.org", where);
+	assert_int_equal(identity_placed(own), E_NOTFOUND);
+	assert_int_equal(identity_share(own, "sql", 0, &last), 0);
+	assert_int_equal(last, bob + 1);
+	arena_init(&a);
+	assert_int_equal(identity_of(own, bob, &a, &x), 0);
+	assert_true(str_eqc(x.backend, "sql") && x.own);
+	assert_int_equal(identity_placed(own), E_NOTFOUND);
+	assert_int_equal(place("bob@example.org", where), bob);
+	/* a number there that was given to others is not used; who has one keeps it */
+	assert_int_equal(verb("user add", "address", "dora@example.org", "password", "x", NULL), 0);
+	assert_int_equal(identity_share(own, "sql", 40, &last), 0);
+	assert_int_equal(last, 40 + place("dora@example.org", where));
+	assert_int_equal(identity_find(own, "sql", STR("1"), &a, &x), 0);
+	assert_int_equal(x.id, bob);
+	/* his mail is his, whoever gets his name */
+	assert_int_equal(db_exec(((struct sqlite_directory *)own)->db, "UPDATE account SET local = 'bert' WHERE local = 'bob'"), 0);
+	assert_int_equal(identity_placed(own), 0);
+	assert_int_equal(place("bert@example.org", where), bob);
+	assert_string_equal(where, "bob@example.org");
+	assert_int_equal(verb("user add", "address", "bob@example.org", "password", "x", NULL), 0);
+	assert_int_not_equal(place("bob@example.org", where), bob);
+	assert_true(where[0] == 'U');
+	/* a change goes to the upper one of two */
+	assert_int_equal(d->ops->credentials(d, bob, STR("hash"), STR("")), 0);
+	arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +489,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(scram_needs_keys_in_every_back_end, begin, end),
 		cmocka_unit_test_setup_teardown(a_name_that_nobody_has_costs_what_one_of_somebody_costs, begin, end),
 		cmocka_unit_test_setup_teardown(mail_finds_people_of_every_back_end, begin, end),
+		cmocka_unit_test_setup_teardown(every_table_and_column_is_copied, begin, end),
+		cmocka_unit_test_setup_teardown(an_account_of_two_databases_is_one, begin, end),
 		cmocka_unit_test_setup_teardown(without_it_the_built_in_one_takes_no_accounts, begin, end),
 	};
 
