@@ -6,8 +6,8 @@
  *   "check" -> getpwnam here, then a child for PAM alone, which is killed with all that it left running
  *
  * Always true: who reaches PAM has a name that fits, exists, and is in the range, the group and with the shell that the
- * settings say, and brings a password that is not empty. All others cost a hash, and the time that the last wrong
- * password took, so that time does not tell who exists (C16).
+ * settings say, and brings a password that is not empty. All others are answered after the time that the last wrong
+ * password of a user took, before the first one of these after a hash, so that time does not tell who exists (C16).
  */
 #include "auth/pam_desk.h"
 
@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "auth/pam_check.h"
@@ -35,7 +36,7 @@
 struct desk {
 	const struct conf *conf;
 	int link, children; /* of this process: their list in /proc */
-	int64_t wrong_ms; /* how long the last wrong password of somebody took */
+	int64_t wrong_us; /* how long the last wrong password of somebody took; 0: there was none yet */
 	struct passwd user;
 	char row[TABLE_ROW];
 };
@@ -207,13 +208,26 @@ static enum pam_verdict check_apart(struct desk *d, bool known, const char *pass
 	return v;
 }
 
+/* For all who do not reach PAM: as long as it would take. */
+static enum pam_verdict check_nobody(struct desk *d, const char *password, int64_t began, deadline until)
+{
+	int64_t left = began + d->wrong_us - clock_mono_us();
+	struct timespec t = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
+
+	if (d->wrong_us == 0)
+		return check_apart(d, false, password, until);
+	if (left > 0)
+		nanosleep(&t, NULL);
+	return PAM_CHECK_WRONG;
+}
+
 static void answer_check(struct desk *d, const struct ipc_msg *q, struct ipc_msg *out)
 {
 	struct str password = ipc_get(q, "password");
 	char text[SYSTEM_USER_PASSWORD_MAX + 1];
 	bool fits = password.n > 0 && password.n <= SYSTEM_USER_PASSWORD_MAX && str_find(password, '\0') < 0;
 	deadline until = deadline_in(d->conf->pam_timeout);
-	int64_t began = clock_mono_ms();
+	int64_t began = clock_mono_us();
 	enum pam_verdict v;
 	int r = find_in_time(d, ipc_get(q, "name"));
 
@@ -224,12 +238,10 @@ static void answer_check(struct desk *d, const struct ipc_msg *q, struct ipc_msg
 	if (!fits)
 		password = STR("-");
 	snprintf(text, sizeof(text), "%.*s", STRF(password));
-	v = check_apart(d, r == 0 && fits, text, until);
+	v = r == 0 && fits ? check_apart(d, true, text, until) : check_nobody(d, text, began, until);
 	explicit_bzero(text, sizeof(text));
 	if (r == 0 && fits && v == PAM_CHECK_WRONG)
-		d->wrong_ms = clock_mono_ms() - began;
-	else if (r < 0 || !fits)
-		poll(NULL, 0, (int)MAX(began + d->wrong_ms - clock_mono_ms(), (int64_t)0));
+		d->wrong_us = clock_mono_us() - began;
 	ipc_setc(out, "result", v == PAM_CHECK_GOOD ? "ok" : v == PAM_CHECK_WRONG ? "denied" : "temp");
 }
 
