@@ -302,12 +302,20 @@ void jobs_timeouts(struct queue *q)
 		}
 }
 
-/* Does anybody answer there? Else the words are the sender's. */
+/* Does anybody answer there? Else the words are the sender's, which may begin with an address. */
+static bool is_reply(struct str text)
+{
+	struct str word = str_cut(&text, ' ');
+	uint64_t code;
+
+	return word.n == 3 && str_u64(word, 599, &code) == 0;
+}
+
 static void hear(struct job *j, uint64_t code, struct str text, const struct job_rcpt *common)
 {
 	if (common->memory)
 		return;
-	j->dest->answers = text.n && text.p[0] >= '0' && text.p[0] <= '9';
+	j->dest->answers = is_reply(text);
 	if (!j->local && text.n && (j->dest->answers || (code >= 400 && code < 500)))
 		dest_said(j->dest, j->dest->answers, str_sub(text, 0, QUEUE_REPLY_MAX));
 }

@@ -385,6 +385,10 @@ static void a_destination_without_a_word_of_the_sender_is_shown_as_it_is(void **
 	box_sender(20);
 	box_put(&(struct box_message){ .id = "m1", .sender = "", .rcpt = "a@x.example" });
 	say_result(box_job(), NOBODY, false);
+	box_put(&(struct box_message){ .id = "m2", .sender = "", .rcpt = "a@y.example" });
+	say_result(box_job(), "1 451 4.4.1 192.0.2.1:25 cannot be reached", false); /* its name is no reply */
+	assert_int_equal(box_verb("destination show", "destination", "y.example", &row), 0);
+	assert_true(str_eqc(ipc_get(&row, "state"), "down"));
 	clock_set_unix(T0 + 100);
 	assert_int_equal(box_verb("destination show", "destination", "x.example", &row), 0);
 	assert_true(str_eqc(ipc_get(&row, "state"), "down") && str_eqc(ipc_get(&row, "reply"), "x cannot be reached"));
