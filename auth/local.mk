@@ -40,7 +40,7 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/workers.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if WITH_PAM

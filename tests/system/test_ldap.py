@@ -3,6 +3,7 @@
 import imaplib
 import itertools
 import re
+import shutil
 import signal
 import smtplib
 import socket
@@ -12,8 +13,7 @@ import time
 
 import pytest
 
-import ldapserver
-from conftest import MANSIO, TOP, Account, make_certificate, wait_for
+from conftest import MANSIO, TOP, Account, Suite, check_log, make_certificate, make_folder, wait_for
 from ldapserver import BASE, Slapd, dn, entry, group, person
 
 
@@ -35,8 +35,6 @@ def slapd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def house(slapd, system_users):
-    from conftest import Suite, check_log, make_folder
-    import shutil
     folder = make_folder()
     s = Suite(folder, {**slapd.settings(admin_group=f"cn=admins,ou=groups,{BASE}"), "auth.failure_delay": "0"}).start()
     s.cli("domain", "add", "example.org", check=False)
@@ -140,7 +138,6 @@ NAMES = ["*", "*)(uid=*", "anna)(|(uid=*", "anna*", "*@example.org", "anna@examp
 def plain(s, name, password):
     """AUTHENTICATE PLAIN with any bytes."""
     import base64
-    import ssl
     raw = s.connect("imaps", timeout=30)
     with s.context().wrap_socket(raw, server_hostname="localhost") as c:
         f = c.makefile("rb")
