@@ -54,9 +54,10 @@ void exchange_drop_all(struct client *c);
 /* The password of this account is another one now: a login that was good and not answered yet fails. */
 void exchanges_forget(struct str user);
 /* A login with a password at the gate: the same workers, slow-down and lock-out. fn is
- * called once: result ok (user: the account's name), fail, limit, unavailable. */
+ * called once: result ok (user: the account's name), code (the same, but a code of the second factor is missing),
+ * fail, limit, unavailable. code: may be empty. */
 typedef void exchange_fn(void *arg, const char *result, struct str user);
-void exchange_login(const struct addr *peer, struct str user, struct str password, exchange_fn *fn,
+void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
 	void *arg);
 /* offer.c: what fronts advertise and may begin. */
 bool offer_has(bool tls, struct str mech);
@@ -67,5 +68,7 @@ void offer_refresh(void);
 void control_message(struct program *p, struct ipc_msg *m);
 /* Runs the verb that m names; takes reply (-1: nobody listens). */
 void control_run(const struct ipc_msg *m, int reply);
+/* All sessions of mail programs of an account end and do not come back without a password; those of the page go on. */
+void control_end_mail(const char *user);
 
 #endif

@@ -20,6 +20,7 @@ struct waiting {
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
 	char *routed; /* whose routes it may change: "*", a domain, ".domain"; NULL: none */
 	bool ends; /* and those that run end, too */
+	bool page; /* the logins of the page as well */
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
@@ -45,19 +46,20 @@ static void refuse(int reply, int code, const char *error)
 	ipc_done(&m);
 }
 
-/* who: an account, or "@DOMAIN": all of a domain. */
-static void forget(struct str who)
+/* who: an account, or "@DOMAIN": all of a domain. page: its logins of the page as well. */
+static void forget(struct str who, bool page)
 {
 	renewal_forget_user(authd.renewals, who);
 	tickets_forget_user(authd.tickets, who);
 	exchanges_forget(who);
-	logins_end_user(authd.logins, who);
+	if (page)
+		logins_end_user(authd.logins, who);
 }
 
 static void log_out(const struct waiting *w)
 {
 	if (w->logged_out)
-		forget(str_of(w->logged_out));
+		forget(str_of(w->logged_out), w->page);
 }
 
 static void waiting_free(struct waiting *w)
@@ -103,10 +105,13 @@ static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
 
 	ipc_init(&m, "control");
 	ipc_setc(&m, "verb", "session kick");
-	if (answer && ipc_get_bool(answer, "changed") && w->ends)
+	if (answer && ipc_get_bool(answer, "changed") && w->ends) {
 		ipc_setc(&m, "user", w->logged_out);
+		if (!w->page)
+			ipc_setc(&m, "mail", "yes");
+	}
 	for (i = 0; answer && (who = ipc_get_nth(answer, "ended", i)).p; i++) {
-		forget(who);
+		forget(who, true);
 		ipc_set(&m, "user", who);
 	}
 	if (ipc_get(&m, "user").p)
@@ -153,6 +158,15 @@ static void next(void)
 	}
 }
 
+/* Changes that end what one password of an account alone is good for: mail. */
+static bool ends_mail(const struct ipc_msg *m)
+{
+	struct str verb = ipc_get(m, "verb");
+
+	return str_eqc(verb, "app-password remove") || (str_eqc(verb, "totp on") && ipc_get(m, "code").n > 0) ||
+		(str_eqc(verb, "user change") && str_eqc(ipc_get(m, "main_password"), "web"));
+}
+
 /* With another password, or none, a login that was good before is good no more. */
 static char *logs_out(const struct ipc_msg *m)
 {
@@ -160,7 +174,7 @@ static char *logs_out(const struct ipc_msg *m)
 	char *name = NULL;
 	struct arena a;
 
-	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") &&
+	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") && !ends_mail(m) &&
 		!(str_eqc(verb, "user change") && (ipc_get(m, "active").p || ipc_get(m, "roles").p)))
 		return NULL;
 	arena_init(&a);
@@ -206,6 +220,19 @@ static char *routes(const struct ipc_msg *m)
 	return all;
 }
 
+void control_end_mail(const char *user)
+{
+	struct ipc_msg m;
+
+	forget(str_of(user), false);
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", "session kick");
+	ipc_setc(&m, "user", user);
+	ipc_setc(&m, "mail", "yes");
+	by_master(&m);
+	ipc_done(&m);
+}
+
 void control_message(struct program *p, struct ipc_msg *m)
 {
 	int reply = ipc_take_fd(m, "reply");
@@ -231,7 +258,9 @@ void control_run(const struct ipc_msg *m, int reply)
 	w->reply = reply;
 	w->logged_out = logs_out(m);
 	/* other roles are for the page alone; a mail program's session goes on */
-	w->ends = w->logged_out && !(str_eqc(ipc_get(m, "verb"), "user change") && !str_eqc(ipc_get(m, "active"), "no"));
+	w->ends = w->logged_out &&
+		(!str_eqc(ipc_get(m, "verb"), "user change") || str_eqc(ipc_get(m, "active"), "no") || ends_mail(m));
+	w->page = w->logged_out && (!ends_mail(m) || ipc_get(m, "active").p || ipc_get(m, "roles").p);
 	w->added = adds(m);
 	w->routed = routes(m);
 	w->job = pool_job_new("control", done, w);

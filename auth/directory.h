@@ -40,6 +40,7 @@ struct directory_account {
 	struct str roles; /* comma separated */
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */
+	bool main_web; /* its password is good for the web page alone */
 	bool domain_active;
 	const char *backend; /* which one keeps it; static */
 	struct str key; /* what never changes about it there, not even its name (entryUUID, a number) */
@@ -51,6 +52,20 @@ struct directory_account {
 struct directory_token { /* of a program that uses the API */
 	struct str id, label, digest, roles;
 	uint64_t created, expires, last; /* Unix time; expires 0: never, last 0: not used */
+};
+
+struct directory_app_password { /* of an account, for one device (auth/app_password.h) */
+	struct str id, label, digest;
+	struct str protocols; /* what it is good for, "imap,submission" */
+	uint64_t created, expires, last; /* Unix time; expires 0: never, last 0: not used */
+	struct str peer; /* the network that it was used from last */
+};
+
+struct directory_totp { /* the second factor of an account at the web page (auth/totp.h) */
+	struct str secret; /* as it is: codes are made of it */
+	struct str recovery; /* digests of codes that were not used, one a line */
+	uint64_t since; /* Unix time; 0: its owner has not shown a code yet, it does not count */
+	uint64_t step; /* the last one that was used */
 };
 
 struct directory_invite { /* a hand-out link: its holder sets the password, once */
@@ -145,6 +160,24 @@ struct directory_ops {
 	int (*invite)(struct directory *d, struct str id, struct arena *a, struct directory_invite *out);
 	int (*invite_put)(struct directory *d, const struct directory_invite *v); /* the one before is void */
 	int (*invite_remove)(struct directory *d, uint64_t account);
+
+	/* App passwords; NULL in a back end that has no place for them. Only the id and the name of v count; id 0: an
+	 * account that nobody has, as much work. */
+	int (*app_password)(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
+		struct directory_app_password *out);
+	int (*app_password_add)(struct directory *d, uint64_t account, const struct directory_app_password *v);
+	int (*app_password_remove)(struct directory *d, uint64_t account, struct str id);
+	int (*app_password_used)(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer);
+	int (*app_passwords)(struct directory *d, uint64_t account,
+		bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);
+
+	/* Second factors; NULL in a back end that has no place for them. step, recover: use up what is there only once,
+	 * else E_NOTFOUND: a step that is later than all before, a list of codes that is still this one. */
+	int (*totp)(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
+	int (*totp_put)(struct directory *d, uint64_t account, const struct directory_totp *v);
+	int (*totp_remove)(struct directory *d, uint64_t account);
+	int (*totp_step)(struct directory *d, uint64_t account, uint64_t step);
+	int (*totp_recover)(struct directory *d, uint64_t account, struct str before, struct str after);
 
 	/* Routes; NULL in a back end that has none. `route` finds the row of exactly this key. */
 	int (*route)(struct directory *d, struct str to, struct str from, struct arena *a,

@@ -62,6 +62,18 @@ static const char *const schema[] = {
 	" kind" TEXT ", who" TEXT ", action" TEXT ", text" TEXT ", comment" TEXT ", created" NOW ","
 	" PRIMARY KEY(kind, who));"
 	TELLS("domain") TELLS("account") TELLS("alias") TELLS("route") TELLS("rule"),
+	/* 2: app passwords; their last use changes no answer */
+	"ALTER TABLE account ADD COLUMN main_web" NUMBER(0) ";"
+	"CREATE TABLE app_password("
+	" account bigint NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+	" id text COLLATE \"C\" NOT NULL, label" TEXT ", digest" TEXT ", protocols" TEXT ", created" NOW ","
+	" expires" NUMBER(0) ", last" NUMBER(0) ", peer" TEXT ", PRIMARY KEY(account, id), UNIQUE(account, digest));"
+	"CREATE TRIGGER app_password_changed AFTER INSERT OR DELETE OR TRUNCATE ON app_password"
+	" FOR EACH STATEMENT EXECUTE FUNCTION mansio_changed();",
+	/* 3: second factors of the page */
+	"CREATE TABLE totp("
+	" account bigint PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE,"
+	" secret" TEXT ", recovery" TEXT ", since" NUMBER(0) ", step" NUMBER(0) ");",
 };
 
 struct statement {

@@ -116,6 +116,7 @@ static void account_row(struct sql *s, struct arena *a, struct directory_account
 	out->domain_active = sql_u64(s, 10) != 0;
 	out->forward = sql_str(s, 11, a);
 	out->forward_keep = sql_u64(s, 12) != 0;
+	out->main_web = sql_u64(s, 13) != 0;
 	out->backend = s->o->d.name;
 	out->key = str_of(arena_fmt(a, "%llu", (unsigned long long)out->id));
 	out->home_local = out->home_domain = STR("");
@@ -279,8 +280,9 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	sql_bind_str(s, 9, v->roles);
 	sql_bind_str(s, 10, v->forward.p ? v->forward : STR(""));
 	sql_bind_u64(s, 11, v->forward_keep || v->forward.n == 0);
+	sql_bind_u64(s, 12, v->main_web);
 	if (is_new)
-		sql_bind_u64(s, 12, (uint64_t)clock_unix());
+		sql_bind_u64(s, 13, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 
@@ -565,6 +567,16 @@ static const struct directory_ops common = {
 	.rules = directory_rules,
 	.setting = directory_setting,
 	.setting_put = directory_setting_put,
+	.app_password = directory_app_password,
+	.app_password_add = directory_app_password_add,
+	.app_password_remove = directory_app_password_remove,
+	.app_password_used = directory_app_password_used,
+	.app_passwords = directory_app_passwords,
+	.totp = directory_totp,
+	.totp_put = directory_totp_put,
+	.totp_remove = directory_totp_remove,
+	.totp_step = directory_totp_step,
+	.totp_recover = directory_totp_recover,
 };
 
 void sql_init(struct sql_directory *o, const struct sql_driver *driver, struct directory_ops *ops)

@@ -2,7 +2,7 @@
  *
  * directory_sql.h: a directory in an SQL database. What is asked is written once
  * (directory_statements.c), and so is what the answers mean (directory_sql.c: accounts and what
- * belongs to them; directory_tables.c: routes, access, rewriting). A driver runs the statements:
+ * belongs to them; directory_tables.c: routes, access, rewriting; directory_app_password.c). A driver runs the statements:
  * SQLite (directory_sqlite.c), PostgreSQL (directory_pgsql.c).
  *
  * Every table of theirs stands in SQL_TABLES, so that one database can be copied into another
@@ -18,14 +18,19 @@
 #define SQL_TABLES(X) \
 	X(DOMAINS, "domain", "", "name, active, catchall, backup, created", "$1, $2, $3, $4, $5", "tntnn", "name") \
 	X(ACCOUNTS, "account", "", "id, local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, forward," \
-		" forward_keep, created", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", "attttt" "nnn" "ttnn", "id") \
+		" forward_keep, main_web, created", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14", "attttt" "nnn" "ttnnn", "id") \
 	X(ALIASES, "alias", "", "address, domain, targets, created", "$1, $2, $3, $4", "tttn", "address") \
 	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
+	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer", \
+		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "attttnnnt", "account, id") \
+	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step", "$1, $2, $3, $4, $5", "attnn", "account") \
 	X(TOKENS, "token", "", "id, label, digest, roles, created, expires, last", "$1, $2, $3, $4, $5, $6, $7", "ttttnnn", "id") \
 	X(ROUTES, "route", "", "rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment, created", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", "tttn" "ttttttt" "n", "rcpt_domain, sender_domain") \
 	X(RULES, "rule", "", "kind, who, action, text, comment, created", "$1, $2, $3, $4, $5, $6", "tttttn", "kind, who") \
 	X(SETTINGS, "setting", " WHERE name <> 'secret'", "name, value", "$1, $2", "tb", "name")
+/* not those of other back ends' people */
+#define SQL_OF_ACCOUNTS " WHERE account IN (SELECT id FROM account)"
 #define SQL_ONE_TABLE(...) + 1
 #define SQL_TABLES_N (0 SQL_TABLES(SQL_ONE_TABLE))
 #define SQL_TABLE_STATEMENTS(NAME, ...) Q_READ_##NAME, Q_WRITE_##NAME, Q_CLEAR_##NAME,
@@ -36,7 +41,8 @@ enum sql_statement {
 	Q_ALIAS_ADD, Q_ALIAS_CHANGE, Q_ALIAS_REMOVE, Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES, Q_TOKEN,
 	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
 	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KIND, Q_RULE_ADD,
-	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES,
+	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
+	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
@@ -112,5 +118,21 @@ int directory_rule_remove(struct directory *d, struct str kind, struct str who);
 int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
 int directory_setting(struct directory *d, struct str name, struct buf *out);
 int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace);
+
+/* directory_app_password.c */
+int directory_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
+	struct directory_app_password *out);
+int directory_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v);
+int directory_app_password_remove(struct directory *d, uint64_t account, struct str id);
+int directory_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer);
+int directory_app_passwords(struct directory *d, uint64_t account,
+	bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);
+
+/* directory_totp.c */
+int directory_totp(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
+int directory_totp_put(struct directory *d, uint64_t account, const struct directory_totp *v);
+int directory_totp_remove(struct directory *d, uint64_t account);
+int directory_totp_step(struct directory *d, uint64_t account, uint64_t step);
+int directory_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
 
 #endif

@@ -97,6 +97,30 @@ static const char *const schema[] = {
 	" created INTEGER NOT NULL,"
 	" UNIQUE(backend, key)) STRICT;"
 	"CREATE INDEX identity_home ON identity(home_domain, home_local);",
+	/* 7: app passwords, also of accounts of other back ends (so no foreign key); a main password for the page alone */
+	"ALTER TABLE account ADD COLUMN main_web INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE app_password("
+	" account INTEGER NOT NULL,"
+	" id TEXT NOT NULL,"
+	" label TEXT NOT NULL,"
+	" digest TEXT NOT NULL,"
+	" protocols TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" peer TEXT NOT NULL,"
+	" PRIMARY KEY(account, id), UNIQUE(account, digest)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER app_password_goes AFTER DELETE ON account BEGIN"
+	" DELETE FROM app_password WHERE account = old.id; END;",
+	/* 8: second factors of the page */
+	"CREATE TABLE totp("
+	" account INTEGER NOT NULL PRIMARY KEY,"
+	" secret TEXT NOT NULL,"
+	" recovery TEXT NOT NULL,"
+	" since INTEGER NOT NULL,"
+	" step INTEGER NOT NULL) STRICT;"
+	"CREATE TRIGGER totp_goes AFTER DELETE ON account BEGIN"
+	" DELETE FROM totp WHERE account = old.id; END;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -196,8 +196,7 @@ int stack_account(struct stack *s, struct directory *e, struct arena *a, struct 
 	return identify(s, e, a, v);
 }
 
-/* Which layer keeps the account of this number, and under which number of its own. */
-static int layer_of(struct stack *s, uint64_t id, struct directory **layer_out, uint64_t *own_id_out)
+int stack_layer_of(struct stack *s, uint64_t id, struct directory **layer_out, uint64_t *own_id_out)
 {
 	struct directory_identity x;
 	struct arena a;
@@ -305,9 +304,7 @@ static int get_scram_complete(struct directory *d, struct str mech, bool *any_ou
 	return 0;
 }
 
-/* The layer whose account a name could be that no layer knows: always the same one for a name, so that the time
- * that its password takes tells nobody that it does not exist (C16). */
-static struct directory *could_be_of(struct stack *s, struct str name)
+struct directory *stack_could_be_of(struct stack *s, struct str name)
 {
 	struct directory *asked[DIRECTORY_STACK + 1];
 	unsigned char secret[DIRECTORY_SECRET], mac[32];
@@ -325,7 +322,7 @@ static struct directory *could_be_of(struct stack *s, struct str name)
 static int check(struct directory *d, const struct directory_account *v, struct str password)
 {
 	struct stack *s = own(d);
-	struct directory *e = v->backend ? NULL : could_be_of(s, v->name);
+	struct directory *e = v->backend ? NULL : stack_could_be_of(s, v->name);
 	size_t i;
 
 	for (i = 0; i < s->n && v->backend; i++)
@@ -352,7 +349,7 @@ static int put_credentials(struct directory *d, uint64_t id, struct str hash, st
 {
 	struct directory *e;
 	uint64_t own_id;
-	int r = layer_of(own(d), id, &e, &own_id);
+	int r = stack_layer_of(own(d), id, &e, &own_id);
 
 	if (r < 0)
 		return r;
@@ -514,7 +511,7 @@ static int put_invite(struct directory *d, const struct directory_invite *v)
 {
 	struct directory_invite mine = *v;
 	struct directory *e;
-	int r = layer_of(own(d), v->account, &e, &mine.account);
+	int r = stack_layer_of(own(d), v->account, &e, &mine.account);
 
 	if (r < 0)
 		return r;
@@ -525,7 +522,7 @@ static int remove_invite(struct directory *d, uint64_t account)
 {
 	struct directory *e;
 	uint64_t own_id;
-	int r = layer_of(own(d), account, &e, &own_id);
+	int r = stack_layer_of(own(d), account, &e, &own_id);
 
 	if (r < 0)
 		return r;
@@ -732,6 +729,16 @@ static const struct directory_ops ops = {
 	.rule_add = add_rule,
 	.rule_remove = remove_rule,
 	.rules = list_rules,
+	.app_password = stack_app_password,
+	.app_password_add = stack_app_password_add,
+	.app_password_remove = stack_app_password_remove,
+	.app_password_used = stack_app_password_used,
+	.app_passwords = stack_app_passwords,
+	.totp = stack_totp,
+	.totp_put = stack_totp_put,
+	.totp_remove = stack_totp_remove,
+	.totp_step = stack_totp_step,
+	.totp_recover = stack_totp_recover,
 };
 
 struct directory *directory_stack(struct directory *const *named, size_t n, struct directory *built_in)

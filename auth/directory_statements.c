@@ -8,13 +8,14 @@
 
 #define ACCOUNT_COLUMNS                                                                  \
 	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
-	" a.active, a.roles, d.active, a.forward, a.forward_keep"                          \
+	" a.active, a.roles, d.active, a.forward, a.forward_keep, a.main_web"              \
 	" FROM account a JOIN domain d ON d.name = a.domain "
 #define DOMAIN_COLUMNS                                                                   \
 	"name, active, catchall,"                                                            \
 	" (SELECT count(*) FROM account WHERE domain = d.name),"                             \
 	" (SELECT count(*) FROM alias WHERE domain = d.name), backup FROM domain d "
 #define RULE_COLUMNS "kind, who, action, text, comment FROM rule "
+#define APP_COLUMNS "id, label, digest, protocols, created, expires, last, peer FROM app_password "
 #define ROUTE_COLUMNS \
 	"rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment FROM route "
 
@@ -30,7 +31,9 @@ static const char *const sql[Q_MAX] = {
 	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = $1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $1"
 		" ORDER BY CASE WHEN ',' || a.roles || ',' LIKE '%,admin,%' THEN 0 ELSE 1 END, a.id LIMIT 1",
-	[Q_SCRAM] = "SELECT count(*), coalesce(sum(CASE WHEN scram LIKE '%' || $1 || '%' THEN 0 ELSE 1 END), 0) FROM account"
+	/* a device with an app password would be lost by SCRAM, which knows one password of a name */
+	[Q_SCRAM] = "SELECT count(*), coalesce(sum(CASE WHEN scram LIKE '%' || $1 || '%' AND main_web = 0"
+		" AND NOT EXISTS(SELECT 1 FROM app_password p WHERE p.account = account.id) THEN 0 ELSE 1 END), 0) FROM account"
 		" WHERE active <> 0 AND hash <> ''", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
 	[Q_CREDENTIALS] = "UPDATE account SET hash = $2, scram = $3 WHERE id = $1",
@@ -38,10 +41,10 @@ static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = $2, catchall = $3, backup = $4 WHERE name = $1",
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = $1",
 	[Q_ACCOUNT_ADD] = "INSERT INTO account(id, local, domain, name, hash, scram, quota_bytes,"
-		" quota_messages, active, roles, forward, forward_keep, created)"
-		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+		" quota_messages, active, roles, forward, forward_keep, main_web, created)"
+		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = $3, hash = $4, scram = $5, quota_bytes = $6,"
-		" quota_messages = $7, active = $8, roles = $9, forward = $10, forward_keep = $11 WHERE domain = $2 AND local = $1",
+		" quota_messages = $7, active = $8, roles = $9, forward = $10, forward_keep = $11, main_web = $12 WHERE domain = $2 AND local = $1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = $2 AND local = $1",
 	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
 	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",
@@ -83,6 +86,19 @@ static const char *const sql[Q_MAX] = {
 	[Q_HOW_MUCH] = "SELECT 0" SQL_TABLES(TABLE_ROWS),
 	[Q_NUMBER_LAST] = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM account_id_seq",
 	[Q_NUMBER_PAST] = "SELECT setval('account_id_seq', greatest($1, (SELECT last_value FROM account_id_seq)))",
+	[Q_APP] = "SELECT " APP_COLUMNS "WHERE account = $1 AND digest = $2",
+	[Q_APP_ADD] = "INSERT INTO app_password(account, id, label, digest, protocols, created, expires, last, peer)"
+		" VALUES($1, $2, $3, $4, $5, $6, $7, 0, '')",
+	[Q_APP_REMOVE] = "DELETE FROM app_password WHERE account = $1 AND id = $2",
+	[Q_APP_USED] = "UPDATE app_password SET last = $3, peer = $4 WHERE account = $1 AND id = $2",
+	[Q_TOTP] = "SELECT secret, recovery, since, step FROM totp WHERE account = $1",
+	[Q_TOTP_PUT] = "INSERT INTO totp(account, secret, recovery, since, step) VALUES($1, $2, $3, $4, $5)"
+		" ON CONFLICT(account) DO UPDATE SET secret = excluded.secret, recovery = excluded.recovery,"
+		" since = excluded.since, step = excluded.step",
+	[Q_TOTP_REMOVE] = "DELETE FROM totp WHERE account = $1",
+	[Q_TOTP_STEP] = "UPDATE totp SET step = $2 WHERE account = $1 AND step < $2",
+	[Q_TOTP_RECOVER] = "UPDATE totp SET recovery = $3 WHERE account = $1 AND recovery = $2",
+	[Q_APPS] = "SELECT " APP_COLUMNS "WHERE account = $1 ORDER BY created, id",
 };
 
 void sql_text(enum sql_statement q, char parameter, const char *next_id, struct buf *out)

@@ -20,6 +20,7 @@
  * workers see (serial) are ours: a front cannot reach another front's exchange.
  */
 #include "auth/authd.h"
+#include "auth/expiry.h"
 #include "auth/frame.h"
 #include "auth/guard.h"
 #include "auth/peek.h"
@@ -218,6 +219,7 @@ static int64_t counted(const struct exchange *x, const struct ipc_msg *answer, b
 static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 {
 	int64_t delay;
+	uint64_t expires = 0;
 
 	x->good = good;
 	delay = x->failed ? x->failed_delay : counted(x, answer, good);
@@ -225,6 +227,8 @@ static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 		answer_simple(x, "limit", "too many failed logins: try again later");
 		return;
 	}
+	if (good && ipc_get_u64(answer, "expires", INT64_MAX, &expires) == 0)
+		expiry_watch(x->user, expires);
 	answer_begin(x, &x->late, good ? "ok" : "fail");
 	if (good && ipc_get(answer, "data").p)
 		ipc_set(&x->late, "data", ipc_get(answer, "data"));
@@ -268,6 +272,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		client_send(x->c, &m);
 	} else if (str_eqc(result, "ok") && x->user.n > 0 && !x->failed) {
 		decided(x, answer, true);
+	} else if (str_eqc(result, "code") && x->fn) {
+		/* half a login: a guess of the password it was not */
+		guard_undecided(&x->start.peer, x->asked);
+		answer_simple(x, "code", NULL);
 	} else if (str_eqc(result, "fail")) {
 		decided(x, answer, false);
 	} else {
@@ -376,7 +384,7 @@ static bool start(struct client *c, struct ipc_msg *m)
 	return true;
 }
 
-void exchange_login(const struct addr *peer, struct str user, struct str password, exchange_fn *fn,
+void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
 	void *arg)
 {
 	static uint64_t id;
@@ -416,6 +424,7 @@ void exchange_login(const struct addr *peer, struct str user, struct str passwor
 	buf_str(&initial, password);
 	s.id = x->serial;
 	s.initial = buf_view(&initial);
+	s.code = str_sub(code, 0, FRAME_CODE_MAX);
 	job = pool_job_new("sasl-start", step_done, x);
 	sasl_start_print(&s, &job->m);
 	ipc_set_bool(&job->m, "scram", authd.scram);

@@ -57,13 +57,14 @@ int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out
 	v.mech = ipc_get(m, "mech");
 	v.initial = ipc_get(m, "initial");
 	v.session = ipc_get(m, "session");
+	v.code = ipc_get(m, "code");
 	v.cb_exporter = ipc_get(m, "cb_exporter");
 	v.cb_end_point = ipc_get(m, "cb_end_point");
 	v.cb_unique = ipc_get(m, "cb_unique");
 	v.tls = ipc_get(m, "tls_version").n > 0;
 	if (!service_known(v.service) || !mech_valid(v.mech) || !session_valid(v.session) ||
 	    v.cb_exporter.n > FRAME_CB_MAX || v.cb_end_point.n > FRAME_CB_MAX ||
-	    v.cb_unique.n > FRAME_CB_MAX)
+	    v.cb_unique.n > FRAME_CB_MAX || v.code.n > FRAME_CODE_MAX)
 		return E_PEER;
 	if (address_field(m, "peer", &v.peer) < 0 || address_field(m, "local", &v.local) < 0)
 		return E_PEER;
@@ -103,6 +104,8 @@ void sasl_start_print(const struct sasl_start *v, struct ipc_msg *m)
 		ipc_setc(m, "tls_version", "1");
 		ipc_set_u64(m, "tls_bits", v->tls_bits);
 	}
+	if (v->code.n > 0)
+		ipc_set(m, "code", v->code);
 	if (v->cb_exporter.n > 0)
 		ipc_set(m, "cb_exporter", v->cb_exporter);
 	if (v->cb_end_point.n > 0)

@@ -10,6 +10,7 @@
 #include "net/addr.h"
 #include "net/ipc.h"
 
+#define FRAME_CODE_MAX 64
 #define FRAME_CB_MAX 512 /* bytes of a raw channel binding */
 
 /* Borrows from the message. */
@@ -22,6 +23,7 @@ struct sasl_start {
 	struct str session;
 	bool tls;
 	uint64_t tls_bits;
+	struct str code; /* of the web page's second factor; empty: none was typed */
 	struct str cb_exporter, cb_end_point, cb_unique; /* empty: the connection has none */
 };
 

@@ -249,7 +249,8 @@ static void old_known(void *arg, const char *result, struct str user)
 {
 	struct question *q = arg;
 
-	if (strcmp(result, "ok") == 0 && str_eq(user, q->id.user))
+	/* who is logged in has shown the second factor */
+	if ((strcmp(result, "ok") == 0 || strcmp(result, "code") == 0) && str_eq(user, q->id.user))
 		pass(q);
 	else if (strcmp(result, "limit") == 0)
 		refuse(q, EX_NOPERM, "too many wrong passwords: try again later", "limit");
@@ -259,19 +260,30 @@ static void old_known(void *arg, const char *result, struct str user)
 		refuse(q, EX_TEMPFAIL, "passwords cannot be checked now: try again", NULL);
 }
 
-/* Who changes his own password proves that he is not somebody at an open page. */
+static bool own_password_needed(const char *verb)
+{
+	static const char *const verbs_of[] = { "user password", "app-password add", "totp on", "totp off" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(verbs_of); i++)
+		if (strcmp(verb, verbs_of[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Who changes his own password, or makes another one, proves that he is not somebody at an open page. */
 static void old_password(struct question *q)
 {
 	struct str old = ipc_get(&q->m, PREFIX "old");
 	char name[64];
 
 	verb_full_name(q->verb, name, sizeof(name));
-	if (strcmp(name, "user password") != 0 || !q->rights.own)
+	if (!own_password_needed(name) || !q->rights.own)
 		pass(q);
 	else if (old.n == 0)
 		refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
 	else
-		exchange_login(&q->peer, q->id.user, old, old_known, q);
+		exchange_login(&q->peer, q->id.user, old, STR(""), old_known, q);
 }
 
 /* The account that `address` names: nobody touches one that may more than he does, nor a
@@ -530,8 +542,11 @@ static void login_known(void *arg, const char *result, struct str user)
 		lookup("account", STR(""), user, login_account, q);
 	else if (strcmp(result, "limit") == 0)
 		refuse(q, EX_NOPERM, "too many failed logins: try again later", "limit");
+	else if (strcmp(result, "code") == 0)
+		refuse(q, EX_NOPERM, "the code of the second factor is needed, too", NULL);
 	else if (strcmp(result, "fail") == 0)
-		refuse(q, EX_NOPERM, "address or password is not right", "unknown");
+		refuse(q, EX_NOPERM, ipc_get(&q->m, "code").n > 0 ? "address, password or code is not right" :
+			"address or password is not right", "unknown");
 	else
 		refuse(q, EX_TEMPFAIL, "logins are not possible now: try again", NULL);
 }
@@ -597,7 +612,7 @@ bool gate_message(struct client *c, struct ipc_msg *m)
 		}
 	}
 	if (strcmp(q->op, "login") == 0)
-		exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), login_known, q);
+		exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), ipc_get(&q->m, "code"), login_known, q);
 	else if (strcmp(q->op, "invite") == 0)
 		invite(q);
 	else if (ipc_get(&q->m, "token").p)

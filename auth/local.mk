@@ -18,6 +18,8 @@ auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth
 # passwords that people bring, and their files
 auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
+auth_libauthd_a_SOURCES += auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
+	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c
 auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
 if WITH_LDAP
 auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
@@ -40,7 +42,7 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if WITH_PAM
@@ -68,6 +70,12 @@ tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
 tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
 tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/totp_test
+tests_unit_auth_totp_test_SOURCES = tests/unit/auth/totp_test.c
+tests_unit_auth_totp_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/app_password_test
+tests_unit_auth_app_password_test_SOURCES = tests/unit/auth/app_password_test.c
+tests_unit_auth_app_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/stack_test
 tests_unit_auth_stack_test_SOURCES = tests/unit/auth/stack_test.c
 tests_unit_auth_stack_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)

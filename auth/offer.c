@@ -85,7 +85,8 @@ static unsigned kinds_now(uint64_t complete)
 	enum { AUTO, ON, OFF } want = (int)c->auth_scram;
 	unsigned listed = scram_kinds(c->auth_mechanisms.v, c->auth_mechanisms.n);
 
-	if (want == OFF)
+	/* a main password that is for the web page alone has keys for nothing */
+	if (want == OFF || c->auth_main_password == CONF_MAIN_PASSWORD_WEB)
 		return 0;
 	return listed & (want == ON ? scram_kinds(c->auth_scram_keys.v, c->auth_scram_keys.n) : (unsigned)complete);
 }

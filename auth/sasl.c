@@ -11,7 +11,9 @@
  * Nobody learns who exists (C16): an unknown, inactive or key-less account
  * costs the same one query and one hash (against `dummy`), or shows invented
  * keys, and every failure says the same. A login that fails against a hash that
- * takes less than ours (an old scheme, a broken one) does the work of ours too. Success is never the library's word
+ * takes less than ours (an old scheme, a broken one) does the work of ours too. What
+ * looks like an app password is looked up first, for whatever name; if it is none, or
+ * not good now, the rest is done as for any other password. Success is never the library's word
  * alone: `verified` must have been set by one of the call-backs for an account
  * that may log in, and the library's user must be that account.
  *
@@ -27,14 +29,17 @@
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
+#include "auth/app_password.h"
 #include "auth/bearer.h"
 #include "auth/gs2.h"
 #include "auth/oauth.h"
 #include "auth/password.h"
+#include "auth/second.h"
 #include "base/clock.h"
 #include "base/rand.h"
 
 #define MAX_STEPS 8
+#define USED_S 3600 /* how often the use of an app password is written down */
 
 struct sasl_exchange {
 	sasl_conn_t *conn;
@@ -54,6 +59,8 @@ struct sasl_exchange {
 	bool remembered; /* that password was verified a moment ago */
 	bool down; /* back end */
 	bool elsewhere; /* its back end checked the password */
+	bool code; /* what is missing is the code of the second factor */
+	uint64_t expires; /* of the app password that was shown */
 	const char *why; /* what a call-back found wrong */
 	bool upgraded;
 };
@@ -208,6 +215,54 @@ static bool checked_there(struct sasl_exchange *x, struct str password, bool may
 	return true;
 }
 
+/* For people: when and where from this device logged in; a failure is no failure of the login. */
+static void app_password_used(struct sasl_exchange *x, const struct directory_app_password *v, uint64_t now)
+{
+	struct directory *d = service->resolver.d;
+	struct addr net = addr_network(&x->start.peer);
+	char ip[ADDR_TEXT], text[ADDR_TEXT + 8] = "";
+
+	if (v->last + USED_S > now)
+		return;
+	if (net.family)
+		snprintf(text, sizeof(text), "%s/%d", addr_text(&net, ip), net.family == 4 ? 24 : 64);
+	(void)d->ops->app_password_used(d, x->account.id, v->id, now, str_of(text));
+}
+
+/* Is it an app password that is good here and now? may: of an account that may log in. */
+static bool by_app_password(struct sasl_exchange *x, struct str password, bool may, const char **why)
+{
+	struct directory *d = service->resolver.d;
+	struct directory_account nobody = { .name = x->user };
+	struct directory_app_password v;
+	char digest[SECRET_HEX + 1];
+	uint64_t now = (uint64_t)clock_unix();
+	int r;
+
+	if (str_eqc(x->start.service, "web") || !d->ops->app_password || !app_password_digest(password, digest))
+		return false;
+	r = d->ops->app_password(d, x->found ? &x->account : &nobody, str_of(digest), &x->a, &v);
+	x->down |= r < 0 && r != E_NOTFOUND;
+	if (r < 0 || !may)
+		return false;
+	if (v.expires && v.expires <= now)
+		*why = "the app password has expired";
+	else if (!app_password_serves(v.protocols, x->start.service))
+		*why = "the app password is not for this protocol";
+	else {
+		app_password_used(x, &v, now);
+		x->expires = v.expires;
+		return true;
+	}
+	return false;
+}
+
+/* Is its main password good for the web page alone, and is this something else? */
+static bool main_is_elsewhere(const struct sasl_exchange *x)
+{
+	return (service->main_web || x->account.main_web) && !str_eqc(x->start.service, "web");
+}
+
 /* The password against the account's hash, or against one that nobody has. may: an account that may log
  * in; false after it if there is nothing by which it could. */
 static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may)
@@ -249,12 +304,27 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 	OPENSSL_cleanse(key, sizeof(key));
 }
 
+/* Is the password enough? Asked only of somebody who knows it. */
+static bool second_good(struct sasl_exchange *x)
+{
+	enum second second = SECOND_NONE;
+
+	if (!str_eqc(x->start.service, "web"))
+		return true;
+	if (second_check(service->resolver.d, x->account.id, x->start.code, clock_unix(), &second) < 0)
+		x->down = true;
+	x->code = second == SECOND_NEEDED;
+	x->why = x->code ? "the code of the second factor is needed" : "wrong code of the second factor";
+	return !x->down && (second == SECOND_NONE || second == SECOND_GOOD);
+}
+
 static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass,
 	unsigned n, struct propctx *prop)
 {
 	struct sasl_exchange *x = ctx;
 	struct str password = str_make(pass, n);
 	enum scheme_result r;
+	const char *app = NULL;
 	bool may;
 
 	(void)conn;
@@ -264,9 +334,18 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	if (n == 0 || !user || !*user)
 		return SASL_BADAUTH;
 	may = look_up(x, str_of(user));
+	if (by_app_password(x, password, may, &app)) {
+		x->verified = true;
+		x->why = NULL;
+		return SASL_OK;
+	}
 	r = verify(x, password, &may);
-	x->why = !x->found ? "no such account" : !may ? "account may not log in" : scheme_text(r);
-	if (!may || r != SCHEME_GOOD)
+	if (may && r == SCHEME_GOOD && main_is_elsewhere(x)) {
+		x->why = "the main password is for the web page alone";
+		return SASL_BADAUTH;
+	}
+	x->why = !x->found ? "no such account" : !may ? "account may not log in" : app ? app : scheme_text(r);
+	if (!may || r != SCHEME_GOOD || !second_good(x))
 		return SASL_BADAUTH;
 	x->why = NULL;
 	verified_now(x, password);
@@ -297,7 +376,7 @@ static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, c
 	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !kind || !wants_keys(params))
 		return SASL_OK;
 	buf_init(&keys, 1024);
-	stored = look_up(x, name) ? scram_find(x->account.scram, kind) : STR_NONE;
+	stored = look_up(x, name) && !main_is_elsewhere(x) ? scram_find(x->account.scram, kind) : STR_NONE;
 	if (stored.n > 0) {
 		/* the library verifies the proof against these keys */
 		x->verified = true;
@@ -393,6 +472,7 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	s->cb_exporter = arena_str(&x->a, start->cb_exporter);
 	s->cb_end_point = arena_str(&x->a, start->cb_end_point);
 	s->cb_unique = arena_str(&x->a, start->cb_unique);
+	s->code = arena_str(&x->a, start->code);
 	s->initial = STR_NONE;
 	x->scram = str_starts(s->mech, "SCRAM-");
 	x->plus = str_ends(s->mech, "-PLUS");
@@ -630,9 +710,13 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	current = NULL;
 	out->user = x->user;
 	out->upgraded = x->upgraded;
+	out->expires = x->expires;
 	if (x->down) {
 		out->result = SASL_DOWN;
 		out->why = "directory does not answer";
+	} else if (x->code) {
+		out->result = SASL_CODE;
+		out->why = x->why;
 	} else if (code == SASL_CONTINUE) {
 		out->result = SASL_CONTINUES;
 		out->data = str_make(p ? p : "", p ? n : 0);

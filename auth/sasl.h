@@ -27,6 +27,7 @@ struct sasl_service {
 	bool upgrade; /* older ones at a good login */
 	const struct conf *conf; /* [oauth] */
 	const struct jwks *keys; /* of access tokens; NULL: none are taken */
+	bool main_web; /* main passwords are good for the web page alone */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
 	struct scheme_limits dummy_takes;
@@ -35,7 +36,8 @@ struct sasl_service {
 /* Takes the settings; s must outlive all exchanges. 0 or negative. */
 int sasl_service_set(struct sasl_service *s);
 
-enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN };
+/* SASL_CODE: the password is right, and the account has a second factor that was not typed (web page) */
+enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE };
 struct sasl_outcome {
 	enum sasl_result result;
 	struct str data; /* p NULL: none; lives until the next call */
@@ -43,6 +45,7 @@ struct sasl_outcome {
 	const char *why; /* for the log, static */
 	bool upgraded; /* new hash or keys were stored */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
+	uint64_t expires; /* of a login by an app password: when it ends (Unix time); 0: never, or no such login */
 };
 
 struct sasl_exchange;

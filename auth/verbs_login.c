@@ -63,13 +63,14 @@ static void send_session(struct client *out, const struct login *k, bool here)
 	client_send(out, &m);
 }
 
-/* Kick: by id or user, as at the fronts; the login of who asks by the page is spared unless it is named. */
+/* Kick: by id or user, as at the fronts; the login of who asks by the page is spared unless it is named. mail=yes
+ * (control.c): those of the page stay. */
 static bool kicked(const struct ipc_msg *m, const struct login *k)
 {
 	struct str id = ipc_get(m, "id"), user;
 	size_t i;
 
-	for (i = 0; (user = ipc_get_nth(m, "user", i)).p; i++)
+	for (i = 0; !str_eqc(ipc_get(m, "mail"), "yes") && (user = ipc_get_nth(m, "user", i)).p; i++)
 		if (address_is(user, str_of(k->user)) && !str_eqc(ipc_get(m, "asker_login"), k->id))
 			return true;
 	return id.n > 0 && str_eqc(id, k->id);

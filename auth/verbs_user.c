@@ -44,6 +44,7 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_set(&m, "roles", acc->roles);
 	ipc_setc(&m, "scram", acc->scram.n ? "yes" : "no");
 	ipc_setc(&m, "password", acc->hash.n ? "yes" : "no");
+	ipc_setc(&m, "main_password", acc->main_web ? "web" : "all");
 	ipc_set(&m, "forward", forward_text(acc, &v->a));
 	ipc_setc(&m, "directory", acc->backend);
 	verb_row(v, &m);
@@ -60,7 +61,19 @@ static int roles(struct verb *v, struct str *io)
 	return 0;
 }
 
-/* name= quota= quota_messages= roles= active=; absent ones stay. */
+/* main_password=: what the password is good for. */
+static int main_password(struct verb *v, struct directory_account *acc)
+{
+	struct str given = ipc_get(v->m, "main_password");
+
+	if (given.p && !str_eqc(given, "web") && !str_eqc(given, "all"))
+		return verb_fail(v, EX_DATAERR, "main_password: web or all");
+	if (given.p)
+		acc->main_web = str_eqc(given, "web");
+	return 0;
+}
+
+/* name= quota= quota_messages= roles= active= main_password=; absent ones stay. */
 static int arguments(struct verb *v, struct directory_account *acc)
 {
 	struct str name = ipc_get(v->m, "name");
@@ -72,7 +85,7 @@ static int arguments(struct verb *v, struct directory_account *acc)
 		acc->name = name;
 	if (verb_size(v, "quota", &acc->quota_bytes) < 0 ||
 	    verb_size(v, "quota_messages", &acc->quota_messages) < 0 ||
-	    verb_bool(v, "active", &acc->active) < 0)
+	    verb_bool(v, "active", &acc->active) < 0 || main_password(v, acc) < 0)
 		return -1;
 	return roles(v, &acc->roles);
 }

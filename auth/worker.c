@@ -37,6 +37,7 @@ static void settings_use(struct worker *w)
 	s->limits = (struct scheme_limits){ w->conf->auth_hash_memory, (uint64_t)w->conf->auth_hash_work };
 	s->login_cache_ms = w->conf->auth_login_cache_time;
 	s->conf = w->conf;
+	s->main_web = w->conf->auth_main_password == CONF_MAIN_PASSWORD_WEB;
 }
 
 /* The rules of files, in place of those before; -1: none. Takes fd. */
@@ -136,7 +137,7 @@ static void slot_clear(struct worker *w, size_t i)
 static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_msg *out)
 {
 	static const char *const word[] = { [SASL_CONTINUES] = "continue", [SASL_GOOD] = "ok",
-		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable" };
+		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable", [SASL_CODE] = "code" };
 	struct sasl_outcome o;
 
 	sasl_exchange_step(w->slot[i].x, data, &o);
@@ -147,6 +148,8 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_setc(out, "why", o.why);
 	ipc_set_bool(out, "changed", o.upgraded);
 	ipc_set_bool(out, "failed", o.failed);
+	if (o.expires)
+		ipc_set_u64(out, "expires", o.expires);
 	if (o.result != SASL_CONTINUES)
 		slot_clear(w, i);
 }

@@ -119,7 +119,7 @@ static int complete(struct parse *p, const char **secret_out)
 		char mark = p->arg[i].mark;
 
 		/* a login that may be left out (username) is asked for its password if it is named */
-		if (p->arg[i].type == ARG_SECRET && login_named(p))
+		if (p->arg[i].type == ARG_SECRET && !str_eqc(p->arg[i].name, "old") && login_named(p))
 			*secret_out = "password";
 		if ((mark == '!' || mark == '+') && !p->given[i]) {
 			buf_done(&names);

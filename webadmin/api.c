@@ -302,8 +302,8 @@ static void ask(struct request *q, struct ipc_msg *m, const struct verb *v, enum
 
 /* --- what is asked -------------------------------------------------------------------- */
 
-/* The body of login and invite: just these two fields. */
-static bool two_fields(struct request *q, struct ipc_msg *m, const char *one, const char *two)
+/* The body of login and invite: just these two fields; a third one may be there. */
+static bool two_fields(struct request *q, struct ipc_msg *m, const char *one, const char *two, const char *third)
 {
 	struct ipc_msg given;
 	struct buf why;
@@ -312,13 +312,15 @@ static bool two_fields(struct request *q, struct ipc_msg *m, const char *one, co
 	buf_init(&why, 512);
 	ipc_init(&given, "given");
 	good = json_fields(request_body(q), "", &given, &why) == 0;
-	if (good && (given.nfields != 2 || !ipc_get(&given, one).p || !ipc_get(&given, two).p)) {
+	if (good && (given.nfields != (third && ipc_get(&given, third).p ? 3 : 2) || !ipc_get(&given, one).p || !ipc_get(&given, two).p)) {
 		buf_fmt(&why, "needed are %s and %s", one, two);
 		good = false;
 	}
 	if (good) {
 		ipc_set(m, one[0] == 't' ? "invite" : one, ipc_get(&given, one));
 		ipc_set(m, two, ipc_get(&given, two));
+		if (third && ipc_get(&given, third).p)
+			ipc_set(m, third, ipc_get(&given, third));
 	} else
 		request_fail(q, 400, EX_USAGE, "%s", buf_cstr(&why));
 	arena_wipe(&given.arena);
@@ -337,8 +339,8 @@ static void own(struct request *q, enum api_own what)
 	if (!reads && !may_post(q))
 		return;
 	api_question(q, &m, op[what]);
-	if ((what == OWN_LOGIN && !two_fields(q, &m, "address", "password")) ||
-		(what == OWN_INVITE && !two_fields(q, &m, "token", "password"))) {
+	if ((what == OWN_LOGIN && !two_fields(q, &m, "address", "password", "code")) ||
+		(what == OWN_INVITE && !two_fields(q, &m, "token", "password", NULL))) {
 		ipc_done(&m);
 		return;
 	}

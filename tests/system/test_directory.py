@@ -79,6 +79,9 @@ def test_people_of_the_database_get_mail_and_log_in(served, postgres):
         c.sendmail(anna.address, [anna.address], "Subject: mine\r\n\r\nx\r\n")
     assert "pgsql" in s.cli("user", "show", anna.address).stdout
     assert login(s, Account(anna.address, "wrong")) != "OK"
+    device = json.loads(s.cli("--json", "app-password", "add", anna.address, "protocols=imap").stdout)["password"]
+    assert login(s, Account(anna.address, device)) == "OK"
+    assert postgres.sql("SELECT protocols, last > 0, peer FROM app_password") == "imap|t|127.0.0.0/24"
     # what others change counts at once, though answers are kept for an hour
     assert refused(s, f"neu@{DOMAIN}") == 550
     postgres.sql(f"INSERT INTO alias(address, domain, targets) VALUES('neu@{DOMAIN}', '{DOMAIN}', 'anna@{DOMAIN}')")
@@ -240,8 +243,8 @@ def filled(s):
     s.cli("access", "add", "sender", "spam.example", "reject", "text=No.")
     s.cli("rewrite", "add", "recipient", f"old@{DOMAIN}", anna.address)
     s.cli("srs", "rotate")
-    if "app-password" in s.cli("help").stdout:
-        s.cli("app-password", "add", ben.address, "protocols=imap")
+    s.cli("app-password", "add", ben.address, "protocols=imap")
+    s.cli("totp", "on", ben.address)
     return people, json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]
 
 

@@ -2,6 +2,7 @@
 """People of an LDAP directory (a real slapd): logins by bind, mail, aliases, groups, quota; hung, dead and lying servers."""
 import imaplib
 import itertools
+import json
 import re
 import shutil
 import signal
@@ -297,6 +298,8 @@ def test_the_settings_of_the_document(own_suite, slapd, tmp_path, title):
     s.cli("domain", "add", "example.org")
     assert "directory: ldap" in s.cli("user", "show", "anna@example.org").stdout
     assert logs_in(s, "anna@example.org", "anna's secret")
+    device = json.loads(s.cli("--json", "app-password", "add", "anna@example.org").stdout)["password"]
+    assert logs_in(s, "anna@example.org", device)
 
 
 @pytest.mark.parametrize("settings, words", [

@@ -13,7 +13,7 @@ from conftest import TOP, Suite, check_log, make_folder
 from web import Web
 
 TABLE = (TOP / "conf" / "verbs.def").read_text()
-VERBS = re.findall(r'^VERB\("(\w*)", "(\w+)", (\w+), (\w+), (\w+), (\w+), "([^"]*)"', TABLE, re.M)
+VERBS = re.findall(r'^VERB\("([\w-]*)", "(\w+)", (\w+), (\w+), (\w+), (\w+), "([^"]*)"', TABLE, re.M)
 ASKERS = ("none", "person", "domain", "admin", "token-admin", "token-domain", "token-metrics")
 # These are let pass to a process that works for long or outside this suite: that they are refused is tested, not more
 SLOW = ("HERE", "CHECKD", "ACMED", "BACKUPD", "IMPORTD", "TRACED")

@@ -3,6 +3,7 @@
  * SASL exchanges against a real directory: who gets in, and that names from
  * outside do nothing but fail (C15), with one query and one hash like others (C16).
  */
+#include "auth/app_password.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/clock.h"
@@ -24,7 +25,8 @@ static struct directory *real;
 /* The real directory, with a counter in front of its one query. */
 static struct directory_ops counting;
 static const struct directory_ops *uncounted;
-static unsigned queries, hashes;
+static unsigned queries, hashes, devices, uses;
+static const char *service_name = "imaps";
 
 bool __real_password_verify(struct str password, struct str hash);
 bool __wrap_password_verify(struct str password, struct str hash);
@@ -41,6 +43,19 @@ static int counted(struct directory *d, struct str local, struct str domain, str
 {
 	queries++;
 	return uncounted->account(d, local, domain, a, out);
+}
+
+static int counted_device(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
+	struct directory_app_password *out)
+{
+	devices++;
+	return uncounted->app_password(d, v, digest, a, out);
+}
+
+static int counted_use(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer)
+{
+	uses++;
+	return uncounted->app_password_used(d, account, id, when, peer);
 }
 
 static void add(const char *local, const char *password, bool active, bool keys)
@@ -80,6 +95,8 @@ static int setup(void **state)
 	uncounted = real->ops;
 	counting = *uncounted;
 	counting.account = counted;
+	counting.app_password = counted_device;
+	counting.app_password_used = counted_use;
 	real->ops = &counting;
 	service.resolver = (struct resolver){ .d = real, .separator = '+' };
 	service.cost = 1;
@@ -109,7 +126,7 @@ static int teardown(void **state)
 
 static struct sasl_exchange *begin(const char *mech)
 {
-	struct sasl_start s = { .id = 1, .service = STR("imaps"), .mech = str_of(mech), .tls = true,
+	struct sasl_start s = { .id = 1, .service = str_of(service_name), .mech = str_of(mech), .tls = true,
 		.tls_bits = 256, .session = STR(""), .cb_exporter = STR("EXPORTER"),
 		.cb_end_point = STR("ENDPOINT") };
 
@@ -121,7 +138,7 @@ static enum sasl_result plain(struct str message, struct sasl_outcome *o)
 	struct sasl_exchange *x = begin("PLAIN");
 	static char user[1024];
 
-	queries = hashes = 0;
+	queries = hashes = devices = uses = 0;
 	sasl_exchange_step(x, message, o);
 	snprintf(user, sizeof(user), "%.*s", STRF(o->user));
 	o->user = str_of(user);
@@ -304,6 +321,117 @@ static void a_login_of_a_moment_ago_costs_no_hash(void **state)
 	assert_int_equal(hashes, 1);
 }
 
+/* --- app passwords ------------------------------------------------------------------ */
+
+#define DEVICE "abcde-fghjk-mnpqr-stuvw"
+
+static void device(const char *local, const char *id, const char *text, const char *protocols, uint64_t expires)
+{
+	struct directory_app_password v = { .id = str_of(id), .label = STR("phone"), .protocols = str_of(protocols),
+		.created = 1, .expires = expires };
+	char digest[SECRET_HEX + 1];
+	struct directory_account acc;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &acc), 0);
+	assert_true(app_password_digest(str_of(text), digest));
+	v.digest = str_of(digest);
+	assert_int_equal(real->ops->app_password_add(real, acc.id, &v), 0);
+	arena_done(&a);
+}
+
+static void remove_device(const char *local, const char *id)
+{
+	struct directory_account acc;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &acc), 0);
+	assert_int_equal(real->ops->app_password_remove(real, acc.id, str_of(id)), 0);
+	arena_done(&a);
+}
+
+static void an_app_password_gets_in_without_a_hash_until_it_is_removed(void **state)
+{
+	struct sasl_outcome o;
+
+	(void)state;
+	service.login_cache_ms = 60000;
+	device("anna", "d1", DEVICE, APP_PASSWORD_ALL, 0);
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(hashes, 0);
+	assert_int_equal(uses, 1);
+	assert_int_equal(o.expires, 0);
+	assert_false(o.upgraded);
+	/* its use is written down once an hour */
+	assert_int_equal(plain(STR("\0anna@example.org\0ABCDE FGHJK mnpqr stuvw"), &o), SASL_GOOD);
+	assert_int_equal(uses, 0);
+	/* it is hers alone, not the page's, and an inactive account's is worth nothing */
+	device("off", "d1", DEVICE, APP_PASSWORD_ALL, 0);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_int_equal(plain(STR("\0off@example.org\0" DEVICE), &o), SASL_BAD);
+	service_name = "web";
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_int_equal(devices, 0);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	service_name = "imaps";
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	remove_device("anna", "d1");
+	remove_device("off", "d1");
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_BAD);
+	service.login_cache_ms = 0;
+}
+
+static void it_is_good_for_its_protocols_and_its_time(void **state)
+{
+	static const char later[] = "bbbbb-bbbbb-bbbbb-bbbbb", over[] = "ccccc-ccccc-ccccc-ccccc";
+	uint64_t now = (uint64_t)clock_unix();
+	struct sasl_outcome o;
+
+	(void)state;
+	device("bob", "d1", DEVICE, "pop3,submission", 0);
+	device("bob", "d2", later, "imap", now + 1000);
+	device("bob", "d3", over, "imap", now - 1);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_string_equal(o.why, "the app password is not for this protocol");
+	assert_int_equal(hashes, 1);
+	assert_int_equal(plain(STR("\0bob@example.org\0bbbbbbbbbbbbbbbbbbbb"), &o), SASL_GOOD);
+	assert_int_equal(o.expires, now + 1000);
+	assert_int_equal(plain(STR("\0bob@example.org\0ccccc-ccccc-ccccc-ccccc"), &o), SASL_BAD);
+	assert_string_equal(o.why, "the app password has expired");
+	assert_int_equal(hashes, 1);
+	service_name = "pop3s";
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(plain(STR("\0bob@example.org\0bbbbbbbbbbbbbbbbbbbb"), &o), SASL_BAD);
+	service_name = "submission";
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_GOOD);
+	service_name = "imaps";
+	remove_device("bob", "d1");
+	remove_device("bob", "d2");
+	remove_device("bob", "d3");
+}
+
+/* C16: whoever it is, one query for the account, one for the device, one hash. */
+static void a_wrong_app_password_costs_the_same_for_every_name(void **state)
+{
+	static const struct str table[] = { STR("\0anna@example.org\0" DEVICE), STR("\0bob@example.org\0" DEVICE),
+		STR("\0nobody@example.org\0" DEVICE), STR("\0off@example.org\0" DEVICE), STR("\0anna@example.com\0" DEVICE) };
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	device("bob", "d1", DEVICE, "pop3", 0);
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(plain(table[i], &o), SASL_BAD);
+		assert_int_equal(queries, 1);
+		assert_int_equal(devices, 1);
+		assert_int_equal(hashes, 1);
+		assert_int_equal(uses, 0);
+	}
+	remove_device("bob", "d1");
+}
+
 static void login_asks_twice(void **state)
 {
 	struct sasl_exchange *x = begin("LOGIN");
@@ -399,6 +527,69 @@ static enum sasl_result scram(const char *mech, const char *gs2, struct str bind
 	buf_done(&cb);
 	sasl_exchange_free(x);
 	return o.result;
+}
+
+static void main_web(const char *local, bool on)
+{
+	struct directory_account v;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &v), 0);
+	v.main_web = on;
+	assert_int_equal(real->ops->account_put(real, &v, false), 0);
+	arena_done(&a);
+}
+
+static void a_main_password_for_the_page_alone_is_no_good_for_mail(void **state)
+{
+	struct sasl_outcome o;
+	unsigned turn;
+
+	(void)state;
+	service.login_cache_ms = 60000;
+	device("anna", "d1", DEVICE, "imap", 0);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	/* of the account, then of all by the settings */
+	for (turn = 0; turn < 2; turn++) {
+		main_web("anna", turn == 0);
+		service.main_web = turn == 1;
+		assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_BAD); /* though remembered */
+		assert_string_equal(o.why, "the main password is for the web page alone");
+		assert_int_equal(plain(STR("\0anna@example.org\0wrong"), &o), SASL_BAD);
+		assert_int_equal(hashes, 1);
+		assert_int_equal(scram("SCRAM-SHA-256", "n,,", STR(""), "anna@example.org", "secret"), SASL_BAD);
+		assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_GOOD);
+		service_name = "web";
+		assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+		service_name = "imaps";
+		if (turn == 0)
+			assert_int_equal(plain(STR("\0bob@example.org\0geheim"), &o), SASL_GOOD);
+	}
+	service.main_web = false;
+	service.login_cache_ms = 0;
+	assert_int_equal(scram("SCRAM-SHA-256", "n,,", STR(""), "anna@example.org", "secret"), SASL_GOOD);
+	remove_device("anna", "d1");
+}
+
+static void scram_is_offered_to_nobody_while_one_cannot_use_it(void **state)
+{
+	bool any, complete;
+
+	(void)state;
+	/* "off" is inactive, "old" has keys by now */
+	assert_int_equal(real->ops->scram_complete(real, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_true(any && complete);
+	device("anna", "d1", DEVICE, "imap", 0);
+	assert_int_equal(real->ops->scram_complete(real, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_true(any && !complete);
+	remove_device("anna", "d1");
+	main_web("bob", true);
+	assert_int_equal(real->ops->scram_complete(real, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_false(complete);
+	main_web("bob", false);
+	assert_int_equal(real->ops->scram_complete(real, STR("SCRAM-SHA-256$"), &any, &complete), 0);
+	assert_true(complete);
 }
 
 static void scram_with_and_without_channel_binding(void **state)
@@ -591,6 +782,11 @@ int main(void)
 		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
 		cmocka_unit_test(old_and_broken_hashes_cost_what_ours_does),
 		cmocka_unit_test(a_login_of_a_moment_ago_costs_no_hash),
+		cmocka_unit_test(an_app_password_gets_in_without_a_hash_until_it_is_removed),
+		cmocka_unit_test(it_is_good_for_its_protocols_and_its_time),
+		cmocka_unit_test(a_wrong_app_password_costs_the_same_for_every_name),
+		cmocka_unit_test(a_main_password_for_the_page_alone_is_no_good_for_mail),
+		cmocka_unit_test(scram_is_offered_to_nobody_while_one_cannot_use_it),
 		cmocka_unit_test(login_asks_twice),
 		cmocka_unit_test(scram_with_and_without_channel_binding),
 		cmocka_unit_test(scram_fails_alike_for_all_who_may_not),

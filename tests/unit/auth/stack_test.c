@@ -378,6 +378,51 @@ static void scram_needs_keys_in_every_back_end(void **state)
 	assert_false(complete);
 }
 
+static bool one_more(const struct directory_app_password *v, void *arg)
+{
+	assert_true(str_eqc(v->id, "d1"));
+	(*(unsigned *)arg)++;
+	return true;
+}
+
+/* Whatever a back end keeps, its people's devices have a place, by their number; they go with an account of ours. */
+static void everybody_has_app_passwords(void **state)
+{
+	static const char *const names[] = { "anna@example.org", "bob@example.org" };
+	struct directory_app_password p = { .id = STR("d1"), .label = STR(""), .digest = STR("00"), .protocols = STR("imap") }, got;
+	struct directory_account v[2], nobody = { .name = STR("nobody@example.org") };
+	struct arena a;
+	unsigned n, i;
+
+	(void)state;
+	use(&other.d, own);
+	arena_init(&a);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(look(names[i], &a, &v[i]), 0);
+		assert_int_equal(d->ops->app_password(d, &v[i], STR("00"), &a, &got), E_NOTFOUND);
+		assert_int_equal(d->ops->app_password_add(d, v[i].id, &p), 0);
+		assert_int_equal(d->ops->app_password_add(d, v[i].id, &p), E_EXISTS);
+		assert_int_equal(d->ops->app_password_used(d, v[i].id, STR("d1"), 7 + i, STR("192.0.2.0/24")), 0);
+	}
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(d->ops->app_password(d, &v[i], STR("00"), &a, &got), 0);
+		assert_int_equal(got.last, 7 + i);
+		assert_true(str_eqc(got.peer, "192.0.2.0/24"));
+		assert_int_equal(d->ops->app_password(d, &v[i], STR("01"), &a, &got), E_NOTFOUND);
+		n = 0;
+		assert_int_equal(d->ops->app_passwords(d, v[i].id, one_more, &n), 0);
+		assert_int_equal(n, 1);
+	}
+	assert_int_equal(d->ops->app_password(d, &nobody, STR("00"), &a, &got), E_NOTFOUND);
+	assert_int_equal(d->ops->app_password_remove(d, v[0].id, STR("d2")), E_NOTFOUND);
+	assert_int_equal(d->ops->app_password_remove(d, v[0].id, STR("d1")), 0);
+	assert_int_equal(d->ops->app_password(d, &v[0], STR("00"), &a, &got), E_NOTFOUND);
+	assert_int_equal(d->ops->app_password(d, &v[1], STR("00"), &a, &got), 0);
+	assert_int_equal(d->ops->account_remove(d, STR("bob"), STR("example.org")), 0);
+	assert_int_equal(d->ops->app_password(d, &v[1], STR("00"), &a, &got), E_NOTFOUND);
+	arena_done(&a);
+}
+
 /* C16: a name that nobody has is somebody's all the same, of the same back end each time. */
 static void a_name_that_nobody_has_costs_what_one_of_somebody_costs(void **state)
 {
@@ -488,6 +533,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes_go_to_who_keeps_it, begin, end),
 		cmocka_unit_test_setup_teardown(scram_needs_keys_in_every_back_end, begin, end),
 		cmocka_unit_test_setup_teardown(a_name_that_nobody_has_costs_what_one_of_somebody_costs, begin, end),
+		cmocka_unit_test_setup_teardown(everybody_has_app_passwords, begin, end),
 		cmocka_unit_test_setup_teardown(mail_finds_people_of_every_back_end, begin, end),
 		cmocka_unit_test_setup_teardown(every_table_and_column_is_copied, begin, end),
 		cmocka_unit_test_setup_teardown(an_account_of_two_databases_is_one, begin, end),

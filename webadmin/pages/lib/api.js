@@ -83,7 +83,7 @@ export async function change(verb, args) {
 	return unpack(await send("POST", pathOf(verb), clean(args)));
 }
 
-export const login = (address, password) => send("POST", "login", { address, password });
+export const login = (address, password, code) => send("POST", "login", code ? { address, password, code } : { address, password });
 export const logout = () => send("POST", "logout");
 export const invite = (token, password) => send("POST", "invite", { token, password });
 export const me = () => send("GET", "me");

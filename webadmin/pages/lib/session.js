@@ -45,8 +45,8 @@ export async function resume() {
 	}
 }
 
-export async function enter(address, password) {
-	const said = await api.login(address, password);
+export async function enter(address, password, code) {
+	const said = await api.login(address, password, code);
 	return begin(said.result || said);
 }
 

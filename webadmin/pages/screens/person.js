@@ -10,6 +10,7 @@ import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Wait, Code, Dialog, Time, say } from "../parts/all.js";
 import { Device, serviceOf, stateOf, isWeb, HERE } from "../parts/session.js";
 import { Roles } from "./people.js";
+import { AppPasswords, SecondFactor } from "./devices.js";
 
 export function Usage({ address }) {
 	const ask = useAsk("mailbox status", { address });
@@ -67,7 +68,8 @@ export default function Person({ id }) {
 		return ask.reload();
 	};
 	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${reload}
-		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active) }} fields=${{ name: { placeholder: "" } }} />`);
+		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active), main_password: u.main_password }}
+		fields=${{ name: { placeholder: "" }, main_password: { label: "The password is good for", quiet: true, choices: [["all", "everything"], ["web", "this page alone; mail programs need app passwords"]] } }} />`);
 	const suspend = () => open((close) => f.yes(u.active) ? html`<${Confirm} title=${`Suspend ${id}?`} button="Suspend" act=${async () => {
 			await change("user change", { address: id, active: false });
 			if (can("session kick"))
@@ -89,6 +91,8 @@ export default function Person({ id }) {
 				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
 			${can("mailbox status") && html`<${Usage} key=${turn} address=${id} />`}</div>
 			${can("alias list") && html`<${Aliases} address=${id} />`}
+			${can("app-password list") && html`<${AppPasswords} address=${id} />`}
+			${can("totp show") && html`<${SecondFactor} address=${id} />`}
 			<${Sessions} address=${id} />
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * stack_app_password.c: app passwords and second factors of a stack of back ends: beside the account where its back
+ * end has a place for them, else in the built-in database, by the account's number. So people of an LDAP directory
+ * have theirs, too.
+ */
+#include "auth/directory_stack.h"
+
+/* Who keeps those of an account, and its number there. */
+static int keeper(struct directory *d, uint64_t account, struct directory **out, uint64_t *own_id_out)
+{
+	struct stack *s = (struct stack *)d;
+	int r = stack_layer_of(s, account, out, own_id_out);
+
+	if (r == E_UNSUPPORTED || (r == 0 && !(*out)->ops->app_password)) {
+		*out = s->own;
+		*own_id_out = account;
+		r = 0;
+	}
+	return r;
+}
+
+/* An account that nobody has costs what one of somebody costs (C16). */
+int stack_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
+	struct directory_app_password *out)
+{
+	struct directory_account mine = *v;
+	struct directory *e, *other;
+	int r = keeper(d, v->id, &e, &mine.id);
+
+	if (r < 0)
+		return r;
+	other = v->backend ? NULL : stack_could_be_of((struct stack *)d, v->name);
+	if (other && other->ops->app_password)
+		e = other;
+	return e->ops->app_password(e, &mine, digest, a, out);
+}
+
+int stack_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->app_password_add(e, own_id, v);
+}
+
+int stack_app_password_remove(struct directory *d, uint64_t account, struct str id)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->app_password_remove(e, own_id, id);
+}
+
+int stack_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->app_password_used(e, own_id, id, when, peer);
+}
+
+int stack_app_passwords(struct directory *d, uint64_t account,
+	bool (*fn)(const struct directory_app_password *v, void *arg), void *arg)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->app_passwords(e, own_id, fn, arg);
+}
+
+/* --- second factors */
+
+int stack_totp(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp(e, own_id, a, out);
+}
+
+int stack_totp_put(struct directory *d, uint64_t account, const struct directory_totp *v)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp_put(e, own_id, v);
+}
+
+int stack_totp_remove(struct directory *d, uint64_t account)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp_remove(e, own_id);
+}
+
+int stack_totp_step(struct directory *d, uint64_t account, uint64_t step)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp_step(e, own_id, step);
+}
+
+int stack_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp_recover(e, own_id, before, after);
+}
