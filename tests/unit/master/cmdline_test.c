@@ -173,7 +173,7 @@ static void every_verb_and_argument_is_explained(void **state)
 		buf_done(&page);
 		buf_init(&page, 256);
 		for (k = 0; full[k] != '\0'; k++) /* as the manual writes it */
-			buf_printf(&page, "%s%c", full[k] == '-' ? "\\" : "", full[k]);
+			buf_fmt(&page, "%s%c", full[k] == '-' ? "\\" : "", full[k]);
 		assert_non_null(strstr(buf_cstr(&all), buf_cstr(&page)));
 		buf_done(&page);
 	}
