@@ -73,7 +73,7 @@ def test_a_password_with_nul_or_much_too_long_is_just_wrong(house):
 
 
 def test_many_guesses_at_once_are_refused(own_suite):
-    s = own_suite({"auth.failure_delay": "5s", "auth.failure_delay_max": "5s"})
+    s = own_suite({"auth.failure_delay": "2s", "auth.failure_delay_max": "2s"})
     who = s.account()
     found = []
 
