@@ -20,19 +20,16 @@
  * The library hands its plug-ins no pointer of ours, and one process runs one
  * exchange at a time: `current` is the exchange whose step runs now.
  *
- * OAUTHBEARER (RFC 7628) and XOAUTH2 are not the library's: bearer_step. Whoever has no good token learns nothing of accounts:
- * none is looked for. A refusal takes two messages (RFC 7628 3.2.3); it is a failed login from the first on.
+ * OAUTHBEARER and XOAUTH2 are not the library's: sasl_bearer.c.
  */
-#include "auth/sasl.h"
+#include "auth/sasl_private.h"
 
 #include <openssl/crypto.h>
-#include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
 #include "auth/app_password.h"
 #include "auth/bearer.h"
 #include "auth/gs2.h"
-#include "auth/oauth.h"
 #include "auth/password.h"
 #include "auth/second.h"
 #include "base/clock.h"
@@ -40,30 +37,6 @@
 
 #define MAX_STEPS 8
 #define USED_S 3600 /* how often the use of an app password is written down */
-
-struct sasl_exchange {
-	sasl_conn_t *conn;
-	sasl_callback_t callbacks[8];
-	struct arena a; /* everything of this exchange */
-	struct sasl_start start; /* copied */
-	bool scram, plus, bearer, started;
-	bool refused; /* a bearer was told so */
-	unsigned steps;
-	sasl_channel_binding_t binding;
-	char *binding_name;
-
-	struct str user; /* as tried */
-	bool looked, found; /* the one query of this exchange */
-	struct directory_account account;
-	bool verified; /* by password or for these keys */
-	bool remembered; /* that password was verified a moment ago */
-	bool down; /* back end */
-	bool elsewhere; /* its back end checked the password */
-	bool code; /* what is missing is the code of the second factor */
-	uint64_t expires; /* of the app password that was shown */
-	const char *why; /* what a call-back found wrong */
-	bool upgraded;
-};
 
 static struct sasl_service *service;
 static struct sasl_exchange *current;
@@ -123,7 +96,7 @@ static int log_nothing(void *ctx, int level, const char *text)
 }
 
 /* The name in normal form, or as it is when it is no address. */
-static struct str name_of(struct arena *a, struct str given)
+struct str sasl_name(struct arena *a, struct str given)
 {
 	struct str local, domain;
 
@@ -142,7 +115,7 @@ static int canonical(sasl_conn_t *conn, void *ctx, const char *in, unsigned n, u
 	(void)realm;
 	if (n == 0 || memchr(in, '\0', n) != NULL)
 		return SASL_BADPROT;
-	name = name_of(&x->a, str_make(in, n));
+	name = sasl_name(&x->a, str_make(in, n));
 	if (name.n >= max)
 		return SASL_BUFOVER;
 	memcpy(out, name.p, name.n);
@@ -154,7 +127,7 @@ static int canonical(sasl_conn_t *conn, void *ctx, const char *in, unsigned n, u
 }
 
 /* The one query of an exchange. true: an account that may log in. */
-static bool look_up(struct sasl_exchange *x, struct str name)
+bool sasl_look_up(struct sasl_exchange *x, struct str name)
 {
 	int r;
 
@@ -333,7 +306,7 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	x->why = "empty password";
 	if (n == 0 || !user || !*user)
 		return SASL_BADAUTH;
-	may = look_up(x, str_of(user));
+	may = sasl_look_up(x, str_of(user));
 	if (by_app_password(x, password, may, &app)) {
 		x->verified = true;
 		x->why = NULL;
@@ -376,7 +349,7 @@ static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, c
 	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !kind || !wants_keys(params))
 		return SASL_OK;
 	buf_init(&keys, 1024);
-	stored = look_up(x, name) && !main_is_elsewhere(x) ? scram_find(x->account.scram, kind) : STR_NONE;
+	stored = sasl_look_up(x, name) && !main_is_elsewhere(x) ? scram_find(x->account.scram, kind) : STR_NONE;
 	if (stored.n > 0) {
 		/* the library verifies the proof against these keys */
 		x->verified = true;
@@ -464,6 +437,7 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	struct sasl_exchange *x = mem_alloc(1, sizeof(*x));
 	struct sasl_start *s = &x->start;
 
+	x->service = service;
 	arena_init(&x->a);
 	*s = *start;
 	s->service = arena_str(&x->a, start->service);
@@ -611,78 +585,6 @@ static const char *failure_text(int code)
 	}
 }
 
-/* --- access tokens ------------------------------------------------------------- */
-
-static void refuse(struct sasl_exchange *x, enum bearer_error e, const char *why, struct sasl_outcome *out)
-{
-	struct buf text;
-
-	buf_init(&text, 8192);
-	bearer_refuse(x->start.mech, e, service->conf->oauth_issuer, service->conf->oauth_scope, &text);
-	x->refused = true;
-	out->result = SASL_CONTINUES;
-	out->failed = true;
-	out->why = why;
-	out->user = x->user;
-	out->data = arena_str(&x->a, buf_view(&text));
-	buf_done(&text);
-}
-
-/* The token is good: may that account log in, and is it the one that the client asks for? */
-static void enter(struct sasl_exchange *x, struct str claimed, struct str asked, struct sasl_outcome *out)
-{
-	struct str name;
-	bool may;
-
-	x->user = name_of(&x->a, claimed);
-	may = look_up(x, x->user);
-	out->user = x->user;
-	if (x->down) {
-		out->result = SASL_DOWN;
-		out->why = "directory does not answer";
-		return;
-	}
-	if (!may) {
-		refuse(x, BEARER_TOKEN, x->found ? "account may not log in" : "no such account", out);
-		return;
-	}
-	name = address_name(x->account.local, x->account.domain, &x->a);
-	if (asked.n > 0 && !str_eq(name_of(&x->a, asked), name)) {
-		refuse(x, BEARER_TOKEN, "may not act for another account", out);
-		return;
-	}
-	out->result = SASL_GOOD;
-	out->user = name;
-	out->why = "";
-}
-
-static void bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
-{
-	struct bearer said;
-	struct str claimed;
-	const char *why = "";
-	int r;
-
-	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user, .why = "" };
-	if (x->refused || ++x->steps > 2)
-		return;
-	if (x->steps == 1 && !data.p) { /* no initial response (RFC 4422 3.3) */
-		out->result = SASL_CONTINUES;
-		out->data = STR("");
-		return;
-	}
-	if (bearer_read(x->start.mech, data, &x->a, &said) < 0) {
-		refuse(x, BEARER_MALFORMED, "malformed message", out);
-		return;
-	}
-	x->user = said.user.n ? name_of(&x->a, said.user) : STR("");
-	r = service->keys ? oauth_check(service->conf, service->keys, said.token, clock_unix(), &x->a, &claimed, &why) : E_UNSUPPORTED;
-	if (r == 0)
-		enter(x, claimed, said.user, out);
-	else
-		refuse(x, r == E_NOTFOUND ? BEARER_SCOPE : BEARER_TOKEN, service->keys ? why : "no tokens are taken", out);
-}
-
 void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
 {
 	const char *p = NULL, *why;
@@ -690,7 +592,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	int code;
 
 	if (x->bearer) {
-		bearer_step(x, data, out);
+		sasl_bearer_step(x, data, out);
 		return;
 	}
 	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user };

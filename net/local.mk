@@ -1,12 +1,17 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
 	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h net/catchup.c net/catchup.h net/suppressed.c net/suppressed.h net/suppressfilter.c net/suppressfilter.h \
-	net/dns.c net/dns.h net/fingerprint.c net/fingerprint.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h
+	net/dns.c net/dns.h net/fingerprint.c net/fingerprint.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h net/url.c net/url.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
 # libunbound is for resolverd alone
 noinst_LIBRARIES += net/librecursor.a
 net_librecursor_a_SOURCES = net/recursor.c net/recursor.h
 RECURSOR_LIBS = net/librecursor.a $(UNBOUND_LIBS) $(EVENT_ALL_LIBS)
+# libcurl is for who fetches, in a child
+noinst_LIBRARIES += net/libhttps.a
+net_libhttps_a_SOURCES = net/https.c net/https.h
+net_libhttps_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+HTTPS_LIBS = net/libhttps.a $(NET_LIBS) $(CURL_LIBS) $(OPENSSL_LIBS)
 # libssl is for the door and the sender alone: a room never links it
 noinst_LIBRARIES += net/libtls.a
 net_libtls_a_SOURCES = net/tls.c net/tls.h net/tls_client.c net/tls_client.h net/tls_private.h \

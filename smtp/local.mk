@@ -60,8 +60,7 @@ pkglibexec_PROGRAMS += libexec/policyd
 libexec_policyd_SOURCES = smtp/policy/policyd.c smtp/policy/policyd.h smtp/policy/ask.c smtp/policy/fetch.c \
 	smtp/policy/get.c smtp/policy/get.h smtp/policy/tally.c smtp/policy/task.c smtp/policy/deliver.c smtp/policy/receive.c \
 	smtp/policy/verbs.c
-libexec_policyd_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
-libexec_policyd_LDADD = smtp/libpolicy.a $(REPORT_LIBS) $(CURL_LIBS)
+libexec_policyd_LDADD = smtp/libpolicy.a $(REPORT_LIBS) $(HTTPS_LIBS)
 
 # Reports about TLS: what is pure, and where they are kept
 noinst_LIBRARIES += smtp/libtlsrpt.a

@@ -13,6 +13,7 @@
 #include "base/rand.h"
 #include "base/sandbox.h"
 #include "mail/envelope.h"
+#include "net/https.h"
 #include "net/resolver.h"
 #include "net/spool.h"
 #include "smtp/policy/get.h"
@@ -143,13 +144,12 @@ static int post(struct policyd *p, const struct task *t, int resolver, struct st
 
 	load_trust(p->trust, &trust);
 	g.trust = buf_view(&trust);
-	get_init();
+	https_init();
 	child_keep(resolver, t->link);
 	if (sandbox_enter(SANDBOX_CHECK, NULL, 0, NULL) < 0 || tlsrpt_https(uri, &host, &port) < 0)
 		return E_TEMP;
 	arena_init(&a);
-	g.domain = arena_cstr(&a, host);
-	return get_post(&g, arena_cstr(&a, uri), "application/tlsrpt+gzip", packed, &a, words);
+	return get_post(&g, arena_cstr(&a, uri), "application/tlsrpt+gzip", packed, words);
 }
 
 /* A message of ours: its envelope sender is who the report comes from, so signd signs it as his; nobody is told if it fails. Its

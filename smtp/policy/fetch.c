@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sandbox.h"
+#include "net/https.h"
 #include "smtp/policy/get.h"
 #include "trace/trace.h"
 
@@ -127,7 +128,7 @@ static NORETURN void child(struct policyd *p, const struct fetch *f, int resolve
 	alarm((unsigned)(p->conf->sts_fetch / 1000 + 2));
 	load_trust(p->trust, &trust);
 	g.trust = buf_view(&trust);
-	get_init();
+	https_init();
 	child_keep(resolver, link);
 	if (sandbox_enter(SANDBOX_CHECK, NULL, 0, NULL) < 0)
 		_exit(3);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL's), sasl_bearer.c (access tokens).
+ */
+#ifndef MANSIO_AUTH_SASL_PRIVATE_H
+#define MANSIO_AUTH_SASL_PRIVATE_H
+
+#include <sasl/sasl.h>
+
+#include "auth/sasl.h"
+
+struct sasl_exchange {
+	const struct sasl_service *service;
+	sasl_conn_t *conn;
+	sasl_callback_t callbacks[8];
+	struct arena a; /* everything of this exchange */
+	struct sasl_start start; /* copied */
+	bool scram, plus, bearer, started;
+	bool refused; /* a bearer was told so */
+	unsigned steps;
+	sasl_channel_binding_t binding;
+	char *binding_name;
+
+	struct str user; /* as tried */
+	bool looked, found; /* the one query of this exchange */
+	struct directory_account account;
+	bool verified; /* by password or for these keys */
+	bool remembered; /* that password was verified a moment ago */
+	bool down; /* back end */
+	bool elsewhere; /* its back end checked the password */
+	bool code; /* what is missing is the code of the second factor */
+	uint64_t expires; /* of the app password that was shown */
+	const char *why; /* what a call-back found wrong */
+	bool upgraded;
+};
+
+/* The name in normal form, or as it is when it is no address. */
+struct str sasl_name(struct arena *a, struct str given);
+/* The one query of an exchange. true: an account that may log in. */
+bool sasl_look_up(struct sasl_exchange *x, struct str name);
+void sasl_bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
+
+#endif
