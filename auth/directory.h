@@ -40,6 +40,7 @@ struct directory_account {
 	struct str roles; /* comma separated */
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */
+	struct str send_as; /* one address or "@DOMAIN" a line: its back end says that it may send with these; may be empty */
 	bool main_web; /* its password is good for the web page alone */
 	bool domain_active;
 	const char *backend; /* which one keeps it; static */
@@ -95,6 +96,14 @@ struct directory_rule { /* of access and rewriting (auth/rules.h); key: kind and
 	struct str action; /* or the new address */
 	struct str text; /* said to a client that is refused */
 	struct str comment;
+};
+
+/* What an account may do with an address beside its own (auth/delegation.h); key: all but `created`. */
+struct directory_delegation {
+	struct str kind; /* "send-as" */
+	struct str address; /* normal form, or "@DOMAIN" */
+	struct str who; /* an account, or an alias or group: its members */
+	uint64_t created;
 };
 
 #define DIRECTORY_SECRET 32
@@ -198,6 +207,14 @@ struct directory_ops {
 	int (*rule_add)(struct directory *d, const struct directory_rule *v);
 	int (*rule_remove)(struct directory *d, struct str kind, struct str who);
 	int (*rules)(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
+
+	/* Delegations; NULL in a back end that has none. Rows of an address, or of who, or (both empty) all; forget: all that
+	 * have to do with a name. */
+	int (*delegations)(struct directory *d, struct str address, struct str who,
+		bool (*fn)(const struct directory_delegation *v, void *arg), void *arg);
+	int (*delegation_add)(struct directory *d, const struct directory_delegation *v);
+	int (*delegation_remove)(struct directory *d, const struct directory_delegation *v);
+	int (*delegation_forget)(struct directory *d, struct str name);
 };
 
 struct directory {

@@ -25,6 +25,8 @@ static struct ldap_directory *own(struct directory *d)
 	return (struct ldap_directory *)d;
 }
 
+#define SEND_AS_MAX 100000 /* bytes of all that one person may send with */
+
 /* --- shared with ldap_groups.c ----------------------------------------------------- */
 
 bool ldap_address(struct str value, struct arena *a, struct str *local, struct str *domain)
@@ -103,6 +105,27 @@ static struct str key_of(const struct ldap_entry *e, struct arena *a)
 	return s;
 }
 
+/* An address or @DOMAIN a line; what is neither gives nothing. */
+static struct str send_as(const struct ldap_entry *e, struct arena *a)
+{
+	struct str local, domain, out;
+	struct ldap_value *v;
+	struct buf b;
+
+	buf_init(&b, SEND_AS_MAX);
+	for (v = e->value[A_SEND_AS]; v; v = v->next) {
+		bool all = v->v.n > 1 && v->v.p[0] == '@';
+
+		if (address_read(all ? str_of(arena_fmt(a, "x%.*s", STRF(v->v))) : v->v, a, &local, &domain) < 0)
+			continue;
+		buf_fmt(&b, "%s", b.n ? "\n" : "");
+		buf_str(&b, all ? str_of(arena_fmt(a, "@%.*s", STRF(domain))) : address_name(local, domain, a));
+	}
+	out = b.err ? STR("") : arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return out;
+}
+
 static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
 {
 	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
@@ -117,6 +140,7 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 		return E_TEMP;
 	}
 	v.name = first_value(e, A_NAME);
+	v.send_as = send_as(e, a);
 	v.hash = v.scram = v.roles = v.forward = STR("");
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
 		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no size: the default counts\n", STRF(e->dn), o->attr[A_QUOTA]);
@@ -491,6 +515,7 @@ static void name_attributes(struct ldap_directory *o)
 	o->attr[A_QUOTA] = or_else(o, c->ldap_attr_quota, LDAP_NO_ATTR, LDAP_NO_ATTR);
 	o->attr[A_ACTIVE] = or_else(o, active, "userAccountControl", LDAP_NO_ATTR);
 	o->attr[A_ID] = or_else(o, c->ldap_attr_id, "objectGUID", "entryUUID");
+	o->attr[A_SEND_AS] = or_else(o, c->ldap_attr_send_as, LDAP_NO_ATTR, LDAP_NO_ATTR);
 	o->attr[A_GROUPS] = or_else(o, c->ldap_attr_groups, "memberOf", "memberOf");
 	o->group_attr[G_MEMBER] = "member";
 	o->group_attr[G_UNIQUE] = "uniqueMember";

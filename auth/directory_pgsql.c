@@ -74,6 +74,10 @@ static const char *const schema[] = {
 	"CREATE TABLE totp("
 	" account bigint PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE,"
 	" secret" TEXT ", recovery" TEXT ", since" NUMBER(0) ", step" NUMBER(0) ");",
+	/* 4: who may do what with an address that is not his */
+	"CREATE TABLE delegation("
+	" kind" TEXT ", address" TEXT ", who" TEXT ", created" NOW ", PRIMARY KEY(address, who, kind));"
+	"CREATE INDEX delegation_who ON delegation(who);" TELLS("delegation"),
 };
 
 struct statement {

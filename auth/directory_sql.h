@@ -28,6 +28,7 @@
 	X(ROUTES, "route", "", "rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment, created", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", "tttn" "ttttttt" "n", "rcpt_domain, sender_domain") \
 	X(RULES, "rule", "", "kind, who, action, text, comment, created", "$1, $2, $3, $4, $5, $6", "tttttn", "kind, who") \
+	X(DELEGATIONS, "delegation", "", "kind, address, who, created", "$1, $2, $3, $4", "tttn", "address, who, kind") \
 	X(SETTINGS, "setting", " WHERE name <> 'secret'", "name, value", "$1, $2", "tb", "name")
 /* not those of other back ends' people */
 #define SQL_OF_ACCOUNTS " WHERE account IN (SELECT id FROM account)"
@@ -43,6 +44,7 @@ enum sql_statement {
 	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KIND, Q_RULE_ADD,
 	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
 	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
+	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
@@ -118,6 +120,12 @@ int directory_rule_remove(struct directory *d, struct str kind, struct str who);
 int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);
 int directory_setting(struct directory *d, struct str name, struct buf *out);
 int directory_setting_put(struct directory *d, struct str name, struct str value, bool replace);
+
+int directory_delegations(struct directory *d, struct str address, struct str who,
+	bool (*fn)(const struct directory_delegation *v, void *arg), void *arg);
+int directory_delegation_add(struct directory *d, const struct directory_delegation *v);
+int directory_delegation_remove(struct directory *d, const struct directory_delegation *v);
+int directory_delegation_forget(struct directory *d, struct str name);
 
 /* directory_app_password.c */
 int directory_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,

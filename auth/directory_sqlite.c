@@ -121,6 +121,14 @@ static const char *const schema[] = {
 	" step INTEGER NOT NULL) STRICT;"
 	"CREATE TRIGGER totp_goes AFTER DELETE ON account BEGIN"
 	" DELETE FROM totp WHERE account = old.id; END;",
+	/* 9: who may do what with an address that is not his */
+	"CREATE TABLE delegation("
+	" kind TEXT NOT NULL,"
+	" address TEXT NOT NULL,"
+	" who TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" PRIMARY KEY(address, who, kind)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX delegation_who ON delegation(who);",
 };
 
 static struct sqlite_directory *own(struct directory *d)

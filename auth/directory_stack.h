@@ -47,6 +47,13 @@ int stack_totp_remove(struct directory *d, uint64_t account);
 int stack_totp_step(struct directory *d, uint64_t account, uint64_t step);
 int stack_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
 
+/* stack_delegation.c */
+int stack_delegations(struct directory *d, struct str address, struct str who,
+	bool (*fn)(const struct directory_delegation *v, void *arg), void *arg);
+int stack_delegation_add(struct directory *d, const struct directory_delegation *v);
+int stack_delegation_remove(struct directory *d, const struct directory_delegation *v);
+int stack_delegation_forget(struct directory *d, struct str name);
+
 /* directory_list.c */
 int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg);
 int stack_accounts(struct directory *d, struct str domain,

@@ -98,6 +98,11 @@ static const char *const sql[Q_MAX] = {
 	[Q_TOTP_REMOVE] = "DELETE FROM totp WHERE account = $1",
 	[Q_TOTP_STEP] = "UPDATE totp SET step = $2 WHERE account = $1 AND step < $2",
 	[Q_TOTP_RECOVER] = "UPDATE totp SET recovery = $3 WHERE account = $1 AND recovery = $2",
+	[Q_DELEGATIONS] = "SELECT kind, address, who, created FROM delegation WHERE ($1 = '' OR address = $1)"
+		" AND ($2 = '' OR who = $2) ORDER BY address, who, kind",
+	[Q_DELEGATION_ADD] = "INSERT INTO delegation(kind, address, who, created) VALUES($1, $2, $3, $4)",
+	[Q_DELEGATION_REMOVE] = "DELETE FROM delegation WHERE kind = $1 AND address = $2 AND who = $3",
+	[Q_DELEGATION_FORGET] = "DELETE FROM delegation WHERE address = $1 OR who = $1",
 	[Q_APPS] = "SELECT " APP_COLUMNS "WHERE account = $1 ORDER BY created, id",
 };
 

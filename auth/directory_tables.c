@@ -219,3 +219,70 @@ int directory_setting_put(struct directory *d, struct str name, struct str value
 	sql_bind_bytes(s, 2, value);
 	return sql_run(s);
 }
+
+/* --- delegations */
+
+int directory_delegations(struct directory *d, struct str address, struct str who,
+	bool (*fn)(const struct directory_delegation *v, void *arg), void *arg)
+{
+	struct directory_delegation v;
+	struct arena a;
+	struct sql *s;
+	bool more = true;
+	int r = sql_begin(d, Q_DELEGATIONS, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, address);
+	sql_bind_str(s, 2, who);
+	arena_init(&a);
+	while (more && (r = sql_step(s)) == 1) {
+		v.kind = sql_str(s, 0, &a);
+		v.address = sql_str(s, 1, &a);
+		v.who = sql_str(s, 2, &a);
+		v.created = sql_u64(s, 3);
+		more = fn(&v, arg);
+		arena_reset(&a);
+	}
+	sql_reset(s);
+	arena_done(&a);
+	return MIN(r, 0);
+}
+
+int directory_delegation_add(struct directory *d, const struct directory_delegation *v)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_DELEGATION_ADD, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, v->kind);
+	sql_bind_str(s, 2, v->address);
+	sql_bind_str(s, 3, v->who);
+	sql_bind_u64(s, 4, (uint64_t)clock_unix());
+	return sql_change(s);
+}
+
+int directory_delegation_remove(struct directory *d, const struct directory_delegation *v)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_DELEGATION_REMOVE, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, v->kind);
+	sql_bind_str(s, 2, v->address);
+	sql_bind_str(s, 3, v->who);
+	return sql_change(s);
+}
+
+int directory_delegation_forget(struct directory *d, struct str name)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_DELEGATION_FORGET, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, name);
+	return sql_run(s);
+}

@@ -204,11 +204,12 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 		if (strcmp(name, "address") == 0 && q->rights.address.n > 0 && q->verb->owner == OWNER_MAILBOXD)
 			ipc_set(m, name, q->rights.address);
 		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0 && strcmp(name, "asker") != 0 &&
-			strcmp(name, "asker_login") != 0)
+			strcmp(name, "asker_login") != 0 && strcmp(name, "asker_admin") != 0)
 			ipc_set(m, name, f->value);
 	}
 	/* an owner may refuse from outside what the command on the host may do */
 	ipc_set(m, "asker", q->id.who);
+	ipc_set_bool(m, "asker_admin", q->id.admin);
 	if (q->login[0])
 		ipc_setc(m, "asker_login", q->login);
 	for (i = 0; i < q->rights.nscope; i++)

@@ -18,7 +18,8 @@ auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth
 # passwords that people bring, and their files
 auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
-auth_libauthd_a_SOURCES += auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
+auth_libauthd_a_SOURCES += auth/delegation.c auth/delegation.h auth/stack_delegation.c auth/verbs_delegation.c \
+	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
 	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c
 auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
 if WITH_LDAP
@@ -73,6 +74,9 @@ tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/totp_test
 tests_unit_auth_totp_test_SOURCES = tests/unit/auth/totp_test.c
 tests_unit_auth_totp_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/delegation_test
+tests_unit_auth_delegation_test_SOURCES = tests/unit/auth/delegation_test.c
+tests_unit_auth_delegation_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/app_password_test
 tests_unit_auth_app_password_test_SOURCES = tests/unit/auth/app_password_test.c
 tests_unit_auth_app_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)

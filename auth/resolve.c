@@ -16,6 +16,7 @@
  */
 #include "auth/resolve.h"
 
+#include "auth/delegation.h"
 #include "base/table.h"
 #include "mail/address.h"
 
@@ -343,11 +344,17 @@ int resolve_explain(const struct resolver *r, struct str address, struct arena *
 	return walk(&w, r, address, a, out);
 }
 
+int resolve_own(const struct resolver *r, struct str address, struct arena *a, struct auth_rcpt *out)
+{
+	struct walk w = { .own_only = true };
+
+	return walk(&w, r, address, a, out);
+}
+
 int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
 	enum auth_result *out)
 {
 	struct directory_account acc;
-	struct walk w = { .own_only = true };
 	struct auth_rcpt who;
 	struct str name;
 	size_t i;
@@ -359,7 +366,7 @@ int resolve_sender(const struct resolver *r, struct str user, struct str address
 		*out = e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_INACTIVE;
 		return 0;
 	}
-	e = walk(&w, r, address, a, &who);
+	e = resolve_own(r, address, a, &who);
 	if (e < 0)
 		return e;
 	*out = AUTH_DENIED;
@@ -367,5 +374,8 @@ int resolve_sender(const struct resolver *r, struct str user, struct str address
 	for (i = 0; i < who.ntargets; i++)
 		if (str_eq(who.target[i].account, name))
 			*out = AUTH_OK;
-	return 0;
+	e = *out == AUTH_OK ? 0 : delegation_sends(r, &acc, address, a);
+	if (e == 0)
+		*out = AUTH_OK;
+	return e == E_NOTFOUND ? 0 : e;
 }

@@ -35,6 +35,9 @@ int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,
 typedef void resolve_fn(void *arg, unsigned depth, const char *kind, struct str address, const char *words);
 int resolve_explain(const struct resolver *r, struct str address, struct arena *a, resolve_fn *fn,
 	void *arg, struct auth_rcpt *out);
+/* Whose address it is: no forwards, no catch-all, no keeper. */
+int resolve_own(const struct resolver *r, struct str address, struct arena *a, struct auth_rcpt *out);
+/* May this account send with this address: its own, an alias of it, or by a delegation (auth/delegation.h)? */
 int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
 	enum auth_result *out);
 

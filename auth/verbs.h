@@ -112,6 +112,10 @@ void verb_directory_copy(struct verb *v);
 void verb_app_password_add(struct verb *v);
 void verb_app_password_list(struct verb *v);
 void verb_app_password_remove(struct verb *v);
+void verb_send_as_add(struct verb *v);
+void verb_send_as_list(struct verb *v);
+void verb_send_as_remove(struct verb *v);
+void verb_delegations_forget(struct verb *v, struct str name); /* somebody else may have this name later */
 void verb_totp_on(struct verb *v);
 void verb_totp_off(struct verb *v);
 void verb_totp_show(struct verb *v);

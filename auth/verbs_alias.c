@@ -174,8 +174,10 @@ void verb_alias_remove(struct verb *v)
 	if (find(v, &al, &domain) < 0)
 		return;
 	r = v->d->ops->alias_remove ? v->d->ops->alias_remove(v->d, al.address) : E_UNSUPPORTED;
-	if (r < 0)
+	if (r < 0) {
 		verb_error(v, r, "alias", al.address);
-	else
+	} else {
 		v->changed = true;
+		verb_delegations_forget(v, al.address);
+	}
 }

@@ -114,11 +114,13 @@ void verb_domain_remove(struct verb *v)
 	if (find(v, &dom) < 0)
 		return;
 	r = v->d->ops->domain_remove ? v->d->ops->domain_remove(v->d, dom.name) : E_UNSUPPORTED;
-	if (r == E_EXISTS)
+	if (r == E_EXISTS) {
 		verb_fail(v, EX_CANTCREAT, "domain %.*s still has users or aliases: remove them first",
 			STRF(dom.name));
-	else if (r < 0)
+	} else if (r < 0) {
 		verb_error(v, r, "domain", dom.name);
-	else
+	} else {
 		v->changed = true;
+		verb_delegations_forget(v, str_of(arena_fmt(&v->a, "@%.*s", STRF(dom.name))));
+	}
 }

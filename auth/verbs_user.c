@@ -225,8 +225,10 @@ void verb_user_remove(struct verb *v)
 		return;
 	r = v->d->ops->account_remove ? v->d->ops->account_remove(v->d, acc.local, acc.domain) :
 					E_UNSUPPORTED;
-	if (r < 0)
+	if (r < 0) {
 		verb_error(v, r, "user", address_name(acc.local, acc.domain, &v->a));
-	else
+	} else {
 		v->changed = true;
+		verb_delegations_forget(v, address_name(acc.local, acc.domain, &v->a));
+	}
 }

@@ -224,7 +224,7 @@ def told(s, *accounts):
     shown = [json.loads(s.cli("--json", "user", "show", a.address).stdout) for a in accounts]
     text = json.dumps(shown).replace('"pgsql"', '"sqlite"')
     return [text, *(s.cli("--json", *words).stdout for words in (
-        ("domain", "list"), ("alias", "list"), ("route", "list"), ("access", "list"), ("rewrite", "list")))]
+        ("domain", "list"), ("alias", "list"), ("route", "list"), ("access", "list"), ("rewrite", "list"), ("send-as", "list")))]
 
 
 def filled(s):
@@ -245,6 +245,7 @@ def filled(s):
     s.cli("srs", "rotate")
     s.cli("app-password", "add", ben.address, "protocols=imap")
     s.cli("totp", "on", ben.address)
+    s.cli("send-as", "add", ben.address, f"address=info@{DOMAIN}")
     return people, json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]
 
 

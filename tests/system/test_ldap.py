@@ -24,7 +24,7 @@ def slapd(tmp_path_factory):
     s.add(person("anna", "anna's secret", mailAlternateAddress=["a.meier@example.org", "Info@Example.org"], mailQuota="10G")
           + person("ben", "ben's secret", accountActive="TRUE")
           + person("carla", "carla's secret", accountActive="FALSE")
-          + person("dora", "dora's secret")
+          + person("dora", "dora's secret", mailSendAs=["Info@example.org", "@example.net"])
           + person("o'hara", "o's secret")
           + group("inner", dn("anna"))
           + group("outer", f"cn=inner,ou=groups,{BASE}", dn("ben"))
@@ -72,6 +72,23 @@ def test_people_log_in_and_get_mail(house):
     assert not logs_in(house, "anna@example.org", "ben's secret")
     assert not logs_in(house, "carla@example.org", "carla's secret"), "accountActive says no"
     house.deliver("carla@example.org", subject="she gets mail all the same")
+
+
+def test_people_send_as_others(house):
+    """By an attribute of theirs, and by the right of a group (docs/AUTH.md, "Who may send as whom")."""
+    def sends(client, sender):
+        code, _ = client.mail(sender)
+        client.rset()
+        return code
+    with house.smtp(Account("dora@example.org", "dora's secret")) as dora, house.smtp(Account("ben@example.org", "ben's secret")) as ben:
+        assert [sends(dora, a) for a in ("info@example.org", "ben@example.org", "x@example.net", "x@example.org")] == [250, 553, 553, 553]
+        house.cli("domain", "add", "example.net")
+        assert sends(dora, "x@example.net") == 250
+        assert sends(ben, "anna@example.org") == 553
+        house.cli("send-as", "add", "staff@example.org", "address=anna@example.org")
+        assert (sends(ben, "anna@example.org"), sends(dora, "anna@example.org")) == (250, 553)
+        house.cli("send-as", "remove", "staff@example.org", "address=anna@example.org")
+        assert sends(ben, "anna@example.org") == 553
 
 
 def test_accounts_of_the_built_in_directory_stand_beside(house):

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * delegation.c: see delegation.h.
+ */
+#include "auth/delegation.h"
+
+struct rows {
+	struct arena *a;
+	struct str who[DELEGATION_ROWS];
+	size_t n;
+};
+
+static bool add(const struct directory_delegation *v, void *arg)
+{
+	struct rows *rows = arg;
+
+	if (str_eqc(v->kind, DELEGATION_SEND_AS))
+		rows->who[rows->n++] = arena_str(rows->a, v->who);
+	return rows->n < DELEGATION_ROWS;
+}
+
+/* Is the account one of them? 0, E_NOTFOUND, negative. */
+static int among(const struct resolver *r, struct str name, const struct rows *rows, struct arena *a)
+{
+	struct auth_rcpt members;
+	size_t i, k;
+	int e;
+
+	for (i = 0; i < rows->n; i++)
+		if (str_eq(rows->who[i], name))
+			return 0;
+	for (i = 0; i < rows->n; i++) {
+		e = resolve_own(r, rows->who[i], a, &members);
+		if (e < 0)
+			return e;
+		for (k = 0; k < members.ntargets; k++)
+			if (str_eq(members.target[k].account, name))
+				return 0;
+	}
+	return E_NOTFOUND;
+}
+
+/* Does a row, or the account's back end, say so of exactly this? 0, E_NOTFOUND, negative. */
+static int granted(const struct resolver *r, const struct directory_account *acc, struct str subject, struct arena *a)
+{
+	struct str rest = acc->send_as;
+	struct rows *rows;
+	int e;
+
+	while (rest.n > 0)
+		if (str_eq(str_cut(&rest, '\n'), subject))
+			return 0;
+	if (!r->d->ops->delegations)
+		return E_NOTFOUND;
+	rows = ARENA_NEW(a, struct rows);
+	rows->a = a;
+	e = r->d->ops->delegations(r->d, subject, STR(""), add, rows);
+	return e < 0 ? e : among(r, address_name(acc->local, acc->domain, a), rows, a);
+}
+
+int delegation_sends(const struct resolver *r, const struct directory_account *acc, struct str address, struct arena *a)
+{
+	struct directory_domain dom;
+	struct str local, domain;
+	struct auth_rcpt owners;
+	ssize_t at;
+	int e;
+
+	if (address_read(address, a, &local, &domain) < 0)
+		return E_NOTFOUND;
+	e = r->d->ops->domain(r->d, domain, a, &dom);
+	if (e < 0 || !dom.active)
+		return e < 0 ? e : E_NOTFOUND;
+	e = granted(r, acc, str_of(arena_fmt(a, "@%.*s", STRF(domain))), a);
+	if (e != E_NOTFOUND)
+		return e;
+	e = resolve_own(r, address, a, &owners);
+	if (e < 0 || owners.result != AUTH_OK)
+		return e < 0 ? e : E_NOTFOUND;
+	e = granted(r, acc, address_name(local, domain, a), a);
+	at = r->separator ? str_find(local, r->separator) : -1;
+	if (e == E_NOTFOUND && at > 0)
+		e = granted(r, acc, address_name(str_sub(local, 0, (size_t)at), domain, a), a);
+	return e;
+}

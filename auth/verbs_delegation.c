@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * verbs_delegation.c: mansio send-as add|list|remove (auth/delegation.h).
+ *
+ * From outside a person gives rights over her own address, an administrator of a domain over those of his domain
+ * (auth/rights.h); `who` is of the same domain then. Only a global administrator, or the command on this host, lets
+ * somebody of one domain send as one of another.
+ */
+#include <sysexits.h>
+
+#include "auth/delegation.h"
+#include "auth/verbs.h"
+
+/* An account or alias with this name is there. */
+static int there(struct verb *v, const char *what, struct str name)
+{
+	struct auth_rcpt owners;
+	int r = resolve_own(v->resolver, name, &v->a, &owners);
+
+	if (r == 0 && owners.result != AUTH_OK)
+		r = E_NOTFOUND;
+	return r < 0 ? verb_error(v, r, what, name) : 0;
+}
+
+/* who=: an account, alias or group, as its own name: no detail of it. */
+static int grantee(struct verb *v, struct str domain, struct str *out)
+{
+	struct str given = ipc_get(v->m, "who"), local, his;
+	struct directory_account acc;
+	struct directory_alias al;
+	int r;
+
+	if (address_read(given, &v->a, &local, &his) < 0)
+		return verb_fail(v, EX_DATAERR, "who: '%.*s' is not an address", STRF(given));
+	if (ipc_get(v->m, "asker").p && !ipc_get_bool(v->m, "asker_admin") && !str_eq(his, domain))
+		return verb_fail(v, EX_NOPERM, "who: only a global administrator may name somebody of another domain");
+	*out = address_name(local, his, &v->a);
+	r = v->d->ops->account(v->d, local, his, &v->a, &acc);
+	if (r == E_NOTFOUND)
+		r = v->d->ops->alias(v->d, *out, &v->a, &al);
+	return r < 0 ? verb_error(v, r, "user, alias or group", *out) : 0;
+}
+
+/* address= or domain=, and its domain. */
+static int subject(struct verb *v, struct str *out, struct str *domain_out)
+{
+	struct str address = ipc_get(v->m, "address"), local;
+
+	if ((address.n > 0) == (ipc_get(v->m, "domain").n > 0))
+		return verb_fail(v, EX_USAGE, "address= or domain= is needed, one of them");
+	if (address.n == 0) {
+		if (verb_domain(v, domain_out) < 0)
+			return -1;
+		*out = str_of(arena_fmt(&v->a, "@%.*s", STRF(*domain_out)));
+		return 0;
+	}
+	if (verb_address(v, &local, domain_out) < 0)
+		return -1;
+	*out = address_name(local, *domain_out, &v->a);
+	return 0;
+}
+
+void verb_send_as_add(struct verb *v)
+{
+	struct directory_delegation row = { .kind = STR(DELEGATION_SEND_AS) };
+	struct directory_domain dom;
+	struct str domain;
+	int r;
+
+	if (subject(v, &row.address, &domain) < 0)
+		return;
+	r = v->d->ops->domain(v->d, domain, &v->a, &dom);
+	if (r < 0) {
+		verb_error(v, r, "domain", domain);
+		return;
+	}
+	if ((row.address.p[0] != '@' && there(v, "address", row.address) < 0) || grantee(v, domain, &row.who) < 0)
+		return;
+	if (str_eq(row.who, row.address)) {
+		verb_fail(v, EX_DATAERR, "who: everybody may send with his own address");
+		return;
+	}
+	r = v->d->ops->delegation_add ? v->d->ops->delegation_add(v->d, &row) : E_UNSUPPORTED;
+	if (r < 0)
+		verb_error(v, r, "right of", row.who);
+	else
+		v->changed = true;
+}
+
+static bool list_row(const struct directory_delegation *row, void *arg)
+{
+	struct verb *v = arg;
+	struct str domain = str_from(row->address, (size_t)(str_rfind(row->address, '@') + 1));
+	struct str his = str_from(row->who, (size_t)(str_rfind(row->who, '@') + 1));
+	struct ipc_msg m;
+
+	if (!verb_in_scope(v, row->address, domain) && !verb_in_scope(v, row->who, his))
+		return true;
+	ipc_init(&m, "result");
+	ipc_set(&m, "who", row->who);
+	ipc_set(&m, "address", row->address);
+	ipc_set_u64(&m, "since", row->created);
+	verb_row(v, &m);
+	return true;
+}
+
+/* An argument in normal form; none: all. */
+static int name_of(struct verb *v, const char *arg, struct str *out)
+{
+	struct str given = ipc_get(v->m, arg), local, domain;
+
+	*out = STR("");
+	if (given.n == 0)
+		return 0;
+	if (address_read(given, &v->a, &local, &domain) < 0)
+		return verb_fail(v, EX_DATAERR, "%s: '%.*s' is not an address", arg, STRF(given));
+	*out = address_name(local, domain, &v->a);
+	return 0;
+}
+
+void verb_send_as_list(struct verb *v)
+{
+	struct str address, who;
+	int r;
+
+	if (name_of(v, "address", &address) < 0 || name_of(v, "who", &who) < 0)
+		return;
+	r = v->d->ops->delegations ? v->d->ops->delegations(v->d, address, who, list_row, v) : 0;
+	if (r < 0)
+		verb_error(v, r, "right of", who);
+}
+
+void verb_send_as_remove(struct verb *v)
+{
+	struct directory_delegation row = { .kind = STR(DELEGATION_SEND_AS) };
+	struct str domain;
+	int r;
+
+	if (subject(v, &row.address, &domain) < 0 || name_of(v, "who", &row.who) < 0)
+		return;
+	r = v->d->ops->delegation_remove ? v->d->ops->delegation_remove(v->d, &row) : E_NOTFOUND;
+	if (r < 0)
+		verb_error(v, r, "such right of", row.who);
+	else
+		v->changed = true;
+}
+
+void verb_delegations_forget(struct verb *v, struct str name)
+{
+	int r = v->d->ops->delegation_forget ? v->d->ops->delegation_forget(v->d, name) : 0;
+
+	if (r < 0)
+		verb_error(v, r, "rights of", name);
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+"""Delegation (docs/AUTH.md, "Who may send as whom"): who may send with an address that is not his, by submission and by
+HTTP, and who may say so. Corners of the rules are in tests/unit/auth/delegation_test.c."""
+import json
+import shutil
+import smtplib
+
+import pytest
+
+from conftest import Account, Suite, TOP, check_log, make_folder
+from web import Web
+
+
+@pytest.fixture(scope="module")
+def house(system_users):
+    s = Suite(make_folder(), {"auth.failure_delay": "0s", "auth.yescrypt_cost": "1"}).start()
+    s.boss = s.account("boss", "boss pass 1", "roles=admin")
+    s.dora = s.account("dora", "dora pass 1", "roles=admin@example.org")
+    s.cli("domain", "add", "far.example")
+    yield s
+    s.stop()
+    check_log(s)
+    shutil.rmtree(s.folder)
+
+
+def section(name):
+    text = (TOP / "docs" / "AUTH.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+    return [line.split()[1:] for line in text.splitlines() if line.startswith("    mansio ")]
+
+
+def sends(client, sender):
+    """The code of MAIL FROM in a session that goes on."""
+    code, _ = client.mail(sender)
+    client.rset()
+    return code
+
+
+def test_the_document_of_sending(house):
+    """Every line of the section, one after the other."""
+    s, anna, office = house, house.account("anna"), house.account("olga")
+    news = s.account("newsletter")
+    s.cli("alias", "add", "info@example.org", s.boss.address)
+    s.cli("alias", "add", "office@example.org", office.address)
+    lines = section("Who may send as whom")
+    assert len(lines) == 5
+    with s.smtp(anna) as a, s.smtp(office) as o, s.smtp(news) as n:
+        assert (sends(a, "info@example.org"), sends(o, s.boss.address), sends(n, anna.address)) == (553, 553, 553)
+        for line in lines[:3]:
+            s.cli(*line)
+        # with the next message, in the same session
+        assert (sends(a, "info@example.org"), sends(o, s.boss.address), sends(n, anna.address)) == (250, 250, 250)
+        assert (sends(a, s.boss.address), sends(o, "info@example.org"), sends(n, "x@far.example")) == (553, 553, 553)
+        assert sends(n, "nobody.here@example.org") == 250
+        assert s.cli(*lines[3]).stdout.count("example.org") >= 6
+        a.sendmail("info@example.org", [anna.address], f"From: info@example.org\r\nTo: {anna.address}\r\nSubject: x\r\n\r\nx\r\n")
+        s.cli(*lines[4])
+        assert sends(a, "info@example.org") == 553
+    assert s.cli(*lines[4], check=False).returncode == 67
+
+
+def test_by_http_as_well(house):
+    s, who, other = house, house.account(), house.account()
+    page = Web(s, who)
+    mail = {"from": other.address, "to": [who.address], "subject": "x", "text": "x"}
+    assert page.post("send", mail).status == 403
+    s.cli("send-as", "add", who.address, f"address={other.address}")
+    assert page.post("send", mail).status == 200
+    token = json.loads(s.cli("--json", "token", "add", "program", f"send:{who.address}").stdout)["token"]
+    assert Web(s, token=token).post("send", mail).status == 200
+    s.cli("send-as", "remove", who.address, f"address={other.address}")
+    assert page.post("send", mail).status == 403
+
+
+def test_who_may_say_so(house):
+    s, who, other = house, house.account(), house.account()
+    far = s.account("fred@far.example")
+    page, dora, boss = Web(s, who), Web(s, s.dora), Web(s, s.boss)
+
+    def add(web, to, of):
+        return web.post("send-as/add", {"who": to.address if isinstance(to, Account) else to, **of}).status
+    mine, others, all_of = {"address": who.address}, {"address": other.address}, {"domain": "example.org"}
+    assert add(page, other, mine) == 200 and add(page, who, others) == 403 and add(page, who, all_of) == 403
+    assert add(page, far, mine) == 403 and add(page, other, {**mine, "domain": "example.org"}) == 403
+    with s.smtp(other) as c:
+        assert sends(c, who.address) == 250
+        rows = page.get("send-as/list").json["rows"]
+        assert [(r["who"], r["address"]) for r in rows] == [(other.address, who.address)]
+        assert page.get(f"send-as/list?address={s.boss.address}").json["rows"] == []
+        assert page.post("send-as/remove", {"who": other.address, **mine}).status == 200
+        assert sends(c, who.address) == 553
+    # an administrator of the domain: his own people, and nobody who may more than he does
+    assert add(dora, who, others) == 200 and add(dora, who, all_of) == 200 and add(dora, far, others) == 403
+    assert add(dora, who, {"address": s.boss.address}) == 403 and add(dora, far, {"domain": "far.example"}) == 403
+    assert add(dora, who, {"address": far.address}) == 403
+    assert add(boss, far, others) == 200 and add(boss, who, {"domain": "far.example"}) == 200
+    # no field of his own says that he is a global one
+    assert dora.post("send-as/add", {"who": far.address, **mine, "asker_admin": "1"}).status in (400, 403)
+    with pytest.raises(smtplib.SMTPException), s.smtp(far) as c:
+        c.sendmail(who.address, [who.address], "Subject: x\r\n\r\nx\r\n")
+    assert any(r["verb"] == "send-as add" for r in json.loads(s.cli("--json", "audit", "list").stdout))

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Who may send with an address that is not his: by an address, a domain, a group; and that a right goes with the names that
+ * it is about.
+ */
+#include "auth/delegation.h"
+#include "auth/directory_sqlite.h"
+#include "auth/verbs.h"
+#include "conf/conf.h"
+#include "net/ipc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/mansio-delegation-XXXXXX";
+static struct directory *d;
+static struct resolver resolver;
+static struct conf *conf;
+static unsigned rows;
+
+/* Runs "noun verb" with name, value pairs: its code. */
+static int verb(const char *name, ...)
+{
+	struct ipc_msg m, answer;
+	const char *key;
+	uint64_t code = 99;
+	va_list ap;
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	ipc_init(&m, "control");
+	ipc_setc(&m, "verb", name);
+	va_start(ap, name);
+	while ((key = va_arg(ap, const char *)) != NULL)
+		ipc_setc(&m, key, va_arg(ap, const char *));
+	va_end(ap);
+	(void)verb_run(&resolver, conf, &m, pair[1], NULL);
+	ipc_done(&m);
+	close(pair[1]);
+	for (rows = 0; code == 99 && ipc_recv(pair[0], &answer) == 0; ipc_done(&answer)) {
+		if (ipc_get_bool(&answer, "done"))
+			assert_int_equal(ipc_get_u64(&answer, "code", 255, &code), 0);
+		else
+			rows++;
+	}
+	close(pair[0]);
+	return (int)code;
+}
+
+static enum auth_result sends(const char *who, const char *address)
+{
+	enum auth_result out = AUTH_TEMP;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(resolve_sender(&resolver, str_of(who), str_of(address), &a, &out), 0);
+	arena_done(&a);
+	return out;
+}
+
+static int begin(void **state)
+{
+	static const char *const people[] = { "anna@a.example", "ben@a.example", "carl@a.example", "dora@b.example" };
+	size_t i;
+
+	(void)state;
+	assert_int_equal(directory_sqlite_open(&d), 0);
+	resolver = (struct resolver){ .d = d, .separator = '+' };
+	conf = conf_defaults();
+	conf->auth_yescrypt_cost = 1;
+	assert_int_equal(verb("domain add", "domain", "a.example", NULL), 0);
+	assert_int_equal(verb("domain add", "domain", "b.example", NULL), 0);
+	for (i = 0; i < ARRAY_LEN(people); i++)
+		assert_int_equal(verb("user add", "address", people[i], NULL), 0);
+	assert_int_equal(verb("alias add", "address", "info@a.example", "target", "carl@a.example", NULL), 0);
+	assert_int_equal(verb("alias add", "address", "group@a.example", "target", "anna@a.example", "target", "ben@a.example", NULL), 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	d->ops->close(d);
+	conf_free(conf);
+	unlink("directory.db");
+	unlink("directory.db-wal");
+	unlink("directory.db-shm");
+	return 0;
+}
+
+static void an_address_with_its_details_and_no_other(void **state)
+{
+	(void)state;
+	assert_int_equal(sends("anna@a.example", "ben@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("send-as add", "who", "Anna@A.example", "address", "Ben@a.example", NULL), 0);
+	assert_int_equal(sends("anna@a.example", "ben@a.example"), AUTH_OK);
+	assert_int_equal(sends("anna@a.example", "BEN+lists@a.example"), AUTH_OK);
+	assert_int_equal(sends("anna@a.example", "carl@a.example"), AUTH_DENIED);
+	assert_int_equal(sends("anna@a.example", "benn@a.example"), AUTH_DENIED);
+	assert_int_equal(sends("carl@a.example", "ben@a.example"), AUTH_DENIED);
+	assert_int_equal(sends("ben@a.example", "anna@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "info@a.example", NULL), 0);
+	assert_int_equal(sends("anna@a.example", "info@a.example"), AUTH_OK);
+	assert_int_equal(sends("anna@a.example", "carl@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("send-as list", NULL), 0);
+	assert_int_equal(rows, 2);
+	assert_int_equal(verb("send-as list", "scope", "b.example", NULL), 0);
+	assert_int_equal(rows, 0);
+	assert_int_equal(verb("send-as list", "scope", "ben@a.example", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("send-as remove", "who", "anna@a.example", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(sends("anna@a.example", "ben@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("send-as remove", "who", "anna@a.example", "address", "ben@a.example", NULL), 67);
+}
+
+static void a_domain_and_a_group(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("send-as add", "who", "dora@b.example", "domain", "a.example", NULL), 0);
+	assert_int_equal(sends("dora@b.example", "anna@a.example"), AUTH_OK);
+	assert_int_equal(sends("dora@b.example", "nobody@a.example"), AUTH_OK);
+	assert_int_equal(sends("dora@b.example", "x@c.example"), AUTH_DENIED);
+	assert_int_equal(verb("domain change", "domain", "a.example", "active", "no", NULL), 0);
+	assert_int_equal(sends("dora@b.example", "anna@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("domain change", "domain", "a.example", "active", "yes", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "group@a.example", "address", "dora@b.example", NULL), 0);
+	assert_int_equal(sends("ben@a.example", "dora@b.example"), AUTH_OK);
+	assert_int_equal(sends("carl@a.example", "dora@b.example"), AUTH_DENIED);
+	assert_int_equal(verb("alias change", "address", "group@a.example", "target", "carl@a.example", NULL), 0);
+	assert_int_equal(sends("ben@a.example", "dora@b.example"), AUTH_DENIED);
+	assert_int_equal(sends("carl@a.example", "dora@b.example"), AUTH_OK);
+	/* where a person's mail goes on to makes nobody a member */
+	assert_int_equal(verb("user forward", "address", "carl@a.example", "target", "ben@a.example", NULL), 0);
+	assert_int_equal(sends("ben@a.example", "dora@b.example"), AUTH_DENIED);
+}
+
+static void a_right_goes_with_its_names(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "info@a.example", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "ben@a.example", "address", "carl@a.example", NULL), 0);
+	assert_int_equal(verb("user remove", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("alias remove", "address", "info@a.example", NULL), 0);
+	assert_int_equal(verb("send-as list", NULL), 0);
+	assert_int_equal(rows, 0);
+	assert_int_equal(verb("user add", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(sends("anna@a.example", "ben@a.example"), AUTH_DENIED);
+	assert_int_equal(sends("ben@a.example", "carl@a.example"), AUTH_DENIED);
+}
+
+static void what_its_back_end_says(void **state)
+{
+	struct directory_account anna = { .local = STR("anna"), .domain = STR("a.example"),
+		.send_as = STR("ben@a.example\n@b.example\nnobody@a.example") };
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(delegation_sends(&resolver, &anna, STR("ben@a.example"), &a), 0);
+	assert_int_equal(delegation_sends(&resolver, &anna, STR("any@b.example"), &a), 0);
+	assert_int_equal(delegation_sends(&resolver, &anna, STR("carl@a.example"), &a), E_NOTFOUND);
+	assert_int_equal(delegation_sends(&resolver, &anna, STR("nobody@a.example"), &a), E_NOTFOUND);
+	assert_int_equal(delegation_sends(&resolver, &anna, STR("x@c.example"), &a), E_NOTFOUND);
+	arena_done(&a);
+}
+
+static void what_cannot_be(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", NULL), 64);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "ben@a.example", "domain", "a.example", NULL), 64);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "nobody@a.example", NULL), 67);
+	assert_int_equal(verb("send-as add", "who", "nobody@a.example", "address", "anna@a.example", NULL), 67);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "x@c.example", NULL), 67);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "domain", "c.example", NULL), 67);
+	assert_int_equal(verb("send-as add", "who", "anna", "address", "ben@a.example", NULL), 65);
+	assert_int_equal(verb("send-as add", "who", "anna@a.example", "address", "anna@a.example", NULL), 65);
+	/* from outside, by who is no global administrator */
+	assert_int_equal(verb("send-as add", "who", "dora@b.example", "address", "anna@a.example", "asker", "anna@a.example", NULL), 77);
+	assert_int_equal(verb("send-as add", "who", "dora@b.example", "address", "anna@a.example", "asker", "boss@c.example",
+		"asker_admin", "1", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "dora@b.example", "address", "anna@a.example", NULL), 73);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	return chdir(dir);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(chdir("/"), 0);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_address_with_its_details_and_no_other, begin, end),
+		cmocka_unit_test_setup_teardown(a_domain_and_a_group, begin, end),
+		cmocka_unit_test_setup_teardown(a_right_goes_with_its_names, begin, end),
+		cmocka_unit_test_setup_teardown(what_its_back_end_says, begin, end),
+		cmocka_unit_test_setup_teardown(what_cannot_be, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
