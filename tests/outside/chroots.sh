@@ -15,6 +15,7 @@ packages() {
 	postfix) echo postfix ;;
 	exim) echo exim4-daemon-light ;;
 	opensmtpd) echo opensmtpd/bookworm-backports ;; # Debian 12's own fails every TLS handshake
+	auth) echo dovecot-core dovecot-sqlite dovecot-pgsql dovecot-ldap postfix postfix-sqlite postfix-pgsql postfix-ldap ;; # for bench/auth
 	courier) echo courier-mta courier-authlib-userdb openssl gnutls-bin ;;
 	*) die "no such server: $1" ;;
 	esac

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: ISC
+/* authload.c: asks a server of passwords or recipients, as fast as it answers, for bench/auth.
+ *
+ *   authload KIND [-t SECONDS] [-n ANSWERS] [-c CONNECTIONS] [-d DEPTH] [-u USERS] [-T TABLE] [-D FD] WHERE
+ *
+ *   authd      WHERE: descriptors 5,6,...: links of fronts to authd (auth/auth.h); logins, PLAIN
+ *   arrival    the same of smtpds: recipients
+ *   dovecot    WHERE: a socket of Dovecot's auth service (its auth client protocol 1.x); logins, PLAIN
+ *   proxymap   WHERE: the socket of Postfix's proxymap service; keys of the table -T
+ *
+ * The users u0001@bench.test ... are asked about in turn, their password is "bench"; DEPTH questions are on their way on each
+ * connection (proxymap: one, it answers in order). Each answer is checked: it is about that user, and good. -D: read and
+ * forget what comes there (the link of the log). It ends after SECONDS and ANSWERS, whichever is later. One line comes out: answers, seconds, how many a second, bad ones, microseconds
+ * to the median answer and to that of which 99 % were faster, own processor seconds.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS 64
+#define DEPTH 256
+#define ROOM 65536
+#define TIMES 2000000
+
+struct slot {
+	unsigned long id; /* 0: free */
+	unsigned user;
+	double began;
+};
+
+struct connection {
+	int fd;
+	char in[ROOM]; /* of a stream: what is no whole answer yet */
+	size_t n;
+	struct slot slot[DEPTH];
+};
+
+/* One that answers. parse: a whole answer at p: its length, 0: not yet; id and user out as they stand there. */
+struct answer {
+	unsigned long id; /* 0: not an answer to a question */
+	bool good;
+	const char *user;
+	size_t nuser;
+};
+
+static struct {
+	const char *kind, *where, *table;
+	double seconds;
+	unsigned long answers;
+	unsigned connections, depth, users;
+	int drain;
+} o = { .seconds = 2, .connections = 2, .depth = 16, .users = 1000, .drain = -1 };
+
+static struct connection conn[CONNECTIONS];
+static float times[TIMES];
+static size_t ntimes;
+static unsigned long last_id, answers, bad;
+static unsigned next_user;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "authload: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static size_t base64(const char *in, size_t n, char *out)
+{
+	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i, at = 0;
+
+	for (i = 0; i < n; i += 3) {
+		unsigned long v = (unsigned long)(unsigned char)in[i] << 16;
+
+		v |= i + 1 < n ? (unsigned long)(unsigned char)in[i + 1] << 8 : 0;
+		v |= i + 2 < n ? (unsigned char)in[i + 2] : 0;
+		out[at++] = digit[v >> 18];
+		out[at++] = digit[v >> 12 & 63];
+		out[at++] = i + 1 < n ? digit[v >> 6 & 63] : '=';
+		out[at++] = i + 2 < n ? digit[v & 63] : '=';
+	}
+	out[at] = '\0';
+	return at;
+}
+
+/* --- questions ------------------------------------------------------------------ */
+
+static size_t ask_authd(char *out, unsigned long id, const char *user)
+{
+	return (size_t)sprintf(out, "mansio 1 sasl-start\nid=%lu\nservice=imap\nmech=PLAIN\ninitial=%%00%s%%00bench\npeer=127.0.0.1\n"
+		"local=127.0.0.1\nsession=bench%07lu\n", id, user, id % 10000000);
+}
+
+static size_t ask_arrival(char *out, unsigned long id, const char *user)
+{
+	return (size_t)sprintf(out, "mansio 1 arrival\naddress=%s\nsender=somebody@elsewhere.test\nclient=127.0.0.1\nid=%lu\n", user, id);
+}
+
+static size_t ask_dovecot(char *out, unsigned long id, const char *user)
+{
+	char plain[200], text[300];
+	int n = snprintf(plain, sizeof(plain), "%c%s%cbench", 0, user, 0);
+
+	base64(plain, (size_t)n, text);
+	return (size_t)sprintf(out, "AUTH\t%lu\tPLAIN\tservice=imap\tsecured\tsession=bench%07lu\tlip=127.0.0.1\trip=127.0.0.1\tresp=%s\n",
+		id, id % 10000000, text);
+}
+
+static size_t put(char *out, size_t at, const char *name, const char *value)
+{
+	at += (size_t)sprintf(out + at, "%s", name) + 1;
+	return at + (size_t)sprintf(out + at, "%s", value) + 1;
+}
+
+static size_t ask_proxymap(char *out, unsigned long id, const char *user)
+{
+	size_t n = put(out, 0, "request", "lookup");
+
+	(void)id;
+	n = put(out, n, "table", o.table);
+	n = put(out, n, "flags", "64");
+	n = put(out, n, "key", user);
+	out[n++] = '\0';
+	return n;
+}
+
+/* --- answers -------------------------------------------------------------------- */
+
+/* The value of a line "name=value" of ours. */
+static const char *field(const char *p, size_t n, const char *name, size_t *len)
+{
+	char key[40];
+	int nkey = snprintf(key, sizeof(key), "\n%s=", name);
+	const char *at = memmem(p, n, key, (size_t)nkey), *end;
+
+	if (!at)
+		return NULL;
+	at += nkey;
+	end = memchr(at, '\n', (size_t)(p + n - at));
+	*len = end ? (size_t)(end - at) : 0;
+	return at;
+}
+
+static size_t parse_ours(const char *p, size_t n, struct answer *a)
+{
+	bool login = memcmp(p, "mansio 1 sasl\n", n < 14 ? n : 14) == 0;
+	const char *v;
+	size_t len;
+
+	if (!login && memcmp(p, "mansio 1 answer\n", n < 16 ? n : 16) != 0)
+		return n; /* offers, bans */
+	v = field(p, n, "id", &len);
+	a->id = v ? strtoul(v, NULL, 10) : 0;
+	v = field(p, n, "result", &len);
+	a->good = v && len == 2 && memcmp(v, "ok", 2) == 0;
+	a->user = field(p, n, login ? "user" : "target", &a->nuser);
+	return n;
+}
+
+static size_t parse_dovecot(const char *p, size_t n, struct answer *a)
+{
+	const char *end = memchr(p, '\n', n), *at;
+
+	if (!end)
+		return 0;
+	if (strncmp(p, "OK\t", 3) == 0 || strncmp(p, "FAIL\t", 5) == 0) {
+		a->good = p[0] == 'O';
+		a->id = strtoul(strchr(p, '\t') + 1, NULL, 10);
+		at = memmem(p, (size_t)(end - p), "\tuser=", 6);
+		if (at) {
+			a->user = at + 6;
+			a->nuser = strcspn(a->user, "\t\n");
+		}
+	}
+	return (size_t)(end - p) + 1;
+}
+
+static size_t parse_proxymap(const char *p, size_t n, struct answer *a)
+{
+	const char *at = p;
+
+	/* name NUL value NUL ... NUL */
+	while (at < p + n && *at) {
+		const char *name = at, *value = memchr(at, '\0', (size_t)(p + n - at)), *end;
+
+		end = value ? memchr(value + 1, '\0', (size_t)(p + n - value - 1)) : NULL;
+		if (!end)
+			return 0;
+		a->good |= strcmp(name, "status") == 0 && strcmp(value + 1, "0") == 0;
+		if (strcmp(name, "value") == 0) {
+			a->user = value + 1;
+			a->nuser = (size_t)(end - value - 1);
+		}
+		if (strcmp(name, "status") == 0)
+			a->id = ~0ul; /* the one that is on its way */
+		at = end + 1;
+	}
+	return at < p + n ? (size_t)(at - p) + 1 : 0;
+}
+
+static const struct kind {
+	const char *name;
+	size_t (*ask)(char *out, unsigned long id, const char *user);
+	size_t (*parse)(const char *p, size_t n, struct answer *a);
+	bool packets; /* and the descriptors were there before us */
+} kinds[] = {
+	{ "authd", ask_authd, parse_ours, true },
+	{ "arrival", ask_arrival, parse_ours, true },
+	{ "dovecot", ask_dovecot, parse_dovecot, false },
+	{ "proxymap", ask_proxymap, parse_proxymap, false },
+};
+static const struct kind *kind;
+
+/* --- the load ---------------------------------------------------------------------- */
+
+static void send_one(struct connection *c, struct slot *s)
+{
+	char user[40], text[2000];
+	size_t n, sent = 0;
+	ssize_t r;
+
+	s->id = ++last_id;
+	s->user = next_user++ % o.users + 1;
+	s->began = now();
+	snprintf(user, sizeof(user), "u%04u@bench.test", s->user);
+	n = kind->ask(text, s->id, user);
+	while (sent < n) {
+		r = send(c->fd, text + sent, n - sent, MSG_NOSIGNAL);
+		if (r < 0 && errno != EINTR)
+			die("send");
+		sent += r > 0 ? (size_t)r : 0;
+	}
+}
+
+static void take(struct connection *c, const struct answer *a, bool more)
+{
+	char user[40];
+	unsigned i;
+
+	for (i = 0; i < o.depth; i++)
+		if (c->slot[i].id && (a->id == ~0ul || c->slot[i].id == a->id))
+			break;
+	if (i == o.depth) {
+		fprintf(stderr, "authload: an answer that nobody asked for\n");
+		exit(1);
+	}
+	snprintf(user, sizeof(user), "u%04u@bench.test", c->slot[i].user);
+	if (!a->good || !a->user || a->nuser != strlen(user) || memcmp(a->user, user, a->nuser) != 0)
+		bad++;
+	answers++;
+	if (ntimes < TIMES)
+		times[ntimes++] = (float)(now() - c->slot[i].began);
+	c->slot[i].id = 0;
+	if (more)
+		send_one(c, &c->slot[i]);
+}
+
+static void receive(struct connection *c, bool more)
+{
+	ssize_t r = recv(c->fd, c->in + c->n, ROOM - c->n, 0);
+	size_t at = 0, n;
+
+	if (r == 0)
+		errno = ECONNRESET;
+	if (r <= 0)
+		die("recv");
+	c->n += (size_t)r;
+	while (at < c->n) {
+		struct answer a = { 0 };
+
+		n = kind->parse(c->in + at, c->n - at, &a);
+		if (n == 0)
+			break;
+		if (a.id)
+			take(c, &a, more);
+		at += n;
+	}
+	memmove(c->in, c->in + at, c->n - at);
+	c->n -= at;
+}
+
+static void forget(int fd)
+{
+	static char packet[ROOM];
+
+	while (recv(fd, packet, sizeof(packet), MSG_DONTWAIT) > 0)
+		;
+}
+
+static unsigned waiting(void)
+{
+	unsigned i, k, n = 0;
+
+	for (i = 0; i < o.connections; i++)
+		for (k = 0; k < o.depth; k++)
+			n += conn[i].slot[k].id != 0;
+	return n;
+}
+
+static void load(void)
+{
+	struct pollfd f[CONNECTIONS + 1];
+	double ends = now() + o.seconds;
+	unsigned i, k;
+	bool more = true;
+
+	for (i = 0; i < o.connections; i++)
+		for (k = 0; k < o.depth; k++)
+			send_one(&conn[i], &conn[i].slot[k]);
+	while (more || waiting()) {
+		for (i = 0; i < o.connections; i++)
+			f[i] = (struct pollfd){ .fd = conn[i].fd, .events = POLLIN };
+		f[i] = (struct pollfd){ .fd = o.drain, .events = POLLIN };
+		if (poll(f, o.connections + 1, 10000) <= 0) {
+			errno = ETIMEDOUT;
+			die("no answer");
+		}
+		more = more && (now() < ends || answers < o.answers);
+		for (i = 0; i < o.connections; i++)
+			if (f[i].revents)
+				receive(&conn[i], more);
+		if (f[i].revents)
+			forget(o.drain);
+	}
+}
+
+static int connect_path(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || strlen(path) >= sizeof(un.sun_path))
+		die(path);
+	memcpy(un.sun_path, path, strlen(path));
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
+		die(path);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		die("send");
+}
+
+static void open_all(void)
+{
+	const char *p = o.where;
+	char text[100];
+	unsigned i;
+
+	if (kind->packets) {
+		for (o.connections = 0; *p && o.connections < CONNECTIONS; p += *p == ',')
+			conn[o.connections++].fd = (int)strtol(p, (char **)(uintptr_t)&p, 10);
+		return;
+	}
+	for (i = 0; i < o.connections; i++) {
+		conn[i].fd = connect_path(o.where);
+		snprintf(text, sizeof(text), "VERSION\t1\t1\nCPID\t%u\n", (unsigned)getpid() + i);
+		if (strcmp(kind->name, "dovecot") == 0)
+			say(conn[i].fd, text);
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void options(int argc, char **argv)
+{
+	size_t i;
+	int c;
+
+	for (i = 0; argc > 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(argv[1], kinds[i].name) == 0)
+			kind = &kinds[i];
+	while (kind && (c = getopt(argc - 1, argv + 1, "t:n:c:d:u:T:D:")) != -1) {
+		switch (c) {
+		case 't': o.seconds = strtod(optarg, NULL); break;
+		case 'n': o.answers = strtoul(optarg, NULL, 10); break;
+		case 'c': o.connections = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'd': o.depth = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'u': o.users = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'T': o.table = optarg; break;
+		case 'D': o.drain = (int)strtol(optarg, NULL, 10); break;
+		default: kind = NULL;
+		}
+	}
+	if (!kind || optind != argc - 2 || o.connections < 1 || o.connections > CONNECTIONS || o.depth < 1 || o.depth > DEPTH ||
+		o.users < 1 || (strcmp(kind->name, "proxymap") == 0 && (!o.table || o.depth != 1))) {
+		fprintf(stderr, "usage: authload authd|arrival|dovecot|proxymap [-t SECONDS] [-n ANSWERS] [-c CONNECTIONS] [-d DEPTH]\n"
+			"       [-u USERS] [-T TABLE] [-D FD] FD,FD...|SOCKET\n");
+		exit(2);
+	}
+	o.where = argv[argc - 1];
+}
+
+int main(int argc, char **argv)
+{
+	struct rusage own;
+	double began;
+
+	options(argc, argv);
+	open_all();
+	began = now();
+	load();
+	began = now() - began;
+	qsort(times, ntimes, sizeof(times[0]), by_time);
+	getrusage(RUSAGE_SELF, &own);
+	printf("answers=%lu seconds=%.3f rate=%.0f bad=%lu p50_us=%.0f p99_us=%.0f client_cpu_s=%.2f\n", answers, began, (double)answers / began,
+		bad, (double)times[ntimes / 2] * 1e6, (double)times[ntimes * 99 / 100] * 1e6,
+		(double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) + (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6);
+	return bad ? 1 : 0;
+}
