@@ -347,7 +347,7 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 {
 	struct directory *d = w->service.resolver.d;
 	unsigned kinds = 0;
-	bool any = false, complete = false;
+	bool any = false, complete = false, shared = false;
 	size_t i;
 	int r = 0;
 
@@ -356,7 +356,10 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 		r = d->ops->scram_complete(d, str_of(arena_fmt(a, "%s$", scram_mech(i))), &any, &complete);
 		kinds |= r == 0 && any && complete ? 1u << i : 0;
 	}
+	if (r == 0 && w->service.shared_key.there && d->ops->shared_secret_any)
+		r = d->ops->shared_secret_any(d, &shared);
 	ipc_setc(out, "result", worker_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_set_bool(out, "shared", shared);
 	ipc_set_u64(out, "scram", kinds);
 }
 

@@ -15,11 +15,12 @@
  *   checkd             domain link
  *   master             control verbs: domain, user, alias ...
  *
- * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without):
+ * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without) apop=yes|no apop_clear=yes|no:
  * what to advertise, at link time and after every change.
  *
  * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
  *             [cb_exporter cb_end_point cb_unique: raw channel bindings]
+ *             mech=APOP, of POP3 alone: initial = challenge of the greeting, NUL, user, NUL, digest
  * sasl-step   id data
  * sasl-abort  id
  * forget      session          the session is over: it does not come back

@@ -76,7 +76,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 {
 	struct slowdown_limits l = slowdown_limits(p->conf);
 	struct logins_limits w = logins_limits(p->conf);
-	bool clear_before = old->auth_allow_clear;
+	bool clear_before = old->auth_allow_clear, shared_before = old->auth_shared_secret_clear;
 
 	trace_least(p->conf->log_level);
 	slowdown_set(authd.slowdown, &l);
@@ -86,7 +86,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
 	pool_settings(authd.pool, ipc_get(m, "settings"), tables_take(m), (size_t)p->conf->auth_queue);
-	if (clear_before != p->conf->auth_allow_clear)
+	if (clear_before != p->conf->auth_allow_clear || shared_before != p->conf->auth_shared_secret_clear)
 		clients_each(offer_send);
 	directory_changed();
 }

@@ -30,6 +30,7 @@ struct authd {
 	struct keys keys;
 	struct bounce_limit bounces;
 	unsigned scram; /* kinds of keys (password.h) that SCRAM is offered with now */
+	bool shared; /* some account has a shared secret: CRAM-MD5 and APOP are offered */
 	bool offered; /* the fronts know what is offered: we are ready */
 	size_t exchanges;
 };

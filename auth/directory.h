@@ -69,6 +69,11 @@ struct directory_totp { /* the second factor of an account at the web page (auth
 	uint64_t step; /* the last one that was used */
 };
 
+struct directory_shared_secret { /* of an account, for CRAM-MD5 and APOP (auth/shared_secret.h) */
+	struct str sealed;
+	uint64_t since; /* Unix time */
+};
+
 struct directory_invite { /* a hand-out link: its holder sets the password, once */
 	struct str id, digest;
 	uint64_t account, expires;
@@ -187,6 +192,13 @@ struct directory_ops {
 	int (*totp_remove)(struct directory *d, uint64_t account);
 	int (*totp_step)(struct directory *d, uint64_t account, uint64_t step);
 	int (*totp_recover)(struct directory *d, uint64_t account, struct str before, struct str after);
+
+	/* Shared secrets; NULL in a back end that has no place for them. Of v as with app_password. any: has any account one? */
+	int (*shared_secret)(struct directory *d, const struct directory_account *v, struct arena *a,
+		struct directory_shared_secret *out);
+	int (*shared_secret_put)(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
+	int (*shared_secret_remove)(struct directory *d, uint64_t account);
+	int (*shared_secret_any)(struct directory *d, bool *any_out);
 
 	/* Routes; NULL in a back end that has none. `route` finds the row of exactly this key. */
 	int (*route)(struct directory *d, struct str to, struct str from, struct arena *a,

@@ -78,6 +78,10 @@ static const char *const schema[] = {
 	"CREATE TABLE delegation("
 	" kind" TEXT ", address" TEXT ", who" TEXT ", created" NOW ", PRIMARY KEY(address, who, kind));"
 	"CREATE INDEX delegation_who ON delegation(who);" TELLS("delegation"),
+	/* 5: shared secrets; whether there is one changes what is offered */
+	"CREATE TABLE shared_secret("
+	" account bigint PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE, sealed" TEXT ", since" NUMBER(0) ");"
+	TELLS("shared_secret"),
 };
 
 struct statement {

@@ -581,6 +581,10 @@ static const struct directory_ops common = {
 	.totp_remove = directory_totp_remove,
 	.totp_step = directory_totp_step,
 	.totp_recover = directory_totp_recover,
+	.shared_secret = directory_shared_secret,
+	.shared_secret_put = directory_shared_secret_put,
+	.shared_secret_remove = directory_shared_secret_remove,
+	.shared_secret_any = directory_shared_secret_any,
 };
 
 void sql_init(struct sql_directory *o, const struct sql_driver *driver, struct directory_ops *ops)

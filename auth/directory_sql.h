@@ -24,6 +24,7 @@
 	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "attttnnnt", "account, id") \
 	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step", "$1, $2, $3, $4, $5", "attnn", "account") \
+	X(SHARED_SECRETS, "shared_secret", SQL_OF_ACCOUNTS, "account, sealed, since", "$1, $2, $3", "atn", "account") \
 	X(TOKENS, "token", "", "id, label, digest, roles, created, expires, last", "$1, $2, $3, $4, $5, $6, $7", "ttttnnn", "id") \
 	X(ROUTES, "route", "", "rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment, created", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", "tttn" "ttttttt" "n", "rcpt_domain, sender_domain") \
@@ -45,6 +46,7 @@ enum sql_statement {
 	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
 	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
+	Q_SHARED_SECRET, Q_SHARED_SECRET_PUT, Q_SHARED_SECRET_REMOVE, Q_SHARED_SECRET_ANY,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
@@ -142,5 +144,12 @@ int directory_totp_put(struct directory *d, uint64_t account, const struct direc
 int directory_totp_remove(struct directory *d, uint64_t account);
 int directory_totp_step(struct directory *d, uint64_t account, uint64_t step);
 int directory_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
+
+/* directory_shared_secret.c */
+int directory_shared_secret(struct directory *d, const struct directory_account *v, struct arena *a,
+	struct directory_shared_secret *out);
+int directory_shared_secret_put(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
+int directory_shared_secret_remove(struct directory *d, uint64_t account);
+int directory_shared_secret_any(struct directory *d, bool *any_out);
 
 #endif

@@ -129,6 +129,13 @@ static const char *const schema[] = {
 	" created INTEGER NOT NULL,"
 	" PRIMARY KEY(address, who, kind)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX delegation_who ON delegation(who);",
+	/* 10: shared secrets, for CRAM-MD5 and APOP */
+	"CREATE TABLE shared_secret("
+	" account INTEGER NOT NULL PRIMARY KEY,"
+	" sealed TEXT NOT NULL,"
+	" since INTEGER NOT NULL) STRICT;"
+	"CREATE TRIGGER shared_secret_goes AFTER DELETE ON account BEGIN"
+	" DELETE FROM shared_secret WHERE account = old.id; END;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -743,6 +743,10 @@ static const struct directory_ops ops = {
 	.totp_remove = stack_totp_remove,
 	.totp_step = stack_totp_step,
 	.totp_recover = stack_totp_recover,
+	.shared_secret = stack_shared_secret,
+	.shared_secret_put = stack_shared_secret_put,
+	.shared_secret_remove = stack_shared_secret_remove,
+	.shared_secret_any = stack_shared_secret_any,
 };
 
 struct directory *directory_stack(struct directory *const *named, size_t n, struct directory *built_in)

@@ -46,6 +46,11 @@ int stack_totp_put(struct directory *d, uint64_t account, const struct directory
 int stack_totp_remove(struct directory *d, uint64_t account);
 int stack_totp_step(struct directory *d, uint64_t account, uint64_t step);
 int stack_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
+int stack_shared_secret(struct directory *d, const struct directory_account *v, struct arena *a,
+	struct directory_shared_secret *out);
+int stack_shared_secret_put(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
+int stack_shared_secret_remove(struct directory *d, uint64_t account);
+int stack_shared_secret_any(struct directory *d, bool *any_out);
 
 /* stack_delegation.c */
 int stack_delegations(struct directory *d, struct str address, struct str who,

@@ -103,6 +103,11 @@ static const char *const sql[Q_MAX] = {
 	[Q_DELEGATION_ADD] = "INSERT INTO delegation(kind, address, who, created) VALUES($1, $2, $3, $4)",
 	[Q_DELEGATION_REMOVE] = "DELETE FROM delegation WHERE kind = $1 AND address = $2 AND who = $3",
 	[Q_DELEGATION_FORGET] = "DELETE FROM delegation WHERE address = $1 OR who = $1",
+	[Q_SHARED_SECRET] = "SELECT sealed, since FROM shared_secret WHERE account = $1",
+	[Q_SHARED_SECRET_PUT] = "INSERT INTO shared_secret(account, sealed, since) VALUES($1, $2, $3)"
+		" ON CONFLICT(account) DO UPDATE SET sealed = excluded.sealed, since = excluded.since",
+	[Q_SHARED_SECRET_REMOVE] = "DELETE FROM shared_secret WHERE account = $1",
+	[Q_SHARED_SECRET_ANY] = "SELECT count(*) FROM (SELECT 1 FROM shared_secret LIMIT 1) one",
 	[Q_APPS] = "SELECT " APP_COLUMNS "WHERE account = $1 ORDER BY created, id",
 };
 

@@ -368,7 +368,7 @@ static bool start(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "unavailable", "too many logins at once");
 		return true;
 	}
-	if (r == E_LIMIT || !offer_has(s.tls, s.mech)) {
+	if (r == E_LIMIT || !offer_has(s.tls, s.mech) || (str_eqc(s.mech, "APOP") && !str_starts(s.service, "pop3"))) {
 		log_result(x, "login-failed",
 			r == E_LIMIT ? STR("too long") : STR("mechanism is not offered"), 0);
 		answer_simple(x, "fail", NULL);

@@ -21,6 +21,9 @@ auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/
 auth_libauthd_a_SOURCES += auth/delegation.c auth/delegation.h auth/stack_delegation.c auth/verbs_delegation.c \
 	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
 	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c
+# secrets that can be read again, for CRAM-MD5 and APOP
+auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c auth/cram.h auth/sasl_shared.c auth/directory_shared_secret.c \
+	auth/verbs_shared_secret.c
 auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
 if WITH_LDAP
 auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
@@ -71,6 +74,9 @@ tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
 tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
 tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/shared_secret_test
+tests_unit_auth_shared_secret_test_SOURCES = tests/unit/auth/shared_secret_test.c
+tests_unit_auth_shared_secret_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/totp_test
 tests_unit_auth_totp_test_SOURCES = tests/unit/auth/totp_test.c
 tests_unit_auth_totp_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -119,7 +125,7 @@ tests_unit_auth_rulefile_test_SOURCES = tests/unit/auth/rulefile_test.c
 tests_unit_auth_rulefile_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_SOURCES = tests/unit/auth/sasl_test.c
 tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
-tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify
+tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify -Wl,--wrap=cram_good
 endif
 
 check_PROGRAMS += tests/fuzz/userfile

@@ -2,7 +2,8 @@
  *
  * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM
  * of a hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing,
- * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up. The directory is asked again after every change of it.
+ * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up. CRAM-MD5 and APOP (which is
+ * no SASL mechanism: the greeting of POP3 shows it) only while an account has a shared secret. The directory is asked again after every change of it.
  *
  * Invariant: each front was told of the offer in force; none is before the directory answered once, and then we
  * are ready.
@@ -10,6 +11,7 @@
 #include "auth/authd.h"
 #include "auth/bearer.h"
 #include "auth/password.h"
+#include "auth/sasl_private.h"
 
 #define OFFER_RETRY_S 1
 #define OFFER_MAX 512
@@ -20,6 +22,25 @@ struct text {
 
 static struct text told[2]; /* without TLS, with */
 
+/* They show no password, but a word of which secrets can be guessed: without TLS only where the settings say so. */
+static bool shared_offered(bool tls)
+{
+	const struct conf *c = authd.program.conf;
+
+	return authd.shared && (tls || c->auth_allow_clear || c->auth_shared_secret_clear);
+}
+
+static bool apop_offered(bool tls)
+{
+	const struct conf *c = authd.program.conf;
+	bool listed = false;
+	size_t i;
+
+	for (i = 0; i < c->auth_mechanisms.n; i++)
+		listed |= str_eqc(c->auth_mechanisms.v[i], "APOP");
+	return listed && shared_offered(tls);
+}
+
 /* What is offered now: words with a space between. */
 static struct text offered(bool tls)
 {
@@ -29,10 +50,12 @@ static struct text offered(bool tls)
 	size_t i;
 
 	buf_init(&b, sizeof(t.p) - 1);
-	for (i = 0; (tls || c->auth_allow_clear) && i < c->auth_mechanisms.n; i++) {
+	for (i = 0; i < c->auth_mechanisms.n; i++) {
 		struct str mech = c->auth_mechanisms.v[i];
 		unsigned kind = scram_kind(mech);
 
+		if (sasl_shared_is(mech) ? !shared_offered(tls) || str_eqc(mech, "APOP") : !tls && !c->auth_allow_clear)
+			continue;
 		if (kind && !(authd.scram & kind))
 			continue;
 		if (bearer_is(mech) && (!tls || c->oauth_jwks_file.n == 0))
@@ -51,6 +74,8 @@ bool offer_has(bool tls, struct str mech)
 	struct text t = offered(tls);
 	struct str rest = str_of(t.p);
 
+	if (str_eqc(mech, "APOP"))
+		return apop_offered(tls);
 	while (rest.n > 0)
 		if (str_eq(str_cut(&rest, ' '), mech))
 			return true;
@@ -67,6 +92,8 @@ void offer_send(struct client *c)
 	ipc_init(&m, "offer");
 	ipc_setc(&m, "mechs", tls.p);
 	ipc_setc(&m, "clear", clear.p);
+	ipc_set_bool(&m, "apop", apop_offered(true));
+	ipc_set_bool(&m, "apop_clear", apop_offered(false));
 	client_send(c, &m);
 }
 
@@ -94,7 +121,7 @@ static unsigned kinds_now(uint64_t complete)
 static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 {
 	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
-	bool first = !authd.offered;
+	bool first = !authd.offered, shared_before;
 	struct text now[2];
 	uint64_t complete = 0;
 
@@ -106,12 +133,14 @@ static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 		return;
 	}
 	authd.scram = kinds_now(complete);
+	shared_before = authd.shared;
+	authd.shared = ipc_get_bool(answer, "shared");
 	authd.offered = true;
 	now[0] = offered(false);
 	now[1] = offered(true);
 	if (first)
 		program_ready(&authd.program);
-	if (first || strcmp(now[0].p, told[0].p) != 0 || strcmp(now[1].p, told[1].p) != 0)
+	if (first || shared_before != authd.shared || strcmp(now[0].p, told[0].p) != 0 || strcmp(now[1].p, told[1].p) != 0)
 		clients_each(offer_send);
 	told[0] = now[0];
 	told[1] = now[1];

@@ -5,11 +5,14 @@
  *   PLAIN    [authzid] NUL authcid NUL passwd               (RFC 4616 2)
  *   LOGIN    the name alone
  *   SCRAM-*  gs2-header [ext ","] "n=" saslname "," ...     (RFC 5802 7)
+ *   CRAM-MD5 user SP digest                               (RFC 2195 2)
+ *   APOP     challenge NUL user NUL digest                 (cram.h)
  *   OAUTHBEARER XOAUTH2   whom the client wants to be, if it says so (bearer.h); not whom the token names
  */
 #include "auth/peek.h"
 
 #include "auth/bearer.h"
+#include "auth/cram.h"
 #include "auth/resolve.h"
 
 #define NAME_MAX_BYTES 512
@@ -59,6 +62,7 @@ struct str peek_name(struct str mech, struct str data, struct arena *a)
 {
 	struct str rest = data;
 	struct bearer said;
+	struct cram response;
 
 	if (str_eqc(mech, "PLAIN")) {
 		str_cut(&rest, '\0');
@@ -66,6 +70,10 @@ struct str peek_name(struct str mech, struct str data, struct arena *a)
 	}
 	if (str_eqc(mech, "LOGIN"))
 		return peek_normal(data, a);
+	if (str_eqc(mech, "CRAM-MD5"))
+		return cram_read(data, &response) == 0 ? peek_normal(response.user, a) : STR("");
+	if (str_eqc(mech, "APOP"))
+		return apop_read(data, &response) == 0 ? peek_normal(response.user, a) : STR("");
 	if (bearer_is(mech))
 		return bearer_read(mech, data, a, &said) == 0 ? peek_normal(said.user, a) : STR("");
 	if (str_starts(mech, "SCRAM-"))

@@ -20,7 +20,7 @@
  * The library hands its plug-ins no pointer of ours, and one process runs one
  * exchange at a time: `current` is the exchange whose step runs now.
  *
- * OAUTHBEARER and XOAUTH2 are not the library's: sasl_bearer.c.
+ * OAUTHBEARER and XOAUTH2 are not the library's: sasl_bearer.c. CRAM-MD5 and APOP are not either: sasl_shared.c.
  */
 #include "auth/sasl_private.h"
 
@@ -410,6 +410,11 @@ int sasl_service_set(struct sasl_service *s)
 	rand_id(unknown, 32);
 	buf_reset(&s->dummy);
 	r = password_hash(str_of(unknown), s->cost, &s->dummy);
+	buf_done(&s->shared_dummy);
+	buf_init(&s->shared_dummy, 512);
+	shared_secret_new(unknown);
+	/* without a key nothing is opened, his or nobody's */
+	(void)shared_secret_seal(&s->shared_key, 0, str_of(unknown), &s->shared_dummy);
 	OPENSSL_cleanse(unknown, sizeof(unknown));
 	if (r == 0)
 		r = scheme_inspect(buf_view(&s->dummy), &any, &s->dummy_takes) == SCHEME_GOOD ? 0 : E_UNSUPPORTED;
@@ -452,7 +457,7 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	x->plus = str_ends(s->mech, "-PLUS");
 	x->bearer = bearer_is(s->mech);
 	x->user = STR("");
-	if (x->bearer)
+	if (x->bearer || sasl_shared_is(s->mech))
 		return x;
 	x->callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, x);
 	x->callbacks[1] = CALLBACK(SASL_CB_LOG, log_nothing, x);
@@ -593,6 +598,10 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 
 	if (x->bearer) {
 		sasl_bearer_step(x, data, out);
+		return;
+	}
+	if (sasl_shared_is(x->start.mech)) {
+		sasl_shared_step(x, data, out);
 		return;
 	}
 	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user };

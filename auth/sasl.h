@@ -3,7 +3,7 @@
  * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
  * login attempt; it blocks while it looks up and hashes. No configuration
  * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded;
- * OAUTHBEARER and XOAUTH2 are ours.
+ * OAUTHBEARER and XOAUTH2 are ours, and so are CRAM-MD5 and APOP.
  */
 #ifndef MANSIO_AUTH_SASL_H
 #define MANSIO_AUTH_SASL_H
@@ -12,6 +12,7 @@
 #include "auth/jwks.h"
 #include "auth/resolve.h"
 #include "auth/scheme.h"
+#include "auth/shared_secret.h"
 #include "auth/verified.h"
 
 /* Loads the library and its plug-ins: before the sandbox, once, before forks. */
@@ -29,6 +30,9 @@ struct sasl_service {
 	const struct jwks *keys; /* of access tokens; NULL: none are taken */
 	bool main_web; /* main passwords are good for the web page alone */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
+	struct shared_secret_key shared_key; /* that opens shared secrets */
+	struct buf shared_dummy; /* one that nobody has, sealed */
+	struct str host; /* whose challenges they are */
 	struct buf dummy; /* a hash that no password has; made by sasl_service_set */
 	struct scheme_limits dummy_takes;
 	unsigned char secret[DIRECTORY_SECRET];

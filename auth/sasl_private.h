@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL's), sasl_bearer.c (access tokens).
+ * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL's), sasl_bearer.c (access tokens),
+ * sasl_shared.c (shared secrets).
  */
 #ifndef MANSIO_AUTH_SASL_PRIVATE_H
 #define MANSIO_AUTH_SASL_PRIVATE_H
@@ -15,6 +16,7 @@ struct sasl_exchange {
 	sasl_callback_t callbacks[8];
 	struct arena a; /* everything of this exchange */
 	struct sasl_start start; /* copied */
+	struct str challenge; /* of CRAM-MD5; p NULL: none was made */
 	bool scram, plus, bearer, started;
 	bool refused; /* a bearer was told so */
 	unsigned steps;
@@ -39,5 +41,9 @@ struct str sasl_name(struct arena *a, struct str given);
 /* The one query of an exchange. true: an account that may log in. */
 bool sasl_look_up(struct sasl_exchange *x, struct str name);
 void sasl_bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
+
+/* CRAM-MD5 and APOP */
+bool sasl_shared_is(struct str mech);
+void sasl_shared_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
 
 #endif

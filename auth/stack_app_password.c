@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * stack_app_password.c: app passwords and second factors of a stack of back ends: beside the account where its back
+ * stack_app_password.c: app passwords, second factors and shared secrets of a stack of back ends: beside the account where its back
  * end has a place for them, else in the built-in database, by the account's number. So people of an LDAP directory
  * have theirs, too.
  */
@@ -118,4 +118,55 @@ int stack_totp_recover(struct directory *d, uint64_t account, struct str before,
 	int r = keeper(d, account, &e, &own_id);
 
 	return r < 0 ? r : e->ops->totp_recover(e, own_id, before, after);
+}
+
+/* --- shared secrets */
+
+int stack_shared_secret(struct directory *d, const struct directory_account *v, struct arena *a,
+	struct directory_shared_secret *out)
+{
+	struct directory_account mine = *v;
+	struct directory *e, *other;
+	int r = keeper(d, v->id, &e, &mine.id);
+
+	if (r < 0)
+		return r;
+	other = v->backend ? NULL : stack_could_be_of((struct stack *)d, v->name);
+	if (other && other->ops->shared_secret)
+		e = other;
+	return e->ops->shared_secret(e, &mine, a, out);
+}
+
+int stack_shared_secret_put(struct directory *d, uint64_t account, const struct directory_shared_secret *v)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->shared_secret_put(e, own_id, v);
+}
+
+int stack_shared_secret_remove(struct directory *d, uint64_t account)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->shared_secret_remove(e, own_id);
+}
+
+/* Those that back ends keep, and those of their people in the built-in database. One that is down has none of its own to log in. */
+int stack_shared_secret_any(struct directory *d, bool *any_out)
+{
+	struct stack *s = (struct stack *)d;
+	bool any = false;
+	int r = s->own->ops->shared_secret_any(s->own, &any);
+	size_t i;
+
+	for (i = 0; r == 0 && !any && i < s->n; i++)
+		if (s->layer[i].d != s->own && s->layer[i].d->ops->shared_secret_any)
+			(void)s->layer[i].d->ops->shared_secret_any(s->layer[i].d, &any);
+	if (r == 0)
+		*any_out = any;
+	return r;
 }

@@ -63,6 +63,9 @@ static const struct {
 	{ "totp on", verb_totp_on },
 	{ "totp off", verb_totp_off },
 	{ "totp show", verb_totp_show },
+	{ "shared-secret set", verb_shared_secret_set },
+	{ "shared-secret remove", verb_shared_secret_remove },
+	{ "shared-secret show", verb_shared_secret_show },
 	{ "token add", verb_token_add },
 	{ "token list", verb_token_list },
 	{ "token remove", verb_token_remove },
@@ -301,9 +304,10 @@ void verb_ends(struct verb *v, struct str who)
 		ipc_set(v->more, "ended", who);
 }
 
-bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more)
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct shared_secret_key *shared_key, const struct ipc_msg *m, int reply,
+	struct ipc_msg *more)
 {
-	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf,
+	struct verb v = { .m = m, .d = r->d, .resolver = r, .conf = conf, .shared_key = shared_key,
 		.cost = (unsigned)conf->auth_yescrypt_cost, .iterations = (unsigned)conf->auth_scram_iterations,
 		.kinds = scram_kinds(conf->auth_scram_keys.v, conf->auth_scram_keys.n),
 		.reply = reply, .more = more };

@@ -11,6 +11,7 @@
 #define MANSIO_AUTH_VERBS_H
 
 #include "auth/resolve.h"
+#include "auth/shared_secret.h"
 
 /* One verb at work. Functions of verbs use the helpers below and return; the
  * first verb_fail wins. */
@@ -19,6 +20,7 @@ struct verb {
 	struct directory *d;
 	const struct resolver *resolver;
 	const struct conf *conf;
+	const struct shared_secret_key *shared_key;
 	unsigned cost, iterations, kinds; /* of new passwords */
 	int reply; /* -1: nobody listens; does not block */
 	int64_t waited_ms; /* for the reader of the answer */
@@ -31,7 +33,8 @@ struct verb {
 
 /* Runs the verb that m names and sends the answer. true: something changed. */
 struct conf;
-bool verb_run(const struct resolver *r, const struct conf *conf, const struct ipc_msg *m, int reply, struct ipc_msg *more);
+bool verb_run(const struct resolver *r, const struct conf *conf, const struct shared_secret_key *shared_key, const struct ipc_msg *m, int reply,
+	struct ipc_msg *more);
 
 /* A verb that takes long says so now and then by verb_working, or its worker is taken for dead. The worker tells what
  * is done then. */
@@ -119,6 +122,9 @@ void verb_delegations_forget(struct verb *v, struct str name); /* somebody else 
 void verb_totp_on(struct verb *v);
 void verb_totp_off(struct verb *v);
 void verb_totp_show(struct verb *v);
+void verb_shared_secret_set(struct verb *v);
+void verb_shared_secret_remove(struct verb *v);
+void verb_shared_secret_show(struct verb *v);
 void verb_token_add(struct verb *v);
 void verb_token_list(struct verb *v);
 void verb_token_remove(struct verb *v);

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/directory_files.h"
 #include "auth/frame.h"
 #include "auth/password.h"
 #include "auth/verbs.h"
@@ -37,6 +38,7 @@ static void settings_use(struct worker *w)
 	s->limits = (struct scheme_limits){ w->conf->auth_hash_memory, (uint64_t)w->conf->auth_hash_work };
 	s->login_cache_ms = w->conf->auth_login_cache_time;
 	s->conf = w->conf;
+	s->host = w->conf->server_hostname;
 	s->main_web = w->conf->auth_main_password == CONF_MAIN_PASSWORD_WEB;
 }
 
@@ -197,7 +199,7 @@ static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *
 		_exit(EX_TEMPFAIL);
 	if (reply >= 0)
 		fd_nonblock(reply, true);
-	changed = verb_run(&w->service.resolver, w->conf, q, reply, out);
+	changed = verb_run(&w->service.resolver, w->conf, &w->service.shared_key, q, reply, out);
 	fd_close(&reply);
 	ipc_setc(out, "result", "ok");
 	ipc_set_bool(out, "changed", changed);
@@ -300,6 +302,16 @@ static int wait_for_question(struct worker *w)
 	return 0;
 }
 
+/* Before the sandbox: how verbs and logins open shared secrets. */
+static void take_shared_key(struct worker *w)
+{
+	struct arena a;
+
+	arena_init(&a);
+	w->service.shared_key = shared_secret_key_of(directory_file("shared-secret.key", &a));
+	arena_wipe(&a);
+}
+
 NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables tables, const struct workers_room *room)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
@@ -323,6 +335,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 	}
 	w->service.resolver.d = d;
 	r = d->ops->secret(d, w->service.secret);
+	take_shared_key(w);
 	if (worker_lock_in(directory_network(w->conf) ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL, room) < 0) {
 		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
 		_exit(71);

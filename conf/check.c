@@ -496,7 +496,7 @@ static void check_words(struct conf_report *r, unsigned line, const char *name, 
 static void check_auth(const struct conf *c, struct conf_report *r)
 {
 	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN",
-		"OAUTHBEARER", "XOAUTH2" };
+		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP" };
 
 	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
 	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);

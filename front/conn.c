@@ -274,7 +274,8 @@ const char *conn_mechs(const struct conn *c)
 {
 	if (c->tls)
 		return c->front->mechs_tls;
-	return c->front->conf->auth_allow_clear ? c->front->mechs_clear : "";
+	/* what may be said without TLS authd knows; after a reload we know first that nothing may */
+	return c->front->conf->auth_allow_clear || c->front->conf->auth_shared_secret_clear ? c->front->mechs_clear : "";
 }
 
 bool conn_has_mech(const struct conn *c, struct str mech)

@@ -75,6 +75,8 @@ struct room_side {
 	bool client_write; /* a TLS read must write first */
 };
 
+#define POP3_RANDOM 26 /* characters of rand_id: 134 bits */
+
 struct conn {
 	struct conn *next, *prev, *more_next;
 	struct conn *wait_next, *wait_prev; /* in WAIT */
@@ -129,6 +131,7 @@ struct conn {
 		} imap;
 		struct {
 			char *user;
+			char random[POP3_RANDOM + 1]; /* of the greeting's timestamp, for APOP; empty: it said none */
 		} pop3;
 	} u;
 };
@@ -167,7 +170,7 @@ bool conn_error(struct conn *c);
 /* 220/OK was said: flush, handshake. false: closed (bytes behind it, C05). */
 bool conn_starttls(struct conn *c);
 bool conn_can_starttls(const struct conn *c);
-/* Logins are allowed here: TLS, or the try-out setting. */
+/* Passwords may be said here: TLS, or the try-out setting. */
 bool conn_may_login(const struct conn *c);
 const char *conn_mechs(const struct conn *c); /* to offer, "" none */
 /* What the settings know the client by (conf/trust.h). */

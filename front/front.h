@@ -74,6 +74,7 @@ struct front {
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
 	uint64_t next_sasl;
 	char *mechs_tls, *mechs_clear; /* authd's last offer, "" before */
+	bool apop_tls, apop_clear;
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;

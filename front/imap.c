@@ -98,7 +98,7 @@ static void cmd_authenticate(struct conn *c, const struct imap_line *l)
 	struct buf initial;
 	int r = 0;
 
-	if (!conn_may_login(c)) {
+	if (!conn_may_login(c) && !conn_has_mech(c, l->mech)) {
 		privacy(c, l->tag);
 		return;
 	}

@@ -83,11 +83,12 @@ enum imap_asleep imap_asleep_parse(struct str line, bool idling, struct str *tag
 
 /* pop3_parse.c: RFC 1939, 2449, 2595, 5034 */
 enum pop3_verb {
-	POP3_NONE, POP3_CAPA, POP3_USER, POP3_PASS, POP3_AUTH, POP3_STLS, POP3_QUIT, POP3_OTHER
+	POP3_NONE, POP3_CAPA, POP3_USER, POP3_PASS, POP3_APOP, POP3_AUTH, POP3_STLS, POP3_QUIT, POP3_OTHER
 };
 struct pop3_line {
 	enum pop3_verb verb;
-	struct str arg; /* USER, PASS */
+	struct str arg; /* USER, PASS, APOP */
+	struct str digest; /* APOP */
 	struct str mech, initial; /* AUTH; mech.n 0: list them */
 };
 int pop3_line_parse(struct str line, struct pop3_line *out);

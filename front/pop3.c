@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: ISC
  *
  * pop3.c: POP3 before login, the AUTHORIZATION state (RFC 1939 4): greeting,
- * CAPA USER PASS AUTH STLS QUIT (RFC 2449, 2595, 3206, 5034). USER and PASS
+ * CAPA USER PASS APOP AUTH STLS QUIT (RFC 2449, 2595, 3206, 5034). USER and PASS
  * are PLAIN for authd. After a good login the session goes to pop3d, which
- * says +OK. No APOP: it needs clear secrets, so the greeting has no timestamp.
+ * says +OK. The greeting has APOP's timestamp only while authd offers APOP (an account has a shared secret) on this connection as it is: a
+ * client that sees one in clear shows a digest in clear.
  */
+#include "base/rand.h"
 #include "front/conn.h"
 
 static void greet(struct conn *c)
 {
-	conn_say(c, "+OK Mansio POP3 ready");
+	if (!(c->tls ? c->front->apop_tls : c->front->apop_clear)) {
+		conn_say(c, "+OK Mansio POP3 ready");
+		return;
+	}
+	rand_id(c->u.pop3.random, POP3_RANDOM);
+	conn_say(c, "+OK Mansio POP3 ready <%s@%s>", c->u.pop3.random, c->front->hostname);
 }
 
 static void cmd_capa(struct conn *c, const struct pop3_line *l)
@@ -63,6 +70,31 @@ static void cmd_pass(struct conn *c, const struct pop3_line *l)
 	conn_set(&c->u.pop3.user, STR_NONE);
 }
 
+/* RFC 1939 7. For authd it is an exchange of one message (auth.h). */
+static void cmd_apop(struct conn *c, const struct pop3_line *l)
+{
+	struct buf b;
+
+	if (!c->u.pop3.random[0]) {
+		conn_say(c, "-ERR APOP is not offered");
+		conn_error(c);
+		return;
+	}
+	buf_init(&b, c->front->conf->limit_auth_line);
+	buf_fmt(&b, "<%s@%s>", c->u.pop3.random, c->front->hostname);
+	buf_c(&b, '\0');
+	buf_str(&b, l->arg);
+	buf_c(&b, '\0');
+	buf_str(&b, l->digest);
+	if (b.err) {
+		conn_say(c, "-ERR Too long");
+		conn_error(c);
+	} else {
+		sasl_start(c, STR("APOP"), buf_view(&b));
+	}
+	buf_wipe(&b);
+}
+
 /* AUTH alone lists the mechanisms, as RFC 1734's clients expect. */
 static void list_mechs(struct conn *c)
 {
@@ -95,9 +127,9 @@ static void cmd_auth(struct conn *c, const struct pop3_line *l)
 		list_mechs(c);
 		return;
 	}
-	if (!private_enough(c))
-		return;
 	if (!conn_has_mech(c, l->mech)) {
+		if (!private_enough(c))
+			return;
 		conn_say(c, "-ERR Mechanism is not offered");
 		conn_error(c);
 		return;
@@ -147,6 +179,7 @@ static void (*const commands[])(struct conn *c, const struct pop3_line *l) = {
 	[POP3_CAPA] = cmd_capa,
 	[POP3_USER] = cmd_user,
 	[POP3_PASS] = cmd_pass,
+	[POP3_APOP] = cmd_apop,
 	[POP3_AUTH] = cmd_auth,
 	[POP3_STLS] = cmd_stls,
 	[POP3_QUIT] = cmd_quit,

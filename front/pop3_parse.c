@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * pop3_parse.c: one POP3 command before login: RFC 1939 7, RFC 2449 5 (CAPA),
+ * pop3_parse.c: one POP3 command before login: RFC 1939 7 (USER, PASS, APOP), RFC 2449 5 (CAPA),
  * RFC 2595 4 (STLS), RFC 5034 4 (AUTH).
  */
 #include "front/parse.h"
@@ -12,6 +12,7 @@ static const struct {
 	{ "CAPA", POP3_CAPA },
 	{ "USER", POP3_USER },
 	{ "PASS", POP3_PASS },
+	{ "APOP", POP3_APOP },
 	{ "AUTH", POP3_AUTH },
 	{ "STLS", POP3_STLS },
 	{ "QUIT", POP3_QUIT },
@@ -46,6 +47,11 @@ int pop3_line_parse(struct str line, struct pop3_line *out)
 	case POP3_PASS: /* a password may hold spaces: the rest of the line */
 		l.arg = rest;
 		r = rest.n == 0 ? E_SYNTAX : 0;
+		break;
+	case POP3_APOP: /* name SP digest: 32 digits of hex, which authd reads */
+		l.arg = str_cut(&rest, ' ');
+		l.digest = rest;
+		r = l.arg.n == 0 || rest.n == 0 || str_find(rest, ' ') >= 0 ? E_SYNTAX : 0;
 		break;
 	case POP3_AUTH:
 		r = parse_auth(rest, &l);

@@ -315,6 +315,8 @@ void sasl_message(struct front *f, struct ipc_msg *m)
 	if (ipc_is(m, "offer")) {
 		set_offer(&f->mechs_tls, ipc_get(m, "mechs"));
 		set_offer(&f->mechs_clear, ipc_get(m, "clear"));
+		f->apop_tls = ipc_get_bool(m, "apop");
+		f->apop_clear = ipc_get_bool(m, "apop_clear");
 		return;
 	}
 	if (ipc_is(m, "bans")) {

@@ -126,10 +126,9 @@ static void cmd_auth(struct conn *c, const struct smtp_line *l)
 		conn_say(c, "503 5.5.1 Send EHLO first");
 	} else if (c->ticket) {
 		conn_say(c, "503 5.5.1 Already authenticated");
-	} else if (!conn_may_login(c)) {
-		conn_say(c, "538 5.7.11 Encryption required: use STARTTLS");
 	} else if (!conn_has_mech(c, l->mech)) {
-		conn_say(c, "504 5.5.4 Mechanism is not offered");
+		conn_say(c, conn_may_login(c) ? "504 5.5.4 Mechanism is not offered" :
+			"538 5.7.11 Encryption required: use STARTTLS");
 	} else {
 		buf_init(&initial, c->front->conf->limit_auth_line);
 		if (l->initial.p)

@@ -291,6 +291,7 @@ size_t backup_add_files(struct master *m, struct ipc_msg *msg, int *fd_out)
 	}
 	n = add_secrets(m, msg, fd_out, n);
 	n = add_state_files(msg, m->dir_tls, "tls", fd_out, n);
+	n = add_state_files(msg, m->dir_secrets, "secrets", fd_out, n);
 	n = add_state_files(msg, m->dir_acme, "acme", fd_out, n);
 	return add_pack(m, msg, fd_out, n);
 }

@@ -100,10 +100,13 @@ static int word(struct parse *p, int argc, char **argv, bool options)
 	return set(p, (size_t)i, str_of(argv[1])) < 0 ? E_SYNTAX : 2;
 }
 
-static bool login_named(const struct parse *p)
+/* A secret that may be left out is asked for if the login that it is for is named, or if it is said that there is one. */
+static bool secret_wanted(const struct parse *p)
 {
-	int i = arg_named(p, STR("username"));
+	int i = arg_named(p, STR("username")), given = arg_named(p, STR("given"));
 
+	if (given >= 0)
+		return p->given[given];
 	return i < 0 || (p->given[i] && ipc_get(p->m, "username").n > 0);
 }
 
@@ -118,8 +121,7 @@ static int complete(struct parse *p, const char **secret_out)
 	for (i = 0; i < p->nargs; i++) {
 		char mark = p->arg[i].mark;
 
-		/* a login that may be left out (username) is asked for its password if it is named */
-		if (p->arg[i].type == ARG_SECRET && !str_eqc(p->arg[i].name, "old") && login_named(p))
+		if (p->arg[i].type == ARG_SECRET && !str_eqc(p->arg[i].name, "old") && secret_wanted(p))
 			*secret_out = "password";
 		if ((mark == '!' || mark == '+') && !p->given[i]) {
 			buf_done(&names);

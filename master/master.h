@@ -184,7 +184,7 @@ struct master {
 	int64_t ticket_day;
 	int libexec[NPROGRAMS]; /* the binaries, open */
 	struct ids ids[NPROGRAMS];
-	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_acme, dir_policy, dir_dkim, dir_hooks, taken, kept[2], control, signals, ready_fd, lock;
+	int dir_state, dir_run, dir_directory, dir_mail, dir_spool, dir_queue, dir_settings, dir_trace, dir_tls, dir_secrets, dir_acme, dir_policy, dir_dkim, dir_hooks, taken, kept[2], control, signals, ready_fd, lock;
 	struct listener listener[LISTEN_MAX + 2];
 	size_t nlisteners;
 	struct proc **proc;
@@ -227,6 +227,8 @@ void proc_log(enum trace_level level, const char *event, const struct proc *p, c
 void links_out(struct master *m, struct proc *p); /* to those that p asks */
 void links_in(struct master *m, struct proc *p); /* to those that ask p */
 
+/* shared_key.c: adds `shared-secret.key` for authd, the key of this host, which is made when there is none. fd_out: to be closed when it is sent. */
+size_t shared_key_add(struct master *m, struct ipc_msg *msg, int *fd_out);
 /* certs.c: behind the configured certificates of m->set: the issued one, and if there is none at
  * all, a self-signed one. Replaces those of an earlier call. */
 void certs_add(struct master *m);

@@ -225,6 +225,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		n = settings_add_oauth(m->set, &msg, own);
 	if (start && p->id == PROGRAM_authd) {
 		n += settings_add_directory(m->set, &msg, own + n);
+		n += shared_key_add(m, &msg, own + n);
 		ipc_add_fd(&msg, "dir", m->dir_directory);
 		ipc_add_fd(&msg, "mail", m->dir_mail);
 	}

@@ -139,9 +139,10 @@ int state_open(struct master *m)
 	m->dir_tls = part(m, "tls", 0700, &top);
 	m->dir_hooks = part(m, "hooks", 0700, &m->ids[PROGRAM_hookd]);
 	m->dir_policy = part(m, "policy", 0700, &m->ids[PROGRAM_policyd]);
+	m->dir_secrets = part(m, "secrets", 0700, &top);
 	m->dir_acme = part(m, "acme", 0700, &m->ids[PROGRAM_acmed]);
 	m->dir_dkim = part(m, "dkim", 0700, &m->ids[PROGRAM_signd]);
-	if (m->dir_dkim < 0 || m->dir_hooks < 0 || m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
+	if (m->dir_secrets < 0 || m->dir_dkim < 0 || m->dir_hooks < 0 || m->dir_trace < 0 || m->dir_acme < 0 || m->dir_policy < 0 || m->dir_tls < 0 || m->dir_settings < 0 || m->dir_run < 0 || m->dir_directory < 0 || m->dir_mail < 0 || m->dir_spool < 0 || m->dir_queue < 0)
 		return EX_CANTCREAT;
 	code = take_lock(m);
 	return code ? code : record_config(m);

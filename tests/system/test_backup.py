@@ -203,6 +203,7 @@ def test_a_restored_host_signs_with_the_same_keys_and_knows_its_passwords(host, 
         host.cli("reload")
         a = host.account()
         host.cli("dkim", "rotate", "example.org")
+        shared = json.loads(host.cli("--json", "shared-secret", "set", a.address).stdout)["secret"]
         # a domain may be called as a file that is being written; what a crash left of one stays behind
         many, left = host.state / "dkim" / "many.tmp-0123456789ab", "1.key.tmp-0123456789ab"
         many.mkdir()
@@ -230,6 +231,9 @@ def test_a_restored_host_signs_with_the_same_keys_and_knows_its_passwords(host, 
                 signd = next(p for p, n in new.tree().items() if n == "signd")
                 folder = new.state / "dkim" / "example.org"
                 assert folder.stat().st_uid == os.stat(f"/proc/{signd}").st_uid and folder.stat().st_mode & 0o777 == 0o700
+            wait_for(lambda: "AUTH=CRAM-MD5" in new.imap().capabilities, 20)
+            with new.imap() as c:  # the key that opens it came along
+                c.login_cram_md5(a.address, shared)
             with new.smtp(a) as c:
                 c.sendmail(a.address, ["far@elsewhere.example"], f"From: {a.address}\r\nSubject: again\r\n\r\nx\r\n")
             wait_for(lambda: provider.messages, 20)

@@ -50,7 +50,7 @@ static int verb(const char *name, ...)
 		conf->auth_yescrypt_cost = 1;
 		conf->auth_scram_iterations = 4096;
 	}
-	changed = verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, &m, pair[1], NULL);
+	changed = verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, NULL, &m, pair[1], NULL);
 	ipc_done(&m);
 	close(pair[1]);
 	ipc_done(&last_row);

@@ -4,6 +4,7 @@
  * outside do nothing but fail (C15), with one query and one hash like others (C16).
  */
 #include "auth/app_password.h"
+#include "auth/cram.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/clock.h"
@@ -25,7 +26,7 @@ static struct directory *real;
 /* The real directory, with a counter in front of its one query. */
 static struct directory_ops counting;
 static const struct directory_ops *uncounted;
-static unsigned queries, hashes, devices, uses;
+static unsigned queries, hashes, devices, uses, shared;
 static const char *service_name = "imaps";
 
 bool __real_password_verify(struct str password, struct str hash);
@@ -56,6 +57,23 @@ static int counted_use(struct directory *d, uint64_t account, struct str id, uin
 {
 	uses++;
 	return uncounted->app_password_used(d, account, id, when, peer);
+}
+
+static int counted_shared(struct directory *d, const struct directory_account *v, struct arena *a, struct directory_shared_secret *out)
+{
+	shared++;
+	return uncounted->shared_secret(d, v, a, out);
+}
+
+bool __real_cram_good(const struct cram *c, struct str challenge, struct str secret);
+bool __wrap_cram_good(const struct cram *c, struct str challenge, struct str secret);
+
+/* The linker puts it in front of the real one. */
+bool __wrap_cram_good(const struct cram *c, struct str challenge, struct str secret)
+{
+	hashes++;
+	assert_true(secret.n == SHARED_SECRET_TEXT);
+	return __real_cram_good(c, challenge, secret);
 }
 
 static void add(const char *local, const char *password, bool active, bool keys)
@@ -97,6 +115,7 @@ static int setup(void **state)
 	counting.account = counted;
 	counting.app_password = counted_device;
 	counting.app_password_used = counted_use;
+	counting.shared_secret = counted_shared;
 	real->ops = &counting;
 	service.resolver = (struct resolver){ .d = real, .separator = '+' };
 	service.cost = 1;
@@ -106,6 +125,7 @@ static int setup(void **state)
 	service.verified = verified_new(64);
 	service.upgrade = true;
 	service.scram = true;
+	service.shared_key = shared_secret_key_of(STR("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"));
 	buf_init(&service.dummy, 1024);
 	assert_int_equal(real->ops->secret(real, service.secret), 0);
 	return sasl_service_set(&service);
@@ -116,6 +136,7 @@ static int teardown(void **state)
 	(void)state;
 	verified_free(service.verified);
 	buf_done(&service.dummy);
+	buf_done(&service.shared_dummy);
 	real->ops->close(real);
 	unlink("directory.db");
 	unlink("directory.db-wal");
@@ -286,6 +307,82 @@ static void old_and_broken_hashes_cost_what_ours_does(void **state)
 	assert_true(o.upgraded);
 	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
 	assert_false(o.upgraded);
+}
+
+static void share(const char *local, const char *secret)
+{
+	struct directory_shared_secret s = { .since = 1 };
+	struct directory_account v;
+	struct buf sealed;
+	struct arena a;
+
+	arena_init(&a);
+	buf_init(&sealed, 512);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &v), 0);
+	assert_int_equal(shared_secret_seal(&service.shared_key, v.id, str_of(secret), &sealed), 0);
+	s.sealed = buf_view(&sealed);
+	assert_int_equal(real->ops->shared_secret_put(real, v.id, &s), 0);
+	buf_done(&sealed);
+	arena_done(&a);
+}
+
+static enum sasl_result cram(const char *name, const char *secret, struct sasl_outcome *o)
+{
+	struct sasl_exchange *x = begin("CRAM-MD5");
+	unsigned char md[16];
+	struct buf answer;
+
+	queries = hashes = shared = 0;
+	buf_init(&answer, 512);
+	sasl_exchange_step(x, STR_NONE, o);
+	assert_int_equal(o->result, SASL_CONTINUES);
+	assert_non_null(HMAC(EVP_md5(), secret, (int)strlen(secret), (const unsigned char *)o->data.p, o->data.n, md, NULL));
+	buf_fmt(&answer, "%s ", name);
+	hex_encode(str_make(md, sizeof(md)), &answer);
+	sasl_exchange_step(x, buf_view(&answer), o);
+	sasl_exchange_free(x);
+	buf_done(&answer);
+	return o->result;
+}
+
+/* One that nobody has costs what one of somebody costs (C16). */
+static void shared_secrets_are_for_cram_md5_alone(void **state)
+{
+	static const struct {
+		const char *name, *secret, *why;
+	} bad[] = { { "anna@example.org", "an0ther0ne0f24characters", "wrong shared secret" }, { "bob@example.org", "a0secret0of024characters", "no shared secret" },
+		{ "off@example.org", "a0secret0of024characters", "account may not log in" }, { "nobody@example.org", "a0secret0of024characters", "no such account" },
+		{ "anna@example.org", "secret", "wrong shared secret" } };
+	struct shared_secret_key before = service.shared_key;
+	struct sasl_exchange *x;
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	share("anna", "a0secret0of024characters");
+	share("off", "a0secret0of024characters");
+	assert_int_equal(cram("ANNA@example.org", "a0secret0of024characters", &o), SASL_GOOD);
+	assert_true(queries == 1 && shared == 1 && hashes == 1);
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(cram(bad[i].name, bad[i].secret, &o), SASL_BAD);
+		assert_string_equal(o.why, bad[i].why);
+		assert_true(queries == 1 && shared == 1 && hashes == 1);
+	}
+	assert_int_equal(plain(STR("\0anna@example.org\0a0secret0of024characters"), &o), SASL_BAD);
+	/* the server begins (RFC 4954 4), and a response comes once */
+	x = begin("CRAM-MD5");
+	sasl_exchange_step(x, STR("anna@example.org b913a602c7eda7a495b4e6e7334d3890"), &o);
+	assert_int_equal(o.result, SASL_BAD);
+	sasl_exchange_step(x, STR_NONE, &o);
+	assert_int_equal(o.result, SASL_BAD);
+	sasl_exchange_free(x);
+	/* of another host: it is not opened, and nobody gets in by what stands in its place */
+	service.shared_key.key[0] ^= 1;
+	assert_int_equal(sasl_service_set(&service), 0);
+	assert_int_equal(cram("anna@example.org", "a0secret0of024characters", &o), SASL_BAD);
+	assert_string_equal(o.why, "the shared secret was sealed with another key");
+	service.shared_key = before;
+	assert_int_equal(sasl_service_set(&service), 0);
 }
 
 static void a_login_of_a_moment_ago_costs_no_hash(void **state)
@@ -781,6 +878,7 @@ int main(void)
 		cmocka_unit_test(an_overlong_password_fails_like_a_wrong_one),
 		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
 		cmocka_unit_test(old_and_broken_hashes_cost_what_ours_does),
+		cmocka_unit_test(shared_secrets_are_for_cram_md5_alone),
 		cmocka_unit_test(a_login_of_a_moment_ago_costs_no_hash),
 		cmocka_unit_test(an_app_password_gets_in_without_a_hash_until_it_is_removed),
 		cmocka_unit_test(it_is_good_for_its_protocols_and_its_time),

@@ -108,7 +108,7 @@ static int verb(const char *name, ...)
 	while ((key = va_arg(ap, const char *)) != NULL)
 		ipc_setc(&m, key, va_arg(ap, const char *));
 	va_end(ap);
-	(void)verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, &m, pair[1], NULL);
+	(void)verb_run(&(struct resolver){ .d = d, .separator = '+' }, conf, NULL, &m, pair[1], NULL);
 	ipc_done(&m);
 	close(pair[1]);
 	while (ipc_recv(pair[0], &answer) == 0) {

@@ -152,6 +152,14 @@ static void pop3_passwords_may_hold_spaces(void **state)
 	assert_int_equal(pop3_line_parse(STR("STAT"), &l), 0);
 	assert_int_equal(l.verb, POP3_OTHER);
 	assert_int_equal(pop3_line_parse(STR("APOP a b"), &l), 0);
+	assert_int_equal(l.verb, POP3_APOP);
+	assert_true(str_eqc(l.arg, "a") && str_eqc(l.digest, "b"));
+	assert_int_equal(pop3_line_parse(STR("APOP"), &l), E_SYNTAX);
+	assert_int_equal(pop3_line_parse(STR("APOP a"), &l), E_SYNTAX);
+	assert_int_equal(pop3_line_parse(STR("APOP a "), &l), E_SYNTAX);
+	assert_int_equal(pop3_line_parse(STR("APOP  b"), &l), E_SYNTAX);
+	assert_int_equal(pop3_line_parse(STR("APOP a b c"), &l), E_SYNTAX);
+	assert_int_equal(pop3_line_parse(STR("STAT"), &l), 0);
 	assert_int_equal(l.verb, POP3_OTHER);
 }
 

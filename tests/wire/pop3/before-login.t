@@ -7,6 +7,8 @@ S* [A-Z].*
 S: \.
 C: USER {user}
 S: -ERR .*
+C: APOP mrose c4c9334bac560ecc979e58001b3e22fb
+S: -ERR APOP is not offered
 C: STAT
 S: -ERR .*
 C: QUIT
