@@ -10,6 +10,7 @@
 
 #include "conf/trust.h"
 #include "conf/value.h"
+#include "conf/sending.h"
 #include "conf/warmup.h"
 #include "net/addr.h"
 #include "net/dns.h"
@@ -347,6 +348,7 @@ static void check_send(const struct conf *c, struct conf_report *r)
 {
 	char shown[80];
 	struct addr a;
+	struct sending_limits limits = { 0 };
 	struct str host;
 	uint16_t port;
 	int64_t day;
@@ -363,6 +365,10 @@ static void check_send(const struct conf *c, struct conf_report *r)
 		if (warmup_parse(c->send_warmup.v[i], &a, &day) < 0)
 			conf_error(r, LINE(r, send, warmup), "warmup: '%s' is not an address and a day, like 192.0.2.7 2026-11-22",
 				conf_shown(c->send_warmup.v[i], shown));
+	for (i = 0; i < c->send_account_limits.n; i++)
+		if (sending_parse(c->send_account_limits.v[i], &host, &limits) < 0)
+			conf_error(r, LINE(r, send, account_limits), "account_limits: '%s' is not an address or a domain and its limits, like news@example.org none"
+				" or example.org messages_hour=500 new_day=1000", conf_shown(c->send_account_limits.v[i], shown));
 	for (i = 0; i < c->send_providers.n; i++)
 		if (!provider_good(c->send_providers.v[i]))
 			conf_error(r, LINE(r, send, providers), "providers: '%s' is not a name and its servers, like bigmail: mx.bigmail.example *.other.example",

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += conf/libconf.a
 conf_libconf_a_SOURCES = conf/sts.c conf/sts.h conf/conf.c conf/conf.h conf/keys.c conf/keys.def conf/value.c conf/value.h \
-	conf/warmup.c conf/warmup.h conf/near.c conf/near.h conf/trust.c conf/trust.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
+	conf/warmup.c conf/warmup.h conf/sending.c conf/sending.h conf/near.c conf/near.h conf/trust.c conf/trust.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
 	conf/program.c conf/program.h conf/zygote.c conf/zygote.h \
 	conf/verbs.c conf/verbs.h conf/verbs.def
 CONF_LIBS = conf/libconf.a $(NET_LIBS)
@@ -15,9 +15,11 @@ tests_unit_conf_zygote_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 endif
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/conf/conf_test tests/unit/conf/near_test tests/unit/conf/warmup_test
+check_PROGRAMS += tests/unit/conf/conf_test tests/unit/conf/near_test tests/unit/conf/warmup_test tests/unit/conf/sending_test
 tests_unit_conf_conf_test_SOURCES = tests/unit/conf/conf_test.c
 tests_unit_conf_conf_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
+tests_unit_conf_sending_test_SOURCES = tests/unit/conf/sending_test.c
+tests_unit_conf_sending_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 tests_unit_conf_warmup_test_SOURCES = tests/unit/conf/warmup_test.c
 tests_unit_conf_warmup_test_LDADD = $(CONF_LIBS) $(CMOCKA_LIBS)
 tests_unit_conf_near_test_SOURCES = tests/unit/conf/near_test.c

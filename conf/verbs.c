@@ -245,7 +245,7 @@ enum verb_kind verb_kind(struct str name)
 		{ "bounced", KIND_NUMBER }, { "delivered", KIND_NUMBER }, { "queue", KIND_NUMBER },
 		{ "logins", KIND_NUMBER }, { "failed_logins", KIND_NUMBER }, { "delivery_p50", KIND_NUMBER },
 		{ "delivery_p95", KIND_NUMBER }, { "cpu", KIND_NUMBER }, { "memory", KIND_SIZE },
-		{ "pending", KIND_NUMBER }, { "posted", KIND_NUMBER }, { "given_up", KIND_NUMBER }, { "oldest", KIND_SINCE },
+		{ "known", KIND_NUMBER }, { "kept", KIND_NUMBER }, { "pending", KIND_NUMBER }, { "posted", KIND_NUMBER }, { "given_up", KIND_NUMBER }, { "oldest", KIND_SINCE },
 		{ "left", KIND_AGE }, { "recovery_left", KIND_NUMBER }, { "limit", KIND_NUMBER }, { "day", KIND_NUMBER }, { "sent", KIND_NUMBER },
 		{ "scheduled", KIND_NUMBER }, { "memory_total", KIND_SIZE }, { "disk_used", KIND_SIZE }, { "disk_total", KIND_SIZE },
 	};

@@ -18,6 +18,7 @@ static int result_of(const struct ipc_msg *answer, const char *verb)
 		{ "ok", 0 },
 		{ "full", E_FULL },
 		{ "busy", E_TEMP },
+		{ "limit", E_LIMIT },
 		{ "exists", E_EXISTS },
 		{ "damaged", E_DAMAGED },
 	};

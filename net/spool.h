@@ -7,7 +7,7 @@
  *                               or result=full|busy text=...
  *   put    id message=ID + descriptor "file": envelope (mail/envelope.h) and content are written and
  *                               fsynced: please take it over
- *                            -> put id result=ok|exists|full|busy|damaged text=...
+ *                            -> put id result=ok|exists|full|busy|limit|damaged text=...
  *   link                     -> a further link, for a forked child (ipc_link_clone)
  *
  * "ok" comes after the file has its name, the directory is synced and the rows
@@ -23,7 +23,8 @@
  * (no room), E_TEMP (queued says not now), E_TIMEOUT, E_CLOSED (no queued). */
 int spool_file(int link, int *fd_out, deadline d);
 /* Writes head and content pieces, fsyncs, hands over. The descriptor stays the
- * caller's to close. 0: it is safe. Negative as above, E_EXISTS (id is taken),
+ * caller's to close. 0: it is safe. Negative as above, E_EXISTS (id is taken), E_LIMIT (so much
+ * of the account's is kept back already: smtp/queue/limits.h),
  * or the error of the write: nothing was queued, except after E_TIMEOUT and E_CLOSED,
  * when nobody knows: say 4xx, the sender comes again. */
 int spool_put(int link, int fd, struct str id, const struct str *piece, size_t npieces, deadline d);

@@ -206,6 +206,11 @@ bool lists_slice(struct queue *q, struct task *t)
 	case TASK_WARMUPS:
 		warmup_list(q, t);
 		break;
+	case TASK_LIMITS:
+		return limits_list(q, t);
+	case TASK_LIMIT_RESET:
+		limits_reset(q, t);
+		break;
 	case TASK_SUPPRESS:
 		suppress(q, t);
 		break;

@@ -121,6 +121,7 @@ void message_put(struct queue *q, struct str id, int fd, void *who, uint64_t que
 
 void message_take(struct queue *q, struct put *p)
 {
+	struct limits_look *look;
 	int64_t m;
 	int r;
 
@@ -128,6 +129,11 @@ void message_take(struct queue *q, struct put *p)
 		return;
 	if (rows_find(&q->rows, str_of(p->id), &m) == 0) {
 		p->result = "exists";
+		return;
+	}
+	look = limits_look(q, &p->e);
+	if (limits_full(q, look)) {
+		p->result = "limit";
 		return;
 	}
 	r = file_link(p->fd, q->spool, p->id);
@@ -147,7 +153,7 @@ void message_take(struct queue *q, struct put *p)
 	}
 	p->named = true;
 	q->turn.names = true;
-	message_insert(q, &p->e, p->offset, true);
+	message_insert(q, &p->e, p->offset, true, look);
 }
 
 /* --- rows ---------------------------------------------------------------------------- */
@@ -235,18 +241,6 @@ static bool join(struct queue *q, const struct message_row *row, const struct en
 	return job_add(job_new(q, row, e, offset, x), r, x);
 }
 
-/* Who sent it, as a number that stays the same (FNV-1a): the senders of a destination take turns. */
-static uint32_t stream_of(const struct envelope *e)
-{
-	struct str s = e->user.n ? e->user : e->sender;
-	uint32_t h = 2166136261u;
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)ascii_lower(s.p[i])) * 16777619u;
-	return h & 0x7fffffff;
-}
-
 /* Not before its time (RFC 4865): no attempt, and no age. */
 static void schedule_row(struct queue *q, struct rcpt_row *x, int64_t release)
 {
@@ -256,12 +250,13 @@ static void schedule_row(struct queue *q, struct rcpt_row *x, int64_t release)
 }
 
 static void insert_rcpt(struct queue *q, const struct message_row *row, const struct envelope *e,
-	uint64_t offset, const struct envelope_rcpt *r, bool at_once, size_t *n)
+	uint64_t offset, const struct envelope_rcpt *r, bool at_once, const struct limits_look *look, size_t *n)
 {
+	const struct limits_rcpt *limit = look ? &look->rcpt[r - e->rcpt] : NULL;
 	struct arena *a = &q->turn.arena;
 	struct suppressed why;
 	struct rcpt_row x = { .m = row->m, .number = r->number, .address = r->address,
-		.local = r->local, .next = clock_unix(), .stream = stream_of(e),
+		.local = r->local, .next = clock_unix(), .stream = limits_stream(e->user.n ? e->user : e->sender),
 		.level = MIN(MAX(e->priority + LEVEL_NORMAL, 0), LEVELS - 1) };
 
 	message_dest(r, a, &x.dest);
@@ -275,6 +270,14 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 	} else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
 		if (ended_new(row, e, r, &x, &why)) /* nobody is to hear of it */
 			return;
+	} else if (limit && limit->verdict == LIMITS_HOLD) {
+		x.state = RCPT_HELD;
+		x.next = MAX(x.next, e->release);
+		x.reply = look->why;
+	} else if (limit && limit->verdict == LIMITS_WAIT && limit->next > e->release) {
+		schedule_row(q, &x, limit->next);
+		x.state = RCPT_THROTTLED;
+		x.reply = look->why;
 	} else if (e->release > x.next)
 		schedule_row(q, &x, e->release);
 	else if (at_once && join(q, row, e, offset, r, &x))
@@ -294,7 +297,7 @@ static void name_recipients(const struct envelope *e, struct trace *t)
 		trace_str(t, "to", str_sub(e->rcpt[i].address, 0, TRACE_TEXT));
 }
 
-void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once)
+void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once, struct limits_look *look)
 {
 	struct message_row row = { .m = q->next_m++, .id = e->id, .sender = e->sender,
 		.session = e->session, .time = e->time, .size = e->size,
@@ -304,7 +307,9 @@ void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, 
 
 	rows_add(&q->rows, &row);
 	for (i = 0; i < e->nrcpt; i++)
-		insert_rcpt(q, &row, e, offset, &e->rcpt[i], at_once, &n);
+		insert_rcpt(q, &row, e, offset, &e->rcpt[i], at_once, look, &n);
+	if (look)
+		limits_take(q, e, look);
 	if (n == 0 && rows_remove_if_done(&q->rows, row.m))
 		queue_unlink_later(q, e->id);
 	else

@@ -12,6 +12,7 @@
  *   dests.c     what is known of destinations
  *   catchup.c   what waits for a domain is tried now (ETRN)
  *   suppress.c  addresses to which nothing is sent     classify.c  kinds of failures
+ *   limits.c    how much an account may send
  *   warmup.c    what new source addresses sent today
  *   sent.c      what has left          said.c   what others say of that: complaints, bounces
  *   recover.c   after a start: what was in hand, what is missing, what is left over
@@ -40,6 +41,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "net/ipc.h"
+#include "smtp/queue/limits.h"
 #include "smtp/queue/rows.h"
 #include "smtp/queue/schedule.h"
 #include "smtp/queue/sent.h"
@@ -55,7 +57,7 @@
 
 struct queue;
 struct queue_ops {
-	/* The answer to a put: ok, exists, full, busy, damaged. */
+	/* The answer to a put: ok, exists, full, busy, limit, damaged. */
 	void (*answer)(void *who, uint64_t question, const char *result);
 	/* A job for a sender: 0, or -EAGAIN: it takes no more at the moment, E_CLOSED. */
 	int (*job)(void *who, const struct ipc_msg *m);
@@ -197,6 +199,7 @@ struct queue {
 	struct suppress suppress;
 	struct sent sent;
 	struct warmup warmup;
+	struct limits limits;
 	bool no_routes; /* the sender says so: mail of several domains may go to the smarthost in one job */
 	int failed; /* the process must end */
 	int64_t next_m, first_m; /* of the next message; of the first one that came in this life */
@@ -254,8 +257,8 @@ int message_head(int fd, struct arena *a, struct envelope *out, uint64_t *offset
 /* Opens the file of a message and reads its head. A descriptor or negative. */
 int message_open(struct queue *q, struct str id, struct arena *a, struct envelope *out,
 	uint64_t *offset_out);
-/* Rows for a message; jobs for it if it may be tried at once. */
-void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once);
+/* Rows for a message; jobs for it if it may be tried at once. look: what its account's limits say, or NULL. */
+void message_insert(struct queue *q, const struct envelope *e, uint64_t offset, bool at_once, struct limits_look *look);
 void message_dest(const struct envelope_rcpt *r, struct arena *a, struct str *out);
 /* The envelope of a message, read once a turn if it is asked for again and again. NULL: it cannot be read. */
 const struct envelope *message_envelope(struct queue *q, const struct message_row *row);

@@ -103,7 +103,7 @@ static void rebuild(struct queue *q, const char *name)
 		return;
 	}
 	close(fd);
-	message_insert(q, &e, offset, false);
+	message_insert(q, &e, offset, false, limits_look(q, &e));
 	q->recovery.found++;
 }
 

@@ -137,7 +137,7 @@ static int submit(struct queue *q, const struct envelope *about, struct report *
 	envelope_print(&e, &head);
 	err = head.err ? head.err : write_file(q, r->id.p, buf_view(&head), content);
 	if (!err)
-		message_insert(q, &e, head.n, true);
+		message_insert(q, &e, head.n, true, NULL);
 	buf_done(&head);
 	return err;
 }

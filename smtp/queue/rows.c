@@ -47,6 +47,16 @@ static const char *const schema[] = {
 	"CREATE INDEX sent_until ON sent(until);"
 	"CREATE TABLE warmup(source TEXT NOT NULL, provider TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,"
 	" PRIMARY KEY(source, provider)) WITHOUT ROWID;",
+	"DROP INDEX recipient_release;"
+	"CREATE INDEX recipient_release ON recipient(next) WHERE state IN (6,7);"
+	"CREATE INDEX recipient_kept ON recipient(stream) WHERE state IN (2,7);"
+	"CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL, seen INTEGER NOT NULL, known INTEGER NOT NULL,"
+	" start0 INTEGER NOT NULL, n0 INTEGER NOT NULL, start1 INTEGER NOT NULL, n1 INTEGER NOT NULL,"
+	" start2 INTEGER NOT NULL, n2 INTEGER NOT NULL, start3 INTEGER NOT NULL, n3 INTEGER NOT NULL,"
+	" start4 INTEGER NOT NULL, n4 INTEGER NOT NULL);"
+	"CREATE TABLE known(account INTEGER NOT NULL, key INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	" PRIMARY KEY(account, key)) WITHOUT ROWID;"
+	"INSERT INTO meta VALUES('known_a', random() & 0x7fffffffffffffff), ('known_b', random() & 0x7fffffffffffffff);",
 };
 
 #define RCPT_COLUMNS                                                           \
@@ -100,12 +110,12 @@ static const char *const sql[NSTMT] = {
 	[TURN_OF] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=0 AND hop='' AND dest=? AND local=?"
 		" AND level=? AND stream=? AND next<=? ORDER BY next LIMIT 1",
 	[SET_HOP] = "UPDATE recipient SET hop=? WHERE m=? AND number=?",
-	[RELEASED] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state=6 AND next<=? ORDER BY next LIMIT ?",
+	[RELEASED] = "SELECT " RCPT_COLUMNS " FROM recipient WHERE state IN (6,7) AND next<=? ORDER BY next LIMIT ?",
 	[WAITING_FOR] = "SELECT count(DISTINCT m) FROM (SELECT m FROM recipient WHERE state<>1 AND dest=? AND state=0"
 		" AND local=0 LIMIT ?)",
 	[HURRY] = "UPDATE recipient SET next=?2 WHERE (m, number) IN (SELECT m, number FROM recipient"
 		" WHERE state<>1 AND dest=?1 AND state=0 AND next>?2 AND local=0 LIMIT ?3)",
-	[NEXT_RELEASE] = "SELECT next FROM recipient WHERE state=6 ORDER BY next LIMIT 1",
+	[NEXT_RELEASE] = "SELECT next FROM recipient WHERE state IN (6,7) ORDER BY next LIMIT 1",
 };
 
 /* --- errors, transactions ------------------------------------------------------ */

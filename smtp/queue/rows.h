@@ -25,6 +25,7 @@ enum rcpt_state { /* as in the database: do not renumber */
 	RCPT_DONE = 4, /* delivered: until its report is made */
 	RCPT_DAMAGED = 5, /* the file is missing or broken: kept for the admin */
 	RCPT_SCHEDULED = 6, /* the sender wants it to leave later (RFC 4865): until `next` */
+	RCPT_THROTTLED = 7, /* above a limit of its account (limits.h): until `next` */
 	RCPT_STATES
 };
 /* How a recipient was served; as in the database. */
@@ -131,7 +132,7 @@ void rows_set_state(struct rows *r, int64_t m, uint32_t number, enum rcpt_state 
 void rows_delete(struct rows *r, int64_t m, uint32_t number);
 /* Where it goes from the next attempt on, whatever its state is. */
 void rows_set_hop(struct rows *r, int64_t m, uint32_t number, struct str hop);
-/* Up to n SCHEDULED ones whose time has come. */
+/* Up to n SCHEDULED and THROTTLED ones whose time has come. */
 size_t rows_released(struct rows *r, int64_t now, struct arena *a, struct rcpt_row *out, size_t n);
 int64_t rows_next_release(struct rows *r); /* INT64_MAX: none */
 /* Attempts that were in hand when the last queued ended: due now. How many. */

@@ -153,7 +153,7 @@ static void add_state(struct dest_row *d, enum rcpt_state state, uint64_t n)
 	d->n += n;
 	if (state == RCPT_WAITING)
 		d->waiting += n;
-	else if (state == RCPT_SCHEDULED)
+	else if (state == RCPT_SCHEDULED || state == RCPT_THROTTLED)
 		d->scheduled += n;
 	else if (state == RCPT_HELD)
 		d->held += n;

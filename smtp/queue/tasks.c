@@ -29,7 +29,7 @@ struct sum {
 	uint64_t n, active;
 };
 
-const char *const task_states[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
+const char *const task_states[RCPT_STATES] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled", "throttled" };
 
 /* --- answers ---------------------------------------------------------------------- */
 
@@ -218,9 +218,12 @@ static void reroute(struct queue *q, const struct task *t, const struct message_
  * the time since which it is held. That does not count to its age: else the first failure after a long hold would be its end. */
 static void release(struct queue *q, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
-	bool later = x->next > now && x->attempts == 0;
+	bool later = x->state == RCPT_HELD && x->next > now && x->attempts == 0;
 	int64_t held = MAX(now - x->next, (int64_t)0);
+	const struct envelope *e = x->state == RCPT_HELD && !x->local ? message_envelope(q, row) : NULL;
 
+	if (e)
+		limits_learn(q, e, x->address);
 	rows_set_state(&q->rows, x->m, x->number, later ? RCPT_SCHEDULED : RCPT_WAITING, later ? x->next : now);
 	if (later)
 		q->next_release = MIN(q->next_release, x->next);
@@ -232,9 +235,10 @@ static void release(struct queue *q, const struct message_row *row, const struct
 static bool change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x)
 {
 	int64_t now = clock_unix();
-	bool waits = x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED;
+	bool waits = x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED || x->state == RCPT_THROTTLED;
 	bool idle = waits || x->state == RCPT_HELD || x->state == RCPT_DAMAGED;
-	bool named = x->state != RCPT_SCHEDULED || t->filter.m; /* what its sender wants to wait is meant by its name alone */
+	/* what its sender, or a limit, wants to wait is meant by its name alone */
+	bool named = (x->state != RCPT_SCHEDULED && x->state != RCPT_THROTTLED) || t->filter.m;
 
 	if (x->state == RCPT_ACTIVE)
 		return wish(q, t, x);
@@ -248,7 +252,7 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 			begin_anew(q, row, x, now);
 		else
 			rows_set_state(&q->rows, x->m, x->number, RCPT_WAITING, now);
-		if (x->state == RCPT_SCHEDULED)
+		if (x->state == RCPT_SCHEDULED || x->state == RCPT_THROTTLED)
 			rows_set_time(&q->rows, row->m, now); /* its age begins */
 		return true;
 	case TASK_REROUTE:
@@ -263,7 +267,7 @@ static bool change(struct queue *q, struct task *t, const struct message_row *ro
 		say(row, x, "held");
 		return true;
 	case TASK_RELEASE:
-		if (x->state != RCPT_HELD)
+		if (x->state != RCPT_HELD && x->state != RCPT_THROTTLED)
 			return false;
 		release(q, row, x, now);
 		return true;
@@ -297,7 +301,7 @@ static void row_of(struct task *t, const struct message_row *row, const struct r
 	ipc_set(&m, "recipient", x->address);
 	ipc_setc(&m, "state", task_states[x->state]);
 	ipc_set_u64(&m, "attempts", x->attempts);
-	task_next(&m, x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED, x->next - now);
+	task_next(&m, x->state == RCPT_WAITING || x->state == RCPT_SCHEDULED || x->state == RCPT_THROTTLED, x->next - now);
 	ipc_set(&m, "reply", x->reply);
 	task_result(t, &m);
 }
@@ -312,6 +316,8 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 		buf_fmt(&line, ", the next in %lld s", (long long)MAX(x->next - now, (int64_t)0));
 	if (x->state == RCPT_SCHEDULED || (x->state == RCPT_HELD && x->attempts == 0 && x->next > now))
 		buf_fmt(&line, ", not before %lld s from now, as the sender wants it", (long long)MAX(x->next - now, (int64_t)0));
+	if (x->state == RCPT_THROTTLED)
+		buf_fmt(&line, ", not before %lld s from now", (long long)MAX(x->next - now, (int64_t)0));
 	if (x->level != LEVEL_NORMAL)
 		buf_fmt(&line, ", priority %d", x->level - LEVEL_NORMAL);
 	if (x->class)
@@ -520,7 +526,7 @@ static void run(struct queue *q, struct task *t)
 			return;
 	if (t->by == BY_SENDER)
 		table_each(&t->sums, sender_row, t);
-	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->verb != TASK_WARMUPS &&
+	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->verb != TASK_WARMUPS && t->verb != TASK_LIMITS &&
 	    t->messages == 0)
 		task_end(t, EX_NOUSER, t->none ? t->none : "nothing matches");
 	else

@@ -23,6 +23,7 @@
 #define SWEEP_MS 60000
 #define STUCK_LOOK_MS 5 /* a command that is slow to read its list */
 #define BRING_BACK 2000 /* rows a turn */
+#define ACCOUNTS 5 /* that are forgotten a turn */
 #define JUMP 60 /* s: so far apart the two clocks must be to be called a jump */
 
 int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops *ops, int spool)
@@ -90,6 +91,7 @@ void queue_close(struct queue *q)
 	suppress_done(&q->suppress);
 	sent_done(&q->sent);
 	warmup_done(q);
+	limits_done(q);
 	rows_close(&q->rows);
 }
 
@@ -240,7 +242,7 @@ static void bring_back(struct queue *q)
 	if (!q->bring_back)
 		return;
 	if (suppress_expire(&q->suppress, &q->rows, BRING_BACK) + sent_expire(&q->sent, &q->rows, BRING_BACK) +
-	    warmup_forget(q, BRING_BACK) > 0)
+	    warmup_forget(q, BRING_BACK) + limits_forget(q, ACCOUNTS) > 0)
 		q->turn.changed = true;
 	if (rows_bring_back(&q->rows, false, latest, BRING_BACK) +
 		rows_bring_back(&q->rows, true, latest, BRING_BACK) > 0)

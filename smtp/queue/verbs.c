@@ -27,7 +27,7 @@ static const struct {
 	{ "queue bounce", TASK_BOUNCE }, { "queue reroute", TASK_REROUTE },
 	{ "suppression list", TASK_SUPPRESSIONS }, { "suppression add", TASK_SUPPRESS },
 	{ "suppression remove", TASK_UNSUPPRESS }, { "destination list", TASK_DESTINATIONS },
-	{ "destination show", TASK_DESTINATION }, { "warmup list", TASK_WARMUPS },
+	{ "destination show", TASK_DESTINATION }, { "warmup list", TASK_WARMUPS }, { "limit list", TASK_LIMITS }, { "limit reset", TASK_LIMIT_RESET },
 };
 
 static struct str lower(struct arena *a, struct str s)
@@ -104,7 +104,7 @@ static const char *read_filter(struct task *t, const struct ipc_msg *m)
 	}
 	f->state = state.p ? state_named(state) : -1;
 	if (state.p && f->state < 0)
-		return "state: must be waiting, active, held, failed, done, damaged or scheduled";
+		return "state: must be waiting, active, held, failed, done, damaged, scheduled or throttled";
 	return NULL;
 }
 
@@ -153,6 +153,8 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 		t->text = lower(&t->arena, ipc_get(m, "match"));
 		buf_fmt(&t->cursor, "%.*s\n~", STRF(lower(&t->arena, str_sub(ipc_get(m, "after"), 0, DEST_NAME_MAX)))); /* all senders of it */
 	}
+	if (t->verb == TASK_LIMITS || t->verb == TASK_LIMIT_RESET)
+		t->filter.sender = ipc_get(m, "address").p ? lower(&t->arena, address) : STR_NONE;
 	if (t->verb != TASK_SUPPRESS && t->verb != TASK_UNSUPPRESS)
 		return NULL;
 	if (address.n > DEST_NAME_MAX || address_parse_all(address, &t->arena, &parsed) < 0 || !parsed.domain.n)

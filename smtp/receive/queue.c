@@ -19,6 +19,8 @@ static int not_now(struct dsn *why, const char *who, int err)
 {
 	if (err == E_FULL)
 		dsn_set(why, 452, "4.3.1", "Insufficient system storage, try again later");
+	else if (err == E_LIMIT)
+		dsn_set(why, 452, "4.7.1", "Too much mail of this account is kept back by its sending limits; the administrator sees it, try again later");
 	else
 		dsn_set(why, 451, "4.3.0", "The message cannot be queued at the moment, try again later");
 	dsn_log(why, "%s: %s", who, err_text(err));

@@ -63,7 +63,7 @@ def names(host):
 @pytest.mark.timeout(5400 if SOAK else 300)
 def test_kills_of_sender_and_queue_lose_nothing(own_suite):
     host = FakeHost()
-    s = own_suite({"send.smarthost": f"127.0.0.1:{host.port}", "send.smarthost_tls": "none", "queue.retry": "1s", "log.level": "info"})
+    s = own_suite({"send.smarthost": f"127.0.0.1:{host.port}", "send.smarthost_tls": "none", "queue.retry": "1s", "log.level": "info", "send.account_new_day": "0"})
     poster = Poster(s)
     thread = threading.Thread(target=poster.run, daemon=True)
     thread.start()

@@ -14,7 +14,7 @@
 
 struct box box;
 static struct arena a;
-static const char *const state[] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled" };
+static const char *const state[] = { "waiting", "active", "held", "failed", "done", "damaged", "scheduled", "throttled" };
 
 static void answer(void *who, uint64_t question, const char *result)
 {
@@ -168,7 +168,8 @@ void box_ask_put(const struct box_message *m)
 	struct envelope e = { .id = str_of(m->id), .time = m->time ? m->time : clock_unix(),
 		.sender = str_of(m->sender), .confirmed = !m->unconfirmed, .session = STR("s1"),
 		.sender_local = true, .ret = m->ret, .envid = str_of(m->envid ? m->envid : ""), .release = m->release, .priority = m->priority,
-		.verp = str_of(m->verp ? m->verp : ""), .future = str_of(m->future ? m->future : "") };
+		.verp = str_of(m->verp ? m->verp : ""), .future = str_of(m->future ? m->future : ""),
+		.user = str_of(m->user ? m->user : "") };
 	struct str content = str_of(m->content ? m->content : "Subject: hello\r\n\r\nHello.\r\n");
 	struct str list = str_of(m->rcpt);
 	struct buf head;

@@ -57,7 +57,7 @@ struct box_message {
 	int64_t time; /* 0: now */
 	int64_t release;
 	int priority;
-	const char *content, *envid, *verp, *future;
+	const char *content, *envid, *verp, *future, *user;
 };
 const char *box_put(const struct box_message *m);
 /* The same, without a turn. */

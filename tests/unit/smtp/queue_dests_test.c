@@ -496,11 +496,12 @@ static void destinations_are_listed(void **state)
 static void an_older_database_is_taken_over(void **state)
 {
 	static const char *const back[] = {
-		"DROP INDEX recipient_level", "DROP INDEX recipient_turn", "DROP INDEX recipient_release",
+		"DROP INDEX recipient_kept", "DROP INDEX recipient_level", "DROP INDEX recipient_turn", "DROP INDEX recipient_release",
 		"ALTER TABLE recipient DROP COLUMN hop", "ALTER TABLE recipient DROP COLUMN level",
 		"ALTER TABLE recipient DROP COLUMN stream", "ALTER TABLE recipient DROP COLUMN class",
 		"CREATE INDEX recipient_next ON recipient(local, next) WHERE state=0", "DROP TABLE suppression",
-		"DROP TABLE sent", "DROP TABLE warmup",
+		"DROP TABLE sent", "DROP TABLE warmup", "DROP TABLE account",
+		"DROP TABLE known", "DELETE FROM meta WHERE name<>'rebuild'",
 		"PRAGMA user_version=1",
 	};
 	size_t i;

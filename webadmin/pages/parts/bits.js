@@ -31,7 +31,7 @@ export function Card({ title, text, tools, children, pad = true, label }) {
 const MOOD = { ok: "ok", pass: "ok", good: "ok", running: "ok", ready: "ok", delivered: "ok", done: "ok", yes: "ok", valid: "ok", sent: "ok",
 	up: "ok", idle: "ok", live: "ok", verified: "ok", complete: "ok", warn: "warn", warning: "warn", waiting: "warn", deferred: "warn", held: "warn", hold: "warn", slow: "warn", retired: "",
 	starting: "warn", soon: "warn", fail: "bad", failed: "bad", error: "bad", broken: "bad", bounced: "bad", rejected: "bad", refused: "bad",
-	damaged: "bad", expired: "bad", dead: "bad", down: "bad", reject: "bad", allow: "ok", scheduled: "info", posting: "info", resolving: "info", active: "info", info: "info", trying: "info", started: "info", accepted: "info" };
+	damaged: "bad", expired: "bad", dead: "bad", down: "bad", reject: "bad", allow: "ok", scheduled: "info", throttled: "warn", posting: "info", resolving: "info", active: "info", info: "info", trying: "info", started: "info", accepted: "info" };
 export const moodOf = (word) => MOOD[String(word ?? "").toLowerCase()] || "";
 
 // An address breaks before its @ or a dot, if it must

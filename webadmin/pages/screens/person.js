@@ -20,6 +20,16 @@ export function Usage({ address }) {
 		${Number(m.quota) > 0 && html`<${Meter} part=${Number(m.usage) / Number(m.quota)} label="Quota used" />`}</div>`}<//><//>`;
 }
 
+// What the account sent of what it may, to the outside
+const COUNTS = { messages_hour: "Messages an hour", messages_day: "Messages a day", recipients_hour: "Recipients an hour", recipients_day: "Recipients a day", new_day: "New recipients a day" };
+function Limits({ address }) {
+	const ask = useAsk("limit list", { address }), [dialog, open] = useDialog();
+	const reset = () => open((close) => html`<${Confirm} title=${`Count anew for ${address}?`} button="Count anew" danger=${false} act=${() => change("limit reset", { address })} done="Its hour and its day begin anew" onClose=${close} onDone=${ask.reload}><p>What is kept in the queue stays there until it is released.</p><//>`);
+	return html`<${Card} title="Sending" pad=${false} tools=${can("limit reset") && (ask.data || []).some((r) => Number(r.sent)) && html`<button type="button" class="mini" onClick=${reset}>Count anew</button>`}>
+		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="Sending" rows=${rows} empty=${html`<p class="none">No limit.</p>`} columns=${[{ key: "counts", label: "To the outside", lead: true, cell: (r) => COUNTS[r.counts] || r.counts },
+			{ key: "sent", label: "Sent", kind: "number" }, { key: "limit", label: "Of", kind: "number" }, { key: "left", label: "Ends in", kind: "age" }, { key: "kept", label: "Kept in the queue", kind: "number" }]} />`}<//><//>${dialog}`;
+}
+
 export function Folders({ address }) {
 	const ask = useAsk("mailbox list", { address });
 	return html`<${Card} title="Folders" pad=${false}><${Answer} ask=${ask}>${(rows) => html`<${Table} label="Folders" page=${12} rows=${rows} empty=${html`<${Empty} title="No folder yet" />`}
@@ -93,6 +103,7 @@ export default function Person({ id }) {
 			${can("alias list") && html`<${Aliases} address=${id} />`}
 			${can("app-password list") && html`<${AppPasswords} address=${id} />`}
 			${can("totp show") && html`<${SecondFactor} address=${id} />`}
+			${can("limit list") && html`<${Limits} address=${id} />`}
 			<${Sessions} address=${id} />
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
 }

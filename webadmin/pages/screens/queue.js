@@ -16,19 +16,19 @@ export const ACTIONS = [
 	["bounce", "Give up", true, "Their senders get a report that the mail could not be delivered."],
 	["remove", "Remove", true, "They are gone, and nobody is told."],
 ];
-const STATES = ["", "waiting", "active", "held", "scheduled", "failed", "damaged"];
+const STATES = ["", "waiting", "active", "held", "scheduled", "throttled", "failed", "damaged"];
 
 // another server than their own for messages: those of the filter, or one
 export const rerouteDialog = (open, which, title, onDone) => open((close) => html`<${VerbDialog} verb="queue reroute" title=${`${title}: another way`} text="They go to this server from the next attempt on, which is now." fixed=${which} button="Send that way" onClose=${close} onDone=${onDone}
 	fields=${{ ...Object.fromEntries(["message", "sender", "recipient", "domain", "older", "state", "all"].map((a) => [a, { skip: true }])), hop: { always: true, quiet: true, hint: "Host and port. Empty: they go their own way again." } }} done=${(a, said) => `${f.plural(Number(said.messages), "message")}: ${a.hop ? `by ${a.hop}` : "their own way"}`} />`);
 
-const nextTry = (r) => (r.state === "scheduled" ? html`in ${f.span(r.next)}<br /><span class="small soft"><${Time} at=${Date.now() / 1000 + f.toNumber(r.next)} /></span>` : r.state === "held" ? "when released" : r.state === "active" ? "now" : f.toNumber(r.next) > 0 ? `in ${f.span(r.next)}` : r.state === "waiting" ? "now" : "–");
+const nextTry = (r) => (r.state === "scheduled" || r.state === "throttled" ? html`in ${f.span(r.next)}<br /><span class="small soft"><${Time} at=${Date.now() / 1000 + f.toNumber(r.next)} /></span>` : r.state === "held" ? "when released" : r.state === "active" ? "now" : f.toNumber(r.next) > 0 ? `in ${f.span(r.next)}` : r.state === "waiting" ? "now" : "–");
 
 function Rows({ args, filtered, onCount }) {
 	const ask = useAsk("queue list", args, { every: 20 }), [dialog, open] = useDialog();
 	const ids = useMemo(() => new Set((ask.data || []).map((r) => r.message)), [ask.data]);
 	const bulk = ([verb, text, danger, words]) => open((close) => html`<${Confirm} title=${`${text}: ${f.plural(ids.size, "message")}?`} button=${`${text} (${f.count(ids.size)})`} danger=${danger} onClose=${close} onDone=${ask.reload}
-		act=${() => change("queue " + verb, verb === "retry" && args.state === "scheduled" ? { message: [...ids] } : filtered ? filterOnly(args) : { all: true })} done=${`${text}: ${f.plural(ids.size, "message")}`}>
+		act=${() => change("queue " + verb, verb === "retry" && (args.state === "scheduled" || args.state === "throttled") ? { message: [...ids] } : filtered ? filterOnly(args) : { all: true })} done=${`${text}: ${f.plural(ids.size, "message")}`}>
 		<p>This is for ${filtered ? "every message that the filter shows" : "every message in the queue"}: ${f.plural(ids.size, "message")}, ${f.plural((ask.data || []).length, "recipient")}${(ask.data || []).length >= 10000 ? " or more" : ""}.</p><p>${words}${verb === "retry" && args.state !== "scheduled" ? " Those that are to leave later wait for that." : ""}</p><//>`);
 	const reroute = () => rerouteDialog(open, filtered ? filterOnly(args) : { all: true }, f.plural(ids.size, "message"), ask.reload);
 	return html`${ask.error && html`<div class="body"><${Problem} error=${ask.error} again=${ask.reload} /></div>`}
