@@ -37,7 +37,7 @@ static int verb(const char *name, ...)
 	while ((key = va_arg(ap, const char *)) != NULL)
 		ipc_setc(&m, key, va_arg(ap, const char *));
 	va_end(ap);
-	(void)verb_run(&resolver, conf, &m, pair[1], NULL);
+	(void)verb_run(&resolver, conf, NULL, &m, pair[1], NULL);
 	ipc_done(&m);
 	close(pair[1]);
 	for (rows = 0; code == 99 && ipc_recv(pair[0], &answer) == 0; ipc_done(&answer)) {
