@@ -21,6 +21,7 @@
 
 #include "auth/directory_files.h"
 #include "auth/guard.h"
+#include "auth/recent.h"
 #include "auth/worker.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -85,6 +86,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	tickets_limit(authd.tickets, (size_t)p->conf->auth_tickets);
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
+	recent_set(p->conf);
 	pool_settings(authd.pool, ipc_get(m, "settings"), tables_take(m), (size_t)p->conf->auth_queue);
 	if (clear_before != p->conf->auth_allow_clear || shared_before != p->conf->auth_shared_secret_clear)
 		clients_each(offer_send);
@@ -150,6 +152,7 @@ static void state_init(struct program *p, int parent, int mail)
 	authd.tickets = tickets_new((size_t)p->conf->auth_tickets);
 	authd.renewals = renewals_new((size_t)p->conf->auth_tickets);
 	authd.cache = cache_new((size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
+	recent_set(p->conf);
 	authd.slowdown = slowdown_new(&l);
 	authd.logins = logins_new(&w);
 	keys_init(&authd.keys, mail);

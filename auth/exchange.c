@@ -24,6 +24,7 @@
 #include "auth/frame.h"
 #include "auth/guard.h"
 #include "auth/peek.h"
+#include "auth/recent.h"
 #include "base/clock.h"
 #include "mail/address.h"
 #include "trace/trace.h"
@@ -46,6 +47,7 @@ struct exchange {
 	struct str user;
 	struct str tried; /* the name that the client said; p NULL: none yet */
 	enum ban_answer asked; /* whether it may be tried */
+	struct recent_key recent;
 	bool failed; /* it has: counted and logged, the client is told in one more step */
 	int64_t failed_delay;
 	/* a login at the gate instead of at a front: the outcome goes here, no ticket is made */
@@ -271,6 +273,8 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		ipc_set(&m, "data", ipc_get(answer, "data"));
 		client_send(x->c, &m);
 	} else if (str_eqc(result, "ok") && x->user.n > 0 && !x->failed) {
+		if (ipc_get_bool(answer, "lasting"))
+			recent_keep(&x->recent, x->user);
 		decided(x, answer, true);
 	} else if (str_eqc(result, "code") && x->fn) {
 		/* half a login: a guess of the password it was not */
@@ -354,6 +358,20 @@ static struct exchange *exchange_new(struct client *c, const struct sasl_start *
 	return x;
 }
 
+/* Nobody need be asked: true, and the exchange is decided. */
+static bool was_good(struct exchange *x, const struct sasl_start *s)
+{
+	const struct ipc_msg answer = { .nfields = 0 };
+	struct str user;
+
+	recent_find(s, &x->recent, &user);
+	if (user.n == 0)
+		return false;
+	x->user = arena_str(&x->a, user);
+	decided(x, &answer, true);
+	return true;
+}
+
 static bool start(struct client *c, struct ipc_msg *m)
 {
 	struct sasl_start s;
@@ -374,7 +392,7 @@ static bool start(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "fail", NULL);
 		return true;
 	}
-	if (!allowed(x, s.initial))
+	if (!allowed(x, s.initial) || was_good(x, &s))
 		return true;
 	job = pool_job_new("sasl-start", step_done, x);
 	s.id = x->serial;

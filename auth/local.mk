@@ -6,7 +6,7 @@ AUTH_LIBS = auth/libauth.a
 # What the parts of authd are made of, apart from the processes themselves
 noinst_LIBRARIES += auth/libauthd.a
 auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewal.h auth/slowdown.c auth/slowdown.h \
-	auth/cache.c auth/cache.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
+	auth/cache.c auth/cache.h auth/recent.c auth/recent.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
 	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
@@ -67,7 +67,7 @@ check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/un
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/auth/scheme_test tests/unit/auth/verified_test tests/unit/auth/userfile_test
+check_PROGRAMS += tests/unit/auth/scheme_test tests/unit/auth/verified_test tests/unit/auth/recent_test tests/unit/auth/userfile_test
 tests_unit_auth_userfile_test_SOURCES = tests/unit/auth/userfile_test.c
 tests_unit_auth_userfile_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
@@ -77,6 +77,8 @@ tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/shared_secret_test
 tests_unit_auth_shared_secret_test_SOURCES = tests/unit/auth/shared_secret_test.c
 tests_unit_auth_shared_secret_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_recent_test_SOURCES = tests/unit/auth/recent_test.c
+tests_unit_auth_recent_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/totp_test
 tests_unit_auth_totp_test_SOURCES = tests/unit/auth/totp_test.c
 tests_unit_auth_totp_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)

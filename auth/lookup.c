@@ -5,6 +5,7 @@
  * and answer keeps that answer out of the cache (`epoch`).
  */
 #include "auth/authd.h"
+#include "auth/recent.h"
 #include "base/clock.h"
 
 static uint64_t epoch;
@@ -20,6 +21,7 @@ void directory_changed(void)
 {
 	epoch++;
 	cache_clear(authd.cache);
+	recent_clear();
 	offer_refresh();
 }
 

@@ -3,10 +3,15 @@
  * pool.c: see pool.h.
  *
  *   pool_add -> waiting (shared queue, or the pinned worker's own)
- *            -> running (one at a time in a worker)       dispatch()
+ *            -> running (a worker has it)                 dispatch()
  *            -> done(answer) | done(NULL)                 readable(), worker_lost()
+ *            -> waiting again: not begun when its worker was lost
  *
- * Invariants: a worker runs at most one job; a job pinned to a worker never
+ * A worker does one job after the other, in the order in which it got them. While all are busy one that is quick gets
+ * the next job ahead, so that it need not sleep until we hear its answer and say the next: with cheap work that costs more
+ * than the work. Who hashes gets one ahead, and none behind or before a verb; lookups all are worker 0's, and short.
+ *
+ * Invariants: answers come in the order of the jobs; a job pinned to a worker never
  * moves to another; a worker that breaks the rules, dies, or takes longer than
  * JOB_MS (after the last "working" of a verb) loses its link, and with it everything pinned to it. A lost one is
  * replaced through the parent of workers after a wait that doubles while
@@ -21,6 +26,9 @@
 #include "base/file.h"
 
 #define JOB_MS 30000
+#define QUICK_MS 2 /* a worker whose last job took less gets the next one ahead */
+#define AHEAD 2 /* jobs that a worker has at most: one that it does, and one that waits */
+#define AHEAD_LOOKUPS 16
 #define YOUNG_MS 10000
 #define BRAKE_MIN_MS 100
 #define BRAKE_MAX_MS 10000
@@ -31,7 +39,10 @@ struct worker {
 	uint64_t life; /* which incarnation; 0: never alive */
 	struct event *readable, *timer; /* timer: job deadline, or time of the restart */
 	struct fair pinned;
-	struct pool_job *job;
+	struct pool_job *job[AHEAD_LOOKUPS]; /* that it has; it does the first one */
+	unsigned njobs;
+	int64_t began_ms; /* the first one */
+	bool quick;
 	int64_t born_ms, brake_ms;
 };
 
@@ -49,6 +60,7 @@ struct pool {
 };
 
 static void dispatch(struct worker *w);
+static void dispatch_any(struct pool *p);
 static void worker_start(struct worker *w);
 
 static void arm(struct event *timer, int64_t ms)
@@ -76,6 +88,11 @@ void pool_job_free(struct pool_job *job)
 	free(job);
 }
 
+static bool is_verb(const struct pool_job *job)
+{
+	return ipc_is(&job->m, "control");
+}
+
 static void finish(struct pool_job *job, struct ipc_msg *answer)
 {
 	job->running = false;
@@ -83,10 +100,23 @@ static void finish(struct pool_job *job, struct ipc_msg *answer)
 	pool_job_free(job);
 }
 
+/* It was not begun: it waits again, the last of a lane without a name. */
+static void put_back(struct worker *w, struct pool_job *job)
+{
+	struct pool *p = w->pool;
+
+	job->running = false;
+	if (!job->pinned)
+		job->worker = POOL_ANY;
+	p->waiting++;
+	fair_add(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, STR(""), &job->fair);
+}
+
 static void worker_lost(struct worker *w)
 {
 	struct pool *p = w->pool;
-	struct pool_job *job = w->job;
+	struct pool_job *job[AHEAD_LOOKUPS];
+	unsigned n = w->njobs, i;
 	struct fair_job *f;
 
 	if (w->fd < 0)
@@ -95,24 +125,43 @@ static void worker_lost(struct worker *w)
 	w->readable = NULL;
 	fd_close(&w->fd);
 	w->life = 0;
-	w->job = NULL;
+	memcpy(job, w->job, sizeof(job));
+	w->njobs = 0;
+	w->quick = false;
 	if (clock_mono_ms() - w->born_ms < YOUNG_MS)
 		w->brake_ms = MIN(MAX(w->brake_ms * 2, BRAKE_MIN_MS), BRAKE_MAX_MS);
 	else
 		w->brake_ms = 0;
 	arm(w->timer, w->brake_ms);
-	if (job)
-		finish(job, NULL);
+	for (i = 1; i < n; i++)
+		put_back(w, job[i]);
+	if (n > 0)
+		finish(job[0], NULL);
 	while ((f = fair_take(&w->pinned)) != NULL) {
 		p->waiting--;
 		finish((struct pool_job *)f, NULL);
 	}
+	dispatch_any(p);
+}
+
+/* The first job of a worker is answered: it does the next. */
+static void job_done(struct worker *w)
+{
+	int64_t now = clock_mono_ms();
+
+	w->quick = now - w->began_ms < QUICK_MS;
+	w->began_ms = now;
+	memmove(&w->job[0], &w->job[1], --w->njobs * sizeof(w->job[0]));
+	if (w->njobs)
+		arm(w->timer, JOB_MS);
+	else
+		evtimer_del(w->timer);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
-	struct pool_job *job = w->job;
+	struct pool_job *job = w->njobs ? w->job[0] : NULL;
 	struct ipc_msg m;
 	int r = ipc_recv(fd, &m);
 
@@ -126,7 +175,7 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		w->pool->changed();
 		return;
 	}
-	if (r == 0 && job && ipc_is(&m, "working") && ipc_is(&job->m, "control")) {
+	if (r == 0 && job && ipc_is(&m, "working") && is_verb(job)) {
 		ipc_done(&m);
 		arm(w->timer, JOB_MS);
 		return;
@@ -137,8 +186,7 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		worker_lost(w);
 		return;
 	}
-	w->job = NULL;
-	evtimer_del(w->timer);
+	job_done(w);
 	finish(job, &m);
 	ipc_done(&m);
 	dispatch(w);
@@ -261,36 +309,71 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 /* The next job for a worker, or NULL. */
 static struct pool_job *next_job(struct worker *w)
 {
+	struct fair *shared = w->index == 0 ? &w->pool->lookups : &w->pool->shared;
 	struct fair_job *f = fair_take(&w->pinned);
 
 	if (!f)
-		f = fair_take(w->index == 0 ? &w->pool->lookups : &w->pool->shared);
+		f = fair_take(shared);
 	if (f)
 		w->pool->waiting--;
 	return (struct pool_job *)f;
 }
 
+/* Is there room for one more? */
+static bool takes(const struct worker *w)
+{
+	if (w->fd < 0 || w->njobs == 0)
+		return w->fd >= 0;
+	if (w->index == 0)
+		return w->njobs < AHEAD_LOOKUPS;
+	return w->njobs < AHEAD && w->quick && !is_verb(w->job[0]);
+}
+
 static void dispatch(struct worker *w)
 {
 	struct pool_job *job;
+	int r;
 
-	if (w->fd < 0 || w->job || !(job = next_job(w)))
-		return;
-	job->worker = w->index;
-	job->life = w->life;
-	job->running = true;
-	w->job = job;
-	if (ipc_try_send(w->fd, &job->m) < 0) {
-		worker_lost(w);
-		return;
+	while (takes(w) && (job = next_job(w)) != NULL) {
+		job->worker = w->index;
+		job->life = w->life;
+		job->running = true;
+		if (w->njobs == 0) {
+			w->began_ms = clock_mono_ms();
+			arm(w->timer, JOB_MS);
+		}
+		w->job[w->njobs++] = job;
+		r = ipc_try_send(w->fd, &job->m);
+		if (r == -EAGAIN && w->njobs > 1) { /* no room for it behind the others */
+			w->njobs--;
+			put_back(w, job);
+			return;
+		}
+		if (r < 0)
+			worker_lost(w);
 	}
-	arm(w->timer, JOB_MS);
+}
+
+/* Who does a job that anybody can do: one that has nothing to do, else one that takes it ahead. */
+static void dispatch_any(struct pool *p)
+{
+	int i, ahead = 0;
+
+	for (i = 1; i < p->nworkers; i++) {
+		if (p->worker[i].fd >= 0 && !p->worker[i].njobs) {
+			dispatch(&p->worker[i]);
+			return;
+		}
+		if (takes(&p->worker[i]))
+			ahead = i;
+	}
+	if (ahead)
+		dispatch(&p->worker[ahead]);
 }
 
 bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
 {
 	struct worker *w = NULL;
-	int i;
 
 	_Static_assert(offsetof(struct pool_job, fair) == 0, "a fair_job is cast back to its job");
 	if (job->m.err || p->waiting >= p->max_jobs)
@@ -301,20 +384,15 @@ bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
 			return false;
 	}
 	p->waiting++;
+	job->pinned = w != NULL;
 	if (w)
 		fair_add(&w->pinned, lane, &job->fair);
 	else
 		fair_add(job->lookup ? &p->lookups : &p->shared, lane, &job->fair);
-	if (w || job->lookup) {
+	if (w || job->lookup)
 		dispatch(w ? w : &p->worker[0]);
-		return true;
-	}
-	for (i = 1; i < p->nworkers; i++) {
-		if (p->worker[i].fd >= 0 && !p->worker[i].job) {
-			dispatch(&p->worker[i]);
-			break;
-		}
-	}
+	else
+		dispatch_any(p);
 	return true;
 }
 

@@ -21,7 +21,7 @@ struct pool_job {
 	bool lookup;
 	int worker; /* POOL_ANY, or the only one that can do it; set when it runs */
 	uint64_t life; /* of that worker: another one after its death */
-	bool running;
+	bool running, pinned;
 	/* answer NULL: the worker died or could not be asked. The job is freed after it. */
 	void (*done)(struct pool_job *job, struct ipc_msg *answer);
 	void *arg;

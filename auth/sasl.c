@@ -236,17 +236,29 @@ static bool main_is_elsewhere(const struct sasl_exchange *x)
 	return (service->main_web || x->account.main_web) && !str_eqc(x->start.service, "web");
 }
 
+/* Was this password verified against this hash a moment ago? */
+static bool remembers(const struct sasl_exchange *x, struct str password, struct str hash)
+{
+	unsigned char key[VERIFIED_KEY];
+	bool has;
+
+	if (service->login_cache_ms <= 0)
+		return false;
+	login_key(x, password, hash, key);
+	has = verified_has(service->verified, key, clock_mono_ms());
+	OPENSSL_cleanse(key, sizeof(key));
+	return has;
+}
+
 /* The password against the account's hash, or against one that nobody has. may: an account that may log
  * in; false after it if there is nothing by which it could. */
 static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may)
 {
 	struct str hash = *may ? x->account.hash : buf_view(&service->dummy);
-	unsigned char key[VERIFIED_KEY];
 	enum scheme_result r;
 	struct scheme_limits takes;
 
-	login_key(x, password, hash, key);
-	if (*may && service->login_cache_ms > 0 && verified_has(service->verified, key, clock_mono_ms())) {
+	if (*may && remembers(x, password, hash)) {
 		x->remembered = true;
 		r = SCHEME_GOOD;
 	} else if (!checked_there(x, password, *may, &r)) {
@@ -258,7 +270,6 @@ static enum scheme_result verify(struct sasl_exchange *x, struct str password, b
 		if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
 			(void)password_verify(password, buf_view(&service->dummy));
 	}
-	OPENSSL_cleanse(key, sizeof(key));
 	return r;
 }
 
@@ -267,11 +278,13 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 {
 	unsigned char key[VERIFIED_KEY];
 
-	x->verified = true;
+	x->verified = x->lasting = true;
 	if (x->remembered)
 		return;
 	if (service->upgrade && !x->elsewhere)
 		upgrade(x, password);
+	if (service->login_cache_ms <= 0)
+		return;
 	login_key(x, password, x->account.hash, key);
 	verified_add(service->verified, key, clock_mono_ms(), service->login_cache_ms);
 	OPENSSL_cleanse(key, sizeof(key));
@@ -622,6 +635,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->user = x->user;
 	out->upgraded = x->upgraded;
 	out->expires = x->expires;
+	out->lasting = x->lasting;
 	if (x->down) {
 		out->result = SASL_DOWN;
 		out->why = "directory does not answer";

@@ -47,6 +47,7 @@ struct sasl_outcome {
 	struct str data; /* p NULL: none; lives until the next call */
 	struct str user; /* the name that was tried, normal form if it has one; empty: none yet */
 	const char *why; /* for the log, static */
+	bool lasting; /* GOOD by the main password: the same again is as good until the directory changes */
 	bool upgraded; /* new hash or keys were stored */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
 	uint64_t expires; /* of a login by an app password: when it ends (Unix time); 0: never, or no such login */

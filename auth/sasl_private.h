@@ -33,6 +33,7 @@ struct sasl_exchange {
 	bool code; /* what is missing is the code of the second factor */
 	uint64_t expires; /* of the app password that was shown */
 	const char *why; /* what a call-back found wrong */
+	bool lasting; /* verified by the main password */
 	bool upgraded;
 };
 

@@ -6,13 +6,13 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/mman.h>
 
 #include "base/rand.h"
 
 #define WAYS 4
 #define WORDS (VERIFIED_KEY / 8)
+#define BLOCK 64 /* bytes of SHA-256's */
 
 struct place {
 	uint64_t seq; /* odd: somebody writes */
@@ -20,32 +20,59 @@ struct place {
 	int64_t until; /* 0: empty */
 };
 
+/* Of each process its own, but for the places: those are shared memory. */
 struct verified {
-	unsigned char secret[32];
+	EVP_MD_CTX *inner, *outer; /* HMAC (RFC 2104) with the key in it: what begins each digest */
+	EVP_MD_CTX *work;
 	size_t size; /* of the mapping */
 	size_t sets;
-	struct place place[];
+	struct place *place;
 };
+
+/* A digest that has taken the key, each byte of it with `pad`. */
+static EVP_MD_CTX *keyed(const unsigned char key[BLOCK], unsigned char pad)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char block[BLOCK];
+	size_t i;
+
+	for (i = 0; i < BLOCK; i++)
+		block[i] = key[i] ^ pad;
+	BUG_ON(!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1 || EVP_DigestUpdate(c, block, BLOCK) != 1);
+	OPENSSL_cleanse(block, sizeof(block));
+	return c;
+}
 
 struct verified *verified_new(size_t entries)
 {
-	size_t sets = (entries + WAYS - 1) / WAYS, size = sizeof(struct verified) + sets * WAYS * sizeof(struct place);
-	struct verified *v = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct verified *v = mem_alloc(1, sizeof(*v));
+	unsigned char key[BLOCK] = { 0 };
 
-	if (v == MAP_FAILED)
+	v->sets = (entries + WAYS - 1) / WAYS;
+	v->size = MAX(v->sets, (size_t)1) * WAYS * sizeof(struct place);
+	v->place = mmap(NULL, v->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (v->place == MAP_FAILED) {
+		free(v);
 		return NULL;
-	rand_bytes(v->secret, sizeof(v->secret));
-	v->size = size;
-	v->sets = sets;
+	}
+	rand_bytes(key, VERIFIED_KEY);
+	v->inner = keyed(key, 0x36);
+	v->outer = keyed(key, 0x5c);
+	v->work = EVP_MD_CTX_new();
+	BUG_ON(!v->work);
+	OPENSSL_cleanse(key, sizeof(key));
 	return v;
 }
 
 void verified_free(struct verified *v)
 {
-	if (v) {
-		explicit_bzero(v->secret, sizeof(v->secret));
-		munmap(v, v->size);
-	}
+	if (!v)
+		return;
+	EVP_MD_CTX_free(v->inner); /* which wipes it */
+	EVP_MD_CTX_free(v->outer);
+	EVP_MD_CTX_free(v->work);
+	munmap(v->place, v->size);
+	free(v);
 }
 
 static void part(EVP_MD_CTX *c, struct str s)
@@ -60,17 +87,18 @@ static void part(EVP_MD_CTX *c, struct str s)
 void verified_key(const struct verified *v, const struct verified_login *l, unsigned char out[VERIFIED_KEY])
 {
 	unsigned char sum[VERIFIED_KEY];
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	EVP_MD_CTX *c = v->work;
 
-	BUG_ON(!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1);
+	BUG_ON(EVP_MD_CTX_copy_ex(c, v->inner) != 1);
 	EVP_DigestUpdate(c, &l->account, sizeof(l->account));
 	part(c, l->service);
 	part(c, l->name);
 	part(c, l->hash);
 	part(c, l->password);
 	EVP_DigestFinal_ex(c, sum, NULL);
-	EVP_MD_CTX_free(c);
-	HMAC(EVP_sha256(), v->secret, sizeof(v->secret), sum, sizeof(sum), out, NULL);
+	BUG_ON(EVP_MD_CTX_copy_ex(c, v->outer) != 1);
+	EVP_DigestUpdate(c, sum, sizeof(sum));
+	BUG_ON(EVP_DigestFinal_ex(c, out, NULL) != 1);
 	OPENSSL_cleanse(sum, sizeof(sum));
 }
 

@@ -5,7 +5,7 @@
  *
  * What is kept is an HMAC-SHA-256 over all of that and the stored hash, with a random key that lives as long as
  * the workers: no name and no password rests in memory, and nobody who reads the table can try passwords against
- * it without the key. The account itself is looked up at each login as ever; with another password, or none, the
+ * it without the key. The account itself is looked up at each login that a worker decides (recent.h); with another password, or none, the
  * stored hash is another one, and nothing fits any more. Nothing is kept of logins that failed. Delays, bans and
  * limits are decided before and after, in authd, and know nothing of this.
  *

@@ -150,6 +150,7 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_setc(out, "why", o.why);
 	ipc_set_bool(out, "changed", o.upgraded);
 	ipc_set_bool(out, "failed", o.failed);
+	ipc_set_bool(out, "lasting", o.lasting);
 	if (o.expires)
 		ipc_set_u64(out, "expires", o.expires);
 	if (o.result != SASL_CONTINUES)

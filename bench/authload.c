@@ -315,7 +315,7 @@ static unsigned waiting(void)
 
 static void load(void)
 {
-	struct pollfd f[CONNECTIONS + 1];
+	struct pollfd f[CONNECTIONS];
 	double ends = now() + o.seconds;
 	unsigned i, k;
 	bool more = true;
@@ -326,8 +326,7 @@ static void load(void)
 	while (more || waiting()) {
 		for (i = 0; i < o.connections; i++)
 			f[i] = (struct pollfd){ .fd = conn[i].fd, .events = POLLIN };
-		f[i] = (struct pollfd){ .fd = o.drain, .events = POLLIN };
-		if (poll(f, o.connections + 1, 10000) <= 0) {
+		if (poll(f, o.connections, 10000) <= 0) {
 			errno = ETIMEDOUT;
 			die("no answer");
 		}
@@ -335,7 +334,7 @@ static void load(void)
 		for (i = 0; i < o.connections; i++)
 			if (f[i].revents)
 				receive(&conn[i], more);
-		if (f[i].revents)
+		if (o.drain >= 0)
 			forget(o.drain);
 	}
 }
