@@ -15,11 +15,12 @@
  *   checkd             domain link
  *   master             control verbs: domain, user, alias ...
  *
- * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without) apop=yes|no apop_clear=yes|no:
- * what to advertise, at link time and after every change.
+ * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without)
+ * certificate="... EXTERNAL" (under TLS, to whom a certificate proved) apop=yes|no apop_clear=yes|no: what to advertise, at link time and after every change.
  *
  * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
  *             [cb_exporter cb_end_point cb_unique: raw channel bindings]
+ *             [client_chain: for EXTERNAL, the certificates that the client showed (net/client_cert.h)]
  *             mech=APOP, of POP3 alone: initial = challenge of the greeting, NUL, user, NUL, digest
  * sasl-step   id data
  * sasl-abort  id

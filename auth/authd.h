@@ -61,7 +61,8 @@ typedef void exchange_fn(void *arg, const char *result, struct str user);
 void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
 	void *arg);
 /* offer.c: what fronts advertise and may begin. */
-bool offer_has(bool tls, struct str mech);
+enum offer { OFFER_CLEAR, OFFER_TLS, OFFER_CERTIFICATE, OFFERS }; /* CERTIFICATE: by TLS, and the client showed one */
+bool offer_has(enum offer to, struct str mech);
 void offer_send(struct client *c);
 void offer_refresh(void);
 

@@ -347,7 +347,7 @@ static struct exchange *exchange_new(struct client *c, const struct sasl_start *
 	x->start.service = arena_str(&x->a, start->service);
 	x->start.mech = arena_str(&x->a, start->mech);
 	x->start.session = arena_str(&x->a, start->session);
-	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = x->start.cb_unique = STR_NONE;
+	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = x->start.cb_unique = x->start.client_chain = STR_NONE;
 	x->lane = lane_of(&x->a, &start->peer);
 	x->user = STR("");
 	x->timer = evtimer_new(authd.base, expired, x);
@@ -386,7 +386,8 @@ static bool start(struct client *c, struct ipc_msg *m)
 		answer_simple(x, "unavailable", "too many logins at once");
 		return true;
 	}
-	if (r == E_LIMIT || !offer_has(s.tls, s.mech) || (str_eqc(s.mech, "APOP") && !str_starts(s.service, "pop3"))) {
+	if (r == E_LIMIT || !offer_has(!s.tls ? OFFER_CLEAR : s.client_chain.n ? OFFER_CERTIFICATE : OFFER_TLS, s.mech) ||
+		(str_eqc(s.mech, "APOP") && !str_starts(s.service, "pop3"))) {
 		log_result(x, "login-failed",
 			r == E_LIMIT ? STR("too long") : STR("mechanism is not offered"), 0);
 		answer_simple(x, "fail", NULL);

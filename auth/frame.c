@@ -5,6 +5,7 @@
 #include "auth/frame.h"
 
 #include "base/cur.h"
+#include "net/client_cert.h"
 
 /* sasl-mech = 1*20mech-char; mech-char = UPPER-ALPHA / DIGIT / "-" / "_"
  * (RFC 4422 3.1); "-PLUS" names are within the 20. */
@@ -61,10 +62,12 @@ int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out
 	v.cb_exporter = ipc_get(m, "cb_exporter");
 	v.cb_end_point = ipc_get(m, "cb_end_point");
 	v.cb_unique = ipc_get(m, "cb_unique");
+	v.client_chain = ipc_get(m, "client_chain");
 	v.tls = ipc_get(m, "tls_version").n > 0;
 	if (!service_known(v.service) || !mech_valid(v.mech) || !session_valid(v.session) ||
 	    v.cb_exporter.n > FRAME_CB_MAX || v.cb_end_point.n > FRAME_CB_MAX ||
-	    v.cb_unique.n > FRAME_CB_MAX || v.code.n > FRAME_CODE_MAX)
+	    v.cb_unique.n > FRAME_CB_MAX || v.code.n > FRAME_CODE_MAX ||
+	    v.client_chain.n > CLIENT_CHAIN_MAX)
 		return E_PEER;
 	if (address_field(m, "peer", &v.peer) < 0 || address_field(m, "local", &v.local) < 0)
 		return E_PEER;
@@ -104,6 +107,8 @@ void sasl_start_print(const struct sasl_start *v, struct ipc_msg *m)
 		ipc_setc(m, "tls_version", "1");
 		ipc_set_u64(m, "tls_bits", v->tls_bits);
 	}
+	if (v->client_chain.n > 0)
+		ipc_set(m, "client_chain", v->client_chain);
 	if (v->code.n > 0)
 		ipc_set(m, "code", v->code);
 	if (v->cb_exporter.n > 0)

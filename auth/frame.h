@@ -25,6 +25,7 @@ struct sasl_start {
 	uint64_t tls_bits;
 	struct str code; /* of the web page's second factor; empty: none was typed */
 	struct str cb_exporter, cb_end_point, cb_unique; /* empty: the connection has none */
+	struct str client_chain; /* of EXTERNAL: what the client showed in its handshake (net/client_cert.h); front verified that it has the key */
 };
 
 struct sasl_step {

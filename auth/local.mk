@@ -33,7 +33,7 @@ if WITH_PAM
 auth_libauthd_a_SOURCES += auth/directory_pam.c auth/directory_pam.h
 endif
 # access tokens, and what comes to the workers as a file
-auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/tables.c auth/tables.h
+auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 # from one database into another
@@ -41,7 +41,7 @@ auth_libauthd_a_SOURCES += auth/directory_copy.c auth/directory_copy.h auth/verb
 if WITH_PGSQL
 auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
 endif
-AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) \
+AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) $(CLIENT_CERT_LIBS) \
 	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
@@ -62,6 +62,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/auth/system_user_test
 tests_unit_auth_system_user_test_SOURCES = tests/unit/auth/system_user_test.c
 tests_unit_auth_system_user_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/external_test
+tests_unit_auth_external_test_SOURCES = tests/unit/auth/external_test.c
+tests_unit_auth_external_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
 	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test

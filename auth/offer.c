@@ -2,7 +2,8 @@
  *
  * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM
  * of a hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing,
- * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up. CRAM-MD5 and APOP (which is
+ * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up; EXTERNAL only to clients with a
+ * certificate, where [auth] client_ca is. CRAM-MD5 and APOP (which is
  * no SASL mechanism: the greeting of POP3 shows it) only while an account has a shared secret. The directory is asked again after every change of it.
  *
  * Invariant: each front was told of the offer in force; none is before the directory answered once, and then we
@@ -20,7 +21,7 @@ struct text {
 	char p[OFFER_MAX];
 };
 
-static struct text told[2]; /* without TLS, with */
+static struct text told[OFFERS];
 
 /* They show no password, but a word of which secrets can be guessed: without TLS only where the settings say so. */
 static bool shared_offered(bool tls)
@@ -42,8 +43,9 @@ static bool apop_offered(bool tls)
 }
 
 /* What is offered now: words with a space between. */
-static struct text offered(bool tls)
+static struct text offered(enum offer to)
 {
+	bool tls = to != OFFER_CLEAR;
 	const struct conf *c = authd.program.conf;
 	struct text t = { "" };
 	struct buf b;
@@ -60,6 +62,8 @@ static struct text offered(bool tls)
 			continue;
 		if (bearer_is(mech) && (!tls || c->oauth_jwks_file.n == 0))
 			continue;
+		if (str_eqc(mech, "EXTERNAL") && (to != OFFER_CERTIFICATE || c->auth_client_ca.n == 0))
+			continue;
 		if (kind && tls)
 			buf_fmt(&b, "%s%.*s-PLUS", b.n ? " " : "", STRF(mech));
 		buf_fmt(&b, "%s%.*s", b.n ? " " : "", STRF(mech));
@@ -69,13 +73,13 @@ static struct text offered(bool tls)
 	return t;
 }
 
-bool offer_has(bool tls, struct str mech)
+bool offer_has(enum offer to, struct str mech)
 {
-	struct text t = offered(tls);
+	struct text t = offered(to);
 	struct str rest = str_of(t.p);
 
 	if (str_eqc(mech, "APOP"))
-		return apop_offered(tls);
+		return apop_offered(to != OFFER_CLEAR);
 	while (rest.n > 0)
 		if (str_eq(str_cut(&rest, ' '), mech))
 			return true;
@@ -84,7 +88,7 @@ bool offer_has(bool tls, struct str mech)
 
 void offer_send(struct client *c)
 {
-	struct text tls = offered(true), clear = offered(false);
+	struct text tls = offered(OFFER_TLS), clear = offered(OFFER_CLEAR), certificate = offered(OFFER_CERTIFICATE);
 	struct ipc_msg m;
 
 	if (!authd.offered || strcmp(c->name, "front") != 0)
@@ -94,6 +98,7 @@ void offer_send(struct client *c)
 	ipc_setc(&m, "clear", clear.p);
 	ipc_set_bool(&m, "apop", apop_offered(true));
 	ipc_set_bool(&m, "apop_clear", apop_offered(false));
+	ipc_setc(&m, "certificate", certificate.p);
 	client_send(c, &m);
 }
 
@@ -121,8 +126,9 @@ static unsigned kinds_now(uint64_t complete)
 static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 {
 	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
-	bool first = !authd.offered, shared_before;
-	struct text now[2];
+	bool first = !authd.offered, shared_before, other = first;
+	struct text now[OFFERS];
+	enum offer i;
 	uint64_t complete = 0;
 
 	(void)job;
@@ -136,14 +142,15 @@ static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 	shared_before = authd.shared;
 	authd.shared = ipc_get_bool(answer, "shared");
 	authd.offered = true;
-	now[0] = offered(false);
-	now[1] = offered(true);
+	for (i = 0; i < OFFERS; i++) {
+		now[i] = offered(i);
+		other |= strcmp(now[i].p, told[i].p) != 0;
+	}
 	if (first)
 		program_ready(&authd.program);
-	if (first || shared_before != authd.shared || strcmp(now[0].p, told[0].p) != 0 || strcmp(now[1].p, told[1].p) != 0)
+	if (other || shared_before != authd.shared)
 		clients_each(offer_send);
-	told[0] = now[0];
-	told[1] = now[1];
+	memcpy(told, now, sizeof(told));
 }
 
 void offer_refresh(void)

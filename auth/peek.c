@@ -7,6 +7,7 @@
  *   SCRAM-*  gs2-header [ext ","] "n=" saslname "," ...     (RFC 5802 7)
  *   CRAM-MD5 user SP digest                               (RFC 2195 2)
  *   APOP     challenge NUL user NUL digest                 (cram.h)
+ *   EXTERNAL whom the client wants to be, if it says so     (RFC 4422, appendix A)
  *   OAUTHBEARER XOAUTH2   whom the client wants to be, if it says so (bearer.h); not whom the token names
  */
 #include "auth/peek.h"
@@ -68,7 +69,7 @@ struct str peek_name(struct str mech, struct str data, struct arena *a)
 		str_cut(&rest, '\0');
 		return peek_normal(str_cut(&rest, '\0'), a);
 	}
-	if (str_eqc(mech, "LOGIN"))
+	if (str_eqc(mech, "LOGIN") || str_eqc(mech, "EXTERNAL"))
 		return peek_normal(data, a);
 	if (str_eqc(mech, "CRAM-MD5"))
 		return cram_read(data, &response) == 0 ? peek_normal(response.user, a) : STR("");

@@ -49,7 +49,7 @@ static int option(void *ctx, const char *plugin, const char *name, const char **
 	static const struct {
 		const char *name, *value;
 	} options[] = {
-		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512" },
+		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 EXTERNAL" },
 		{ "auxprop_plugin", "mansio" },
 		/* our call-back decides; no other verifier has this name */
 		{ "pwcheck_method", "none" },
@@ -464,11 +464,13 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	s->cb_exporter = arena_str(&x->a, start->cb_exporter);
 	s->cb_end_point = arena_str(&x->a, start->cb_end_point);
 	s->cb_unique = arena_str(&x->a, start->cb_unique);
+	s->client_chain = arena_str(&x->a, start->client_chain);
 	s->code = arena_str(&x->a, start->code);
 	s->initial = STR_NONE;
 	x->scram = str_starts(s->mech, "SCRAM-");
 	x->plus = str_ends(s->mech, "-PLUS");
 	x->bearer = bearer_is(s->mech);
+	x->external = str_eqc(s->mech, "EXTERNAL");
 	x->user = STR("");
 	if (x->bearer || sasl_shared_is(s->mech))
 		return x;
@@ -543,6 +545,8 @@ static const char *check_gs2(struct sasl_exchange *x, struct str data)
  * may come a step later, picks the real one. */
 static const char *prepare(struct sasl_exchange *x, struct str data)
 {
+	if (x->external && data.p)
+		return sasl_set_external(x, data);
 	if (!x->scram)
 		return NULL;
 	if (x->plus && !x->binding_name && !set_binding(x, STR("tls-exporter")) &&
@@ -558,6 +562,8 @@ static int library_step(struct sasl_exchange *x, struct str data, const char **p
 {
 	if (!x->started) {
 		x->started = true;
+		if (x->external) /* it reads to the next NUL */
+			data = str_make(arena_cstr(&x->a, data), data.n);
 		/* an empty initial response of SCRAM cannot be told from none */
 		return sasl_server_start(x->conn, arena_cstr(&x->a, x->start.mech), data.p,
 			(unsigned)data.n, p, n);
@@ -624,9 +630,16 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 		return;
 	}
 	x->steps++;
+	if (x->external && !data.p && x->steps == 1) { /* no initial response; the library begins with whose account it is */
+		out->result = SASL_CONTINUES;
+		out->data = STR("");
+		return;
+	}
 	why = x->steps > MAX_STEPS ? "too many steps" : prepare(x, data);
+	out->user = x->user;
 	if (why) {
-		out->why = why;
+		out->result = x->down ? SASL_DOWN : SASL_BAD;
+		out->why = x->down ? "directory does not answer" : why;
 		return;
 	}
 	current = x;

@@ -2,7 +2,7 @@
  *
  * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
  * login attempt; it blocks while it looks up and hashes. No configuration
- * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded;
+ * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded (EXTERNAL is in the library itself);
  * OAUTHBEARER and XOAUTH2 are ours, and so are CRAM-MD5 and APOP.
  */
 #ifndef MANSIO_AUTH_SASL_H
@@ -28,6 +28,7 @@ struct sasl_service {
 	bool upgrade; /* older ones at a good login */
 	const struct conf *conf; /* [oauth] */
 	const struct jwks *keys; /* of access tokens; NULL: none are taken */
+	const struct client_ca *client_ca; /* who vouches for certificates of clients; NULL: none are taken */
 	bool main_web; /* main passwords are good for the web page alone */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct shared_secret_key shared_key; /* that opens shared secrets */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL's), sasl_bearer.c (access tokens),
- * sasl_shared.c (shared secrets).
+ * sasl_shared.c (shared secrets), sasl_external.c (certificates).
  */
 #ifndef MANSIO_AUTH_SASL_PRIVATE_H
 #define MANSIO_AUTH_SASL_PRIVATE_H
@@ -17,7 +17,7 @@ struct sasl_exchange {
 	struct arena a; /* everything of this exchange */
 	struct sasl_start start; /* copied */
 	struct str challenge; /* of CRAM-MD5; p NULL: none was made */
-	bool scram, plus, bearer, started;
+	bool scram, plus, bearer, external, started;
 	bool refused; /* a bearer was told so */
 	unsigned steps;
 	sasl_channel_binding_t binding;
@@ -41,6 +41,9 @@ struct sasl_exchange {
 struct str sasl_name(struct arena *a, struct str given);
 /* The one query of an exchange. true: an account that may log in. */
 bool sasl_look_up(struct sasl_exchange *x, struct str name);
+/* EXTERNAL: the library hears whose account the client's certificate stands for, before it reads whom the client asks
+ * for. NULL, or why that is nobody; x->down if nobody knows now. */
+const char *sasl_set_external(struct sasl_exchange *x, struct str asked);
 void sasl_bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
 
 /* CRAM-MD5 and APOP */

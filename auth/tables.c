@@ -8,30 +8,42 @@
 
 #include "base/file.h"
 
+static const char *const names[TABLES] = { "rules", "keys", "client_ca" };
+
 struct tables tables_take(struct ipc_msg *m)
 {
-	return (struct tables){ ipc_take_fd(m, "rules"), ipc_take_fd(m, "keys") };
+	struct tables t;
+	size_t i;
+
+	for (i = 0; i < TABLES; i++)
+		t.fd[i] = ipc_take_fd(m, names[i]);
+	return t;
 }
 
 void tables_add(const struct tables *t, struct ipc_msg *m)
 {
-	if (t->rules >= 0)
-		ipc_add_fd(m, "rules", t->rules);
-	if (t->keys >= 0)
-		ipc_add_fd(m, "keys", t->keys);
+	size_t i;
+
+	for (i = 0; i < TABLES; i++)
+		if (t->fd[i] >= 0)
+			ipc_add_fd(m, names[i], t->fd[i]);
 }
 
 void tables_add_own(const struct tables *t, struct ipc_msg *m)
 {
-	struct tables own = { t->rules >= 0 ? fcntl(t->rules, F_DUPFD_CLOEXEC, 3) : -1,
-		t->keys >= 0 ? fcntl(t->keys, F_DUPFD_CLOEXEC, 3) : -1 };
+	struct tables own;
+	size_t i;
 
+	for (i = 0; i < TABLES; i++)
+		own.fd[i] = t->fd[i] >= 0 ? fcntl(t->fd[i], F_DUPFD_CLOEXEC, 3) : -1;
 	tables_add(&own, m);
 	m->owns_fds = true;
 }
 
 void tables_close(struct tables *t)
 {
-	fd_close(&t->rules);
-	fd_close(&t->keys);
+	size_t i;
+
+	for (i = 0; i < TABLES; i++)
+		fd_close(&t->fd[i]);
 }

@@ -8,10 +8,16 @@
 
 #include "net/ipc.h"
 
+enum table_kind {
+	TABLE_RULES, /* access_file and rewrite_file (rulefile.h) */
+	TABLE_KEYS, /* [oauth] jwks_file (jwks.h) */
+	TABLE_CLIENT_CA, /* [auth] client_ca and client_crl, as one (net/client_cert.h) */
+	TABLES
+};
+
 /* Descriptors; -1: none. */
 struct tables {
-	int rules; /* the table of access_file and rewrite_file (rulefile.h) */
-	int keys; /* [oauth] jwks_file (jwks.h) */
+	int fd[TABLES];
 };
 
 struct tables tables_take(struct ipc_msg *m);

@@ -22,6 +22,7 @@
 #include "base/db.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "net/client_cert.h"
 #include "net/ipc.h"
 
 static void settings_use(struct worker *w)
@@ -85,12 +86,43 @@ static int keys_use(struct worker *w, int fd)
 	return r;
 }
 
+/* Who vouches for clients, in place of those before; master has seen that they can be read. Takes fd. */
+static int client_ca_use(struct worker *w, int fd)
+{
+	struct client_ca *ca = NULL;
+	struct buf text, why;
+	int r = 0;
+
+	buf_init(&text, CLIENT_CA_FILE_MAX);
+	buf_init(&why, 1024);
+	if (fd >= 0) {
+		r = file_read_all(fd, &text);
+		if (r == 0)
+			r = client_ca_new(buf_view(&text), (unsigned)w->conf->auth_client_depth, &ca, &why);
+	}
+	if (r == 0) {
+		client_ca_free(w->client_ca);
+		w->client_ca = ca;
+		w->service.client_ca = ca;
+	}
+	fd_close(&fd);
+	buf_done(&text);
+	buf_done(&why);
+	return r;
+}
+
 static int tables_use(struct worker *w, struct tables *t)
 {
-	int r = rules_use(w, t->rules), q = keys_use(w, t->keys);
+	static int (*const use[TABLES])(struct worker *, int) = { rules_use, keys_use, client_ca_use };
+	int r = 0, q;
+	size_t i;
 
-	*t = (struct tables){ -1, -1 };
-	return r < 0 ? r : q;
+	for (i = 0; i < TABLES; i++) {
+		q = use[i](w, t->fd[i]);
+		t->fd[i] = -1;
+		r = r < 0 ? r : q;
+	}
+	return r;
 }
 
 static int settings_read(struct worker *w, struct str text)

@@ -20,6 +20,7 @@ struct worker {
 	struct conf *first; /* that of the start, which the directory's back ends keep to */
 	struct sasl_service service;
 	struct jwks *keys; /* of [oauth]; NULL: none */
+	struct client_ca *client_ca; /* of [auth]; NULL: none */
 	struct {
 		uint64_t id;
 		struct sasl_exchange *x;

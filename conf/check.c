@@ -502,12 +502,14 @@ static void check_words(struct conf_report *r, unsigned line, const char *name, 
 static void check_auth(const struct conf *c, struct conf_report *r)
 {
 	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN",
-		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP" };
+		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP", "EXTERNAL" };
 
 	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
 	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
 	if (c->auth_mechanisms.n == 0)
 		conf_error(r, LINE(r, auth, mechanisms), "mechanisms: without one nobody can log in");
+	if (c->auth_client_crl.n > 0 && c->auth_client_ca.n == 0)
+		conf_error(r, LINE(r, auth, client_crl), "client_crl: without client_ca there is nothing to revoke");
 }
 
 static void check_oauth(const struct conf *c, struct conf_report *r)

@@ -155,7 +155,7 @@ static const struct {
 	{ "listen", NULL },
 	{ "tls", "certificates" }, { "tls", "keys" },
 	{ "log", "to" }, { "log", "file" },
-	{ "auth", "allow_clear" },
+	{ "auth", "allow_clear" }, { "auth", "client_ca" }, { "auth", "client_crl" }, { "auth", "client_name" }, /* who is let in */
 	{ "oauth", NULL }, /* whose word lets people in */
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "pam", NULL }, /* the same; and which users of this host count */

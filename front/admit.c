@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "net/client_cert.h"
 #include "net/proxy.h"
 #include "trace/trace.h"
 
@@ -17,6 +18,23 @@ struct trust_client conn_trust(const struct conn *c)
 		.public_key = str_of(c->client_key) };
 }
 
+/* Where people log in by mail programs; browsers would bother everybody. */
+static bool takes_certificates(const struct conn *c)
+{
+	return c->front->client_ca && (c->service->submission || c->service->dialogue == &imap_dialogue ||
+		c->service->dialogue == &pop3_dialogue);
+}
+
+static void ask_certificate(struct conn *c)
+{
+	bool any = c->service->dialogue == &smtp_dialogue && trust_asks(c->front->conf, c->service->submission);
+
+	if (any || takes_certificates(c))
+		tls_ask_certificate(c->tls);
+	if (!any && takes_certificates(c)) /* fingerprints may be of anybody's certificates */
+		tls_name_authorities(c->tls, c->front->client_ca);
+}
+
 void conn_start_handshake(struct conn *c)
 {
 	if (!c->front->tls || tls_new(c->front->tls, c->fd, c->service->tls_name, &c->tls) < 0) {
@@ -24,8 +42,7 @@ void conn_start_handshake(struct conn *c)
 		conn_close(c, "no certificate");
 		return;
 	}
-	if (c->service->dialogue == &smtp_dialogue && trust_asks(c->front->conf, c->service->submission))
-		tls_ask_certificate(c->tls);
+	ask_certificate(c);
 	conn_move(c, CONN_HANDSHAKE);
 	conn_deadline(c, front_wait(c->front, c->front->conf->limit_handshake));
 	c->tls_write = false;
@@ -43,7 +60,22 @@ static void take_fingerprints(struct conn *c)
 	conn_set(&c->client_key, str_of(key));
 }
 
-static void trace_tls(const struct conn *c)
+/* Is EXTERNAL offered? "" yes, else why not; NULL: that is no question here. */
+static const char *judge_certificate(struct conn *c)
+{
+	const char *why = "it is longer than front takes";
+	struct buf chain;
+
+	if (!c->client_cert || !takes_certificates(c))
+		return NULL;
+	buf_init(&chain, CLIENT_CHAIN_MAX);
+	c->certified = tls_peer_chain(c->tls, &chain) && !chain.err &&
+		client_ca_check(c->front->client_ca, buf_view(&chain), clock_unix(), &why) == 0;
+	buf_done(&chain);
+	return c->certified ? "" : why;
+}
+
+static void trace_tls(const struct conn *c, const char *why)
 {
 	struct trace t;
 
@@ -57,6 +89,8 @@ static void trace_tls(const struct conn *c)
 		trace_s(&t, "client_cert", c->client_cert);
 		trace_s(&t, "client_key", c->client_key);
 	}
+	if (why && why[0])
+		trace_s(&t, "client_why", why);
 	trace_end(&t);
 }
 
@@ -81,7 +115,7 @@ void conn_handshake(struct conn *c)
 		return;
 	}
 	take_fingerprints(c);
-	trace_tls(c);
+	trace_tls(c, judge_certificate(c));
 	conn_start_talk(c, c->service->tls_first);
 }
 

@@ -273,14 +273,15 @@ bool conn_may_login(const struct conn *c)
 const char *conn_mechs(const struct conn *c)
 {
 	if (c->tls)
-		return c->front->mechs_tls;
+		return c->certified ? c->front->mechs_certificate : c->front->mechs_tls;
 	/* what may be said without TLS authd knows; after a reload we know first that nothing may */
 	return c->front->conf->auth_allow_clear || c->front->conf->auth_shared_secret_clear ? c->front->mechs_clear : "";
 }
 
 bool conn_has_mech(const struct conn *c, struct str mech)
 {
-	return parse_in_list(conn_mechs(c), mech);
+	/* who shows any certificate may try: authd tells the log what is wrong with it, and the client no more than of any login */
+	return parse_in_list(c->tls && c->client_cert ? c->front->mechs_certificate : conn_mechs(c), mech);
 }
 
 bool conn_starttls(struct conn *c)

@@ -108,6 +108,7 @@ struct conn {
 	bool sasl_turn; /* the next line is the client's answer */
 	bool sasl_final; /* success told with data: an empty answer ends it */
 	char *mech, *user, *ticket, *state_text;
+	bool certified; /* what it showed is good for a login by today's authorities: EXTERNAL is offered; authd decides */
 	char *client_cert, *client_key; /* fingerprints of what the client showed in the handshake; NULL: nothing */
 	struct room_side *room;
 	struct sleeper *sleeper; /* in SLEEP, and on the way out of it */

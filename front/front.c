@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "front/conn.h"
+#include "net/client_cert.h"
 #include "trace/trace.h"
 
 #define PEM_MAX (1024 * 1024)
@@ -143,6 +144,31 @@ static void load_certificates(struct front *f, struct ipc_msg *m)
 	f->tls = ctx;
 }
 
+/* Whose certificates stand for a login; master has seen that it can be read. */
+static void load_client_ca(struct front *f, struct ipc_msg *m)
+{
+	int fd = ipc_take_fd(m, "client_ca"), r = 0;
+	struct client_ca *ca = NULL;
+	struct buf text, why;
+
+	buf_init(&text, CLIENT_CA_FILE_MAX);
+	buf_init(&why, 1024);
+	if (fd >= 0) {
+		r = file_read_all(fd, &text);
+		if (r == 0)
+			r = client_ca_new(buf_view(&text), (unsigned)f->conf->auth_client_depth, &ca, &why);
+	}
+	if (r < 0) {
+		trace_event(TRACE_ERROR, "tls-certificate", NULL, "client_ca: %s", why.n ? buf_cstr(&why) : err_text(r));
+	} else {
+		client_ca_free(f->client_ca);
+		f->client_ca = ca;
+	}
+	fd_close(&fd);
+	buf_done(&text);
+	buf_done(&why);
+}
+
 /* ---- master's wishes */
 
 static void on_peer(struct program *p, const char *name, int fd)
@@ -163,6 +189,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	f->conf = p->conf;
 	event_active(&f->ev_places, EV_READ, 0); /* shares may be larger now */
 	load_certificates(f, m);
+	load_client_ca(f, m);
 	trace_event(TRACE_INFO, "reload", NULL, "settings and certificates");
 }
 
@@ -292,10 +319,12 @@ int main(int argc, char **argv)
 	f->fronts = (size_t)fronts;
 	f->mechs_tls = mem_strdup("");
 	f->mechs_clear = mem_strdup("");
+	f->mechs_certificate = mem_strdup("");
 	f->hostname = conf_hostname(f->conf);
 	open_base(f);
 	f->bans = banlist_new(f->base);
 	load_certificates(f, &f->program.start);
+	load_client_ca(f, &f->program.start);
 	listeners_open(f);
 	enter_sandbox(f);
 	event_add(&f->ev_control, NULL);

@@ -60,6 +60,7 @@ struct front {
 	struct event_base *base;
 	const struct conf *conf; /* program.conf, newest */
 	struct tls_context *tls; /* NULL: no certificate */
+	struct client_ca *client_ca; /* whose certificates stand for a login (EXTERNAL); NULL: nobody's */
 	const char *hostname;
 	struct listener *listeners;
 	struct link *links;
@@ -73,7 +74,7 @@ struct front {
 	size_t fronts; /* processes like this one, that share the smtpds */
 	struct table by_id, by_sasl; /* session id, exchange number: its conn */
 	uint64_t next_sasl;
-	char *mechs_tls, *mechs_clear; /* authd's last offer, "" before */
+	char *mechs_tls, *mechs_clear, *mechs_certificate; /* authd's last offer, "" before */
 	bool apop_tls, apop_clear;
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * sasl.c: carries SASL exchanges between a client and authd (RFC 4422,
- * auth/auth.h). No mechanism is known here: bytes go through.
+ * auth/auth.h). No mechanism is known here: bytes go through; with EXTERNAL
+ * goes the certificate that the client showed.
  *
  *   start -> AUTHD -> challenge -> client's answer line -> AUTHD -> ... -> result
  *
@@ -13,6 +14,7 @@
  */
 #include "base/codec.h"
 #include "front/conn.h"
+#include "net/client_cert.h"
 #include "trace/trace.h"
 
 #define USER_MAX 320
@@ -99,6 +101,16 @@ static void set_bindings(struct conn *c, struct ipc_msg *m)
 	buf_wipe(&b);
 }
 
+static void set_chain(struct conn *c, struct ipc_msg *m)
+{
+	struct buf b;
+
+	buf_init(&b, CLIENT_CHAIN_MAX);
+	if (tls_peer_chain(c->tls, &b) && !b.err)
+		ipc_set(m, "client_chain", buf_view(&b));
+	buf_done(&b);
+}
+
 void sasl_start(struct conn *c, struct str mech, struct str initial)
 {
 	char peer[ADDR_TEXT], local[ADDR_TEXT];
@@ -122,6 +134,8 @@ void sasl_start(struct conn *c, struct str mech, struct str initial)
 		ipc_set_u64(&m, "tls_bits", tls_bits(c->tls));
 		ipc_setc(&m, "tls_sni", tls_sni(c->tls));
 		set_bindings(c, &m);
+		if (str_eqc(mech, "EXTERNAL"))
+			set_chain(c, &m);
 	}
 	submit(c, &m);
 	ipc_done(&m);
@@ -317,6 +331,7 @@ void sasl_message(struct front *f, struct ipc_msg *m)
 		set_offer(&f->mechs_clear, ipc_get(m, "clear"));
 		f->apop_tls = ipc_get_bool(m, "apop");
 		f->apop_clear = ipc_get_bool(m, "apop_clear");
+		set_offer(&f->mechs_certificate, ipc_get(m, "certificate"));
 		return;
 	}
 	if (ipc_is(m, "bans")) {

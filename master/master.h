@@ -74,6 +74,7 @@ struct settings {
 	struct buf hook_trust, hook_secret; /* for hookd */
 	struct buf ldap_trust, ldap_password; /* for authd's workers */
 	struct buf pgsql_trust, pgsql_password; /* for authd */
+	struct buf client_ca, client_crl; /* for front and authd's workers: who vouches for certificates of clients; empty: none */
 	struct buf oauth_keys; /* for authd's workers: [oauth] jwks_file; empty: none */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
 	int rules; /* for authd: the table of both, sealed memory; -1: none */
@@ -112,6 +113,13 @@ size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_ou
 /* Files of the back ends of the directory (ldap.*, pgsql_*), for authd, in the same way. */
 size_t settings_add_oauth(const struct settings *s, struct ipc_msg *m, int *fd_out);
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* The authorities of clients and their lists as one, for front and authd, in the same way. */
+size_t settings_add_client_ca(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* client_ca.c: reads [auth] client_ca and client_crl, and tries them. */
+void settings_load_client_ca(struct settings *s, const char *config, struct buf *errors);
+/* oauth.c: in a child without any right: is that text good for check? false: why has a sentence. */
+typedef int settings_check_fn(struct str text, const void *arg, struct buf *why);
+bool settings_usable(settings_check_fn *check, struct str text, const void *arg, struct buf *why);
 /* oauth.c: reads [oauth] jwks_file into s->oauth_keys, and tries the keys. */
 void settings_load_oauth(struct settings *s, const char *config, struct buf *errors);
 /* tables.c: reads access_file and rewrite_file into s->rules. */

@@ -17,31 +17,37 @@
 #define KEYS_MAX (256 * 1024)
 #define TRY_MS 10000
 
-static NORETURN void try_child(struct str text, int out)
+static NORETURN void try_child(settings_check_fn *check, struct str text, const void *arg, int out)
 {
 	struct buf why;
 
 	if (proc_drop_rights() < 0)
 		_exit(1);
 	buf_init(&why, 1024);
-	if (auth_keys_check(text, &why) < 0) {
+	if (check(text, arg, &why) < 0) {
 		file_write_all(out, why.p, why.n);
 		_exit(1);
 	}
 	_exit(0);
 }
 
-static bool usable(struct str text, struct buf *why)
+bool settings_usable(settings_check_fn *check, struct str text, const void *arg, struct buf *why)
 {
 	int pipe_out = -1, status;
 	pid_t pid = proc_piped(&pipe_out);
 
 	if (pid == 0)
-		try_child(text, pipe_out);
+		try_child(check, text, arg, pipe_out);
 	status = proc_collect(pid, pipe_out, TRY_MS, why);
 	if (status != 0 && why->n == 0)
-		buf_puts(why, "the keys cannot be used");
+		buf_puts(why, "it cannot be used");
 	return status == 0;
+}
+
+static int keys_check(struct str text, const void *arg, struct buf *why)
+{
+	(void)arg;
+	return auth_keys_check(text, why);
 }
 
 void settings_load_oauth(struct settings *s, const char *config, struct buf *errors)
@@ -61,7 +67,7 @@ void settings_load_oauth(struct settings *s, const char *config, struct buf *err
 	buf_init(&why, 1024);
 	if (r < 0)
 		buf_fmt(errors, "%s: [oauth] jwks_file: %s: %s\n", config, path, err_text(r));
-	else if (!usable(buf_view(&s->oauth_keys), &why))
+	else if (!settings_usable(keys_check, buf_view(&s->oauth_keys), NULL, &why))
 		buf_fmt(errors, "%s: [oauth] jwks_file: %s: %s\n", config, path, buf_cstr(&why));
 	buf_done(&why);
 }

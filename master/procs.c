@@ -186,6 +186,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 	ipc_set_u64(&msg, "instance", (uint64_t)p->instance);
 	if (p->id == PROGRAM_front) {
 		n = settings_add_certs(m->set, &msg, own);
+		n += settings_add_client_ca(m->set, &msg, own + n);
 		add_tickets(m, &msg);
 		ipc_set_u64(&msg, "fronts", (uint64_t)m->cores);
 	}
@@ -221,8 +222,10 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		listen_add(m, &msg, p->id, p->instance);
 	if (p->id == PROGRAM_authd && m->set->rules >= 0)
 		ipc_add_fd(&msg, "rules", m->set->rules);
-	if (p->id == PROGRAM_authd)
+	if (p->id == PROGRAM_authd) {
 		n = settings_add_oauth(m->set, &msg, own);
+		n += settings_add_client_ca(m->set, &msg, own + n);
+	}
 	if (start && p->id == PROGRAM_authd) {
 		n += settings_add_directory(m->set, &msg, own + n);
 		n += shared_key_add(m, &msg, own + n);

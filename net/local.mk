@@ -15,8 +15,12 @@ HTTPS_LIBS = net/libhttps.a $(NET_LIBS) $(CURL_LIBS) $(OPENSSL_LIBS)
 # libssl is for the door and the sender alone: a room never links it
 noinst_LIBRARIES += net/libtls.a
 net_libtls_a_SOURCES = net/tls.c net/tls.h net/tls_client.c net/tls_client.h net/tls_private.h \
-	net/tls_alpn.c net/cert.c net/cert.h
-TLS_LIBS = net/libtls.a $(BASE_LIBS) $(OPENSSL_LIBS)
+	net/tls_alpn.c net/tls_peer.c net/cert.c net/cert.h
+TLS_LIBS = net/libtls.a $(CLIENT_CERT_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS)
+# libcrypto alone
+noinst_LIBRARIES += net/libclientcert.a
+net_libclientcert_a_SOURCES = net/client_cert.c net/client_cert.h
+CLIENT_CERT_LIBS = net/libclientcert.a $(BASE_LIBS) $(OPENSSL_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/net/addr_test
@@ -39,6 +43,11 @@ tests_unit_net_stream_test_SOURCES = tests/unit/net/stream_test.c
 tests_unit_net_stream_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 endif
 
+check_PROGRAMS += tests/fuzz/client_cert
+tests_fuzz_client_cert_SOURCES = tests/fuzz/client_cert.c $(FUZZ_MAIN)
+tests_fuzz_client_cert_LDADD = $(CLIENT_CERT_LIBS)
+tests_fuzz_client_cert_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/client_cert
 check_PROGRAMS += tests/fuzz/ipc
 tests_fuzz_ipc_SOURCES = tests/fuzz/ipc.c $(FUZZ_MAIN)
 tests_fuzz_ipc_LDADD = $(NET_LIBS)

@@ -16,8 +16,8 @@
  *      one is forgotten.
  *   3. A peer that names foreign protocols only in ALPN gets the fatal alert
  *      no_application_protocol (RFC 7301 3.2; ALPACA, C19).
- *   4. A client's certificate is never verified and never needed; it proves a key, and
- *      its fingerprint is all that is told. A ticket carries it, so that a resumed session has the
+ *   4. A client's certificate is never verified here and never needed; it proves a key, and
+ *      who asks for it judges it (tls_peer.c). A ticket carries it, so that a resumed session has the
  *      identity of the first; tickets of clients that were asked and of others are two kinds.
  *   5. After TLS_EOF or TLS_ERROR nothing is read or written any more: a
  *      close_notify ends the connection, whatever the state (C04).
@@ -237,6 +237,7 @@ static int ctx_options(SSL_CTX *c, const char *min_version)
 	SSL_CTX_set_cert_verify_callback(c, any_certificate, NULL);
 	SSL_CTX_set_alpn_select_cb(c, alpn_cb, NULL);
 	SSL_CTX_set_client_hello_cb(c, tls_alpn_hello, NULL);
+	SSL_CTX_set_session_ticket_cb(c, tls_peer_sealed, tls_peer_opened, NULL);
 	if (!SSL_CTX_set_min_proto_version(c,
 		    strcmp(min_version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION) ||
 		!SSL_CTX_set_cipher_list(c, TLS_CIPHERS12) ||
@@ -398,42 +399,6 @@ int tls_new(struct tls_context *ctx, int fd, const char *service, struct tls **o
 	t->ctx = ctx;
 	*out = t;
 	return 0;
-}
-
-void tls_ask_certificate(struct tls *t)
-{
-	char context[sizeof t->service + 8];
-	int n = snprintf(context, sizeof context, "%s asked", t->service);
-
-	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
-	BUG_ON(!SSL_set_session_id_context(t->ssl, (const unsigned char *)context, (unsigned)n));
-}
-
-static void digest_hex(const unsigned char *p, size_t n, char out[TLS_FINGERPRINT + 1])
-{
-	unsigned char md[32];
-	size_t i;
-
-	BUG_ON(!EVP_Q_digest(NULL, "SHA256", NULL, p, n, md, NULL));
-	for (i = 0; i < sizeof md; i++)
-		snprintf(out + 2 * i, 3, "%02x", md[i]);
-}
-
-bool tls_peer_fingerprints(const struct tls *t, char certificate[TLS_FINGERPRINT + 1],
-	char public_key[TLS_FINGERPRINT + 1])
-{
-	X509 *x = SSL_get0_peer_certificate(t->ssl);
-	unsigned char *der = NULL, *key = NULL;
-	int n = x ? i2d_X509(x, &der) : -1, k = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &key) : -1;
-
-	if (n > 0 && k > 0) {
-		digest_hex(der, (size_t)n, certificate);
-		digest_hex(key, (size_t)k, public_key);
-	}
-	OPENSSL_free(der);
-	OPENSSL_free(key);
-	ERR_clear_error();
-	return n > 0 && k > 0;
 }
 
 void tls_free(struct tls *t)

@@ -56,6 +56,12 @@ void tls_ask_certificate(struct tls *t);
 #define TLS_FINGERPRINT 64
 bool tls_peer_fingerprints(const struct tls *t, char certificate[TLS_FINGERPRINT + 1],
 	char public_key[TLS_FINGERPRINT + 1]);
+/* With the question: whose certificates are looked for (RFC 8446 4.2.4), so that a mail program picks the right one. */
+struct client_ca;
+void tls_name_authorities(struct tls *t, const struct client_ca *ca);
+/* The certificate that the client showed and what it sent along, DER one behind the other (net/client_cert.h); of a resumed
+ * session those of its first handshake. Nothing was verified but that it had the key. False: it showed none. */
+bool tls_peer_chain(const struct tls *t, struct buf *out);
 /* Channel bindings (RFC 5929, RFC 9266), raw bytes appended; E_UNSUPPORTED. */
 int tls_binding_exporter(struct tls *t, struct buf *out);
 int tls_binding_unique(struct tls *t, struct buf *out);

@@ -32,6 +32,10 @@ struct tls {
 int tls_load_certificate(const struct tls_certificate *cert, SSL_CTX **out);
 /* tls_alpn.c: the ClientHello callback */
 int tls_alpn_hello(SSL *ssl, int *alert, void *arg);
+/* tls_peer.c: callbacks of tickets: the client's chain goes along */
+int tls_peer_sealed(SSL *ssl, void *arg);
+SSL_TICKET_RETURN tls_peer_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t n, SSL_TICKET_STATUS status,
+	void *arg);
 /* cert.c */
 struct cert_facts;
 int cert_facts_of(struct x509_st *x, struct cert_facts *out);

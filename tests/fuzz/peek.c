@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const mech[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "OTHER", "OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP" };
+	static const char *const mech[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "OTHER", "OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP", "EXTERNAL" };
 	struct str in = size > 0 ? str_make(data + 1, size - 1) : STR(""), name;
 	struct arena a;
 
