@@ -35,6 +35,13 @@ const char *worker_word(enum auth_result r)
 	return "temp";
 }
 
+/* An answer that is another one from this moment on (Unix time; 0: none). */
+static void put_good_until(uint64_t when, struct ipc_msg *out)
+{
+	if (when)
+		ipc_set_u64(out, LOOKUP_GOOD_UNTIL, when);
+}
+
 static void answer_account(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -46,8 +53,9 @@ static void answer_account(struct worker *w, const struct ipc_msg *q, struct are
 		ipc_setc(out, "result", worker_word(r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 		return;
 	}
-	active = acc.active && acc.domain_active;
+	active = resolve_may_log_in(&acc);
 	ipc_setc(out, "result", worker_word(active ? AUTH_OK : AUTH_INACTIVE));
+	put_good_until(active ? acc.expires : 0, out);
 	ipc_set_u64(out, "account", acc.id);
 	ipc_set(out, "user", address_name(acc.local, acc.domain, a));
 	ipc_set(out, "local", acc.local);

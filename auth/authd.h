@@ -43,6 +43,9 @@ void link_closed(struct client *c);
 /* lookup.c: a question to the directory, answered from the cache or by a
  * worker. fn is called once, maybe at once; answer NULL: back end down. */
 typedef void lookup_fn(void *arg, const struct ipc_msg *answer);
+/* While a verb is at work nothing is answered from the cache: the command hears that a right is gone before we do, and what it
+ * does then must meet the directory as it is. */
+void lookup_past_cache(bool on);
 void lookup(const char *kind, struct str user, struct str address, lookup_fn *fn, void *arg);
 /* The directory has changed: nothing cached counts, offers may differ. */
 void directory_changed(void);

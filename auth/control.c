@@ -6,9 +6,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/expiry.h"
 #include "auth/gate.h"
 #include "auth/resolve.h"
 #include "base/file.h"
+#include "conf/verbs.h"
 #include "mail/address.h"
 
 #define VERBS_MAX 100
@@ -19,6 +21,7 @@ struct waiting {
 	int reply;
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
 	char *routed; /* whose routes it may change: "*", a domain, ".domain"; NULL: none */
+	bool changes; /* the directory, as far as we know */
 	bool ends; /* and those that run end, too */
 	bool page; /* the logins of the page as well */
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
@@ -122,6 +125,7 @@ static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
 static void done(struct pool_job *job, struct ipc_msg *answer)
 {
 	struct waiting *w = job->arg;
+	uint64_t expires;
 
 	if (!answer)
 		refuse(w->reply, EX_TEMPFAIL, "authd's worker failed: look with 'show' whether it was done");
@@ -132,10 +136,13 @@ static void done(struct pool_job *job, struct ipc_msg *answer)
 		routes_changed(str_of(w->routed));
 	if (answer && ipc_get_bool(answer, "changed") && w->added)
 		first_keys(w->added);
+	if (answer && ipc_get_u64(answer, "expiring_at", INT64_MAX, &expires) == 0)
+		expiry_watch(ipc_get(answer, "expiring"), expires);
 	log_out(w);
 	end_sessions(w, answer);
 	waiting_free(w);
 	running = false;
+	lookup_past_cache(false);
 	next();
 }
 
@@ -148,6 +155,7 @@ static void next(void)
 		nqueue--;
 		running = true;
 		if (pool_add(authd.pool, STR("control"), w->job)) {
+			lookup_past_cache(w->changes);
 			log_out(w); /* the command may hear of its end before we do */
 			continue;
 		}
@@ -245,6 +253,7 @@ void control_message(struct program *p, struct ipc_msg *m)
 
 void control_run(const struct ipc_msg *m, int reply)
 {
+	const struct verb *verb;
 	struct waiting *w;
 	size_t i;
 
@@ -257,6 +266,9 @@ void control_run(const struct ipc_msg *m, int reply)
 	}
 	w = mem_alloc(1, sizeof(*w));
 	w->reply = reply;
+	w->job = pool_job_new("control", done, w);
+	verb = verb_named(arena_fmt(&w->job->m.arena, "%.*s", STRF(ipc_get(m, "verb"))));
+	w->changes = !verb || verb->effect == EFFECT_CHANGE;
 	w->logged_out = logs_out(m);
 	/* other roles are for the page alone; a mail program's session goes on */
 	w->ends = w->logged_out &&
@@ -264,7 +276,6 @@ void control_run(const struct ipc_msg *m, int reply)
 	w->page = w->logged_out && (!ends_mail(m) || ipc_get(m, "active").p || ipc_get(m, "roles").p);
 	w->added = adds(m);
 	w->routed = routes(m);
-	w->job = pool_job_new("control", done, w);
 	for (i = 0; i < m->nfields; i++)
 		ipc_set(&w->job->m, arena_cstr(&w->job->m.arena, m->field[i].name),
 			m->field[i].value);

@@ -37,6 +37,7 @@ struct directory_account {
 	struct str scram; /* "SCRAM-SHA-256$...", a line for each kind (auth/password.h); empty: none */
 	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
 	bool active; /* no: no logins; still receives */
+	uint64_t expires; /* Unix time from which on it is as if it were not active; 0: never */
 	struct str roles; /* comma separated */
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */

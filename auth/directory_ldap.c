@@ -129,7 +129,7 @@ static struct str send_as(const struct ldap_entry *e, struct arena *a)
 static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
 {
 	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
-	struct str quota = first_value(e, A_QUOTA);
+	struct str quota = first_value(e, A_QUOTA), expires = first_value(e, A_EXPIRES);
 	int r;
 
 	if (!primary(e, a, &v.local, &v.domain))
@@ -142,6 +142,8 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 	v.name = first_value(e, A_NAME);
 	v.send_as = send_as(e, a);
 	v.hash = v.scram = v.roles = v.forward = STR("");
+	if (expires.n && ldap_expires(str_of(o->attr[A_EXPIRES]), expires, &v.expires) < 0)
+		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no time: the account does not end\n", STRF(e->dn), o->attr[A_EXPIRES]);
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
 		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no size: the default counts\n", STRF(e->dn), o->attr[A_QUOTA]);
 	if (o->conf->ldap_admin_group.n) {
@@ -516,6 +518,7 @@ static void name_attributes(struct ldap_directory *o)
 	o->attr[A_ACTIVE] = or_else(o, active, "userAccountControl", LDAP_NO_ATTR);
 	o->attr[A_ID] = or_else(o, c->ldap_attr_id, "objectGUID", "entryUUID");
 	o->attr[A_SEND_AS] = or_else(o, c->ldap_attr_send_as, LDAP_NO_ATTR, LDAP_NO_ATTR);
+	o->attr[A_EXPIRES] = or_else(o, c->ldap_attr_expires, "accountExpires", LDAP_NO_ATTR);
 	o->attr[A_GROUPS] = or_else(o, c->ldap_attr_groups, "memberOf", "memberOf");
 	o->group_attr[G_MEMBER] = "member";
 	o->group_attr[G_UNIQUE] = "uniqueMember";

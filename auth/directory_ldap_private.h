@@ -13,7 +13,7 @@
 #define LDAP_NESTED ":1.2.840.113556.1.4.1941:" /* Active Directory: memberOf through groups of groups */
 
 /* What is asked of a person's entry, and of a group's. */
-enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_SEND_AS, A_MAX };
+enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_SEND_AS, A_EXPIRES, A_MAX };
 enum { G_MAIL, G_MEMBER, G_UNIQUE, G_EXTERNAL, G_MAX };
 
 struct ldap_directory {

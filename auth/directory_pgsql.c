@@ -82,6 +82,8 @@ static const char *const schema[] = {
 	"CREATE TABLE shared_secret("
 	" account bigint PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE, sealed" TEXT ", since" NUMBER(0) ");"
 	TELLS("shared_secret"),
+	/* 6: accounts that end */
+	"ALTER TABLE account ADD COLUMN expires" NUMBER(0) ";",
 };
 
 struct statement {

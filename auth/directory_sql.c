@@ -117,6 +117,7 @@ static void account_row(struct sql *s, struct arena *a, struct directory_account
 	out->forward = sql_str(s, 11, a);
 	out->forward_keep = sql_u64(s, 12) != 0;
 	out->main_web = sql_u64(s, 13) != 0;
+	out->expires = sql_u64(s, 14);
 	out->backend = s->o->d.name;
 	out->key = str_of(arena_fmt(a, "%llu", (unsigned long long)out->id));
 	out->home_local = out->home_domain = STR("");
@@ -281,8 +282,9 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	sql_bind_str(s, 10, v->forward.p ? v->forward : STR(""));
 	sql_bind_u64(s, 11, v->forward_keep || v->forward.n == 0);
 	sql_bind_u64(s, 12, v->main_web);
+	sql_bind_u64(s, 13, v->expires);
 	if (is_new)
-		sql_bind_u64(s, 13, (uint64_t)clock_unix());
+		sql_bind_u64(s, 14, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 

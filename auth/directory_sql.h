@@ -18,7 +18,7 @@
 #define SQL_TABLES(X) \
 	X(DOMAINS, "domain", "", "name, active, catchall, backup, created", "$1, $2, $3, $4, $5", "tntnn", "name") \
 	X(ACCOUNTS, "account", "", "id, local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, forward," \
-		" forward_keep, main_web, created", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14", "attttt" "nnn" "ttnnn", "id") \
+		" forward_keep, main_web, created, expires", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15", "attttt" "nnn" "ttnnnn", "id") \
 	X(ALIASES, "alias", "", "address, domain, targets, created", "$1, $2, $3, $4", "tttn", "address") \
 	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
 	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer", \
@@ -51,7 +51,7 @@ enum sql_statement {
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
 };
-#define SQL_PARAMETERS 16
+#define SQL_PARAMETERS 24
 
 /* SQL_READ: all that is read is of one moment. SQL_WRITE: nobody else writes accounts or aliases. */
 enum sql_transaction { SQL_READ, SQL_WRITE, SQL_COMMIT, SQL_ROLLBACK };

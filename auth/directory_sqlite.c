@@ -136,6 +136,8 @@ static const char *const schema[] = {
 	" since INTEGER NOT NULL) STRICT;"
 	"CREATE TRIGGER shared_secret_goes AFTER DELETE ON account BEGIN"
 	" DELETE FROM shared_secret WHERE account = old.id; END;",
+	/* 11: accounts that end */
+	"ALTER TABLE account ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -2,8 +2,8 @@
  *
  * expiry.c: see expiry.h.
  *
- * One timer for each account and moment, made by the first login; there are as many as app passwords that end and
- * are in use. All mail sessions of the account end then: those of its other devices come back by themselves. It is in
+ * One timer for each account and moment, made by the first login or the verb that sets it; there are as many as what ends and
+ * is in use. All mail sessions of the account end then: those of its other devices come back by themselves. It is in
  * memory alone: authd that was killed meanwhile ends no session that was there before, and a login by that password
  * fails in any case.
  */

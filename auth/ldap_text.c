@@ -4,6 +4,8 @@
  */
 #include "auth/ldap_text.h"
 
+#include <time.h>
+
 #define QUOTA_MAX ((uint64_t)1 << 60)
 
 void ldap_filter_value(struct str value, struct buf *out)
@@ -105,6 +107,44 @@ int ldap_quota(struct str value, uint64_t *out)
 	if (s.n > 0 || n > QUOTA_MAX / unit)
 		return E_SYNTAX;
 	*out = n * unit;
+	return 0;
+}
+
+#define YEAR_1601 11644473600 /* seconds from there to 1970 */
+
+static int generalized_time(struct str value, uint64_t *out)
+{
+	struct tm tm = { 0 };
+	const char *end;
+	char s[32];
+	int64_t t;
+
+	if (value.n < 15 || value.n >= sizeof(s) || value.p[value.n - 1] != 'Z')
+		return E_SYNTAX;
+	snprintf(s, sizeof(s), "%.*s", STRF(value));
+	end = strptime(s, "%Y%m%d%H%M%S", &tm);
+	if (!end || (*end != 'Z' && *end != '.'))
+		return E_SYNTAX;
+	t = timegm(&tm);
+	*out = (uint64_t)MAX(t, 1);
+	return 0;
+}
+
+int ldap_expires(struct str attr, struct str value, uint64_t *out)
+{
+	struct str s = str_trim(value);
+	bool ad = str_ieqc(attr, "accountExpires"), shadow = str_ieqc(attr, "shadowExpire");
+	uint64_t n;
+
+	if (shadow && s.n > 1 && s.p[0] == '-' && str_u64(str_from(s, 1), INT64_MAX, &n) == 0)
+		n = 0;
+	else if (str_u64(s, INT64_MAX, &n) < 0)
+		return ad || shadow ? E_SYNTAX : generalized_time(s, out);
+	else if (ad)
+		n = n == 0 || n == INT64_MAX ? 0 : n / 10000000 > YEAR_1601 ? n / 10000000 - YEAR_1601 : 1;
+	else if (shadow)
+		n = n > INT64_MAX / 86400 ? 0 : MAX(n * 86400, 1);
+	*out = n;
 	return 0;
 }
 

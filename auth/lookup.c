@@ -6,6 +6,7 @@
  */
 #include "auth/authd.h"
 #include "auth/recent.h"
+#include "auth/worker.h"
 #include "base/clock.h"
 
 static uint64_t epoch;
@@ -23,6 +24,13 @@ void directory_changed(void)
 	cache_clear(authd.cache);
 	recent_clear();
 	offer_refresh();
+}
+
+static bool past_cache;
+
+void lookup_past_cache(bool on)
+{
+	past_cache = on;
 }
 
 static struct str changed_routes;
@@ -74,12 +82,14 @@ static void answered(struct pool_job *job, struct ipc_msg *answer)
 static bool from_cache(struct str key, lookup_fn *fn, void *arg)
 {
 	struct str text = cache_get(authd.cache, key, clock_mono_ms());
+	uint64_t until;
 	struct ipc_msg m;
 	bool good;
 
 	if (!text.p)
 		return false;
-	good = ipc_parse(text, &m) == 0;
+	good = ipc_parse(text, &m) == 0 &&
+		(ipc_get_u64(&m, LOOKUP_GOOD_UNTIL, INT64_MAX, &until) < 0 || (int64_t)until > clock_unix());
 	if (good)
 		fn(arg, &m);
 	ipc_done(&m);
@@ -99,7 +109,7 @@ void lookup(const char *kind, struct str user, struct str address, lookup_fn *fn
 	}
 	buf_init(&key, IPC_MAX);
 	key_of(&key, kind, user, address);
-	if (from_cache(buf_view(&key), fn, arg)) {
+	if (!past_cache && from_cache(buf_view(&key), fn, arg)) {
 		buf_done(&key);
 		return;
 	}

@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 
-#define PGSQL_PARAMETERS 16
+#define PGSQL_PARAMETERS 24
 #define PGSQL_QUERIES 128
 #define PGSQL_HOSTS 8
 

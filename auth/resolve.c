@@ -17,6 +17,7 @@
 #include "auth/resolve.h"
 
 #include "auth/delegation.h"
+#include "base/clock.h"
 #include "base/table.h"
 #include "mail/address.h"
 
@@ -75,6 +76,11 @@ int resolve_account(const struct resolver *r, struct str name, struct arena *a,
 	if (address_read(name, a, &local, &domain) < 0)
 		return E_NOTFOUND;
 	return r->d->ops->account(r->d, local, domain, a, out);
+}
+
+bool resolve_may_log_in(const struct directory_account *acc)
+{
+	return acc->active && acc->domain_active && (!acc->expires || acc->expires > (uint64_t)clock_unix());
 }
 
 uint64_t resolve_quota(const struct resolver *r, const struct directory_account *acc)
@@ -362,7 +368,7 @@ int resolve_sender(const struct resolver *r, struct str user, struct str address
 
 	if (e < 0 && e != E_NOTFOUND)
 		return e;
-	if (e == E_NOTFOUND || !acc.active || !acc.domain_active) {
+	if (e == E_NOTFOUND || !resolve_may_log_in(&acc)) {
 		*out = e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_INACTIVE;
 		return 0;
 	}

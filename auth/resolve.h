@@ -27,6 +27,8 @@ int address_read(struct str text, struct arena *a, struct str *local_out, struct
 /* The account with exactly this name; E_NOTFOUND also for what is no address. */
 int resolve_account(const struct resolver *r, struct str name, struct arena *a,
 	struct directory_account *out);
+/* May anybody log in with this account now? Its mail is received in any case. */
+bool resolve_may_log_in(const struct directory_account *acc);
 uint64_t resolve_quota(const struct resolver *r, const struct directory_account *acc);
 /* As auth_rcpt: 0 and the result in out, or negative (back end down). */
 int resolve_rcpt(const struct resolver *r, struct str address, struct arena *a,

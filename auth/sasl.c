@@ -137,7 +137,7 @@ bool sasl_look_up(struct sasl_exchange *x, struct str name)
 		x->found = r == 0;
 		x->down = r < 0 && r != E_NOTFOUND;
 	}
-	return x->found && x->account.active && x->account.domain_active;
+	return x->found && resolve_may_log_in(&x->account);
 }
 
 /* After a good login: today's hash and keys in place of older ones. */
@@ -578,7 +578,7 @@ static void finish(struct sasl_exchange *x, struct sasl_outcome *out)
 	struct str name;
 
 	out->result = SASL_BAD;
-	if (!x->verified || !x->found || !x->account.active || !x->account.domain_active) {
+	if (!x->verified || !x->found || !resolve_may_log_in(&x->account)) {
 		out->why = "bad credentials";
 		return;
 	}
@@ -647,7 +647,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	current = NULL;
 	out->user = x->user;
 	out->upgraded = x->upgraded;
-	out->expires = x->expires;
+	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
 	out->lasting = x->lasting;
 	if (x->down) {
 		out->result = SASL_DOWN;

@@ -51,7 +51,7 @@ struct sasl_outcome {
 	bool lasting; /* GOOD by the main password: the same again is as good until the directory changes */
 	bool upgraded; /* new hash or keys were stored */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
-	uint64_t expires; /* of a login by an app password: when it ends (Unix time); 0: never, or no such login */
+	uint64_t expires; /* when the account or the app password ends (Unix time); 0: never */
 };
 
 struct sasl_exchange;

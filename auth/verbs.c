@@ -304,6 +304,16 @@ void verb_ends(struct verb *v, struct str who)
 		ipc_set(v->more, "ended", who);
 }
 
+void verb_expires(struct verb *v, struct str who, uint64_t when)
+{
+	if (when && when <= (uint64_t)clock_unix()) {
+		verb_ends(v, who);
+	} else if (when && v->more) {
+		ipc_set(v->more, "expiring", who);
+		ipc_set_u64(v->more, "expiring_at", when);
+	}
+}
+
 bool verb_run(const struct resolver *r, const struct conf *conf, const struct shared_secret_key *shared_key, const struct ipc_msg *m, int reply,
 	struct ipc_msg *more)
 {

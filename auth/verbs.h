@@ -50,6 +50,9 @@ void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result 
  * the arguments tell (control.c logs_out). */
 void verb_ends(struct verb *v, struct str who);
 
+/* They end at this moment (Unix time; 0: never), or now if it is over. */
+void verb_expires(struct verb *v, struct str who, uint64_t when);
+
 /* Arguments: 0, or -1 after verb_fail. */
 int verb_domain(struct verb *v, struct str *out); /* domain=, normal form */
 int verb_domain_text(struct verb *v, struct str given, struct str *out);

@@ -30,6 +30,9 @@
 #include "base/sandbox.h"
 #include "net/ipc.h"
 
+/* Field of an answer that is another one from this moment on (Unix time): authd's main process keeps it no longer. */
+#define LOOKUP_GOOD_UNTIL "good_until"
+
 struct conf;
 /* Forks the parent of workers; dir: of the database. Every descriptor of `shut` (control socket, mail
  * root) is closed there. authd's end of its link, or negative. */

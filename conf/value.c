@@ -8,6 +8,8 @@
  */
 #include "conf/value.h"
 
+#include <time.h>
+
 #include "base/cur.h"
 
 struct unit {
@@ -90,6 +92,30 @@ int conf_time_parse(struct str text, int64_t *out)
 		return r;
 	*out = (int64_t)v;
 	return 0;
+}
+
+int conf_date_parse(struct str text, int64_t *out, bool *day_out)
+{
+	static const char *const form[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
+	char s[32];
+	const char *end;
+	struct tm tm;
+	size_t i;
+
+	if (text.n == 0 || text.n >= sizeof(s) || str_find(text, '\0') >= 0)
+		return E_SYNTAX;
+	snprintf(s, sizeof(s), "%.*s", STRF(text));
+	for (i = 0; i < ARRAY_LEN(form); i++) {
+		tm = (struct tm){ 0 };
+		end = strptime(s, form[i], &tm);
+		if (end && (!*end || strcmp(end, "Z") == 0)) {
+			*out = timegm(&tm);
+			if (day_out)
+				*day_out = i == 2;
+			return 0;
+		}
+	}
+	return E_SYNTAX;
 }
 
 void conf_time_print(int64_t ms, struct buf *out)

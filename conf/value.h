@@ -16,6 +16,9 @@ int conf_size_parse(struct str text, uint64_t *out);
 void conf_size_print(uint64_t bytes, struct buf *out);
 /* "500ms", "30s", "5m", "2h", "7d", and "0". In ms. E_SYNTAX, E_LIMIT. */
 int conf_time_parse(struct str text, int64_t *out);
+/* A moment, in UTC: "2026-11-21", "2026-11-21T14:30", with seconds, a Z behind it or not. Unix time; a day is its
+ * beginning, and *day_out (may be NULL) says that it was a day. E_SYNTAX. */
+int conf_date_parse(struct str text, int64_t *out, bool *day_out);
 void conf_time_print(int64_t ms, struct buf *out);
 
 /* The field of row k in c. */

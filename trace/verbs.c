@@ -6,7 +6,6 @@
 #include "trace/keeper.h"
 
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "conf/value.h"
@@ -39,25 +38,6 @@ static struct str text_arg(struct ask *q, const char *name)
 	return v.p ? fields_lower(&q->a, fields_escape(&q->a, v)) : STR_NONE;
 }
 
-/* 2026-11-21, 2026-11-21T14:30, with seconds; UTC. */
-static bool date_parse(struct ask *q, struct str v, int64_t *out)
-{
-	static const char *const form[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
-	const char *s = arena_cstr(&q->a, v), *end;
-	struct tm tm;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(form); i++) {
-		tm = (struct tm){ 0 };
-		end = strptime(s, form[i], &tm);
-		if (end && (!*end || strcmp(end, "Z") == 0)) {
-			*out = timegm(&tm);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* In s; `other` if it is not there. */
 static int64_t time_arg(struct ask *q, const char *name, int64_t other)
 {
@@ -71,7 +51,7 @@ static int64_t time_arg(struct ask *q, const char *name, int64_t other)
 		return (int64_t)unix_s;
 	if (conf_time_parse(v, &ms) == 0)
 		return q->now - ms / 1000;
-	if (!date_parse(q, v, &ms))
+	if (conf_date_parse(v, &ms, NULL) < 0)
 		snprintf(q->wrong, sizeof(q->wrong), "%s: must be a time ago (30m, 2h, 3d), a date (2026-11-21, "
 			"2026-11-21T14:30, UTC) or Unix seconds", name);
 	return ms;

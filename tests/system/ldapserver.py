@@ -111,7 +111,7 @@ class Slapd:
     def settings(self, **more):
         s = {"auth.directory": "ldap, sqlite", "ldap.servers": f"ldaps://127.0.0.1:{self.tls_port}", "ldap.ca_file": str(self.cert),
              "ldap.base": BASE, "ldap.bind_dn": READER, "ldap.bind_password_file": str(self.reader_password),
-             "ldap.attr_quota": "mailQuota", "ldap.attr_active": "accountActive", "ldap.attr_send_as": "mailSendAs", "auth.cache_time": "0"}
+             "ldap.attr_quota": "mailQuota", "ldap.attr_active": "accountActive", "ldap.attr_send_as": "mailSendAs", "ldap.attr_expires": "accountExpires", "auth.cache_time": "0"}
         s.update({f"ldap.{k}": v for k, v in more.items()})
         return s
 

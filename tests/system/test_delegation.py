@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""Delegation (docs/AUTH.md, "Who may send as whom"): who may send with an address that is not his, by submission and by
-HTTP, and who may say so. Corners of the rules are in tests/unit/auth/delegation_test.c."""
+"""Delegation (docs/AUTH.md, "Who may send as whom", "When an account ends"): who may send with an address that is not his, by
+submission and by HTTP, and who may say so; accounts that end. Corners of the rules are in tests/unit/auth/delegation_test.c."""
+import datetime
+import imaplib
 import json
 import shutil
 import smtplib
 
 import pytest
 
-from conftest import Account, Suite, TOP, check_log, make_folder
+from conftest import Account, Suite, TOP, check_log, make_folder, wait_for
 from web import Web
 
 
@@ -98,3 +100,65 @@ def test_who_may_say_so(house):
     with pytest.raises(smtplib.SMTPException), s.smtp(far) as c:
         c.sendmail(who.address, [who.address], "Subject: x\r\n\r\nx\r\n")
     assert any(r["verb"] == "send-as add" for r in json.loads(s.cli("--json", "audit", "list").stdout))
+
+
+def shown(s, who):
+    return json.loads(s.cli("--json", "user", "show", who.address).stdout)
+
+
+def logs_in(s, account):
+    """Where it does."""
+    good = ""
+    for letter, door in (("i", s.imap), ("s", s.smtp)):
+        try:
+            with door(account):
+                good += letter
+        except (imaplib.IMAP4.error, smtplib.SMTPAuthenticationError):
+            continue
+    return good + ("w" if Web(s).login(account).status == 200 else "")
+
+
+def ended(client):
+    try:
+        client.noop()
+    except (imaplib.IMAP4.error, OSError):
+        return True
+    return False
+
+
+def test_the_document_of_the_end(house):
+    s, who = house, house.account("anna2e")
+    lines = [[word.replace("anna@", "anna2e@") for word in line] for line in section("When an account ends")]
+    ends = []
+    for line in lines:
+        s.cli(*line)
+        ends.append(int(shown(s, who)["expires"]))
+    last = datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc).timestamp()
+    assert ends == [last, last - 6 * 3600, last - 6 * 3600, 0]
+    for wrong in ("tomorrow", "2026-13-01", "0", "2026-12-31 18:00"):
+        assert s.cli("user", "change", who.address, f"expires={wrong}", check=False).returncode == 65
+
+
+def test_an_account_ends(house):
+    s, who = house, house.account()
+    phone = Account(who.address, json.loads(s.cli("--json", "app-password", "add", who.address).stdout)["password"])
+    token = Web(s, token=json.loads(s.cli("--json", "token", "add", "program", f"send:{who.address}").stdout)["token"])
+    mail = {"from": who.address, "to": [who.address], "subject": "x", "text": "x"}
+    held, page = s.imap(phone), Web(s, who)
+    assert token.post("send", mail).status == 200 and page.get("me").status == 200
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+    s.cli("user", "change", who.address, f"expires={soon:%Y-%m-%dT%H:%M:%S}")
+    wait_for(lambda: ended(held), 30)
+    assert logs_in(s, who) == logs_in(s, phone) == "" and page.get("me").status == 401 and token.post("send", mail).status == 403
+    assert (shown(s, who)["state"], shown(s, who)["active"]) == ("expired", "yes")
+    s.deliver(who.address, "it is received")
+    s.cli("user", "change", who.address, "expires=never")
+    assert logs_in(s, who) == "isw"
+    again = s.imap(who)
+    wait_for(lambda: again.select()[1] == [b"2"])
+    # what is over already ends at once
+    s.cli("user", "change", who.address, "expires=2020-01-01")
+    wait_for(lambda: ended(again), 30)
+    dora = Web(s, s.dora)
+    assert dora.post("user/change", {"address": who.address, "expires": "2999-01-01"}).status == 200
+    assert Web(s, who).post("user/change", {"address": who.address, "expires": "never"}).status == 403

@@ -83,12 +83,36 @@ static void values_of_the_directory(void **state)
 	assert_true(str_eqc(ldap_proxy_address(STR("a@b")), "a@b") && !ldap_proxy_address(STR("X500:/o=x")).p);
 }
 
+static void when_an_account_ends(void **state)
+{
+	static const struct {
+		const char *attr, *text;
+		uint64_t when;
+	} rows[] = { { "accountExpires", "0", 0 }, { "AccountExpires", "9223372036854775807", 0 }, { "accountExpires", "132223104000000000", 1577836800 },
+		{ "accountExpires", "1", 1 }, { "shadowExpire", "20000", 1728000000 }, { "shadowexpire", "-1", 0 }, { "shadowExpire", "0", 1 },
+		{ "ends", "1728000000", 1728000000 }, { "ends", "20241004000000Z", 1728000000 }, { "ends", "20241004000000.5Z", 1728000000 }, { "ends", "0", 0 } };
+	static const char *const bad[] = { "", "soon", "-5", "20241004000000+0100", "20241304000000Z", "2024-10-04", "99999999999999999999" };
+	uint64_t n;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(ldap_expires(str_of(rows[i].attr), str_of(rows[i].text), &n), 0);
+		assert_int_equal(n, rows[i].when);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(ldap_expires(STR("ends"), str_of(bad[i]), &n), E_SYNTAX);
+	assert_int_equal(ldap_expires(STR("accountExpires"), STR("20241004000000Z"), &n), E_SYNTAX);
+	assert_int_equal(ldap_expires(STR("shadowExpire"), STR("-"), &n), E_SYNTAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_stay_values),
 		cmocka_unit_test(templates),
 		cmocka_unit_test(values_of_the_directory),
+		cmocka_unit_test(when_an_account_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

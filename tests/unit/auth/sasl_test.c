@@ -480,6 +480,44 @@ static void an_app_password_gets_in_without_a_hash_until_it_is_removed(void **st
 	service.login_cache_ms = 0;
 }
 
+static void ends(const char *local, uint64_t when)
+{
+	struct directory_account acc;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &acc), 0);
+	acc.expires = when;
+	assert_int_equal(real->ops->account_put(real, &acc, false), 0);
+	arena_done(&a);
+}
+
+static void an_account_that_ended_lets_nobody_in(void **state)
+{
+	uint64_t now = (uint64_t)clock_unix();
+	struct sasl_outcome o;
+
+	(void)state;
+	device("anna", "d1", DEVICE, APP_PASSWORD_ALL, now + 2000);
+	ends("anna", now + 1000);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_int_equal(o.expires, now + 1000);
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(o.expires, now + 1000);
+	ends("anna", now + 3000);
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(o.expires, now + 2000);
+	/* the wrong password costs what it did */
+	ends("anna", now - 1);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_BAD);
+	assert_int_equal(hashes, 1);
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_BAD);
+	ends("anna", 0);
+	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
+	assert_int_equal(o.expires, 0);
+	remove_device("anna", "d1");
+}
+
 static void it_is_good_for_its_protocols_and_its_time(void **state)
 {
 	static const char later[] = "bbbbb-bbbbb-bbbbb-bbbbb", over[] = "ccccc-ccccc-ccccc-ccccc";
@@ -880,6 +918,7 @@ int main(void)
 		cmocka_unit_test(old_and_broken_hashes_cost_what_ours_does),
 		cmocka_unit_test(shared_secrets_are_for_cram_md5_alone),
 		cmocka_unit_test(a_login_of_a_moment_ago_costs_no_hash),
+		cmocka_unit_test(an_account_that_ended_lets_nobody_in),
 		cmocka_unit_test(an_app_password_gets_in_without_a_hash_until_it_is_removed),
 		cmocka_unit_test(it_is_good_for_its_protocols_and_its_time),
 		cmocka_unit_test(a_wrong_app_password_costs_the_same_for_every_name),
