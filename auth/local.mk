@@ -9,7 +9,7 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/cache.c auth/cache.h auth/recent.c auth/recent.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
-	auth/password.c auth/password.h auth/resolve.c auth/resolve.h \
+	auth/password.c auth/password.h auth/prepare.c auth/prepare.h auth/resolve.c auth/resolve.h \
 	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl.h auth/sasl_private.h auth/sasl_bearer.c \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
@@ -66,7 +66,7 @@ check_PROGRAMS += tests/unit/auth/external_test
 tests_unit_auth_external_test_SOURCES = tests/unit/auth/external_test.c
 tests_unit_auth_external_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/auth_test tests/unit/auth/ticket_test tests/unit/auth/renewal_test tests/unit/auth/slowdown_test \
-	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/gs2_test \
+	tests/unit/auth/queue_test tests/unit/auth/password_test tests/unit/auth/prepare_test tests/unit/auth/gs2_test \
 	tests/unit/auth/gate_test tests/unit/auth/key_test tests/unit/auth/directory_test tests/unit/auth/sasl_test tests/unit/auth/rulefile_test
 tests_unit_auth_auth_test_SOURCES = tests/unit/auth/auth_test.c
 tests_unit_auth_auth_test_LDADD = $(AUTH_LIBS) $(NET_LIBS) $(CMOCKA_LIBS)
@@ -116,6 +116,8 @@ tests_unit_auth_slowdown_test_SOURCES = tests/unit/auth/slowdown_test.c
 tests_unit_auth_slowdown_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_queue_test_SOURCES = tests/unit/auth/queue_test.c
 tests_unit_auth_queue_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_prepare_test_SOURCES = tests/unit/auth/prepare_test.c
+tests_unit_auth_prepare_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_password_test_SOURCES = tests/unit/auth/password_test.c
 tests_unit_auth_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_gs2_test_SOURCES = tests/unit/auth/gs2_test.c
@@ -165,6 +167,12 @@ tests_fuzz_address_table_SOURCES = tests/fuzz/address_table.c $(FUZZ_MAIN)
 tests_fuzz_address_table_LDADD = $(AUTHD_LIBS)
 tests_fuzz_address_table_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/address_table
+
+check_PROGRAMS += tests/fuzz/prepare
+tests_fuzz_prepare_SOURCES = tests/fuzz/prepare.c $(FUZZ_MAIN)
+tests_fuzz_prepare_LDADD = $(AUTHD_LIBS)
+tests_fuzz_prepare_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/prepare
 
 check_PROGRAMS += tests/fuzz/ldap_text
 tests_fuzz_ldap_text_SOURCES = tests/fuzz/ldap_text.c $(FUZZ_MAIN)

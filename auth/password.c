@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "auth/prepare.h"
 #include "base/codec.h"
 #include "base/rand.h"
 
@@ -39,9 +40,17 @@ int password_hash(struct str password, unsigned cost, struct buf *out)
 {
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE], phrase[PASSWORD_MAX + 1];
 	const char *hash = NULL;
+	struct buf form;
+	int r = E_SYNTAX;
 
-	if (!password_valid(password) || phrase_of(password, phrase) < 0)
-		return E_SYNTAX;
+	buf_init(&form, PASSWORD_MAX + 1);
+	if (password_valid(password)) {
+		prepare_password(password, &form);
+		r = phrase_of(buf_view(&form), phrase);
+	}
+	buf_wipe(&form);
+	if (r < 0)
+		return r;
 	if (crypt_gensalt_rn(method, cost, NULL, 0, setting, sizeof(setting)))
 		hash = crypt_rn(phrase, setting, &work, sizeof(work));
 	if (hash)
@@ -153,16 +162,20 @@ int scram_make(struct str password, unsigned kind, unsigned iterations, const un
 	unsigned char salted[SCRAM_HASH_MAX], client[SCRAM_HASH_MAX], stored[SCRAM_HASH_MAX], server[SCRAM_HASH_MAX];
 	const struct kind *k = kind_of(kind);
 	const EVP_MD *md = k->md();
+	struct buf form;
 	bool good;
 
 	if (!password_valid(password))
 		return E_SYNTAX;
+	buf_init(&form, PASSWORD_MAX + 1);
+	prepare_password(password, &form);
 	/* RFC 5802 3: SaltedPassword, ClientKey, StoredKey, ServerKey */
-	good = PKCS5_PBKDF2_HMAC(password.p, (int)password.n, salt, SCRAM_SALT, (int)iterations, md, (int)k->n,
+	good = PKCS5_PBKDF2_HMAC(buf_cstr(&form), (int)form.n, salt, SCRAM_SALT, (int)iterations, md, (int)k->n,
 		       salted) == 1 &&
 	       hmac(md, salted, k->n, STR("Client Key"), client) &&
 	       EVP_Digest(client, k->n, stored, NULL, md, NULL) == 1 &&
 	       hmac(md, salted, k->n, STR("Server Key"), server);
+	buf_wipe(&form);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client, sizeof(client));
 	return good ? scram_print(k, iterations, salt, stored, server, out) : E_TEMP;

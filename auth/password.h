@@ -20,7 +20,7 @@
 #define SCRAM_SALT 16
 
 bool password_valid(struct str password);
-/* yescrypt of the given cost, 1..11, with a fresh salt. */
+/* yescrypt of the given cost, 1..11, with a fresh salt; of the prepared form (auth/prepare.h), as SCRAM's keys. */
 int password_hash(struct str password, unsigned cost, struct buf *out);
 /* A hash of crypt(3). One hash operation in any case, also for one that no method can read and
  * a password that is too long (then false). Compares in constant time. */

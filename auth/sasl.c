@@ -11,7 +11,8 @@
  * Nobody learns who exists (C16): an unknown, inactive or key-less account
  * costs the same one query and one hash (against `dummy`), or shows invented
  * keys, and every failure says the same. A login that fails against a hash that
- * takes less than ours (an old scheme, a broken one) does the work of ours too. What
+ * takes less than ours (an old scheme, a broken one) does the work of ours too. A password that has another prepared form
+ * (prepare.h) is tried twice, for every name. What
  * looks like an app password is looked up first, for whatever name; if it is none, or
  * not good now, the rest is done as for any other password. Success is never the library's word
  * alone: `verified` must have been set by one of the call-backs for an account
@@ -31,9 +32,11 @@
 #include "auth/bearer.h"
 #include "auth/gs2.h"
 #include "auth/password.h"
+#include "auth/prepare.h"
 #include "auth/second.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "mail/address.h"
 
 #define MAX_STEPS 8
 #define USED_S 3600 /* how often the use of an app password is written down */
@@ -100,7 +103,7 @@ struct str sasl_name(struct arena *a, struct str given)
 {
 	struct str local, domain;
 
-	if (address_read(given, a, &local, &domain) < 0)
+	if (address_read(address_width(given, a), a, &local, &domain) < 0)
 		return arena_str(a, given);
 	return address_name(local, domain, a);
 }
@@ -250,13 +253,40 @@ static bool remembers(const struct sasl_exchange *x, struct str password, struct
 	return has;
 }
 
+/* The work of one hash of ours at least, whatever is stored. */
+static enum scheme_result verify_one(struct str password, struct str hash)
+{
+	enum scheme_result r;
+	struct scheme_limits takes;
+
+	scheme_inspect(hash, &service->limits, &takes);
+	r = scheme_check(password, hash, &service->limits);
+	if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
+		(void)password_verify(password, buf_view(&service->dummy));
+	return r;
+}
+
+/* As it was given, and as what is made new is stored, if that is another: for whatever name. */
+static enum scheme_result verify_forms(struct str password, struct str hash)
+{
+	enum scheme_result r = verify_one(password, hash);
+	struct buf form;
+
+	buf_init(&form, PASSWORD_MAX + 1);
+	prepare_password(str_sub(password, 0, PASSWORD_MAX + 1), &form);
+	if (r != SCHEME_GOOD && password.n <= PASSWORD_MAX && !str_eq(buf_view(&form), password) &&
+	    verify_one(buf_view(&form), hash) == SCHEME_GOOD)
+		r = SCHEME_GOOD;
+	buf_wipe(&form);
+	return r;
+}
+
 /* The password against the account's hash, or against one that nobody has. may: an account that may log
  * in; false after it if there is nothing by which it could. */
 static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may)
 {
 	struct str hash = *may ? x->account.hash : buf_view(&service->dummy);
 	enum scheme_result r;
-	struct scheme_limits takes;
 
 	if (*may && remembers(x, password, hash)) {
 		x->remembered = true;
@@ -265,10 +295,7 @@ static enum scheme_result verify(struct sasl_exchange *x, struct str password, b
 		*may = *may && hash.n > 0;
 		if (hash.n == 0)
 			hash = buf_view(&service->dummy);
-		scheme_inspect(hash, &service->limits, &takes);
-		r = scheme_check(password, hash, &service->limits);
-		if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
-			(void)password_verify(password, buf_view(&service->dummy));
+		r = verify_forms(password, hash);
 	}
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "auth/password.h"
+#include "auth/prepare.h"
 #include "auth/roles.h"
 #include "auth/verbs.h"
 #include "conf/value.h"
@@ -115,6 +116,7 @@ int verb_password(struct verb *v, struct directory_account *acc)
 {
 	struct str given = ipc_get(v->m, "password");
 	struct buf hash, keys;
+	const char *wrong;
 	int r;
 
 	if (given.n == 0)
@@ -122,6 +124,9 @@ int verb_password(struct verb *v, struct directory_account *acc)
 	if (!password_valid(given))
 		return verb_fail(v, EX_DATAERR, "a password is up to %d bytes of UTF-8 without NUL",
 			PASSWORD_MAX);
+	wrong = prepare_password_wrong(given);
+	if (wrong)
+		return verb_fail(v, EX_DATAERR, "the password %s", wrong);
 	buf_init(&hash, 1024);
 	buf_init(&keys, 2048);
 	r = password_hash(given, v->cost, &hash);
@@ -157,12 +162,18 @@ void verb_user_add(struct verb *v)
 	struct directory_account acc = { .name = STR(""), .roles = STR(""), .active = true };
 	struct directory_domain dom;
 	struct directory_alias al;
+	const char *wrong;
 	struct str name;
 	int r;
 
 	if (verb_address(v, &acc.local, &acc.domain) < 0 || arguments(v, &acc) < 0)
 		return;
 	name = address_name(acc.local, acc.domain, &v->a);
+	wrong = prepare_name_wrong(acc.local);
+	if (wrong) {
+		verb_fail(v, EX_DATAERR, "the name %.*s %s (RFC 8265): take another for the account, and make this one an alias of it", STRF(name), wrong);
+		return;
+	}
 	if (v->d->ops->domain(v->d, acc.domain, &v->a, &dom) == 0 && dom.backup) {
 		verb_fail(v, EX_DATAERR, "%.*s is a backup domain: its recipients are aliases to themselves", STRF(acc.domain));
 		return;

@@ -19,7 +19,9 @@
 
 #include <arpa/inet.h>
 #include <idn2.h>
+#include <unicase.h>
 #include <uninorm.h>
+#include <unistr.h>
 
 enum { ATEXT = 1, QTEXT = 2, LETDIG = 4, DOMAIN = 8, NONASCII = 16 };
 
@@ -280,12 +282,51 @@ int domain_normal(struct str domain, struct arena *a, struct str *out)
 	return out->n <= ADDRESS_DOMAIN_MAX ? 0 : E_SYNTAX;
 }
 
+struct str address_width(struct str s, struct arena *a)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+	uint8_t text[6];
+	struct buf b;
+	size_t i;
+
+	if (str_is_ascii(s) || !str_is_utf8(s))
+		return s;
+	buf_init(&b, 8 * s.n + 8);
+	for (i = 0; i < s.n;) {
+		ucs4_t c, whole[UC_DECOMPOSITION_MAX_LENGTH];
+		int tag = 0, k, n = u8_mbtouc(&c, p + i, s.n - i);
+		int parts = c >= 0xff01 && c <= 0xffee ? uc_decomposition(c, &tag, whole) : 0;
+
+		if (parts > 0 && (tag == UC_DECOMP_WIDE || tag == UC_DECOMP_NARROW))
+			for (k = 0; k < parts; k++)
+				buf_add(&b, text, (size_t)MAX(u8_uctomb(text, whole[k], sizeof(text)), 0));
+		else
+			buf_add(&b, p + i, (size_t)n);
+		i += (size_t)n;
+	}
+	if (!b.err)
+		s = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return s;
+}
+
+/* RFC 8265 3.3.2: in lower case (of no language), composed. */
+static int case_mapped(struct str s, struct arena *a, struct str *out)
+{
+	size_t n = 0;
+	uint8_t *made = u8_tolower((const uint8_t *)s.p, s.n, NULL, UNINORM_NFC, NULL, &n);
+
+	if (!made)
+		return errno == ENOMEM ? -ENOMEM : E_SYNTAX;
+	*out = arena_str(a, str_make(made, n));
+	free(made);
+	return 0;
+}
+
 int address_normal(const struct address *addr, struct arena *a, struct str *local_out,
 	struct str *domain_out)
 {
 	struct str local = addr->local, domain = STR_NONE;
-	uint8_t *nfc;
-	size_t n = 0;
 	int r;
 
 	if (addr->domain.n) {
@@ -296,11 +337,9 @@ int address_normal(const struct address *addr, struct arena *a, struct str *loca
 	if (!str_is_ascii(local)) {
 		if (!str_is_utf8(local))
 			return E_SYNTAX;
-		nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)local.p, local.n, NULL, &n);
-		if (!nfc)
-			return errno == ENOMEM ? -ENOMEM : E_SYNTAX;
-		local = arena_str(a, str_make(nfc, n));
-		free(nfc);
+		r = case_mapped(address_width(local, a), a, &local);
+		if (r)
+			return r;
 	}
 	*local_out = lower(local, a);
 	*domain_out = domain;

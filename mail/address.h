@@ -29,9 +29,11 @@ int address_parse_all(struct str s, struct arena *a, struct address *out);
 /* Quotes the local part where needed. */
 void address_print(const struct address *addr, struct buf *out);
 /* Form to compare and store: domain lower-cased (A-labels and U-labels become
- * the same A-label, libidn2), local part lower-cased ASCII, NFC; E_SYNTAX. */
+ * the same A-label, libidn2), local part as UsernameCaseMapped (RFC 8265 3.3: width, lower case, NFC); E_SYNTAX. */
 int address_normal(const struct address *addr, struct arena *a, struct str *local_out,
 	struct str *domain_out);
+/* Characters of full and half width as the usual ones (RFC 8265 3.3.2 1): "＠" is "@". */
+struct str address_width(struct str s, struct arena *a);
 int domain_normal(struct str domain, struct arena *a, struct str *out);
 /* Is `user` (normal form) the address `who` or, if that is "@DOMAIN", one of this domain? ASCII case folded. */
 bool address_is(struct str who, struct str user);

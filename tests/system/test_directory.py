@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: ISC
 """The directory in PostgreSQL: a real one, started here, killed, frozen and moved under a running suite."""
-import base64
 import contextlib
 import imaplib
 import json
 import os
 import shutil
 import signal
-import smtplib
 import sqlite3
 import subprocess
 
 import pytest
 
+from attackers import NAMES, none_gets_in
 from conftest import Account, DOMAIN, MANSIO, TOP, check_log, free_ports, wait_for
 from postgres import Postgres
 from web import Web
@@ -139,12 +138,6 @@ def test_a_database_that_dies_stands_still_or_moves_stops_its_people_alone(postg
     check_log(s)
 
 
-NAMES = ["'", "''", '"', "\\", "\\'", "' OR '1'='1", "' OR 1=1 --", "'; DROP TABLE account; --", "\"; DROP TABLE account; --",
-         "anna'--", "anna'/*", "anna' UNION SELECT 1,2,3 --", "$1", "$2", "?1", ":1", "@id", "%s", "%n%n%n", "{0}", "${HOME}", "$(id)",
-         "`id`", "|id", "; id", "../../etc/passwd", "*", "*)(uid=*", "(|(uid=*))", "anna,dc=x", "%00", "\\x00", "\u2028", "\u202eanna",
-         "ａｎｎａ", "anna\u00ad", "e\u0301", "\U0001f600", "x" * 5000, "anna" + "." * 200, "U22", "anna@@", "\x01\x02", "\x7f"]
-
-
 def test_no_name_is_more_than_a_value(served, postgres):
     s = served
     s.settings["auth.failure_delay"] = "0"
@@ -152,15 +145,10 @@ def test_no_name_is_more_than_a_value(served, postgres):
     s.cli("reload")
     anna = s.account("anna")
     before = postgres.sql("SELECT count(*), max(id) FROM account")
-    for i, name in enumerate(NAMES):
-        for user in (name, f"{name}@{DOMAIN}"):
-            c = smtplib.SMTP_SSL("localhost", s.ports["submissions"], timeout=60, context=s.context())
-            c.ehlo()
-            code, text = c.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0" + user.encode() + b"\0secret pass 1").decode())
-            c.close()
-            assert code in (500, 535), (i, user[:50], code, text)
+    none_gets_in(s, anna.password)
     for name in NAMES:
-        assert s.cli("user", "show", f"{name}@{DOMAIN}" if "@" not in name else name, check=False).returncode in (64, 65, 67), name
+        if "\0" not in name and name == name.encode("utf-8", "ignore").decode() and len(name) < 4000:
+            assert s.cli("user", "show", "--", name, check=False).returncode in (64, 65, 67), name
     assert postgres.sql("SELECT count(*), max(id) FROM account") == before
     assert login(s, anna) == "OK"
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """People of an LDAP directory (a real slapd): logins by bind, mail, aliases, groups, quota; hung, dead and lying servers."""
-import imaplib
 import itertools
 import json
 import re
@@ -14,6 +13,7 @@ import time
 
 import pytest
 
+from attackers import none_gets_in, plain, tries
 from conftest import MANSIO, TOP, Account, Suite, check_log, make_certificate, make_folder, wait_for
 from ldapserver import BASE, Slapd, dn, entry, group, person
 
@@ -45,16 +45,6 @@ def house(slapd, system_users):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def logs_in(s, name, password):
-    try:
-        with s.imap() as c:
-            c.login(name, password)
-            return True
-    except imaplib.IMAP4.error as e:
-        assert "AUTHENTICATIONFAILED" in str(e) or "UNAVAILABLE" in str(e), e
-        return None if "UNAVAILABLE" in str(e) else False
-
-
 def test_people_log_in_and_get_mail(house):
     anna = Account("anna@example.org", "anna's secret")
     house.deliver(anna.address, subject="to the directory")
@@ -69,8 +59,8 @@ def test_people_log_in_and_get_mail(house):
     c = house.pop3(Account("ben@example.org", "ben's secret"))
     assert c.stat()[0] >= 0
     c.quit()
-    assert not logs_in(house, "anna@example.org", "ben's secret")
-    assert not logs_in(house, "carla@example.org", "carla's secret"), "accountActive says no"
+    assert not tries(house, "anna@example.org", "ben's secret")
+    assert not tries(house, "carla@example.org", "carla's secret"), "accountActive says no"
     house.deliver("carla@example.org", subject="she gets mail all the same")
 
 
@@ -104,8 +94,8 @@ def test_an_account_ends_by_an_attribute(house, slapd):
 
 def test_accounts_of_the_built_in_directory_stand_beside(house):
     local = house.account("local")
-    assert logs_in(house, local.address, local.password)
-    assert not logs_in(house, local.address, "wrong")
+    assert tries(house, local.address, local.password)
+    assert not tries(house, local.address, "wrong")
 
 
 def test_aliases_and_groups_get_mail(house):
@@ -147,60 +137,36 @@ def test_who_is_renamed_keeps_his_mail(house, slapd):
 
 def test_two_with_one_address_get_nothing_until_it_is_put_right(house, slapd):
     slapd.add(person("gerd", "gerd's secret", mail="both@example.org") + person("gerda", "gerda's secret", mail="both@example.org"))
-    assert logs_in(house, "both@example.org", "gerd's secret") is None
+    assert tries(house, "both@example.org", "gerd's secret") is None
     with pytest.raises(smtplib.SMTPRecipientsRefused) as e:
         house.deliver("both@example.org", subject="whose?")
     assert list(e.value.recipients.values())[0][0] // 100 == 4
     assert "have one address" in house.wait_log("have one address", timeout=20)
     p = slapd.tool("ldapdelete", dn("gerda"))
     assert p.returncode == 0
-    assert logs_in(house, "both@example.org", "gerd's secret")
+    assert tries(house, "both@example.org", "gerd's secret")
 
 
-NAMES = ["*", "*)(uid=*", "anna)(|(uid=*", "anna*", "*@example.org", "anna@example.org)(objectClass=*", "a\\2a@example.org", "anna@example.org\\00",
-         "anna,ou=people", "uid=anna", "cn=admin," + BASE, "+", "#", "anna@@example.org", "%u", "%n%n%n", "%s%s%s%s", "anna@%d", "' OR '1'='1",
-         "'; DROP TABLE account; --", "\"", "anna@example.org\"", "${jndi:ldap://x}", "$(id)", "`id`", "../../etc/passwd", "a" * 5000, "a" * 250 + "@example.org",
-         "anna@" + "e" * 300, "\u202eanna@example.org", "\ufeffanna@example.org", "an\u00adna@example.org", "anna\u0000@example.org", "ａｎｎａ@example.org",
-         "anna@exa\u0000mple.org", "\x7f@example.org", "anna@example.org\r\nX: y", "anna@[127.0.0.1]", "@example.org", "<anna@example.org>"]
-
-
-def plain(s, name, password):
-    """AUTHENTICATE PLAIN with any bytes."""
-    import base64
-    raw = s.connect("imaps", timeout=30)
-    with s.context().wrap_socket(raw, server_hostname="localhost") as c:
-        f = c.makefile("rb")
-        f.readline()
-        c.sendall(b"a AUTHENTICATE PLAIN " + base64.b64encode(b"\0" + name.encode("utf-8", "surrogatepass") + b"\0" + password) + b"\r\n")
-        while True:
-            line = f.readline()
-            if line == b"" or line.startswith(b"a "):
-                return line
-
-
-def test_forty_names_of_attackers(house):
-    assert len(NAMES) == 40
-    for name in NAMES:
-        line = plain(house, name, b"anna's secret")
-        assert b" OK" not in line and b"UNAVAILABLE" not in line, (name, line)
+def test_no_name_of_an_attacker_gets_in(house):
+    none_gets_in(house, "anna's secret")
     for name, password in (("anna@example.org", b""), ("anna@example.org", b"*"), ("anna@example.org", b"anna's secret\0")):
         assert b" OK" not in plain(house, name, password)
     assert b" OK" in plain(house, "ANNA@Example.org", b"anna's secret")
-    assert logs_in(house, "o'hara@example.org", "o's secret")
+    assert tries(house, "o'hara@example.org", "o's secret")
 
 
 def test_direct_bind_and_start_tls(own_suite, slapd):
     s = own_suite(slapd.settings(servers=f"ldap://127.0.0.1:{slapd.port}", direct_bind=f"uid=%u,ou=people,{BASE}"))
     s.cli("domain", "add", "example.org", check=False)
-    assert logs_in(s, "anna@example.org", "anna's secret")
-    assert logs_in(s, "anna@example.org", "wrong") is False
+    assert tries(s, "anna@example.org", "anna's secret")
+    assert tries(s, "anna@example.org", "wrong") is False
 
 
 def test_only_a_group(own_suite, slapd):
     s = own_suite(slapd.settings(group=f"cn=outer,ou=groups,{BASE}"))
     s.cli("domain", "add", "example.org", check=False)
-    assert logs_in(s, "anna@example.org", "anna's secret"), "in a group that is in the group"
-    assert logs_in(s, "dora@example.org", "dora's secret") is False
+    assert tries(s, "anna@example.org", "anna's secret"), "in a group that is in the group"
+    assert tries(s, "dora@example.org", "dora's secret") is False
 
 
 def test_a_certificate_that_does_not_fit_is_no_server(own_suite, slapd, tmp_path):
@@ -208,10 +174,10 @@ def test_a_certificate_that_does_not_fit_is_no_server(own_suite, slapd, tmp_path
     s = own_suite(slapd.settings(ca_file=str(cert), domains="example.org"))
     s.cli("domain", "add", "example.org")
     s.cli("domain", "add", "other.example")
-    assert logs_in(s, "anna@example.org", "anna's secret") is None
+    assert tries(s, "anna@example.org", "anna's secret") is None
     assert "TLS failed" in s.wait_log("TLS failed", timeout=20)
     s.cli("user", "add", "local@other.example", input="its own\n")
-    assert logs_in(s, "local@other.example", "its own"), "a domain that the directory is not asked about"
+    assert tries(s, "local@other.example", "its own"), "a domain that the directory is not asked about"
 
 
 class Hung:
@@ -255,9 +221,9 @@ def test_a_server_that_hangs_costs_its_share_and_the_next_answers(own_suite, sla
     try:
         s = own_suite(slapd.settings(servers=f"ldap://127.0.0.1:{hung.port}, ldaps://127.0.0.1:{slapd.tls_port}", start_tls="no", timeout="2s", retry="60s"))
         s.cli("domain", "add", "example.org", check=False)
-        assert logs_in(s, "anna@example.org", "anna's secret")
+        assert tries(s, "anna@example.org", "anna's secret")
         held = len(hung.held)
-        assert held > 0 and logs_in(s, "anna@example.org", "anna's secret")
+        assert held > 0 and tries(s, "anna@example.org", "anna's secret")
         assert len(hung.held) - held <= 4, "who hung is left alone for a while"
     finally:
         hung.stop()
@@ -270,20 +236,20 @@ def test_all_servers_dead_is_try_later_and_others_go_on(own_suite, slapd, tmp_pa
         s = own_suite(mine.settings(retry="100ms", timeout="1s"))
         s.cli("domain", "add", "example.org", check=False)
         s.cli("domain", "add", "other.example", check=False)
-        assert logs_in(s, "anna@example.org", "anna's secret")
+        assert tries(s, "anna@example.org", "anna's secret")
         mine.process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
-        assert logs_in(s, "anna@example.org", "anna's secret") is None
+        assert tries(s, "anna@example.org", "anna's secret") is None
         with pytest.raises(smtplib.SMTPRecipientsRefused) as e:
             s.deliver("anna@example.org", subject="x")
         assert list(e.value.recipients.values())[0][0] == 451
         assert time.monotonic() - began < 40
         mine.process.send_signal(signal.SIGCONT)
-        wait_for(lambda: logs_in(s, "anna@example.org", "anna's secret"), 30)
+        wait_for(lambda: tries(s, "anna@example.org", "anna's secret"), 30)
         mine.stop()
-        assert logs_in(s, "anna@example.org", "anna's secret") is None
+        assert tries(s, "anna@example.org", "anna's secret") is None
         mine.start()
-        wait_for(lambda: logs_in(s, "anna@example.org", "anna's secret"), 30)
+        wait_for(lambda: tries(s, "anna@example.org", "anna's secret"), 30)
     finally:
         mine.stop()
 
@@ -299,8 +265,8 @@ def test_active_directory(own_suite, slapd):
         slapd.modify(f"dn: cn={n},{ad}\nchangetype: modify\nadd: objectGUID\nobjectGUID:: {guid}\n")
     s = own_suite(slapd.settings(kind="ad", base=ad, filter="(objectClass=user)", attr_active="", mail_groups="no"))
     s.cli("domain", "add", "ad.example", check=False)
-    assert logs_in(s, "hans@ad.example", "hans's secret")
-    assert logs_in(s, "ines@ad.example", "ines's secret") is False
+    assert tries(s, "hans@ad.example", "hans's secret")
+    assert tries(s, "ines@ad.example", "ines's secret") is False
     s.deliver("hans.alias@ad.example", subject="by proxy address")
     with s.imap(Account("hans@ad.example", "hans's secret")) as c:
         wait_for(lambda: c.select("INBOX")[1] == [b"1"], 20)
@@ -325,9 +291,9 @@ def test_the_settings_of_the_document(own_suite, slapd, tmp_path, title):
     s = own_suite(settings)
     s.cli("domain", "add", "example.org")
     assert "directory: ldap" in s.cli("user", "show", "anna@example.org").stdout
-    assert logs_in(s, "anna@example.org", "anna's secret")
+    assert tries(s, "anna@example.org", "anna's secret")
     device = json.loads(s.cli("--json", "app-password", "add", "anna@example.org").stdout)["password"]
-    assert logs_in(s, "anna@example.org", device)
+    assert tries(s, "anna@example.org", device)
 
 
 @pytest.mark.parametrize("settings, words", [

@@ -241,6 +241,60 @@ static void known_and_unknown_cost_the_same(void **state)
 	}
 }
 
+/* auth/prepare.h: the same password typed elsewhere. Two hashes at most, and for any name as many. */
+static void other_forms_of_a_password_log_in_and_cost_the_same_for_every_name(void **state)
+{
+	static const struct str good[] = { STR("\0uml@example.org\0p\xc3\xa4ss word"), STR("\0uml@example.org\0pa\xcc\x88ss word"),
+		STR("\0uml@example.org\0p\xc3\xa4ss\xc2\xa0word"), STR("\0uml@example.org\0\xef\xbd\x90\xc3\xa4ss word") };
+	static const struct str wrong[] = { STR("\0uml@example.org\0pa\xcc\x88ss_word"), STR("\0nobody@example.org\0pa\xcc\x88ss word"),
+		STR("\0off@example.org\0pa\xcc\x88ss word"), STR("\0anna@example.org\0pa\xcc\x88ss word") };
+	struct sasl_outcome o;
+	size_t i;
+
+	(void)state;
+	add("uml", "pa\xcc\x88ss\xc2\xa0word", true, true); /* however it was typed then */
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(plain(good[i], &o), SASL_GOOD);
+		assert_int_equal(hashes, i ? 2 : 1);
+	}
+	for (i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_int_equal(plain(wrong[i], &o), SASL_BAD);
+		assert_int_equal(hashes, 2);
+		assert_int_equal(queries, 1);
+	}
+	assert_int_equal(plain(STR("\0uml@example.org\0P\xc3\xa4SS WORD"), &o), SASL_BAD);
+}
+
+static void set_hash(const char *local, const char *hash)
+{
+	struct directory_account v;
+	struct arena a;
+
+	arena_init(&a);
+	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &v), 0);
+	v.hash = str_of(hash);
+	assert_int_equal(real->ops->account_put(real, &v, false), 0);
+	arena_done(&a);
+}
+
+#define SHA_OF_DECOMPOSED "y+3WaiGCaJMgeMjIheFOgwTFyfY="
+
+/* Hashes that people bring are of what they typed. */
+static void a_hash_of_a_form_that_is_not_prepared_is_good_as_given(void **state)
+{
+	struct sasl_outcome o;
+
+	(void)state;
+	service.upgrade = false;
+	add("brought", "x", true, false);
+	set_hash("brought", "{SHA}" SHA_OF_DECOMPOSED);
+	assert_int_equal(plain(STR("\0brought@example.org\0pa\xcc\x88ss"), &o), SASL_GOOD);
+	assert_int_equal(plain(STR("\0brought@example.org\0p\xc3\xa4ss"), &o), SASL_BAD);
+	service.upgrade = true;
+	assert_int_equal(plain(STR("\0brought@example.org\0pa\xcc\x88ss"), &o), SASL_GOOD);
+	assert_int_equal(plain(STR("\0brought@example.org\0p\xc3\xa4ss"), &o), SASL_GOOD); /* ours now: of the prepared form */
+}
+
 static void an_overlong_password_fails_like_a_wrong_one(void **state)
 {
 	static char message[8192];
@@ -272,18 +326,6 @@ static void an_old_account_gets_keys_at_its_login(void **state)
 	arena_done(&a);
 	assert_int_equal(plain(STR("\0old@example.org\0secret"), &o), SASL_GOOD);
 	assert_false(o.upgraded);
-}
-
-static void set_hash(const char *local, const char *hash)
-{
-	struct directory_account v;
-	struct arena a;
-
-	arena_init(&a);
-	assert_int_equal(uncounted->account(real, str_of(local), STR("example.org"), &a, &v), 0);
-	v.hash = str_of(hash);
-	assert_int_equal(real->ops->account_put(real, &v, false), 0);
-	arena_done(&a);
 }
 
 /* A wrong password takes our hash's time, however cheap the account's own is (C16). */
@@ -913,6 +955,8 @@ int main(void)
 		cmocka_unit_test(the_right_password_gets_in),
 		cmocka_unit_test(everything_else_fails),
 		cmocka_unit_test(known_and_unknown_cost_the_same),
+		cmocka_unit_test(other_forms_of_a_password_log_in_and_cost_the_same_for_every_name),
+		cmocka_unit_test(a_hash_of_a_form_that_is_not_prepared_is_good_as_given),
 		cmocka_unit_test(an_overlong_password_fails_like_a_wrong_one),
 		cmocka_unit_test(an_old_account_gets_keys_at_its_login),
 		cmocka_unit_test(old_and_broken_hashes_cost_what_ours_does),
