@@ -133,15 +133,14 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 	const struct resolver *r = &w->service.resolver;
 	struct str address = ipc_get(q, "address"), rewritten = address;
 	struct directory_rule rule;
-	int e = rule_for_address(r, RULE_RECIPIENT, address, a, &rule);
-	int f = rule_rewrite(r, RULE_REWRITE_RECIPIENT, address, a, &rewritten);
-	int client = rule_kind(r, RULE_CLIENT);
-	int sender = rule_kind(r, RULE_SENDER);
+	unsigned kinds = 0;
+	int k = rule_kinds(r, &kinds);
+	int e = kinds & RULES_RECIPIENT ? rule_for_address(r, RULE_RECIPIENT, address, a, &rule) : E_NOTFOUND;
+	int f = kinds & RULES_REWRITE_RECIPIENT ? rule_rewrite(r, RULE_REWRITE_RECIPIENT, address, a, &rewritten) : E_NOTFOUND;
 
 	if (returned(w, address, a, out))
 		return;
-	if ((e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND) || (client < 0 && client != E_NOTFOUND) ||
-		(sender < 0 && sender != E_NOTFOUND)) {
+	if (k < 0 || (e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND)) {
 		ipc_setc(out, "result", worker_word(AUTH_TEMP));
 		return;
 	}
@@ -150,7 +149,7 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 		ipc_set(out, "rewritten", rewritten);
 	if (e == 0)
 		put_rule(&rule, out);
-	ipc_set_bool(out, "guarded", client == 0 || sender == 0);
+	ipc_set_bool(out, "guarded", (kinds & (RULES_CLIENT | RULES_SENDER)) != 0);
 }
 
 /* user: the envelope sender; address: the client as in rule_for_client, empty if its rules do not count. */
@@ -187,13 +186,16 @@ static void answer_sender(struct worker *w, const struct ipc_msg *q, struct aren
 	const struct resolver *r = &w->service.resolver;
 	struct str user = ipc_get(q, "user"), address = ipc_get(q, "address"), rewritten;
 	enum auth_result result = AUTH_TEMP;
+	unsigned kinds = 0;
 	int e;
 
 	if (user.n == 0) /* nobody's address is asked for: whoever may relay */
 		result = AUTH_OK;
 	else
 		(void)resolve_sender(r, user, address, a, &result);
-	e = result == AUTH_OK ? rule_rewrite(r, RULE_REWRITE_SENDER, address, a, &rewritten) : E_NOTFOUND;
+	e = result == AUTH_OK ? rule_kinds(r, &kinds) : 0;
+	if (e == 0)
+		e = kinds & RULES_REWRITE_SENDER ? rule_rewrite(r, RULE_REWRITE_SENDER, address, a, &rewritten) : E_NOTFOUND;
 	ipc_setc(out, "result", worker_word(e < 0 && e != E_NOTFOUND ? AUTH_TEMP : result));
 	if (e == 0)
 		ipc_set(out, "rewritten", rewritten);

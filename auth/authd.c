@@ -19,6 +19,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/directory.h"
 #include "auth/directory_files.h"
 #include "auth/guard.h"
 #include "auth/recent.h"
@@ -29,6 +30,7 @@
 #include "trace/trace.h"
 
 #define SWEEP_MS 10000
+#define NETWORK_WORKERS 8
 
 struct authd authd;
 
@@ -132,7 +134,8 @@ static unsigned hashers(const struct conf *c)
 
 	if (c->auth_workers > 0)
 		return (unsigned)c->auth_workers;
-	return cores > 0 ? (unsigned)MIN(cores, 64) : 1;
+	/* who waits for another host uses no core meanwhile */
+	return (unsigned)MIN(MAX(cores, directory_network(c) ? NETWORK_WORKERS : 1), 64);
 }
 
 static void lock_in(int mail)

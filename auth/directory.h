@@ -119,6 +119,8 @@ struct directory_ops {
 	void (*close)(struct directory *d);
 	int (*domain)(struct directory *d, struct str name, struct arena *a,
 		struct directory_domain *out);
+	/* How many accounts and aliases that domain has; NULL: unknown. */
+	int (*domain_size)(struct directory *d, struct str name, uint64_t *accounts_out, uint64_t *aliases_out);
 	int (*account)(struct directory *d, struct str local, struct str domain, struct arena *a,
 		struct directory_account *out);
 	int (*alias)(struct directory *d, struct str address, struct arena *a,
@@ -213,10 +215,10 @@ struct directory_ops {
 	int (*setting)(struct directory *d, struct str name, struct buf *out);
 	int (*setting_put)(struct directory *d, struct str name, struct str value, bool replace);
 
-	/* Rules; NULL in a back end that has none. rule_kind: is there any of this kind? */
+	/* Rules; NULL in a back end that has none. rule_kinds: the bits (auth/rules.h) of those kinds that there are any of. */
 	int (*rule)(struct directory *d, struct str kind, struct str who, struct arena *a,
 		struct directory_rule *out);
-	int (*rule_kind)(struct directory *d, struct str kind);
+	int (*rule_kinds)(struct directory *d, unsigned *out);
 	int (*rule_add)(struct directory *d, const struct directory_rule *v);
 	int (*rule_remove)(struct directory *d, struct str kind, struct str who);
 	int (*rules)(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);

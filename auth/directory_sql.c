@@ -146,6 +146,23 @@ static int get_domain(struct directory *d, struct str name, struct arena *a,
 	return r;
 }
 
+static int get_domain_size(struct directory *d, struct str name, uint64_t *accounts_out, uint64_t *aliases_out)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_DOMAIN_SIZE, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, name);
+	r = sql_one(s);
+	if (r == 0) {
+		*accounts_out = sql_u64(s, 0);
+		*aliases_out = sql_u64(s, 1);
+		sql_reset(s);
+	}
+	return r;
+}
+
 static int get_account(struct directory *d, struct str local, struct str domain, struct arena *a,
 	struct directory_account *out)
 {
@@ -535,6 +552,7 @@ static int remove_invite(struct directory *d, uint64_t account)
 
 static const struct directory_ops common = {
 	.domain = get_domain,
+	.domain_size = get_domain_size,
 	.account = get_account,
 	.alias = get_alias,
 	.keeper = get_keeper,
@@ -563,7 +581,7 @@ static const struct directory_ops common = {
 	.route_remove = directory_route_remove,
 	.routes = directory_routes,
 	.rule = directory_rule,
-	.rule_kind = directory_rule_kind,
+	.rule_kinds = directory_rule_kinds,
 	.rule_add = directory_rule_add,
 	.rule_remove = directory_rule_remove,
 	.rules = directory_rules,

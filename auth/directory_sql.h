@@ -42,14 +42,14 @@ enum sql_statement {
 	Q_DOMAIN_CHANGE, Q_DOMAIN_REMOVE, Q_ACCOUNT_ADD, Q_ACCOUNT_CHANGE, Q_ACCOUNT_REMOVE,
 	Q_ALIAS_ADD, Q_ALIAS_CHANGE, Q_ALIAS_REMOVE, Q_DOMAINS, Q_ACCOUNTS, Q_ALIASES, Q_TOKEN,
 	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
-	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KIND, Q_RULE_ADD,
+	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KINDS, Q_RULE_ADD,
 	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
 	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
 	Q_SHARED_SECRET, Q_SHARED_SECRET_PUT, Q_SHARED_SECRET_REMOVE, Q_SHARED_SECRET_ANY,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
-	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_MAX
+	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_DOMAIN_SIZE, Q_MAX
 };
 #define SQL_PARAMETERS 24
 
@@ -116,7 +116,7 @@ int directory_route_remove(struct directory *d, struct str to, struct str from);
 int directory_routes(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg);
 int directory_rule(struct directory *d, struct str kind, struct str who, struct arena *a,
 	struct directory_rule *out);
-int directory_rule_kind(struct directory *d, struct str kind);
+int directory_rule_kinds(struct directory *d, unsigned *out);
 int directory_rule_add(struct directory *d, const struct directory_rule *v);
 int directory_rule_remove(struct directory *d, struct str kind, struct str who);
 int directory_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg);

@@ -236,6 +236,21 @@ static int get_domain(struct directory *d, struct str name, struct arena *a, str
 	return r;
 }
 
+static int get_domain_size(struct directory *d, struct str name, uint64_t *accounts_out, uint64_t *aliases_out)
+{
+	struct directory_domain v;
+	struct directory *e;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = find_domain(own(d), name, &a, &v, &e);
+	arena_done(&a);
+	if (r < 0)
+		return r;
+	return e->ops->domain_size ? e->ops->domain_size(e, name, accounts_out, aliases_out) : E_UNSUPPORTED;
+}
+
 static int get_account(struct directory *d, struct str local, struct str domain, struct arena *a,
 	struct directory_account *out)
 {
@@ -593,9 +608,9 @@ static int get_rule(struct directory *d, struct str kind, struct str who, struct
 	return own(d)->tables->ops->rule(own(d)->tables, kind, who, a, out);
 }
 
-static int get_rule_kind(struct directory *d, struct str kind)
+static int get_rule_kinds(struct directory *d, unsigned *out)
 {
-	return own(d)->tables->ops->rule_kind(own(d)->tables, kind);
+	return own(d)->tables->ops->rule_kinds(own(d)->tables, out);
 }
 
 static int add_rule(struct directory *d, const struct directory_rule *v)
@@ -688,6 +703,7 @@ static void stack_close(struct directory *d)
 static const struct directory_ops ops = {
 	.close = stack_close,
 	.domain = get_domain,
+	.domain_size = get_domain_size,
 	.account = get_account,
 	.alias = get_alias,
 	.keeper = get_keeper,
@@ -725,7 +741,7 @@ static const struct directory_ops ops = {
 	.setting = get_setting,
 	.setting_put = put_setting,
 	.rule = get_rule,
-	.rule_kind = get_rule_kind,
+	.rule_kinds = get_rule_kinds,
 	.rule_add = add_rule,
 	.rule_remove = remove_rule,
 	.rules = list_rules,

@@ -10,10 +10,9 @@
 	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
 	" a.active, a.roles, d.active, a.forward, a.forward_keep, a.main_web, a.expires"              \
 	" FROM account a JOIN domain d ON d.name = a.domain "
-#define DOMAIN_COLUMNS                                                                   \
-	"name, active, catchall,"                                                            \
-	" (SELECT count(*) FROM account WHERE domain = d.name),"                             \
-	" (SELECT count(*) FROM alias WHERE domain = d.name), backup FROM domain d "
+#define DOMAIN_SIZE(name)                                                                \
+	"(SELECT count(*) FROM account WHERE domain = " name "), (SELECT count(*) FROM alias WHERE domain = " name ")"
+#define RULES_OF(kind, bit) "CASE WHEN EXISTS(SELECT 1 FROM rule WHERE kind = '" kind "') THEN " #bit " ELSE 0 END"
 #define RULE_COLUMNS "kind, who, action, text, comment FROM rule "
 #define APP_COLUMNS "id, label, digest, protocols, created, expires, last, peer FROM app_password "
 #define ROUTE_COLUMNS \
@@ -26,7 +25,9 @@
 #define TABLE_ROWS(NAME, table, rows, ...) " + (SELECT count(*) FROM " table rows ")"
 
 static const char *const sql[Q_MAX] = {
-	[Q_DOMAIN] = "SELECT " DOMAIN_COLUMNS "WHERE name = $1",
+	/* asked for each mail: nothing is counted */
+	[Q_DOMAIN] = "SELECT name, active, catchall, 0, 0, backup FROM domain WHERE name = $1",
+	[Q_DOMAIN_SIZE] = "SELECT " DOMAIN_SIZE("$1"),
 	[Q_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $2 AND a.local = $1",
 	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = $1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $1"
@@ -50,7 +51,7 @@ static const char *const sql[Q_MAX] = {
 	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
 	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",
 	[Q_ALIAS_REMOVE] = "DELETE FROM alias WHERE address = $1",
-	[Q_DOMAINS] = "SELECT " DOMAIN_COLUMNS "ORDER BY name",
+	[Q_DOMAINS] = "SELECT name, active, catchall, " DOMAIN_SIZE("d.name") ", backup FROM domain d ORDER BY name",
 	[Q_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS "WHERE $1 = '' OR a.domain = $1"
 		" ORDER BY a.domain, a.local",
 	[Q_ALIASES] = "SELECT address, targets FROM alias WHERE $1 = '' OR domain = $1"
@@ -74,7 +75,8 @@ static const char *const sql[Q_MAX] = {
 	[Q_ROUTE_REMOVE] = "DELETE FROM route WHERE rcpt_domain = $1 AND sender_domain = $2",
 	[Q_ROUTES] = "SELECT " ROUTE_COLUMNS "ORDER BY rcpt_domain, sender_domain",
 	[Q_RULE] = "SELECT " RULE_COLUMNS "WHERE kind = $1 AND who = $2",
-	[Q_RULE_KIND] = "SELECT 1 FROM rule WHERE kind = $1 LIMIT 1",
+	[Q_RULE_KINDS] = "SELECT " RULES_OF("client", 1) " + " RULES_OF("sender", 2) " + " RULES_OF("recipient", 4) " + "
+		RULES_OF("rewrite sender", 8) " + " RULES_OF("rewrite recipient", 16),
 	[Q_RULE_ADD] = "INSERT INTO rule(kind, who, action, text, comment, created)"
 		" VALUES($1, $2, $3, $4, $5, $6)",
 	[Q_RULE_REMOVE] = "DELETE FROM rule WHERE kind = $1 AND who = $2",

@@ -127,17 +127,18 @@ int directory_rule(struct directory *d, struct str kind, struct str who, struct 
 	return r;
 }
 
-int directory_rule_kind(struct directory *d, struct str kind)
+int directory_rule_kinds(struct directory *d, unsigned *out)
 {
 	struct sql *s;
-	int r = sql_begin(d, Q_RULE_KIND, &s);
+	int r = sql_begin(d, Q_RULE_KINDS, &s);
 
 	if (r < 0)
 		return r;
-	sql_bind_str(s, 1, kind);
 	r = sql_one(s);
-	if (r == 0)
+	if (r == 0) {
+		*out = (unsigned)sql_u64(s, 0);
 		sql_reset(s);
+	}
 	return r;
 }
 

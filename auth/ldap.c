@@ -344,10 +344,12 @@ static int run_page(LDAP *ld, struct search *s, struct berval *cookie, deadline 
 	LDAPMessage *m;
 
 	arena_init(&a);
-	if (s->scope == LDAP_BELOW && ldap_create_page_control(ld, PAGE, cookie, 0, &paged) == LDAP_SUCCESS)
+	/* few are found in one answer */
+	if (s->scope == LDAP_BELOW && s->limit > PAGE && ldap_create_page_control(ld, PAGE, cookie, 0, &paged) == LDAP_SUCCESS)
 		controls[0] = paged;
 	if (ldap_search_ext(ld, arena_cstr(&a, s->base), s->scope == LDAP_BELOW ? LDAP_SCOPE_SUBTREE : LDAP_SCOPE_BASE,
-		    arena_cstr(&a, s->filter), (char **)(uintptr_t)s->attrs, 0, controls, NULL, NULL, 0, &msgid) != LDAP_SUCCESS)
+		    arena_cstr(&a, s->filter), (char **)(uintptr_t)s->attrs, 0, controls, NULL, NULL, paged ? 0 : (int)s->limit + 1,
+		    &msgid) != LDAP_SUCCESS)
 		r = E_CLOSED;
 	while (r == 0 && type != LDAP_RES_SEARCH_RESULT) {
 		type = next_message(ld, msgid, d, &m);

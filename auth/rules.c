@@ -19,11 +19,19 @@ static int row(const struct resolver *r, const char *kind, struct str who, struc
 	return e == E_NOTFOUND ? rulefile_find(r->rules, str_of(kind), who, out) : e;
 }
 
-int rule_kind(const struct resolver *r, const char *kind)
+int rule_kinds(const struct resolver *r, unsigned *out)
 {
-	int e = r->d->ops->rule_kind ? r->d->ops->rule_kind(r->d, str_of(kind)) : E_NOTFOUND;
+	/* in the order of the bits */
+	static const char *const kind[] = { RULE_CLIENT, RULE_SENDER, RULE_RECIPIENT, RULE_REWRITE_SENDER, RULE_REWRITE_RECIPIENT };
+	unsigned kinds = 0, i;
+	int e = r->d->ops->rule_kinds ? r->d->ops->rule_kinds(r->d, &kinds) : 0;
 
-	return e == E_NOTFOUND && rulefile_has(r->rules, str_of(kind)) ? 0 : e;
+	for (i = 0; i < ARRAY_LEN(kind); i++)
+		if (rulefile_has(r->rules, str_of(kind[i])))
+			kinds |= 1u << i;
+	if (e == 0)
+		*out = kinds;
+	return e;
 }
 
 /* "@domain", then "@." and what is behind each dot, then "*". */

@@ -37,8 +37,9 @@ int rule_for_address(const struct resolver *r, const char *kind, struct str addr
 /* client: fingerprints of its certificate and public key, if it showed one, and its IP address, if
  * known, in that order, with spaces between. */
 int rule_for_client(const struct resolver *r, struct str client, struct arena *a, struct directory_rule *out);
-/* Is there any rule of the kind? 0, E_NOTFOUND, or negative. */
-int rule_kind(const struct resolver *r, const char *kind);
+/* Which kinds there is any rule of: one question, after which most of the others need not be asked. 0 or negative. */
+enum { RULES_CLIENT = 1, RULES_SENDER = 2, RULES_RECIPIENT = 4, RULES_REWRITE_SENDER = 8, RULES_REWRITE_RECIPIENT = 16 };
+int rule_kinds(const struct resolver *r, unsigned *out);
 /* The address that stands in its place, in normal form; E_NOTFOUND: it stays. */
 int rule_rewrite(const struct resolver *r, const char *kind, struct str address, struct arena *a,
 	struct str *out);

@@ -66,6 +66,7 @@ void verb_domain_add(struct verb *v)
 		put(v, &dom, true);
 }
 
+/* With how much is in it. */
 static int find(struct verb *v, struct directory_domain *out)
 {
 	struct str name;
@@ -74,6 +75,8 @@ static int find(struct verb *v, struct directory_domain *out)
 	if (verb_domain(v, &name) < 0)
 		return -1;
 	r = v->d->ops->domain(v->d, name, &v->a, out);
+	if (r == 0 && v->d->ops->domain_size)
+		r = v->d->ops->domain_size(v->d, name, &out->accounts, &out->aliases);
 	return r < 0 ? verb_error(v, r, "domain", name) : 0;
 }
 
