@@ -76,6 +76,9 @@ static void put_rcpt(struct worker *w, struct str address, struct arena *a, stru
 	/* a failure leaves "temp", and nothing else, in v */
 	(void)resolve_rcpt(&w->service.resolver, address, a, &v);
 	ipc_setc(out, "result", worker_word(v.result));
+	put_good_until(v.good_until, out);
+	if (v.moved.n)
+		ipc_set(out, "moved", v.moved);
 	ipc_set_u64(out, "targets", v.ntargets);
 	ipc_set_u64(out, "outsiders", v.noutside);
 	for (i = 0; i < v.ntargets; i++) {

@@ -149,6 +149,7 @@ static int rcpt_parse(const struct ipc_msg *m, struct arena *a, struct auth_rcpt
 		if (v.outside[i].n == 0)
 			return E_PEER;
 	}
+	v.moved = arena_str(a, ipc_get(m, "moved"));
 	v.ntargets = (size_t)n;
 	v.noutside = (size_t)no;
 	*out = v;

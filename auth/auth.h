@@ -86,6 +86,8 @@ struct auth_rcpt {
 	size_t ntargets;
 	struct str *outside; /* alias targets that are not local */
 	size_t noutside;
+	struct str moved; /* AUTH_UNKNOWN: she left, and this is the reason that senders are told; may be empty */
+	uint64_t good_until; /* another answer from this moment on (Unix time); 0: none. In authd alone */
 };
 /* Exact -> user+detail -> alias -> catch-all, aliases expanded (loops cut at 10). */
 int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d);

@@ -183,7 +183,7 @@ static char *logs_out(const struct ipc_msg *m)
 	char *name = NULL;
 	struct arena a;
 
-	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") && !ends_mail(m) &&
+	if (!str_eqc(verb, "user password") && !str_eqc(verb, "user remove") && !str_eqc(verb, "user leave") && !ends_mail(m) &&
 		!(str_eqc(verb, "user change") && (ipc_get(m, "active").p || ipc_get(m, "roles").p)))
 		return NULL;
 	arena_init(&a);

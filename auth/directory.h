@@ -38,6 +38,9 @@ struct directory_account {
 	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
 	bool active; /* no: no logins; still receives */
 	uint64_t expires; /* Unix time from which on it is as if it were not active; 0: never */
+	/* Of one that is not active: when she left (Unix time), from when on her mail is refused, and with which words; 0: not */
+	uint64_t left, refuse_from;
+	struct str refuse_text;
 	struct str roles; /* comma separated */
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */

@@ -84,6 +84,8 @@ static const char *const schema[] = {
 	TELLS("shared_secret"),
 	/* 6: accounts that end */
 	"ALTER TABLE account ADD COLUMN expires" NUMBER(0) ";",
+	/* 7: who left */
+	"ALTER TABLE account ADD COLUMN left_at" NUMBER(0) ", ADD COLUMN refuse_from" NUMBER(0) ", ADD COLUMN refuse_text" TEXT ";",
 };
 
 struct statement {

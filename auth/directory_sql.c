@@ -118,6 +118,9 @@ static void account_row(struct sql *s, struct arena *a, struct directory_account
 	out->forward_keep = sql_u64(s, 12) != 0;
 	out->main_web = sql_u64(s, 13) != 0;
 	out->expires = sql_u64(s, 14);
+	out->left = sql_u64(s, 15);
+	out->refuse_from = sql_u64(s, 16);
+	out->refuse_text = sql_str(s, 17, a);
 	out->backend = s->o->d.name;
 	out->key = str_of(arena_fmt(a, "%llu", (unsigned long long)out->id));
 	out->home_local = out->home_domain = STR("");
@@ -300,8 +303,11 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	sql_bind_u64(s, 11, v->forward_keep || v->forward.n == 0);
 	sql_bind_u64(s, 12, v->main_web);
 	sql_bind_u64(s, 13, v->expires);
+	sql_bind_u64(s, 14, v->left);
+	sql_bind_u64(s, 15, v->refuse_from);
+	sql_bind_str(s, 16, v->refuse_text.p ? v->refuse_text : STR(""));
 	if (is_new)
-		sql_bind_u64(s, 14, (uint64_t)clock_unix());
+		sql_bind_u64(s, 17, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 

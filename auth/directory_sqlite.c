@@ -138,6 +138,10 @@ static const char *const schema[] = {
 	" DELETE FROM shared_secret WHERE account = old.id; END;",
 	/* 11: accounts that end */
 	"ALTER TABLE account ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;",
+	/* 12: who left */
+	"ALTER TABLE account ADD COLUMN left_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN refuse_from INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN refuse_text TEXT NOT NULL DEFAULT '';",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -31,6 +31,7 @@ static bool past_cache;
 void lookup_past_cache(bool on)
 {
 	past_cache = on;
+	recent_hold(on);
 }
 
 static struct str changed_routes;

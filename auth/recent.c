@@ -11,7 +11,7 @@ static struct {
 	struct cache *users; /* digest -> name */
 	struct verified *digests; /* only its key */
 	uint64_t generation;
-	bool on;
+	bool on, held;
 } recent = { .generation = 1 };
 
 void recent_set(const struct conf *c)
@@ -35,13 +35,18 @@ void recent_clear(void)
 	recent.generation++;
 }
 
+void recent_hold(bool on)
+{
+	recent.held = on;
+}
+
 void recent_find(const struct sasl_start *s, struct recent_key *key_out, struct str *good_out)
 {
 	struct verified_login l = { .service = s->service, .name = STR(""), .password = s->initial, .hash = STR("") };
 
 	*good_out = STR("");
 	key_out->generation = 0;
-	if (!recent.on || !s->initial.p || !str_eqc(s->mech, "PLAIN") || str_eqc(s->service, "web"))
+	if (!recent.on || recent.held || !s->initial.p || !str_eqc(s->mech, "PLAIN") || str_eqc(s->service, "web"))
 		return;
 	verified_key(recent.digests, &l, key_out->digest);
 	key_out->generation = recent.generation;

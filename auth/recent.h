@@ -26,6 +26,8 @@ struct recent_key {
 void recent_set(const struct conf *c);
 /* The directory changed: what workers found before it is not taken any more, either. */
 void recent_clear(void);
+/* From now on nothing is answered from it, or is again. */
+void recent_hold(bool on);
 /* Before the question; good is empty if a worker must be asked, else the account's name, borrowed until the next call. */
 void recent_find(const struct sasl_start *s, struct recent_key *key_out, struct str *good_out);
 void recent_keep(const struct recent_key *key, struct str user);

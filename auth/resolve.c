@@ -11,6 +11,7 @@
  * An account with a forward is like an alias of its targets, with its own mailbox
  * beside them if it keeps a copy; a forward that leads nowhere (a loop) leaves the
  * mail in the mailbox.
+ * An account whose holder left leads nowhere from `refuse_from` on.
  * In a domain that we are backup for, an alias of itself is a recipient that the domain's own
  * servers know: it is "outside" as it stands, with its detail. Nobody else is there.
  */
@@ -209,6 +210,22 @@ static int forward(struct walk *w, const struct directory_account *acc, struct s
 	return add_account(w, acc, detail);
 }
 
+/* She left, and the time of her mail is over? */
+static bool has_left(struct walk *w, const struct directory_account *acc, unsigned depth)
+{
+	if (acc->active || !acc->refuse_from || w->own_only)
+		return false;
+	if (acc->refuse_from > (uint64_t)clock_unix()) {
+		if (!w->out->good_until || acc->refuse_from < w->out->good_until)
+			w->out->good_until = acc->refuse_from;
+		return false;
+	}
+	note(w, depth, "left", address_name(acc->local, acc->domain, w->a), "has left: mail to it is refused");
+	if (depth == 0)
+		w->out->moved = acc->refuse_text;
+	return true;
+}
+
 /* 1 there is such an account, 0 none, negative. */
 static int try_account(struct walk *w, struct str local, struct str domain, struct str detail,
 	unsigned depth)
@@ -218,7 +235,9 @@ static int try_account(struct walk *w, struct str local, struct str domain, stru
 
 	if (r < 0)
 		return r == E_NOTFOUND ? 0 : r;
-	if (acc.forward.n > 0 && !w->own_only) {
+	if (has_left(w, &acc, depth)) {
+		r = 0;
+	} else if (acc.forward.n > 0 && !w->own_only) {
 		r = forward(w, &acc, detail, depth);
 	} else {
 		note(w, depth, "mailbox", address_name(acc.local, acc.domain, w->a), detail.n ?

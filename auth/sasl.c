@@ -675,7 +675,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->user = x->user;
 	out->upgraded = x->upgraded;
 	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
-	out->lasting = x->lasting;
+	out->lasting = x->lasting && !x->account.expires;
 	if (x->down) {
 		out->result = SASL_DOWN;
 		out->why = "directory does not answer";

@@ -11,9 +11,11 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "conf/program.h"
+#include "conf/value.h"
 #include "mail/address.h"
 
 #define REPLY_WAIT_MS 5000
+#define DAY_S 86400
 #define WORKING_MS 1000
 
 static const struct {
@@ -32,6 +34,7 @@ static const struct {
 	{ "user remove", verb_user_remove },
 	{ "user password", verb_user_password },
 	{ "user forward", verb_user_forward },
+	{ "user leave", verb_user_leave },
 	{ "user invite", verb_user_invite },
 	{ "invite redeem", verb_invite_redeem },
 	{ "import users", verb_import_users },
@@ -204,6 +207,20 @@ static int size_read(struct str s, uint64_t *out)
 	if (str_u64(s, (uint64_t)INT64_MAX / unit, &v) < 0)
 		return E_SYNTAX;
 	*out = v * unit;
+	return 0;
+}
+
+int verb_moment(struct verb *v, const char *name, uint64_t *io)
+{
+	struct str given = ipc_get(v->m, name);
+	bool day = false;
+	int64_t t = 0;
+
+	if (!given.p)
+		return 0;
+	if (given.n > 0 && !str_eqc(given, "never") && (conf_date_parse(given, &t, &day) < 0 || t <= 0))
+		return verb_fail(v, EX_DATAERR, "%s: a day like 2026-12-31, a moment like 2026-12-31T18:00 (UTC), or never", name);
+	*io = (uint64_t)t + (day ? DAY_S : 0);
 	return 0;
 }
 

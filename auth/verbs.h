@@ -76,6 +76,8 @@ bool verb_page_shows(struct verb_page *p, struct str key, struct str address, st
 	struct str more);
 bool verb_page_full(const struct verb_page *p);
 bool verb_in_scope(const struct verb *v, struct str address, struct str domain);
+int verb_moment(struct verb *v, const char *name, uint64_t *io); /* a day (to its end), a moment, never (0); absent: unchanged */
+int verb_forward(struct verb *v, struct directory_account *acc); /* target= (repeated) keep= into acc */
 int verb_targets(struct verb *v, bool needed, struct str *out); /* target= (repeated), an address a line */
 int verb_user(struct verb *v, struct directory_account *out); /* address= is this account */
 int verb_password(struct verb *v, struct directory_account *acc); /* password= into acc */
@@ -93,6 +95,7 @@ void verb_user_change(struct verb *v);
 void verb_user_remove(struct verb *v);
 void verb_user_password(struct verb *v);
 void verb_user_forward(struct verb *v);
+void verb_user_leave(struct verb *v);
 void verb_user_invite(struct verb *v);
 void verb_invite_redeem(struct verb *v); /* the gate's alone */
 void verb_import_users(struct verb *v);

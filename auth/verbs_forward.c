@@ -13,25 +13,28 @@
 
 /* --- forward -------------------------------------------------------------------- */
 
+int verb_forward(struct verb *v, struct directory_account *acc)
+{
+	struct str name = address_name(acc->local, acc->domain, &v->a), target, rest;
+	bool keep = true;
+
+	if (verb_bool(v, "keep", &keep) < 0 || verb_targets(v, false, &acc->forward) < 0)
+		return -1;
+	for (rest = acc->forward; rest.n > 0;) {
+		target = str_cut(&rest, '\n');
+		if (str_eq(target, name))
+			return verb_fail(v, EX_DATAERR, "target: mail of %.*s comes here anyway: say keep=yes", STRF(name));
+	}
+	acc->forward_keep = keep || acc->forward.n == 0;
+	return 0;
+}
+
 void verb_user_forward(struct verb *v)
 {
 	struct directory_account acc;
-	struct str name, target, rest;
-	bool keep = true;
 
-	if (verb_user(v, &acc) < 0 || verb_bool(v, "keep", &keep) < 0 ||
-		verb_targets(v, false, &acc.forward) < 0)
-		return;
-	name = address_name(acc.local, acc.domain, &v->a);
-	for (rest = acc.forward; rest.n > 0;) {
-		target = str_cut(&rest, '\n');
-		if (str_eq(target, name)) {
-			verb_fail(v, EX_DATAERR, "target: mail of %.*s comes here anyway: say keep=yes", STRF(name));
-			return;
-		}
-	}
-	acc.forward_keep = keep || acc.forward.n == 0;
-	verb_user_put(v, &acc, false);
+	if (verb_user(v, &acc) == 0 && verb_forward(v, &acc) == 0)
+		verb_user_put(v, &acc, false);
 }
 
 /* --- alias who -------------------------------------------------------------------- */

@@ -11,10 +11,8 @@
 #include "auth/prepare.h"
 #include "auth/roles.h"
 #include "auth/verbs.h"
-#include "conf/value.h"
 
 #define NAME_MAX_BYTES 200
-#define DAY_S 86400
 
 /* "kept, copies to ...", for people */
 static struct str forward_text(const struct directory_account *acc, struct arena *a)
@@ -42,8 +40,9 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_set(&m, "address", address_name(acc->local, acc->domain, &v->a));
 	ipc_set(&m, "name", acc->name);
 	ipc_setc(&m, "active", acc->active ? "yes" : "no");
-	ipc_setc(&m, "state", !acc->active ? "suspended" : acc->expires && !resolve_may_log_in(acc) ? "expired" : "active");
+	ipc_setc(&m, "state", !acc->active ? acc->left ? "left" : "suspended" : acc->expires && !resolve_may_log_in(acc) ? "expired" : "active");
 	ipc_set_u64(&m, "expires", acc->expires);
+	ipc_set_u64(&m, "until", acc->active ? 0 : acc->refuse_from);
 	ipc_set_u64(&m, "quota", acc->quota_bytes);
 	ipc_set_u64(&m, "quota_messages", acc->quota_messages);
 	ipc_set(&m, "roles", acc->roles);
@@ -78,21 +77,6 @@ static int main_password(struct verb *v, struct directory_account *acc)
 	return 0;
 }
 
-/* expires=: a day counts to its end. */
-static int expires(struct verb *v, struct directory_account *acc)
-{
-	struct str given = ipc_get(v->m, "expires");
-	bool day = false;
-	int64_t t = 0;
-
-	if (!given.p)
-		return 0;
-	if (given.n > 0 && !str_eqc(given, "never") && (conf_date_parse(given, &t, &day) < 0 || t <= 0))
-		return verb_fail(v, EX_DATAERR, "expires: a day like 2026-12-31, a moment like 2026-12-31T18:00 (UTC), or never");
-	acc->expires = (uint64_t)t + (day ? DAY_S : 0);
-	return 0;
-}
-
 /* name= quota= quota_messages= roles= active= expires= main_password=; absent ones stay. */
 static int arguments(struct verb *v, struct directory_account *acc)
 {
@@ -105,9 +89,13 @@ static int arguments(struct verb *v, struct directory_account *acc)
 		acc->name = name;
 	if (verb_size(v, "quota", &acc->quota_bytes) < 0 ||
 	    verb_size(v, "quota_messages", &acc->quota_messages) < 0 ||
-	    verb_bool(v, "active", &acc->active) < 0 || expires(v, acc) < 0 ||
+	    verb_bool(v, "active", &acc->active) < 0 || verb_moment(v, "expires", &acc->expires) < 0 ||
 	    main_password(v, acc) < 0)
 		return -1;
+	if (acc->active && acc->left) { /* she is back */
+		acc->left = acc->refuse_from = 0;
+		acc->forward = acc->refuse_text = STR("");
+	}
 	return roles(v, &acc->roles);
 }
 

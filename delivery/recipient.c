@@ -59,7 +59,10 @@ static int refuse(const struct session *s, struct str address, const struct auth
 	case AUTH_DENIED:
 		break;
 	}
-	dsn_set(why, 550, "5.1.1", "<%.*s>: no such mailbox here", STRF(address));
+	if (rcpt->moved.n) /* RFC 3463 3.2 */
+		dsn_set(why, 550, "5.1.6", "<%.*s>: %.*s", STRF(address), STRF(rcpt->moved));
+	else
+		dsn_set(why, 550, "5.1.1", "<%.*s>: no such mailbox here", STRF(address));
 	return -1;
 }
 

@@ -99,7 +99,10 @@ static void refuse(struct session *s, struct str address, const struct auth_rcpt
 		/* fall through */
 	case AUTH_UNKNOWN:
 	case AUTH_DENIED:
-		dsn_set(why, 550, "5.1.1", "<%.*s>: no such mailbox here", STRF(address));
+		if (rcpt->moved.n) /* RFC 3463 3.2 */
+			dsn_set(why, 550, "5.1.6", "<%.*s>: %.*s", STRF(address), STRF(rcpt->moved));
+		else
+			dsn_set(why, 550, "5.1.1", "<%.*s>: no such mailbox here", STRF(address));
 		break;
 	case AUTH_TEMP:
 		dsn_set(why, 451, "4.3.0", "<%.*s>: cannot be looked up at the moment, try again later",

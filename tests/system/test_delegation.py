@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Delegation (docs/AUTH.md, "Who may send as whom", "When an account ends"): who may send with an address that is not his, by
-submission and by HTTP, and who may say so; accounts that end. Corners of the rules are in tests/unit/auth/delegation_test.c."""
+"""Delegation (docs/AUTH.md, "Who may send as whom", "When an account ends", "Somebody leaves"): who may send with an address
+that is not his, by submission and by HTTP, and who may say so; accounts that end, and people who leave. Corners of the rules are in tests/unit/auth/delegation_test.c."""
 import datetime
 import imaplib
 import json
+import shlex
 import shutil
 import smtplib
 
@@ -27,7 +28,7 @@ def house(system_users):
 
 def section(name):
     text = (TOP / "docs" / "AUTH.md").read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
-    return [line.split()[1:] for line in text.splitlines() if line.startswith("    mansio ")]
+    return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("    mansio ")]
 
 
 def sends(client, sender):
@@ -162,3 +163,51 @@ def test_an_account_ends(house):
     dora = Web(s, s.dora)
     assert dora.post("user/change", {"address": who.address, "expires": "2999-01-01"}).status == 200
     assert Web(s, who).post("user/change", {"address": who.address, "expires": "never"}).status == 403
+
+
+def refusal(s, address):
+    """What mail to it meets: nothing, or the reply."""
+    with s.smtp() as c:
+        c.ehlo()
+        c.mail("somebody@elsewhere.example")
+        code, words = c.rcpt(address)
+        return None if code == 250 else f"{code} {words.decode()}"
+
+
+def test_somebody_leaves(house):
+    """docs/AUTH.md's section, and what it says."""
+    s, who, ben = house, house.account("lea"), house.account("luk")
+    lines = [[word.replace("anna@", "lea@").replace("ben@", "luk@") for word in line] for line in section("Somebody leaves")]
+    phone = Account(who.address, json.loads(s.cli("--json", "app-password", "add", who.address).stdout)["password"])
+    s.cli("send-as", "add", who.address, f"address={ben.address}")
+    held, page = s.imap(phone), Web(s, who)
+    s.cli(*lines[0])
+    wait_for(lambda: ended(held), 30)
+    assert logs_in(s, who) == logs_in(s, phone) == "" and page.get("me").status == 401
+    told = shown(s, who)
+    assert told["state"] == "left" and ben.address in told["forward"]
+    assert datetime.datetime.fromtimestamp(int(told["until"]), datetime.timezone.utc).isoformat().startswith("2027-04-01T00:00:00")
+    assert "1" in s.cli("--json", "app-password", "list", who.address).stdout and who.address in s.cli("send-as", "list").stdout
+    s.deliver(who.address, "for her")
+    with s.imap(ben) as c:
+        wait_for(lambda: c.select()[1] == [b"1"])
+    # the day is over
+    s.cli(*[word if not word.startswith("until=") else "until=2026-01-01" for word in lines[0]])
+    assert refusal(s, who.address).startswith("550 5.1.6 <lea@example.org>: Anna has left us, write to luk@example.org")
+    assert refusal(s, "lea+x@example.org").startswith("550 5.1.6")
+    s.cli("user", "leave", who.address, "until=2026-01-01")
+    assert refusal(s, who.address).startswith("550 5.1.1")
+    s.cli(*lines[2])
+    assert refusal(s, who.address) is None and logs_in(s, who) == "isw" and logs_in(s, phone) == "is"
+    assert shown(s, who)["forward"] == "" and shown(s, who)["state"] == "active"
+    with s.imap(who) as c:
+        assert c.select()[1] == [b"1"], "a copy of what came meanwhile"
+    assert Web(s, who).post("user/leave", {"address": who.address}).status == 403
+
+
+def test_its_moment_comes_while_answers_are_cached(house):
+    s, who = house, house.account()
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    s.cli("user", "leave", who.address, f"until={soon:%Y-%m-%dT%H:%M:%S}", "reply=gone")
+    wait_for(lambda: refusal(s, who.address), 30)
+    assert "gone" in refusal(s, who.address)

@@ -233,6 +233,7 @@ def filled(s):
     s.cli("srs", "rotate")
     s.cli("app-password", "add", ben.address, "protocols=imap")
     s.cli("totp", "on", ben.address)
+    s.cli("user", "leave", f"dora@{DOMAIN}", anna.address, "until=2099-12-31", "reply=Gone.")
     s.cli("send-as", "add", ben.address, f"address=info@{DOMAIN}")
     ben.shared = json.loads(s.cli("--json", "shared-secret", "set", ben.address).stdout)["secret"]
     return people, json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * Who may send with an address that is not his: by an address, a domain, a group; and that a right goes with the names that
- * it is about.
+ * Who may send with an address that is not his: by an address, a domain, a group; that a right goes with the names that
+ * it is about; and what becomes of the mail of somebody who left.
  */
 #include "auth/delegation.h"
 #include "auth/directory_sqlite.h"
 #include "auth/verbs.h"
+#include "base/clock.h"
 #include "conf/conf.h"
 #include "net/ipc.h"
 
@@ -186,6 +187,54 @@ static void what_cannot_be(void **state)
 	assert_int_equal(verb("send-as add", "who", "dora@b.example", "address", "anna@a.example", NULL), 73);
 }
 
+static void rcpt(const char *address, struct arena *a, struct auth_rcpt *out)
+{
+	assert_int_equal(resolve_rcpt(&resolver, str_of(address), a, out), 0);
+}
+
+static void who_left(void **state)
+{
+	struct directory_account acc;
+	struct auth_rcpt v;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	clock_set_unix(1798761600 - 100); /* 2026-12-31T23:58:20Z */
+	assert_int_equal(verb("user leave", "address", "anna@a.example", "target", "ben@a.example", "keep", "no", "until", "2026-12-31",
+		"reply", "anna@new.example", NULL), 0);
+	rcpt("anna@a.example", &a, &v);
+	assert_true(v.result == AUTH_OK && v.ntargets == 1 && str_eqc(v.target[0].account, "ben@a.example"));
+	assert_int_equal(v.good_until, 1798761600);
+	assert_int_equal(sends("anna@a.example", "anna@a.example"), AUTH_INACTIVE);
+	rcpt("group@a.example", &a, &v);
+	assert_int_equal(v.ntargets, 1);
+	clock_set_unix(1798761600);
+	rcpt("anna+x@a.example", &a, &v);
+	assert_true(v.result == AUTH_UNKNOWN && v.ntargets == 0 && str_eqc(v.moved, "anna@new.example"));
+	/* others go on, and do not hear of it */
+	rcpt("group@a.example", &a, &v);
+	assert_true(v.result == AUTH_OK && v.ntargets == 1 && v.moved.n == 0);
+	assert_int_equal(verb("alias change", "address", "group@a.example", "target", "anna@a.example", NULL), 0);
+	rcpt("group@a.example", &a, &v);
+	assert_true(v.result == AUTH_UNKNOWN && v.moved.n == 0);
+	/* what else is changed leaves it as it is; `active` is the way back */
+	assert_int_equal(verb("user change", "address", "anna@a.example", "name", "Anna", NULL), 0);
+	rcpt("anna@a.example", &a, &v);
+	assert_int_equal(v.result, AUTH_UNKNOWN);
+	assert_int_equal(verb("user change", "address", "anna@a.example", "active", "yes", NULL), 0);
+	rcpt("anna@a.example", &a, &v);
+	assert_true(v.result == AUTH_OK && v.ntargets == 1 && str_eqc(v.target[0].account, "anna@a.example") && v.good_until == 0);
+	assert_int_equal(resolve_account(&resolver, STR("anna@a.example"), &a, &acc), 0);
+	assert_true(acc.left == 0 && acc.refuse_from == 0 && acc.refuse_text.n == 0 && acc.forward.n == 0);
+	assert_int_equal(verb("user leave", "address", "anna@a.example", "reply", "x", NULL), 64);
+	assert_int_equal(verb("user leave", "address", "anna@a.example", "until", "2027-01-01", "reply", "x\ny", NULL), 65);
+	assert_int_equal(verb("user leave", "address", "anna@a.example", "target", "anna@a.example", NULL), 65);
+	assert_int_equal(verb("user leave", "address", "nobody@a.example", NULL), 67);
+	arena_done(&a);
+	clock_set_unix(0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -208,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_right_goes_with_its_names, begin, end),
 		cmocka_unit_test_setup_teardown(what_its_back_end_says, begin, end),
 		cmocka_unit_test_setup_teardown(what_cannot_be, begin, end),
+		cmocka_unit_test_setup_teardown(who_left, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
