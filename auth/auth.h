@@ -4,7 +4,7 @@
  * that master made. authd knows by the link who asks, and answers only the
  * verbs of that program (table in auth/authd_link.c):
  *
- *   front              sasl-start sasl-step sasl-abort     (asynchronous, with ids)
+ *   front              sasl-start sasl-step sasl-abort before forget   (asynchronous, with ids)
  *   smtpd              redeem arrival rcpt sender link
  *   imapd pop3d        redeem link
  *   lmtpd              rcpt srs keys link
@@ -24,6 +24,7 @@
  *             mech=APOP, of POP3 alone: initial = challenge of the greeting, NUL, user, NUL, digest
  * sasl-step   id data
  * sasl-abort  id
+ * before      id service session peer sender [tls]   POP before SMTP: answered as an exchange, by ok, fail or unavailable
  * forget      session          the session is over: it does not come back
  *   answer    "sasl" id result=continue|ok|fail|unavailable|limit [data] [user ticket] [text]
  *             data absent differs from data empty; a failed login is answered late

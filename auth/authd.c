@@ -119,6 +119,7 @@ static void sweep(evutil_socket_t fd, short what, void *arg)
 	renewals_sweep(authd.renewals, clock_mono_ms());
 	logins_sweep(authd.logins, clock_mono_ms());
 	guard_sweep();
+	before_sweep();
 	program_status(&authd.program, authd.exchanges, NULL);
 }
 

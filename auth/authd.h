@@ -63,6 +63,13 @@ void exchanges_forget(struct str user);
 typedef void exchange_fn(void *arg, const char *result, struct str user);
 void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
 	void *arg);
+/* before.c: POP before SMTP. A login that is good for submission too; an account whose logins count no more; a front's
+ * question (false: it breaks the rules). */
+void before_login(const struct addr *peer, struct str user);
+void before_forget(struct str user);
+void before_sweep(void);
+bool before_ask(struct client *c, const struct ipc_msg *m);
+
 /* offer.c: what fronts advertise and may begin. */
 enum offer { OFFER_CLEAR, OFFER_TLS, OFFER_CERTIFICATE, OFFERS }; /* CERTIFICATE: by TLS, and the client showed one */
 bool offer_has(enum offer to, struct str mech);

@@ -55,6 +55,7 @@ static void forget(struct str who, bool page)
 	renewal_forget_user(authd.renewals, who);
 	tickets_forget_user(authd.tickets, who);
 	exchanges_forget(who);
+	before_forget(who);
 	if (page)
 		logins_end_user(authd.logins, who);
 }

@@ -44,6 +44,7 @@ struct exchange {
 	struct event *timer;
 	struct ipc_msg late; /* LATE: the answer, without the ticket */
 	bool good; /* LATE: it is an "ok" */
+	bool sends; /* and would be one of submission, too */
 	struct str user;
 	struct str tried; /* the name that the client said; p NULL: none yet */
 	enum ban_answer asked; /* whether it may be tried */
@@ -180,6 +181,8 @@ static void answer_late(struct exchange *x)
 		return;
 	}
 	x->late = (struct ipc_msg){ 0 };
+	if (x->good && x->sends && service_has_key(x->start.service))
+		before_login(&x->start.peer, x->user);
 	if (x->good) {
 		ticket_issue(authd.tickets, x->user, x->start.service, clock_mono_ms(), life, ticket);
 		ipc_set(&m, "user", x->user);
@@ -224,6 +227,7 @@ static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 	uint64_t expires = 0;
 
 	x->good = good;
+	x->sends = good && !ipc_get_bool(answer, "no_submission");
 	delay = x->failed ? x->failed_delay : counted(x, answer, good);
 	if (delay == SLOWDOWN_REFUSE) {
 		answer_simple(x, "limit", "too many failed logins: try again later");
@@ -562,6 +566,8 @@ bool exchange_message(struct client *c, struct ipc_msg *m)
 		good = step(c, m);
 	else if (ipc_is(m, "sasl-abort"))
 		good = abort_one(c, m);
+	else if (ipc_is(m, "before"))
+		good = before_ask(c, m);
 	else if (ipc_is(m, "forget"))
 		good = forget(m);
 	if (!good)

@@ -21,6 +21,7 @@ auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/
 auth_libauthd_a_SOURCES += auth/delegation.c auth/delegation.h auth/stack_delegation.c auth/verbs_delegation.c auth/verbs_leave.c \
 	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
 	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c
+auth_libauthd_a_SOURCES += auth/popbefore.c auth/popbefore.h
 # secrets that can be read again, for CRAM-MD5 and APOP
 auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c auth/cram.h auth/sasl_shared.c auth/directory_shared_secret.c \
 	auth/verbs_shared_secret.c
@@ -46,7 +47,7 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/before.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
 libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if WITH_PAM
@@ -77,6 +78,9 @@ tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
 tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
 tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/popbefore_test
+tests_unit_auth_popbefore_test_SOURCES = tests/unit/auth/popbefore_test.c
+tests_unit_auth_popbefore_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/shared_secret_test
 tests_unit_auth_shared_secret_test_SOURCES = tests/unit/auth/shared_secret_test.c
 tests_unit_auth_shared_secret_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)

@@ -228,6 +228,7 @@ static bool by_app_password(struct sasl_exchange *x, struct str password, bool m
 	else {
 		app_password_used(x, &v, now);
 		x->expires = v.expires;
+		x->no_submission = !app_password_serves(v.protocols, STR("submission"));
 		return true;
 	}
 	return false;
@@ -676,6 +677,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->upgraded = x->upgraded;
 	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
 	out->lasting = x->lasting && !x->account.expires;
+	out->no_submission = x->no_submission;
 	if (x->down) {
 		out->result = SASL_DOWN;
 		out->why = "directory does not answer";

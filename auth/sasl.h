@@ -52,6 +52,7 @@ struct sasl_outcome {
 	bool upgraded; /* new hash or keys were stored */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
 	uint64_t expires; /* when the account or the app password ends (Unix time); 0: never */
+	bool no_submission; /* by an app password that is not for submission */
 };
 
 struct sasl_exchange;

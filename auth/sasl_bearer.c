@@ -49,6 +49,7 @@ static void enter(struct sasl_exchange *x, struct str claimed, struct str asked,
 		return;
 	}
 	out->result = SASL_GOOD;
+	out->expires = x->account.expires;
 	out->user = name;
 	out->why = "";
 }

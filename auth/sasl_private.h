@@ -32,6 +32,7 @@ struct sasl_exchange {
 	bool elsewhere; /* its back end checked the password */
 	bool code; /* what is missing is the code of the second factor */
 	uint64_t expires; /* of the app password that was shown */
+	bool no_submission; /* it is not for submission */
 	const char *why; /* what a call-back found wrong */
 	bool lasting; /* verified by the main password */
 	bool upgraded;

@@ -59,6 +59,7 @@ static void decide(struct sasl_exchange *x, const struct cram *said, struct str 
 		out->why = "directory does not answer";
 	} else if (his && good) {
 		out->result = SASL_GOOD;
+		out->expires = x->account.expires;
 		out->user = address_name(x->account.local, x->account.domain, &x->a);
 		out->why = "";
 	} else {

@@ -183,6 +183,7 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_set_bool(out, "changed", o.upgraded);
 	ipc_set_bool(out, "failed", o.failed);
 	ipc_set_bool(out, "lasting", o.lasting);
+	ipc_set_bool(out, "no_submission", o.no_submission);
 	if (o.expires)
 		ipc_set_u64(out, "expires", o.expires);
 	if (o.result != SASL_CONTINUES)

@@ -11,8 +11,8 @@
  *   "sender" user address  -> "answer" result
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
- *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have
- *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [expires: of the app password] [lasting: by the main password]; failed=1: it
+ *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some account has a shared secret
+ *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
  *                             is a "continue" that tells a failure, and the login has failed. code=TYPED: of the
  *                             page's second factor; result=code: one is missing
  *   "sasl-step" id data    -> "sasl" the same

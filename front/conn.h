@@ -116,6 +116,7 @@ struct conn {
 		struct {
 			char *helo;
 			bool esmtp;
+			enum { BEFORE_NOT_ASKED, BEFORE_ASKED, BEFORE_REFUSED, BEFORE_LATER } before; /* POP before SMTP, for the MAIL at hand */
 			uint64_t skip; /* bytes of a refused BDAT still to come */
 			/* A transaction that sleeps here: bytes of `in` that the room knows, all
 			 * that there were when it came back, and when that was. 0: none. */
@@ -199,6 +200,8 @@ void conn_command_deadline(struct conn *c);
 
 /* sasl.c: exchanges with authd. initial.p NULL: none was given. */
 void sasl_start(struct conn *c, struct str mech, struct str initial);
+/* POP before SMTP: may this client send as that address without AUTH? */
+void sasl_before(struct conn *c, struct str sender);
 void sasl_plain(struct conn *c, struct str user, struct str password);
 int sasl_step(struct conn *c); /* the client's answer line: as dialogue.step */
 void sasl_abort(struct conn *c); /* connection ends or waits too long */

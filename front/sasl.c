@@ -20,6 +20,7 @@
 #define USER_MAX 320
 #define TICKET_MAX 256
 #define DATA_MAX 65536
+#define SASL_BEFORE "POP-BEFORE-SMTP"
 
 static struct str sasl_key(const uint64_t *id)
 {
@@ -111,24 +112,43 @@ static void set_chain(struct conn *c, struct ipc_msg *m)
 	buf_done(&b);
 }
 
-void sasl_start(struct conn *c, struct str mech, struct str initial)
+/* What authd is asked, and by whom. */
+static void begin(struct conn *c, const char *verb, struct str mech, struct ipc_msg *m)
 {
-	char peer[ADDR_TEXT], local[ADDR_TEXT];
 	struct front *f = c->front;
-	struct ipc_msg m;
+	char peer[ADDR_TEXT];
 
 	conn_set(&c->mech, mech);
 	c->sasl = ++f->next_sasl;
 	table_set(&f->by_sasl, sasl_key(&c->sasl), c);
-	ipc_init(&m, "sasl-start");
-	ipc_set_u64(&m, "id", c->sasl);
-	ipc_setc(&m, "service", c->service->name);
+	ipc_init(m, verb);
+	ipc_set_u64(m, "id", c->sasl);
+	ipc_setc(m, "service", c->service->name);
+	ipc_setc(m, "peer", addr_text(&c->peer, peer));
+	ipc_setc(m, "session", c->id);
+}
+
+void sasl_before(struct conn *c, struct str sender)
+{
+	struct ipc_msg m;
+
+	begin(c, "before", STR(SASL_BEFORE), &m);
+	ipc_set(&m, "sender", sender);
+	ipc_set_bool(&m, "tls", c->tls != NULL);
+	submit(c, &m);
+	ipc_done(&m);
+}
+
+void sasl_start(struct conn *c, struct str mech, struct str initial)
+{
+	char local[ADDR_TEXT];
+	struct ipc_msg m;
+
+	begin(c, "sasl-start", mech, &m);
 	ipc_setc(&m, "mech", c->mech);
 	if (initial.p)
 		ipc_set(&m, "initial", initial);
-	ipc_setc(&m, "peer", addr_text(&c->peer, peer));
 	ipc_setc(&m, "local", addr_text(&c->local, local));
-	ipc_setc(&m, "session", c->id);
 	if (c->tls) {
 		ipc_setc(&m, "tls_version", tls_version(c->tls));
 		ipc_set_u64(&m, "tls_bits", tls_bits(c->tls));
@@ -278,7 +298,8 @@ static void refused(struct conn *c, const struct ipc_msg *m, enum sasl_result r)
 	snprintf(why, sizeof why, "%.*s", STRF(text));
 	if (!c->user && user.n <= USER_MAX)
 		conn_set(&c->user, user);
-	trace_login(c, false, text.n > 0 ? why : r == SASL_FAIL ? "refused" : "unavailable");
+	if (!c->mech || strcmp(c->mech, SASL_BEFORE) != 0) /* that nobody logged in before is no failed login */
+		trace_login(c, false, text.n > 0 ? why : r == SASL_FAIL ? "refused" : "unavailable");
 	conn_set(&c->user, STR_NONE);
 	give_up(c, r);
 }

@@ -6,7 +6,7 @@
  * 1985) of a client that may have mail sent on.
  *
  * AUTH is offered on the submission ports only, and never in clear but in a
- * try-out; there MAIL needs it. What EHLO said is forgotten with STARTTLS.
+ * try-out; there MAIL needs it, or POP before SMTP: authd is asked while MAIL waits unread. What EHLO said is forgotten with STARTTLS.
  * Replies carry enhanced codes (RFC 2034) but in greeting, HELO and EHLO.
  */
 #include "base/codec.h"
@@ -243,12 +243,38 @@ static bool refuse_mail(struct conn *c)
 {
 	if (!has_helo(c))
 		conn_say(c, "503 5.5.1 Send EHLO or HELO first");
+	else if (c->u.smtp.before == BEFORE_LATER)
+		conn_say(c, "451 4.3.0 Authentication is not available now, try again later");
 	else if (c->service->submission && !may_relay(c))
 		conn_say(c, "530 5.7.0 Authentication required");
 	else
 		return false;
 	conn_error(c);
 	return true;
+}
+
+/* POP before SMTP: has somebody logged in from here who may send as this sender? True: authd is asked, and MAIL waits. */
+static bool asks_before(struct conn *c, const struct smtp_line *l)
+{
+	struct smtp_path_command mail;
+	struct buf sender;
+	struct arena a;
+	bool asks;
+
+	if (!c->front->conf->auth_pop_before_smtp || c->u.smtp.before || !c->service->submission || may_relay(c) || !has_helo(c) ||
+		!conn_may_login(c))
+		return false;
+	arena_init(&a);
+	buf_init(&sender, 2 * ADDRESS_MAX);
+	asks = smtp_parse_mail(l->arg, true, &a, &mail) == 0 && !mail.null_path;
+	if (asks) {
+		address_print(&mail.addr, &sender);
+		c->u.smtp.before = BEFORE_ASKED;
+		sasl_before(c, buf_view(&sender));
+	}
+	buf_done(&sender);
+	arena_done(&a);
+	return asks;
 }
 
 static int skip_chunk(struct conn *c)
@@ -311,10 +337,15 @@ static int step(struct conn *c)
 	}
 	r = smtp_line_parse(line, &l);
 	if (r == 0 && (l.verb == SMTP_MAIL || (l.verb == SMTP_ETRN && may_etrn(c)))) {
+		if (l.verb == SMTP_MAIL && asks_before(c, &l)) {
+			c->in_pos = at; /* it is read again when authd has answered */
+			return 1;
+		}
 		if (!refuse_mail(c)) {
 			c->in_pos = at;
 			conn_offer(c);
 		}
+		c->u.smtp.before = BEFORE_NOT_ASKED;
 		return 1;
 	}
 	if (r < 0) {
@@ -338,6 +369,13 @@ static void challenge(struct conn *c, struct str base64)
 
 static void result(struct conn *c, enum sasl_result r)
 {
+	if (c->u.smtp.before == BEFORE_ASKED) {
+		/* MAIL is still unread, and the next step sees it again */
+		if (r == SASL_OK && sasl_login_done(c))
+			return;
+		c->u.smtp.before = r == SASL_FAIL ? BEFORE_REFUSED : BEFORE_LATER;
+		return;
+	}
 	switch (r) {
 	case SASL_OK:
 		if (sasl_login_done(c))
@@ -379,6 +417,7 @@ static void forget(struct conn *c)
 	conn_set(&c->u.smtp.helo, STR_NONE);
 	c->u.smtp.esmtp = false;
 	c->u.smtp.parked = 0;
+	c->u.smtp.before = BEFORE_NOT_ASKED;
 	conn_set(&c->state_text, STR_NONE);
 }
 

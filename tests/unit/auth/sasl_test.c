@@ -72,7 +72,7 @@ bool __wrap_cram_good(const struct cram *c, struct str challenge, struct str sec
 bool __wrap_cram_good(const struct cram *c, struct str challenge, struct str secret)
 {
 	hashes++;
-	assert_true(secret.n == SHARED_SECRET_TEXT);
+	assert_true(secret.n == SHARED_SECRET_TEXT || !service.shared_key.there);
 	return __real_cram_good(c, challenge, secret);
 }
 
@@ -423,6 +423,10 @@ static void shared_secrets_are_for_cram_md5_alone(void **state)
 	assert_int_equal(sasl_service_set(&service), 0);
 	assert_int_equal(cram("anna@example.org", "a0secret0of024characters", &o), SASL_BAD);
 	assert_string_equal(o.why, "the shared secret was sealed with another key");
+	/* and without a key */
+	service.shared_key.there = false;
+	assert_int_equal(sasl_service_set(&service), 0);
+	assert_int_equal(cram("anna@example.org", "nobody's", &o), SASL_BAD);
 	service.shared_key = before;
 	assert_int_equal(sasl_service_set(&service), 0);
 }
