@@ -69,7 +69,7 @@ def send_to_many(c, sender, recipients):
 def served(system_users):
     """A suite with two people, of whom Anna may do everything, and a crowd of 10,000 people, aliases, routes, suppressed
     addresses, and rows in the queue for as many destinations, from which nothing gets out."""
-    s = Suite(make_folder(), {"send.smarthost": "127.0.0.1:9"}).start()
+    s = Suite(make_folder(), {"send.smarthost": "127.0.0.1:9", "send.account_new_day": "0"}).start()
     s.admin, s.person = s.account("anna"), s.account("ben")
     s.cli("user", "change", s.admin.address, "roles=admin", "name=Anna Albers")
     s.stop()
