@@ -159,6 +159,7 @@ static void state_init(struct program *p, int parent, int mail)
 	recent_set(p->conf);
 	authd.slowdown = slowdown_new(&l);
 	authd.logins = logins_new(&w);
+	authd.challenges = challenges_new();
 	keys_init(&authd.keys, mail);
 	lock_in(mail);
 	clients_init(authd.base, &client_events);

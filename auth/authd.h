@@ -10,7 +10,9 @@
 
 #include "auth/bounce.h"
 #include "auth/cache.h"
+#include "auth/challenge.h"
 #include "auth/client.h"
+#include "auth/frame.h"
 #include "auth/key.h"
 #include "auth/logins.h"
 #include "auth/pool.h"
@@ -27,6 +29,7 @@ struct authd {
 	struct renewals *renewals;
 	struct slowdown *slowdown;
 	struct logins *logins; /* of the admin page */
+	struct challenges *challenges; /* for security keys there */
 	struct keys keys;
 	struct bounce_limit bounces;
 	unsigned scram; /* kinds of keys (password.h) that SCRAM is offered with now */
@@ -58,10 +61,10 @@ void exchange_drop_all(struct client *c);
 /* The password of this account is another one now: a login that was good and not answered yet fails. */
 void exchanges_forget(struct str user);
 /* A login with a password at the gate: the same workers, slow-down and lock-out. fn is
- * called once: result ok (user: the account's name), code (the same, but a code of the second factor is missing),
- * fail, limit, unavailable. code: may be empty. */
-typedef void exchange_fn(void *arg, const char *result, struct str user);
-void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
+ * called once: result ok (user: the account's name), code (the same, but the second factor is missing; answer is the
+ * worker's), fail, limit, unavailable. */
+typedef void exchange_fn(void *arg, const char *result, struct str user, const struct ipc_msg *answer);
+void exchange_login(const struct addr *peer, struct str user, struct str password, const struct sasl_second *second, exchange_fn *fn,
 	void *arg);
 /* before.c: POP before SMTP. A login that is good for submission too; an account whose logins count no more; a front's
  * question (false: it breaks the rules). */

@@ -174,6 +174,7 @@ static bool ends_mail(const struct ipc_msg *m)
 
 	return str_eqc(verb, "app-password remove") || (str_eqc(verb, "totp on") && ipc_get(m, "code").n > 0) ||
 		str_eqc(verb, "shared-secret set") || str_eqc(verb, "shared-secret remove") ||
+		(str_eqc(verb, "security-key add") && ipc_get(m, "client_data").n > 0) ||
 		(str_eqc(verb, "user change") && str_eqc(ipc_get(m, "main_password"), "web"));
 }
 

@@ -66,9 +66,9 @@ struct directory_app_password { /* of an account, for one device (auth/app_passw
 	struct str peer; /* the network that it was used from last */
 };
 
-struct directory_totp { /* the second factor of an account at the web page (auth/totp.h) */
-	struct str secret; /* as it is: codes are made of it */
-	struct str recovery; /* digests of codes that were not used, one a line */
+struct directory_totp { /* codes as the second factor of an account at the web page (auth/totp.h) */
+	struct str secret; /* as it is: codes are made of it; empty: the account has security keys alone */
+	struct str recovery; /* digests of recovery codes that were not used, one a line; for security keys, too */
 	uint64_t since; /* Unix time; 0: its owner has not shown a code yet, it does not count */
 	uint64_t step; /* the last one that was used */
 };
@@ -76,6 +76,14 @@ struct directory_totp { /* the second factor of an account at the web page (auth
 struct directory_shared_secret { /* of an account, for CRAM-MD5 and APOP (auth/shared_secret.h) */
 	struct str sealed;
 	uint64_t since; /* Unix time */
+};
+
+struct directory_security_key { /* another second factor (auth/webauthn.h) */
+	struct str id, label;
+	struct str credential, public, algorithm; /* of webauthn_key */
+	struct str rp_id; /* the name of this server that it is for */
+	uint64_t counter, created, last; /* Unix time; last 0: not used */
+	struct str peer; /* the network that it was used from last */
 };
 
 struct directory_invite { /* a hand-out link: its holder sets the password, once */
@@ -205,6 +213,14 @@ struct directory_ops {
 	int (*shared_secret_put)(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
 	int (*shared_secret_remove)(struct directory *d, uint64_t account);
 	int (*shared_secret_any)(struct directory *d, bool *any_out);
+
+	/* Security keys; NULL in a back end that has no place for them. add: E_EXISTS: somebody has it. used: E_NOTFOUND also if
+	 * this counter is not later than the last one (both 0: it does not count). */
+	int (*security_key_add)(struct directory *d, uint64_t account, const struct directory_security_key *v);
+	int (*security_key_remove)(struct directory *d, uint64_t account, struct str id);
+	int (*security_key_used)(struct directory *d, uint64_t account, const struct directory_security_key *v);
+	int (*security_keys)(struct directory *d, uint64_t account,
+		bool (*fn)(const struct directory_security_key *v, void *arg), void *arg);
 
 	/* Routes; NULL in a back end that has none. `route` finds the row of exactly this key. */
 	int (*route)(struct directory *d, struct str to, struct str from, struct arena *a,

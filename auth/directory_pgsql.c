@@ -86,6 +86,11 @@ static const char *const schema[] = {
 	"ALTER TABLE account ADD COLUMN expires" NUMBER(0) ";",
 	/* 7: who left */
 	"ALTER TABLE account ADD COLUMN left_at" NUMBER(0) ", ADD COLUMN refuse_from" NUMBER(0) ", ADD COLUMN refuse_text" TEXT ";",
+	/* 8: security keys */
+	"CREATE TABLE security_key("
+	" account bigint NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+	" id text COLLATE \"C\" NOT NULL, label" TEXT ", credential text COLLATE \"C\" NOT NULL UNIQUE, public_key" TEXT ", algorithm" TEXT ","
+	" rp_id" TEXT ", counter" NUMBER(0) ", created" NOW ", last" NUMBER(0) ", peer" TEXT ", PRIMARY KEY(account, id));",
 };
 
 struct statement {

@@ -611,6 +611,10 @@ static const struct directory_ops common = {
 	.shared_secret_put = directory_shared_secret_put,
 	.shared_secret_remove = directory_shared_secret_remove,
 	.shared_secret_any = directory_shared_secret_any,
+	.security_key_add = directory_security_key_add,
+	.security_key_remove = directory_security_key_remove,
+	.security_key_used = directory_security_key_used,
+	.security_keys = directory_security_keys,
 };
 
 void sql_init(struct sql_directory *o, const struct sql_driver *driver, struct directory_ops *ops)

@@ -26,6 +26,8 @@
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "attttnnnt", "account, id") \
 	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step", "$1, $2, $3, $4, $5", "attnn", "account") \
 	X(SHARED_SECRETS, "shared_secret", SQL_OF_ACCOUNTS, "account, sealed, since", "$1, $2, $3", "atn", "account") \
+	X(SECURITY_KEYS, "security_key", SQL_OF_ACCOUNTS, "account, id, label, credential, public_key, algorithm, rp_id, counter, created," \
+		" last, peer", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", "attttttnnnt", "account, id") \
 	X(TOKENS, "token", "", "id, label, digest, roles, created, expires, last", "$1, $2, $3, $4, $5, $6, $7", "ttttnnn", "id") \
 	X(ROUTES, "route", "", "rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment, created", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", "tttn" "ttttttt" "n", "rcpt_domain, sender_domain") \
@@ -48,6 +50,7 @@ enum sql_statement {
 	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
 	Q_SHARED_SECRET, Q_SHARED_SECRET_PUT, Q_SHARED_SECRET_REMOVE, Q_SHARED_SECRET_ANY,
+	Q_SECURITY_KEY_ADD, Q_SECURITY_KEY_REMOVE, Q_SECURITY_KEY_USED, Q_SECURITY_KEYS,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_DOMAIN_SIZE, Q_MAX
@@ -152,5 +155,12 @@ int directory_shared_secret(struct directory *d, const struct directory_account 
 int directory_shared_secret_put(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
 int directory_shared_secret_remove(struct directory *d, uint64_t account);
 int directory_shared_secret_any(struct directory *d, bool *any_out);
+
+/* directory_security_key.c */
+int directory_security_key_add(struct directory *d, uint64_t account, const struct directory_security_key *v);
+int directory_security_key_remove(struct directory *d, uint64_t account, struct str id);
+int directory_security_key_used(struct directory *d, uint64_t account, const struct directory_security_key *v);
+int directory_security_keys(struct directory *d, uint64_t account,
+	bool (*fn)(const struct directory_security_key *v, void *arg), void *arg);
 
 #endif

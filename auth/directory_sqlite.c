@@ -142,6 +142,22 @@ static const char *const schema[] = {
 	"ALTER TABLE account ADD COLUMN left_at INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN refuse_from INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN refuse_text TEXT NOT NULL DEFAULT '';",
+	/* 13: security keys, a second factor as well */
+	"CREATE TABLE security_key("
+	" account INTEGER NOT NULL,"
+	" id TEXT NOT NULL,"
+	" label TEXT NOT NULL,"
+	" credential TEXT NOT NULL UNIQUE,"
+	" public_key TEXT NOT NULL,"
+	" algorithm TEXT NOT NULL,"
+	" rp_id TEXT NOT NULL,"
+	" counter INTEGER NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" peer TEXT NOT NULL,"
+	" PRIMARY KEY(account, id)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER security_key_goes AFTER DELETE ON account BEGIN"
+	" DELETE FROM security_key WHERE account = old.id; END;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -763,6 +763,10 @@ static const struct directory_ops ops = {
 	.shared_secret_put = stack_shared_secret_put,
 	.shared_secret_remove = stack_shared_secret_remove,
 	.shared_secret_any = stack_shared_secret_any,
+	.security_key_add = stack_security_key_add,
+	.security_key_remove = stack_security_key_remove,
+	.security_key_used = stack_security_key_used,
+	.security_keys = stack_security_keys,
 };
 
 struct directory *directory_stack(struct directory *const *named, size_t n, struct directory *built_in)

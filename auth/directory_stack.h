@@ -58,6 +58,11 @@ int stack_delegations(struct directory *d, struct str address, struct str who,
 int stack_delegation_add(struct directory *d, const struct directory_delegation *v);
 int stack_delegation_remove(struct directory *d, const struct directory_delegation *v);
 int stack_delegation_forget(struct directory *d, struct str name);
+int stack_security_key_add(struct directory *d, uint64_t account, const struct directory_security_key *v);
+int stack_security_key_remove(struct directory *d, uint64_t account, struct str id);
+int stack_security_key_used(struct directory *d, uint64_t account, const struct directory_security_key *v);
+int stack_security_keys(struct directory *d, uint64_t account,
+	bool (*fn)(const struct directory_security_key *v, void *arg), void *arg);
 
 /* directory_list.c */
 int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg);

@@ -113,6 +113,13 @@ static const char *const sql[Q_MAX] = {
 		" ON CONFLICT(account) DO UPDATE SET sealed = excluded.sealed, since = excluded.since",
 	[Q_SHARED_SECRET_REMOVE] = "DELETE FROM shared_secret WHERE account = $1",
 	[Q_SHARED_SECRET_ANY] = "SELECT count(*) FROM (SELECT 1 FROM shared_secret LIMIT 1) one",
+	[Q_SECURITY_KEY_ADD] = "INSERT INTO security_key(account, id, label, credential, public_key, algorithm, rp_id, counter, created,"
+		" last, peer) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '')",
+	[Q_SECURITY_KEY_REMOVE] = "DELETE FROM security_key WHERE account = $1 AND id = $2",
+	[Q_SECURITY_KEY_USED] = "UPDATE security_key SET counter = $3, last = $4, peer = $5 WHERE account = $1 AND id = $2"
+		" AND (counter < $3 OR (counter = 0 AND $3 = 0))",
+	[Q_SECURITY_KEYS] = "SELECT id, label, credential, public_key, algorithm, rp_id, counter, created, last, peer FROM security_key"
+		" WHERE account = $1 ORDER BY created, id",
 	[Q_APPS] = "SELECT " APP_COLUMNS "WHERE account = $1 ORDER BY created, id",
 };
 

@@ -124,7 +124,7 @@ static void answer_last(struct exchange *x, struct ipc_msg *m)
 }
 
 /* The outcome for the gate; the exchange is gone when it hears of it. */
-static void tell_gate(struct exchange *x, const char *result)
+static void tell_gate(struct exchange *x, const char *result, const struct ipc_msg *answer)
 {
 	exchange_fn *fn = x->fn;
 	void *arg = x->arg;
@@ -132,7 +132,7 @@ static void tell_gate(struct exchange *x, const char *result)
 
 	snprintf(user, sizeof(user), "%.*s", STRF(x->user));
 	exchange_free(x);
-	fn(arg, result, str_of(user));
+	fn(arg, result, str_of(user), answer);
 }
 
 static void answer_simple(struct exchange *x, const char *result, const char *text)
@@ -140,7 +140,7 @@ static void answer_simple(struct exchange *x, const char *result, const char *te
 	struct ipc_msg m;
 
 	if (x->fn) {
-		tell_gate(x, result);
+		tell_gate(x, result, NULL);
 		return;
 	}
 	answer_begin(x, &m, result);
@@ -167,6 +167,19 @@ static void log_result(const struct exchange *x, const char *event, struct str w
 	trace_end(&t);
 }
 
+/* The counter of a security key went back (WebAuthn 6.1.1). */
+static void log_copied(const struct exchange *x, struct str key)
+{
+	struct trace t;
+	char peer[ADDR_TEXT];
+
+	trace_begin(&t, TRACE_WARN, "key-copied");
+	trace_str(&t, "user", x->user);
+	trace_str(&t, "key", key);
+	trace_s(&t, "peer", x->start.peer.family ? addr_text(&x->start.peer, peer) : "local");
+	trace_end(&t);
+}
+
 /* The held-back answer goes out now. */
 static void answer_late(struct exchange *x)
 {
@@ -177,7 +190,7 @@ static void answer_late(struct exchange *x)
 		authd.program.conf->auth_renew_time : authd.program.conf->auth_ticket_time;
 
 	if (x->fn) {
-		tell_gate(x, x->good ? "ok" : "fail");
+		tell_gate(x, x->good ? "ok" : "fail", NULL);
 		return;
 	}
 	x->late = (struct ipc_msg){ 0 };
@@ -283,8 +296,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 	} else if (str_eqc(result, "code") && x->fn) {
 		/* half a login: a guess of the password it was not */
 		guard_undecided(&x->start.peer, x->asked);
-		answer_simple(x, "code", NULL);
+		tell_gate(x, "code", answer);
 	} else if (str_eqc(result, "fail")) {
+		if (ipc_get(answer, "copied").p)
+			log_copied(x, ipc_get(answer, "copied"));
 		decided(x, answer, false);
 	} else {
 		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
@@ -383,7 +398,8 @@ static bool start(struct client *c, struct ipc_msg *m)
 	struct pool_job *job;
 	int r = sasl_start_parse(m, authd.program.conf->limit_auth_line, &s);
 
-	if ((r < 0 && r != E_LIMIT) || table_get(&c->exchanges, id_key(&s.id)))
+	/* what the page's logins are asked is the gate's */
+	if ((r < 0 && r != E_LIMIT) || table_get(&c->exchanges, id_key(&s.id)) || str_eqc(s.service, "web"))
 		return false;
 	x = exchange_new(c, &s);
 	if (c->questions > (size_t)authd.program.conf->auth_exchanges) {
@@ -407,7 +423,7 @@ static bool start(struct client *c, struct ipc_msg *m)
 	return true;
 }
 
-void exchange_login(const struct addr *peer, struct str user, struct str password, struct str code, exchange_fn *fn,
+void exchange_login(const struct addr *peer, struct str user, struct str password, const struct sasl_second *second, exchange_fn *fn,
 	void *arg)
 {
 	static uint64_t id;
@@ -447,7 +463,8 @@ void exchange_login(const struct addr *peer, struct str user, struct str passwor
 	buf_str(&initial, password);
 	s.id = x->serial;
 	s.initial = buf_view(&initial);
-	s.code = str_sub(code, 0, FRAME_CODE_MAX);
+	s.second = *second;
+	s.second.code = str_sub(second->code, 0, FRAME_CODE_MAX);
 	job = pool_job_new("sasl-start", step_done, x);
 	sasl_start_print(&s, &job->m);
 	ipc_set_bool(&job->m, "scram", authd.scram);

@@ -47,6 +47,42 @@ static int address_field(const struct ipc_msg *m, const char *name, struct addr 
 	return 0;
 }
 
+#define SECOND_FIELDS(x) \
+	{ "code", &(x)->code, FRAME_CODE_MAX }, { "origin", &(x)->origin, FRAME_KEY_MAX }, { "challenge", &(x)->challenge, FRAME_KEY_MAX }, \
+	{ "key", &(x)->key, FRAME_KEY_MAX }, { "client_data", &(x)->client_data, FRAME_KEY_MAX }, \
+	{ "authenticator_data", &(x)->authenticator_data, FRAME_KEY_MAX }, { "signature", &(x)->signature, FRAME_KEY_MAX }
+
+static int second_parse(const struct ipc_msg *m, struct sasl_second *out)
+{
+	const struct {
+		const char *name;
+		struct str *value;
+		size_t max;
+	} field[] = { SECOND_FIELDS(out) };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(field); i++) {
+		*field[i].value = ipc_get(m, field[i].name);
+		if (field[i].value->n > field[i].max)
+			return E_PEER;
+	}
+	return 0;
+}
+
+static void second_print(const struct sasl_second *v, struct ipc_msg *m)
+{
+	const struct {
+		const char *name;
+		const struct str *value;
+		size_t max;
+	} field[] = { SECOND_FIELDS(v) };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(field); i++)
+		if (field[i].value->n > 0)
+			ipc_set(m, field[i].name, *field[i].value);
+}
+
 int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out)
 {
 	struct sasl_start v = { 0 };
@@ -58,7 +94,6 @@ int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out
 	v.mech = ipc_get(m, "mech");
 	v.initial = ipc_get(m, "initial");
 	v.session = ipc_get(m, "session");
-	v.code = ipc_get(m, "code");
 	v.cb_exporter = ipc_get(m, "cb_exporter");
 	v.cb_end_point = ipc_get(m, "cb_end_point");
 	v.cb_unique = ipc_get(m, "cb_unique");
@@ -66,7 +101,7 @@ int sasl_start_parse(const struct ipc_msg *m, size_t max, struct sasl_start *out
 	v.tls = ipc_get(m, "tls_version").n > 0;
 	if (!service_known(v.service) || !mech_valid(v.mech) || !session_valid(v.session) ||
 	    v.cb_exporter.n > FRAME_CB_MAX || v.cb_end_point.n > FRAME_CB_MAX ||
-	    v.cb_unique.n > FRAME_CB_MAX || v.code.n > FRAME_CODE_MAX ||
+	    v.cb_unique.n > FRAME_CB_MAX || second_parse(m, &v.second) < 0 ||
 	    v.client_chain.n > CLIENT_CHAIN_MAX)
 		return E_PEER;
 	if (address_field(m, "peer", &v.peer) < 0 || address_field(m, "local", &v.local) < 0)
@@ -109,8 +144,7 @@ void sasl_start_print(const struct sasl_start *v, struct ipc_msg *m)
 	}
 	if (v->client_chain.n > 0)
 		ipc_set(m, "client_chain", v->client_chain);
-	if (v->code.n > 0)
-		ipc_set(m, "code", v->code);
+	second_print(&v->second, m);
 	if (v->cb_exporter.n > 0)
 		ipc_set(m, "cb_exporter", v->cb_exporter);
 	if (v->cb_end_point.n > 0)

@@ -11,7 +11,17 @@
 #include "net/ipc.h"
 
 #define FRAME_CODE_MAX 64
+#define FRAME_KEY_MAX 8192 /* each part of the answer of a security key */
 #define FRAME_CB_MAX 512 /* bytes of a raw channel binding */
+
+/* What the web page shows beside the password (second.h); empty: nothing. */
+struct sasl_second {
+	struct str code; /* typed */
+	struct str origin; /* "https://HOST[:PORT]" of the page */
+	/* of a security key: the challenge that it signs, made by us and not used before; empty: there is no such. The rest is
+	 * what the browser says: base64url */
+	struct str challenge, key, client_data, authenticator_data, signature;
+};
 
 /* Borrows from the message. */
 struct sasl_start {
@@ -23,7 +33,7 @@ struct sasl_start {
 	struct str session;
 	bool tls;
 	uint64_t tls_bits;
-	struct str code; /* of the web page's second factor; empty: none was typed */
+	struct sasl_second second;
 	struct str cb_exporter, cb_end_point, cb_unique; /* empty: the connection has none */
 	struct str client_chain; /* of EXTERNAL: what the client showed in its handshake (net/client_cert.h); front verified that it has the key */
 };

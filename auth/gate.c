@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "auth/guard.h"
+#include "auth/peek.h"
 #include "auth/resolve.h"
 #include "auth/rights.h"
 #include "auth/ticket.h"
+#include "auth/webauthn.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "trace/trace.h"
@@ -186,10 +188,36 @@ static void answer_verbs(struct question *q)
 
 /* --- a verb goes to its owner ------------------------------------------------------------ */
 
+/* The page that the question comes from. */
+static struct str origin_of(const struct question *q)
+{
+	return str_sub(ipc_get(&q->m, "origin"), 0, FRAME_KEY_MAX);
+}
+
+/* A security key is added in two steps: a challenge goes out, and comes back once, from the same login. */
+static void add_challenge(const struct question *q, struct ipc_msg *m)
+{
+	const struct challenge_for f = { "add", str_of(arena_fmt(&m->arena, "%s %.*s %.*s", q->login, STRF(q->id.who),
+		STRF(ipc_get(&q->m, PREFIX "address")))), origin_of(q) };
+	struct str given = ipc_get(&q->m, PREFIX "challenge");
+	char text[CHALLENGE_TEXT + 1];
+
+	if (f.origin.n == 0)
+		return;
+	ipc_set(m, "origin", f.origin);
+	if (!given.p) {
+		challenge_make(authd.challenges, &f, clock_mono_ms(), authd.program.conf->auth_security_key_time, text);
+		ipc_setc(m, "asked", text);
+	} else if (challenge_take(authd.challenges, &f, given, clock_mono_ms())) {
+		ipc_set(m, "asked", given);
+	}
+}
+
 static void verb_message(const struct question *q, struct ipc_msg *m)
 {
+	static const char *const not_said[] = { "old", "scope", "asker", "asker_login", "asker_admin", "origin", "asked" };
 	char name[80];
-	size_t i;
+	size_t i, k;
 
 	ipc_init(m, "control");
 	verb_full_name(q->verb, name, sizeof(name));
@@ -203,10 +231,15 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 		/* a mailbox by the name of its account: no alias leads to another one */
 		if (strcmp(name, "address") == 0 && q->rights.address.n > 0 && q->verb->owner == OWNER_MAILBOXD)
 			ipc_set(m, name, q->rights.address);
-		else if (strcmp(name, "old") != 0 && strcmp(name, "scope") != 0 && strcmp(name, "asker") != 0 &&
-			strcmp(name, "asker_login") != 0 && strcmp(name, "asker_admin") != 0)
-			ipc_set(m, name, f->value);
+		else {
+			for (k = 0; k < ARRAY_LEN(not_said) && strcmp(name, not_said[k]) != 0; k++)
+				;
+			if (k == ARRAY_LEN(not_said))
+				ipc_set(m, name, f->value);
+		}
 	}
+	if (str_eqc(ipc_get(m, "verb"), "security-key add"))
+		add_challenge(q, m);
 	/* an owner may refuse from outside what the command on the host may do */
 	ipc_set(m, "asker", q->id.who);
 	ipc_set_bool(m, "asker_admin", q->id.admin);
@@ -246,10 +279,11 @@ static void pass(struct question *q)
 }
 
 /* The old password was good, or not. */
-static void old_known(void *arg, const char *result, struct str user)
+static void old_known(void *arg, const char *result, struct str user, const struct ipc_msg *answer)
 {
 	struct question *q = arg;
 
+	(void)answer;
 	/* who is logged in has shown the second factor */
 	if ((strcmp(result, "ok") == 0 || strcmp(result, "code") == 0) && str_eq(user, q->id.user))
 		pass(q);
@@ -263,7 +297,8 @@ static void old_known(void *arg, const char *result, struct str user)
 
 static bool own_password_needed(const char *verb)
 {
-	static const char *const verbs_of[] = { "user password", "app-password add", "totp on", "totp off" };
+	static const char *const verbs_of[] = { "user password", "app-password add", "totp on", "totp off", "security-key add",
+		"security-key remove" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(verbs_of); i++)
@@ -275,6 +310,7 @@ static bool own_password_needed(const char *verb)
 /* Who changes his own password, or makes another one, proves that he is not somebody at an open page. */
 static void old_password(struct question *q)
 {
+	const struct sasl_second none = { .code = STR("") };
 	struct str old = ipc_get(&q->m, PREFIX "old");
 	char name[64];
 
@@ -284,7 +320,7 @@ static void old_password(struct question *q)
 	else if (old.n == 0)
 		refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
 	else
-		exchange_login(&q->peer, q->id.user, old, STR(""), old_known, q);
+		exchange_login(&q->peer, q->id.user, old, &none, old_known, q);
 }
 
 /* The account that `address` names: nobody touches one that may more than he does, nor a
@@ -535,21 +571,76 @@ static void login_account(void *arg, const struct ipc_msg *account)
 	answer_identity(q, &m);
 }
 
-static void login_known(void *arg, const char *result, struct str user)
+static struct challenge_for login_challenge(struct question *q)
+{
+	return (struct challenge_for){ "login", peek_normal(ipc_get(&q->m, "address"), &q->m.arena), origin_of(q) };
+}
+
+/* The password was right: what else there must be, and what a security key is to sign. */
+static void ask_second(struct question *q, const struct ipc_msg *answer)
+{
+	const struct challenge_for f = login_challenge(q);
+	char text[CHALLENGE_TEXT + 1];
+	struct str rp_id;
+	struct ipc_msg m;
+
+	ipc_init(&m, "result");
+	ipc_set(&m, "ways", ipc_get(answer, "ways"));
+	if (ipc_get(answer, "keys").n > 0 && webauthn_rp_id(f.origin, &rp_id) == 0) {
+		challenge_make(authd.challenges, &f, clock_mono_ms(), authd.program.conf->auth_security_key_time, text);
+		ipc_setc(&m, "challenge", text);
+		ipc_set(&m, "rp_id", rp_id);
+		ipc_set(&m, "keys", ipc_get(answer, "keys"));
+	}
+	ipc_set_bool(&m, "done", true);
+	ipc_set_u64(&m, "code", EX_NOPERM);
+	ipc_setc(&m, "error", "the second factor is needed, too");
+	fd_nonblock(q->reply, true);
+	(void)ipc_try_send(q->reply, &m);
+	ipc_done(&m);
+	question_free(q);
+}
+
+static void login_known(void *arg, const char *result, struct str user, const struct ipc_msg *answer)
 {
 	struct question *q = arg;
+	bool second = ipc_get(&q->m, "code").n > 0 || ipc_get(&q->m, "key").n > 0;
 
 	if (strcmp(result, "ok") == 0)
 		lookup("account", STR(""), user, login_account, q);
 	else if (strcmp(result, "limit") == 0)
 		refuse(q, EX_NOPERM, "too many failed logins: try again later", "limit");
 	else if (strcmp(result, "code") == 0)
-		refuse(q, EX_NOPERM, "the code of the second factor is needed, too", NULL);
+		ask_second(q, answer);
 	else if (strcmp(result, "fail") == 0)
-		refuse(q, EX_NOPERM, ipc_get(&q->m, "code").n > 0 ? "address, password or code is not right" :
-			"address or password is not right", "unknown");
+		refuse(q, EX_NOPERM, second ? "address, password or second factor is not right" : "address or password is not right", "unknown");
 	else
 		refuse(q, EX_TEMPFAIL, "logins are not possible now: try again", NULL);
+}
+
+/* What a browser says of a security key; what is no base64url is good for nothing, but was shown. */
+static struct str key_field(const struct question *q, const char *name)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	struct str s = ipc_get(&q->m, name);
+	size_t i;
+
+	for (i = 0; i < s.n && i < FRAME_KEY_MAX && s.p[i] && strchr(digits, s.p[i]); i++)
+		;
+	return i == s.n ? s : STR("-");
+}
+
+/* Password, and what came with it; a challenge counts here and now, or never. */
+static void login_begin(struct question *q)
+{
+	const struct challenge_for f = login_challenge(q);
+	struct sasl_second s = { .code = ipc_get(&q->m, "code"), .origin = f.origin, .key = key_field(q, "key"),
+		.client_data = key_field(q, "client_data"), .authenticator_data = key_field(q, "authenticator_data"),
+		.signature = key_field(q, "signature") };
+
+	if (s.key.n > 0 && challenge_take(authd.challenges, &f, ipc_get(&q->m, "challenge"), clock_mono_ms()))
+		s.challenge = ipc_get(&q->m, "challenge");
+	exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), &s, login_known, q);
 }
 
 static void invite(struct question *q)
@@ -613,7 +704,7 @@ bool gate_message(struct client *c, struct ipc_msg *m)
 		}
 	}
 	if (strcmp(q->op, "login") == 0)
-		exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), ipc_get(&q->m, "code"), login_known, q);
+		login_begin(q);
 	else if (strcmp(q->op, "invite") == 0)
 		invite(q);
 	else if (ipc_get(&q->m, "token").p)

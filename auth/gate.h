@@ -3,8 +3,11 @@
  * gate.h: the gate of the admin page and the API: who asks, what he may, and where
  * the question goes. webadmind has no rights of its own; all it can do is send
  *
- *   ask op=...  cookie | token, csrf, peer, agent, descriptor `reply`
- *     login   address password     a new login; answer: cookie csrf address name role* domain*
+ *   ask op=...  cookie | token, csrf, peer, agent, origin, descriptor `reply`
+ *     login   address password     a new login; answer: cookie csrf address name role* domain*.
+ *                                  code, or key challenge client_data authenticator_data signature:
+ *                                  the second factor (frame.h). If that is missing: ways, and for a
+ *                                  security key challenge rp_id keys, with code 77
  *     logout                       the login of the cookie ends (csrf)
  *     me                           who the cookie or token is: as login, without cookie
  *     check                        the same question, and the login is not taken as used

@@ -20,7 +20,9 @@ auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
 auth_libauthd_a_SOURCES += auth/delegation.c auth/delegation.h auth/stack_delegation.c auth/verbs_delegation.c auth/verbs_leave.c \
 	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
-	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c
+	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c \
+	auth/client_data.c auth/client_data.h auth/webauthn.c auth/webauthn.h auth/challenge.c auth/challenge.h \
+	auth/directory_security_key.c auth/verbs_second.c auth/verbs_security_key.c
 auth_libauthd_a_SOURCES += auth/popbefore.c auth/popbefore.h
 # secrets that can be read again, for CRAM-MD5 and APOP
 auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c auth/cram.h auth/sasl_shared.c auth/directory_shared_secret.c \
@@ -43,7 +45,7 @@ if WITH_PGSQL
 auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
 endif
 AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) $(NET_LIBS) $(CLIENT_CERT_LIBS) \
-	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS) $(JANSSON_LIBS)
+	$(PGSQL_LIBS) $(SASL_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(OPENSSL_LIBS) $(LDAP_LIBS) $(FIDO2_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
@@ -92,6 +94,9 @@ tests_unit_auth_totp_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/delegation_test
 tests_unit_auth_delegation_test_SOURCES = tests/unit/auth/delegation_test.c
 tests_unit_auth_delegation_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/webauthn_test
+tests_unit_auth_webauthn_test_SOURCES = tests/unit/auth/webauthn_test.c
+tests_unit_auth_webauthn_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/app_password_test
 tests_unit_auth_app_password_test_SOURCES = tests/unit/auth/app_password_test.c
 tests_unit_auth_app_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -189,3 +194,9 @@ tests_fuzz_bearer_SOURCES = tests/fuzz/bearer.c $(FUZZ_MAIN)
 tests_fuzz_bearer_LDADD = $(AUTHD_LIBS)
 tests_fuzz_bearer_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/bearer
+
+check_PROGRAMS += tests/fuzz/client_data
+tests_fuzz_client_data_SOURCES = tests/fuzz/client_data.c $(FUZZ_MAIN)
+tests_fuzz_client_data_LDADD = $(AUTHD_LIBS)
+tests_fuzz_client_data_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/client_data

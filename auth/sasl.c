@@ -33,7 +33,6 @@
 #include "auth/gs2.h"
 #include "auth/password.h"
 #include "auth/prepare.h"
-#include "auth/second.h"
 #include "base/clock.h"
 #include "base/rand.h"
 #include "mail/address.h"
@@ -191,18 +190,22 @@ static bool checked_there(struct sasl_exchange *x, struct str password, bool may
 	return true;
 }
 
+/* For people: where from. */
+static struct str network(struct sasl_exchange *x)
+{
+	struct addr net = addr_network(&x->start.peer);
+	char ip[ADDR_TEXT];
+
+	return net.family ? str_of(arena_fmt(&x->a, "%s/%d", addr_text(&net, ip), net.family == 4 ? 24 : 64)) : STR("");
+}
+
 /* For people: when and where from this device logged in; a failure is no failure of the login. */
 static void app_password_used(struct sasl_exchange *x, const struct directory_app_password *v, uint64_t now)
 {
 	struct directory *d = service->resolver.d;
-	struct addr net = addr_network(&x->start.peer);
-	char ip[ADDR_TEXT], text[ADDR_TEXT + 8] = "";
 
-	if (v->last + USED_S > now)
-		return;
-	if (net.family)
-		snprintf(text, sizeof(text), "%s/%d", addr_text(&net, ip), net.family == 4 ? 24 : 64);
-	(void)d->ops->app_password_used(d, x->account.id, v->id, now, str_of(text));
+	if (v->last + USED_S <= now)
+		(void)d->ops->app_password_used(d, x->account.id, v->id, now, network(x));
 }
 
 /* Is it an app password that is good here and now? may: of an account that may log in. */
@@ -321,15 +324,14 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 /* Is the password enough? Asked only of somebody who knows it. */
 static bool second_good(struct sasl_exchange *x)
 {
-	enum second second = SECOND_NONE;
+	const struct second_visit visit = { network(x), clock_unix() };
 
 	if (!str_eqc(x->start.service, "web"))
 		return true;
-	if (second_check(service->resolver.d, x->account.id, x->start.code, clock_unix(), &second) < 0)
+	if (second_check(service->resolver.d, x->account.id, &x->start.second, &visit, &x->a, &x->second) < 0)
 		x->down = true;
-	x->code = second == SECOND_NEEDED;
-	x->why = x->code ? "the code of the second factor is needed" : "wrong code of the second factor";
-	return !x->down && (second == SECOND_NONE || second == SECOND_GOOD);
+	x->why = x->second.why;
+	return !x->down && (x->second.is == SECOND_NONE || x->second.is == SECOND_GOOD);
 }
 
 static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass,
@@ -493,7 +495,9 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	s->cb_end_point = arena_str(&x->a, start->cb_end_point);
 	s->cb_unique = arena_str(&x->a, start->cb_unique);
 	s->client_chain = arena_str(&x->a, start->client_chain);
-	s->code = arena_str(&x->a, start->code);
+	s->second = (struct sasl_second){ arena_str(&x->a, start->second.code), arena_str(&x->a, start->second.origin),
+		arena_str(&x->a, start->second.challenge), arena_str(&x->a, start->second.key), arena_str(&x->a, start->second.client_data),
+		arena_str(&x->a, start->second.authenticator_data), arena_str(&x->a, start->second.signature) };
 	s->initial = STR_NONE;
 	x->scram = str_starts(s->mech, "SCRAM-");
 	x->plus = str_ends(s->mech, "-PLUS");
@@ -681,9 +685,11 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	if (x->down) {
 		out->result = SASL_DOWN;
 		out->why = "directory does not answer";
-	} else if (x->code) {
+	} else if (x->second.is == SECOND_NEEDED) {
 		out->result = SASL_CODE;
 		out->why = x->why;
+		out->ways = x->second.ways;
+		out->keys = x->second.keys;
 	} else if (code == SASL_CONTINUE) {
 		out->result = SASL_CONTINUES;
 		out->data = str_make(p ? p : "", p ? n : 0);
@@ -693,5 +699,6 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 			out->data = str_make(p, n);
 	} else {
 		out->why = x->why ? x->why : failure_text(code);
+		out->copied = x->second.copied ? x->second.key : STR_NONE;
 	}
 }

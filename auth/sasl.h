@@ -51,6 +51,10 @@ struct sasl_outcome {
 	bool lasting; /* GOOD by the main password: the same again is as good until the directory changes */
 	bool upgraded; /* new hash or keys were stored */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
+	/* CODE: which second factors there are, and the names of security keys for this page (second.h) */
+	const char *ways;
+	struct str keys;
+	struct str copied; /* BAD: this security key may have been copied; p NULL: none */
 	uint64_t expires; /* when the account or the app password ends (Unix time); 0: never */
 	bool no_submission; /* by an app password that is not for submission */
 };

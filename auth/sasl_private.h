@@ -9,6 +9,7 @@
 #include <sasl/sasl.h>
 
 #include "auth/sasl.h"
+#include "auth/second.h"
 
 struct sasl_exchange {
 	const struct sasl_service *service;
@@ -30,7 +31,7 @@ struct sasl_exchange {
 	bool remembered; /* that password was verified a moment ago */
 	bool down; /* back end */
 	bool elsewhere; /* its back end checked the password */
-	bool code; /* what is missing is the code of the second factor */
+	struct second_outcome second; /* asked when the password was right */
 	uint64_t expires; /* of the app password that was shown */
 	bool no_submission; /* it is not for submission */
 	const char *why; /* what a call-back found wrong */

@@ -170,3 +170,42 @@ int stack_shared_secret_any(struct directory *d, bool *any_out)
 		*any_out = any;
 	return r;
 }
+
+/* --- security keys */
+
+int stack_security_key_add(struct directory *d, uint64_t account, const struct directory_security_key *v)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->security_key_add(e, own_id, v);
+}
+
+int stack_security_key_remove(struct directory *d, uint64_t account, struct str id)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->security_key_remove(e, own_id, id);
+}
+
+int stack_security_key_used(struct directory *d, uint64_t account, const struct directory_security_key *v)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->security_key_used(e, own_id, v);
+}
+
+int stack_security_keys(struct directory *d, uint64_t account,
+	bool (*fn)(const struct directory_security_key *v, void *arg), void *arg)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->security_keys(e, own_id, fn, arg);
+}

@@ -33,16 +33,15 @@ static char *uri(struct verb *v, const struct directory_account *acc, const char
 	return text;
 }
 
-static void begin(struct verb *v, const struct directory_account *acc)
+static void begin(struct verb *v, const struct directory_account *acc, struct directory_totp *t)
 {
-	struct directory_totp t = { .recovery = STR("") };
 	char secret[TOTP_SECRET + 1];
 	struct ipc_msg m;
 	int r;
 
 	totp_new(secret);
-	t.secret = str_of(secret);
-	r = v->d->ops->totp_put ? v->d->ops->totp_put(v->d, acc->id, &t) : E_UNSUPPORTED;
+	t->secret = str_of(secret);
+	r = v->d->ops->totp_put ? v->d->ops->totp_put(v->d, acc->id, t) : E_UNSUPPORTED;
 	if (r < 0) {
 		kept(v, acc, r);
 		return;
@@ -57,54 +56,29 @@ static void begin(struct verb *v, const struct directory_account *acc)
 /* A code was shown: from now on it counts. */
 static void confirm(struct verb *v, struct directory_account *acc, struct directory_totp *t)
 {
-	char text[TOTP_RECOVERY_TEXT + 1], digest[SECRET_HEX + 1];
-	struct buf told, list;
 	struct ipc_msg m;
-	size_t i;
-	int r;
 
-	buf_init(&told, 512);
-	buf_init(&list, 1024);
-	for (i = 0; i < TOTP_RECOVERY; i++) {
-		totp_recovery_new(text, digest);
-		buf_fmt(&told, "%s%s", i ? " " : "", text);
-		buf_fmt(&list, "%s\n", digest);
-	}
-	t->recovery = buf_view(&list);
 	t->since = (uint64_t)clock_unix();
-	r = v->d->ops->totp_put(v->d, acc->id, t);
-	if (r < 0) {
-		kept(v, acc, r);
-	} else {
-		v->changed = acc->main_web = true;
-		/* a back end that others keep has no place for that: [auth] main_password */
-		r = v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, false) : E_UNSUPPORTED;
-		ipc_init(&m, "result");
-		ipc_set(&m, "recovery", buf_view(&told));
-		ipc_setc(&m, "main_password", r == 0 ? "web" : "all");
+	ipc_init(&m, "result");
+	if (verb_second_on(v, acc, t, &m) == 0)
 		verb_row(v, &m);
-	}
-	buf_wipe(&told);
-	buf_done(&list);
+	else
+		ipc_done(&m);
 }
 
 void verb_totp_on(struct verb *v)
 {
 	struct str code = ipc_get(v->m, "code");
-	struct directory_totp t = { .since = 0 };
 	struct directory_account acc;
-	int r;
+	struct directory_totp t;
 
-	if (verb_user(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0 || verb_second(v, &acc, &t) < 0)
 		return;
-	r = v->d->ops->totp ? v->d->ops->totp(v->d, acc.id, &v->a, &t) : E_UNSUPPORTED;
-	if (r < 0 && r != E_NOTFOUND)
-		kept(v, &acc, r);
-	else if (r == 0 && t.since)
+	if (t.since)
 		verb_fail(v, EX_CANTCREAT, "it is on already; 'totp off' ends it");
 	else if (code.n == 0)
-		begin(v, &acc);
-	else if (r < 0 || !totp_check(t.secret, code, clock_unix(), &t.step))
+		begin(v, &acc, &t);
+	else if (!totp_check(t.secret, code, clock_unix(), &t.step))
 		verb_fail(v, EX_DATAERR, "this is not the code of the last secret: try the next one, or begin anew without a code");
 	else
 		confirm(v, &acc, &t);
@@ -113,38 +87,35 @@ void verb_totp_on(struct verb *v)
 void verb_totp_off(struct verb *v)
 {
 	struct directory_account acc;
-	int r;
+	struct directory_totp t;
 
-	if (verb_user(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0 || verb_second(v, &acc, &t) < 0)
 		return;
-	r = v->d->ops->totp_remove ? v->d->ops->totp_remove(v->d, acc.id) : E_NOTFOUND;
-	if (r < 0)
-		kept(v, &acc, r);
-	else
-		v->changed = true;
+	if (t.secret.n == 0) {
+		kept(v, &acc, E_NOTFOUND);
+		return;
+	}
+	t.secret = STR("");
+	t.since = 0;
+	verb_second_off(v, &acc, &t);
 }
 
 void verb_totp_show(struct verb *v)
 {
-	struct directory_totp t = { .recovery = STR("") };
 	struct directory_account acc;
+	struct directory_totp t;
 	uint64_t left = 0;
 	struct ipc_msg m;
-	int r;
 
-	if (verb_user(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0 || verb_second(v, &acc, &t) < 0)
 		return;
-	r = v->d->ops->totp ? v->d->ops->totp(v->d, acc.id, &v->a, &t) : E_NOTFOUND;
-	if (r < 0 && r != E_NOTFOUND) {
-		kept(v, &acc, r);
-		return;
-	}
-	while (t.since && t.recovery.n > 0)
-		left += str_cut(&t.recovery, '\n').n > 0;
 	ipc_init(&m, "result");
 	ipc_setc(&m, "on", t.since ? "yes" : "no");
-	if (t.since) {
+	if (t.since)
 		ipc_set_u64(&m, "since", t.since);
+	if (t.since || t.recovery.n > 0) {
+		while (t.recovery.n > 0)
+			left += str_cut(&t.recovery, '\n').n > 0;
 		ipc_set_u64(&m, "recovery_left", left);
 	}
 	verb_row(v, &m);

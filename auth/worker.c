@@ -186,6 +186,12 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_set_bool(out, "no_submission", o.no_submission);
 	if (o.expires)
 		ipc_set_u64(out, "expires", o.expires);
+	if (o.result == SASL_CODE) {
+		ipc_setc(out, "ways", o.ways);
+		ipc_set(out, "keys", o.keys);
+	}
+	if (o.copied.p)
+		ipc_set(out, "copied", o.copied);
 	if (o.result != SASL_CONTINUES)
 		slot_clear(w, i);
 }

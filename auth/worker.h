@@ -13,8 +13,9 @@
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some account has a shared secret
  *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
- *                             is a "continue" that tells a failure, and the login has failed. code=TYPED: of the
- *                             page's second factor; result=code: one is missing
+ *                             is a "continue" that tells a failure, and the login has failed. With it the
+ *                             second factor of the page (frame.h); result=code [ways] [keys]: one is missing
+ *                             (second.h); copied=ID: a security key whose counter went back
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
  *   "settings" settings=TEXT [+ fds of tables.h] -> "answer" result

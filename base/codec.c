@@ -84,6 +84,23 @@ int base64_decode(struct str in, struct buf *out)
 	return 0;
 }
 
+void base64url_encode(struct str in, struct buf *out)
+{
+	size_t from = out->n, i;
+
+	base64_encode(in, out);
+	for (i = from; i < out->n; i++) {
+		if (out->p[i] == '+')
+			out->p[i] = '-';
+		else if (out->p[i] == '/')
+			out->p[i] = '_';
+		else if (out->p[i] == '=') {
+			buf_cut(out, i);
+			return;
+		}
+	}
+}
+
 int base64url_decode(struct str in, struct buf *out)
 {
 	struct buf text;

@@ -12,7 +12,8 @@
 
 void base64_encode(struct str in, struct buf *out);
 int base64_decode(struct str in, struct buf *out);
-int base64url_decode(struct str in, struct buf *out); /* RFC 4648 5; padding may be there or not */
+void base64url_encode(struct str in, struct buf *out); /* RFC 4648 5, without padding (RFC 7515 2) */
+int base64url_decode(struct str in, struct buf *out); /* padding may be there or not */
 void hex_encode(struct str in, struct buf *out); /* lower case */
 int hex_decode(struct str in, struct buf *out);
 /* Escapes bytes < 0x21, 0x7f.., '%' as %XX. */

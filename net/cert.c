@@ -268,23 +268,6 @@ static int64_t unix_time(const ASN1_TIME *t)
 	return (int64_t)days * DAY + seconds;
 }
 
-void base64url_encode(struct str in, struct buf *out)
-{
-	size_t from = out->n, i;
-
-	base64_encode(in, out);
-	for (i = from; i < out->n; i++) {
-		if (out->p[i] == '+')
-			out->p[i] = '-';
-		else if (out->p[i] == '/')
-			out->p[i] = '_';
-		else if (out->p[i] == '=') {
-			buf_cut(out, i);
-			return;
-		}
-	}
-}
-
 /* RFC 9773 4.1: base64url(authority key id) "." base64url(serial, as in DER) */
 static void ari_id(X509 *x, char *out, size_t size)
 {

@@ -37,7 +37,5 @@ int cert_tlsa(struct str pem, char out[CERT_TLSA]);
 /* The first certificate is for that name (RFC 9525), the key in `key_pem` is its own. */
 bool cert_is_for(struct str pem, const char *name);
 bool cert_fits_key(struct str pem, struct str key_pem);
-/* Unpadded base64url (RFC 7515 2). */
-void base64url_encode(struct str in, struct buf *out);
 
 #endif

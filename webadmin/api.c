@@ -37,6 +37,20 @@ static bool has_cookie(struct request *q)
 		cookie_get(request_header(q, "Cookie"), COOKIE_NAME).p;
 }
 
+/* "https://HOST[:PORT]" of the page, as a browser writes it (RFC 6454 6.2): a name of ours, in lower case, without the usual port. */
+static const char *page_origin(struct request *q)
+{
+	struct str host = request_header(q, "Host");
+	char *text, *p;
+
+	if (str_ends(host, ":443"))
+		host = str_sub(host, 0, host.n - 4);
+	text = arena_fmt(request_arena(q), "https://%.*s", STRF(host));
+	for (p = text; *p; p++)
+		*p = ascii_lower(*p);
+	return text;
+}
+
 void api_question(struct request *q, struct ipc_msg *m, const char *op)
 {
 	struct str bearer = bearer_get(request_header(q, "Authorization")), agent;
@@ -48,6 +62,8 @@ void api_question(struct request *q, struct ipc_msg *m, const char *op)
 		ipc_set(m, "token", bearer);
 	else if (has_cookie(q))
 		ipc_set(m, "cookie", cookie_get(request_header(q, "Cookie"), COOKIE_NAME));
+	if (request_is_post(q)) /* the page, as security keys see it */
+		ipc_setc(m, "origin", page_origin(q));
 	if (request_header(q, "X-Mansio-CSRF").n > 0)
 		ipc_set(m, "csrf", str_sub(request_header(q, "X-Mansio-CSRF"), 0, SECRET_MAX));
 	ipc_setc(m, "peer", addr_text(request_peer(q), peer));
@@ -257,6 +273,34 @@ static void answer_good(struct call *c, const struct ipc_msg *last)
 	request_answer_buf(c->q, 200, "application/json", &b);
 }
 
+/* The password was right, and the second factor is missing: what there is. */
+static void answer_second(struct call *c, struct str error, const struct ipc_msg *m)
+{
+	static const char *const texts[] = { "error", "challenge", "rp_id" };
+	static const char *const lists[] = { "ways", "keys" };
+	struct str rest;
+	struct buf b;
+	size_t i, n;
+
+	buf_init(&b, IPC_MAX * 2);
+	buf_fmt(&b, "{\"code\":%d", EX_NOPERM);
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		buf_fmt(&b, ",\"%s\":", texts[i]);
+		json_text(&b, i == 0 ? error : ipc_get(m, texts[i]));
+	}
+	for (i = 0; i < ARRAY_LEN(lists); i++) {
+		buf_fmt(&b, ",\"%s\":[", lists[i]);
+		for (rest = ipc_get(m, lists[i]), n = 0; rest.n > 0; n++) {
+			if (n)
+				buf_c(&b, ',');
+			json_text(&b, str_cut(&rest, ','));
+		}
+		buf_c(&b, ']');
+	}
+	buf_c(&b, '}');
+	request_answer_buf(c->q, 403, "application/json", &b);
+}
+
 static void done(void *arg, int code, struct str error, const struct ipc_msg *last)
 {
 	struct call *c = arg;
@@ -268,6 +312,8 @@ static void done(void *arg, int code, struct str error, const struct ipc_msg *la
 	}
 	if (c->out.err)
 		request_fail(c->q, 500, EX_DATAERR, "the answer is too long ([web] answer): ask for less");
+	else if (!c->verb && c->own == OWN_LOGIN && last && ipc_get(last, "ways").n > 0)
+		answer_second(c, error, last);
 	else if (code && c->rows > 0 && is_table(c) && !(last && ipc_get_bool(last, "unknown")))
 		answer_rows(c, code == EX_DATAERR ? 200 : api_status(code, last), code, error);
 	else if (code || !last) {
@@ -302,27 +348,33 @@ static void ask(struct request *q, struct ipc_msg *m, const struct verb *v, enum
 
 /* --- what is asked -------------------------------------------------------------------- */
 
-/* The body of login and invite: just these two fields; a third one may be there. */
-static bool two_fields(struct request *q, struct ipc_msg *m, const char *one, const char *two, const char *third)
+/* What the body of login and invite may say: the first two it must. */
+static const char *const login_fields[] = { "address", "password", "code", "key", "challenge", "client_data", "authenticator_data", "signature", NULL };
+static const char *const invite_fields[] = { "token", "password", NULL };
+
+static bool fields(struct request *q, struct ipc_msg *m, const char *const *names)
 {
 	struct ipc_msg given;
 	struct buf why;
+	size_t i, known = 0;
 	bool good;
 
 	buf_init(&why, 512);
 	ipc_init(&given, "given");
 	good = json_fields(request_body(q), "", &given, &why) == 0;
-	if (good && (given.nfields != (third && ipc_get(&given, third).p ? 3 : 2) || !ipc_get(&given, one).p || !ipc_get(&given, two).p)) {
-		buf_fmt(&why, "needed are %s and %s", one, two);
+	for (i = 0; good && names[i]; i++)
+		known += ipc_get(&given, names[i]).p != NULL;
+	if (good && (given.nfields != known || !ipc_get(&given, names[0]).p || !ipc_get(&given, names[1]).p)) {
+		buf_fmt(&why, "needed are %s and %s", names[0], names[1]);
 		good = false;
 	}
 	if (good) {
-		ipc_set(m, one[0] == 't' ? "invite" : one, ipc_get(&given, one));
-		ipc_set(m, two, ipc_get(&given, two));
-		if (third && ipc_get(&given, third).p)
-			ipc_set(m, third, ipc_get(&given, third));
-	} else
+		for (i = 0; names[i]; i++)
+			if (ipc_get(&given, names[i]).p)
+				ipc_set(m, names == invite_fields && i == 0 ? "invite" : names[i], ipc_get(&given, names[i]));
+	} else {
 		request_fail(q, 400, EX_USAGE, "%s", buf_cstr(&why));
+	}
 	arena_wipe(&given.arena);
 	ipc_done(&given);
 	buf_done(&why);
@@ -339,8 +391,7 @@ static void own(struct request *q, enum api_own what)
 	if (!reads && !may_post(q))
 		return;
 	api_question(q, &m, op[what]);
-	if ((what == OWN_LOGIN && !two_fields(q, &m, "address", "password", "code")) ||
-		(what == OWN_INVITE && !two_fields(q, &m, "token", "password", NULL))) {
+	if ((what == OWN_LOGIN && !fields(q, &m, login_fields)) || (what == OWN_INVITE && !fields(q, &m, invite_fields))) {
 		ipc_done(&m);
 		return;
 	}

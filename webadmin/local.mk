@@ -1,5 +1,5 @@
 # The files of the admin page, embedded: a table (webadmin/pages.h) that tools/embed makes
-PAGES = app.js icon.svg index.html lib/api.js lib/ask.js lib/dom.js lib/format.js lib/paged.js lib/router.js \
+PAGES = app.js icon.svg index.html lib/api.js lib/ask.js lib/dom.js lib/format.js lib/key.js lib/paged.js lib/router.js \
 	lib/session.js lib/stream.js parts/all.js parts/bits.js parts/chart.js parts/dialog.js parts/form.js \
 	parts/icons.js parts/labels.js parts/session.js parts/shell.js parts/table.js parts/toast.js screens.js screens/about.js \
 	screens/admins.js screens/aliases.js screens/audit.js screens/backups.js screens/bans.js screens/certs.js \

@@ -14,7 +14,7 @@ import pytest
 from attackers import NAMES, none_gets_in
 from conftest import Account, DOMAIN, MANSIO, TOP, check_log, free_ports, wait_for
 from postgres import Postgres
-from web import Web
+from web import Web, add_key
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,9 @@ def filled(s):
     s.cli("user", "leave", f"dora@{DOMAIN}", anna.address, "until=2099-12-31", "reply=Gone.")
     s.cli("send-as", "add", ben.address, f"address=info@{DOMAIN}")
     ben.shared = json.loads(s.cli("--json", "shared-secret", "set", ben.address).stdout)["secret"]
-    return people, json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]
+    token = json.loads(s.cli("--json", "token", "add", "program", "admin").stdout)["token"]
+    assert add_key(Web(s, token=token), f"dora@{DOMAIN}").status == 200
+    return people, token
 
 
 def works(s, people, token, mail):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A browser of the tests for the admin page's API: cookie, CSRF token and Origin as a real page has them."""
+import base64
+import hashlib
 import http.client
 import json
 import socket
@@ -78,6 +80,20 @@ class Web:
             self.cookie = answer.headers["Set-Cookie"].split(";")[0].split("=", 1)[1]
             self.csrf = answer.json["csrf"]
         return answer
+
+
+def base64url(b):
+    return base64.urlsafe_b64encode(b).decode().rstrip("=")
+
+
+def add_key(page, address, **more):
+    """A security key of this account that nobody has: what a browser says for a new one, which nothing signs. The answer."""
+    asked = page.post("security-key/add", {"address": address, **more}).json["result"]
+    said = {"type": "webauthn.create", "challenge": asked["challenge"], "origin": page.origin}
+    public = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")  # RFC 8032 7.1
+    data = hashlib.sha256(asked["rp_id"].encode()).digest() + b"\x41" + bytes(20) + b"\0\x10" + hashlib.md5(address.encode()).digest()
+    return page.post("security-key/add", {"address": address, "challenge": asked["challenge"], "client_data": base64url(json.dumps(said).encode()),
+                                          "authenticator_data": base64url(data + b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20" + public), **more})
 
 
 def raw(suite, data, timeout=10):

@@ -79,6 +79,15 @@ const VERBS = {
 	"ban remove": ["admin", "change", "network!", ""],
 	"login list": ["person", "read", "", "id user peer since last agent"],
 	"login end": ["person", "change", "user^ id^", ""],
+	"app-password list": ["person", "read", "address!", "id label protocols since expires last peer"],
+	"app-password add": ["person", "change", "address! label protocols expires old:secret", "id password"],
+	"app-password remove": ["person", "change", "address! id!", ""],
+	"totp show": ["person", "read", "address!", "on since recovery_left"],
+	"totp on": ["person", "change", "address! code old:secret", "secret uri"],
+	"totp off": ["person", "change", "address! old:secret", ""],
+	"security-key list": ["person", "read", "address!", "id label host algorithm since last peer"],
+	"security-key add": ["person", "change", "address! label challenge client_data authenticator_data old:secret", ""],
+	"security-key remove": ["person", "change", "address! id! old:secret", ""],
 	"token list": ["admin", "read", "", "id label roles since expires last"],
 	"token add": ["admin", "change", "label! role+ days:number", "id token"],
 	"token remove": ["admin", "change", "id!", ""],
@@ -107,7 +116,7 @@ const VERBS = {
 	"import list": ["domain", "read", "", "job state taken total words"],
 	"import imap": ["domain", "change", "address! host! user password:secret dry_run:flag", ""],
 };
-const ONE = new Set(["domain show", "user show", "mailbox status", "queue show", "user invite", "token add", "cert show"]);
+const ONE = new Set(["domain show", "user show", "mailbox status", "totp show", "queue show", "user invite", "token add", "cert show"]);
 
 export const verbRows = (role = "admin", without = []) => Object.entries(VERBS)
 	.filter(([name, [who]]) => !without.includes(name) && (role === "admin" || who === "person" || (role === "domain" && who === "domain")))

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "net/tls.h"

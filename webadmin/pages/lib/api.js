@@ -60,6 +60,7 @@ async function send(method, path, body) {
 		const f = new Failure(said.error || `The server refused (HTTP ${answer.status}).`, answer.status, said.code || 0);
 		// some rows may have come before it went wrong
 		f.rows = said.rows;
+		f.said = said;
 		if (answer.status === 401 && path !== "login" && path !== "me")
 			lost(f);
 		throw f;
@@ -83,7 +84,7 @@ export async function change(verb, args) {
 	return unpack(await send("POST", pathOf(verb), clean(args)));
 }
 
-export const login = (address, password, code) => send("POST", "login", code ? { address, password, code } : { address, password });
+export const login = (address, password, second) => send("POST", "login", { address, password, ...second });
 export const logout = () => send("POST", "logout");
 export const invite = (token, password) => send("POST", "invite", { token, password });
 export const me = () => send("GET", "me");

@@ -45,8 +45,8 @@ export async function resume() {
 	}
 }
 
-export async function enter(address, password, code) {
-	const said = await api.login(address, password, code);
+export async function enter(address, password, second) {
+	const said = await api.login(address, password, second);
 	return begin(said.result || said);
 }
 

@@ -9,7 +9,7 @@ import * as f from "../lib/format.js";
 import { Head, Card, Facts, Problem, useDialog, Code } from "../parts/all.js";
 import { Usage, Folders, Sessions, passwordDialog, forwardDialog, forwardOf, forwardWords } from "./person.js";
 import { Roles } from "./people.js";
-import { AppPasswords, SecondFactor } from "./devices.js";
+import { AppPasswords, Codes, SecurityKeys } from "./devices.js";
 
 export default function Me() {
 	const me = session.me, ask = useAsk(can("user show") ? "user show" : null, { address: me.address }), [dialog, open] = useDialog(), u = ask.data || {};
@@ -26,7 +26,8 @@ export default function Me() {
 				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} />
 				<p>An iPhone or iPad sets itself up when its camera sees this:</p><img class="qr" src=${`/apple.svg?address=${encodeURIComponent(me.address)}`} width="192" height="192" alt="QR code of the link for iPhone and iPad" /></div><//></div>
 			${can("app-password list") && html`<${AppPasswords} address=${me.address} />`}
-			${can("totp show") && html`<${SecondFactor} address=${me.address} />`}
+			${can("totp show") && html`<${Codes} address=${me.address} />`}
+			${can("security-key list") && html`<${SecurityKeys} address=${me.address} />`}
 			<${Sessions} address=${me.address} own=${true} />
 			${can("mailbox list") && html`<${Folders} address=${me.address} />`}</div>${dialog}`;
 }

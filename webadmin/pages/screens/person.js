@@ -10,7 +10,7 @@ import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Meter, Problem, Wait, Code, Dialog, Time, say } from "../parts/all.js";
 import { Device, serviceOf, stateOf, isWeb, HERE } from "../parts/session.js";
 import { Roles } from "./people.js";
-import { AppPasswords, SecondFactor } from "./devices.js";
+import { AppPasswords, Codes, SecurityKeys } from "./devices.js";
 
 export function Usage({ address }) {
 	const ask = useAsk("mailbox status", { address });
@@ -102,7 +102,8 @@ export default function Person({ id }) {
 			${can("mailbox status") && html`<${Usage} key=${turn} address=${id} />`}</div>
 			${can("alias list") && html`<${Aliases} address=${id} />`}
 			${can("app-password list") && html`<${AppPasswords} address=${id} />`}
-			${can("totp show") && html`<${SecondFactor} address=${id} />`}
+			${can("totp show") && html`<${Codes} address=${id} />`}
+			${can("security-key list") && html`<${SecurityKeys} address=${id} />`}
 			${can("limit list") && html`<${Limits} address=${id} />`}
 			<${Sessions} address=${id} />
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
