@@ -68,27 +68,41 @@ static void answer_account(struct worker *w, const struct ipc_msg *q, struct are
 	ipc_set_u64(out, "quota_messages", acc.quota_messages);
 }
 
+static void put_targets(const struct auth_rcpt *v, struct ipc_msg *out)
+{
+	size_t i;
+
+	ipc_setc(out, "result", worker_word(v->result));
+	put_good_until(v->good_until, out);
+	if (v->moved.n)
+		ipc_set(out, "moved", v->moved);
+	ipc_set_u64(out, "targets", v->ntargets);
+	ipc_set_u64(out, "outsiders", v->noutside);
+	for (i = 0; i < v->ntargets; i++) {
+		ipc_set(out, "target", v->target[i].account);
+		ipc_set(out, "detail", v->target[i].detail);
+		ipc_set_u64(out, "quota_bytes", v->target[i].quota_bytes);
+		ipc_set_u64(out, "quota_messages", v->target[i].quota_messages);
+	}
+	for (i = 0; i < v->noutside; i++)
+		ipc_set(out, "outside", v->outside[i]);
+}
+
 static void put_rcpt(struct worker *w, struct str address, struct arena *a, struct ipc_msg *out)
 {
 	struct auth_rcpt v = { .result = AUTH_TEMP };
-	size_t i;
 
 	/* a failure leaves "temp", and nothing else, in v */
 	(void)resolve_rcpt(&w->service.resolver, address, a, &v);
-	ipc_setc(out, "result", worker_word(v.result));
-	put_good_until(v.good_until, out);
-	if (v.moved.n)
-		ipc_set(out, "moved", v.moved);
-	ipc_set_u64(out, "targets", v.ntargets);
-	ipc_set_u64(out, "outsiders", v.noutside);
-	for (i = 0; i < v.ntargets; i++) {
-		ipc_set(out, "target", v.target[i].account);
-		ipc_set(out, "detail", v.target[i].detail);
-		ipc_set_u64(out, "quota_bytes", v.target[i].quota_bytes);
-		ipc_set_u64(out, "quota_messages", v.target[i].quota_messages);
-	}
-	for (i = 0; i < v.noutside; i++)
-		ipc_set(out, "outside", v.outside[i]);
+	put_targets(&v, out);
+}
+
+static void answer_owner(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct auth_rcpt v = { .result = AUTH_TEMP };
+
+	(void)resolve_own(&w->service.resolver, ipc_get(q, "address"), a, &v);
+	put_targets(&v, out);
 }
 
 static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -453,6 +467,7 @@ static const struct {
 } lookups[] = {
 	{ "account", answer_account },
 	{ "rcpt", answer_rcpt },
+	{ "owner", answer_owner },
 	{ "arrival", answer_arrival },
 	{ "access", answer_access },
 	{ "sender", answer_sender },

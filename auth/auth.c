@@ -156,19 +156,25 @@ static int rcpt_parse(const struct ipc_msg *m, struct arena *a, struct auth_rcpt
 	return 0;
 }
 
-int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
+static int ask_rcpt(int link, struct str address, bool own, struct arena *a, struct auth_rcpt *out, deadline d)
 {
 	struct ipc_msg q, m = { 0 };
 	int r;
 
 	ipc_init(&q, "rcpt");
 	ipc_set(&q, "address", address);
+	ipc_set_bool(&q, "own", own);
 	r = ask(link, &q, &m, d);
 	if (r == 0)
 		r = rcpt_parse(&m, a, out);
 	ipc_done(&m);
 	ipc_done(&q);
 	return r;
+}
+
+int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
+{
+	return ask_rcpt(link, address, false, a, out, d);
 }
 
 int auth_rcpt_send(int link, struct str address, uint64_t id)
@@ -530,7 +536,7 @@ int auth_mailbox(int link, struct str address, struct arena *a, struct auth_targ
 	struct auth_rcpt rcpt;
 
 	*why_out = "authd does not answer; try again";
-	if (auth_rcpt(link, address, a, &rcpt, d) < 0 || rcpt.result == AUTH_TEMP)
+	if (ask_rcpt(link, address, true, a, &rcpt, d) < 0 || rcpt.result == AUTH_TEMP)
 		return EX_TEMPFAIL;
 	*why_out = arena_fmt(a, "there is no account %.*s", STRF(address));
 	if (rcpt.ntargets != 1 || rcpt.noutside != 0)

@@ -166,7 +166,7 @@ int auth_domain(int link, struct str domain, struct arena *a, struct auth_domain
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);
 
-/* For a verb about one mailbox: the account behind the address, and its key. A sysexits code;
+/* For a verb about one mailbox: the account whose address it is (where its mail goes on to is another's), and its key. A sysexits code;
  * why_out (arena) is for people. */
 int auth_mailbox(int link, struct str address, struct arena *a, struct auth_target *out, int *key_out,
 	const char **why_out, deadline d);

@@ -321,7 +321,7 @@ static bool ask_rcpt(struct client *c, struct ipc_msg *m, uint64_t id)
 	struct question *q = question_new(c, id);
 
 	q->with_key = ipc_get_bool(m, "key") && strcmp(c->name, "lmtpd") == 0;
-	lookup("rcpt", STR(""), ipc_get(m, "address"), resolved, q);
+	lookup(ipc_get_bool(m, "own") ? "owner" : "rcpt", STR(""), ipc_get(m, "address"), resolved, q);
 	return true;
 }
 

@@ -205,6 +205,21 @@ def test_somebody_leaves(house):
     assert Web(s, who).post("user/leave", {"address": who.address}).status == 403
 
 
+def test_a_verb_about_a_mailbox_never_follows_its_mail(house):
+    """Who forwards her mail to another one does not get into his mailbox by it."""
+    s, who, other = house, house.account(), house.account()
+    s.deliver(other.address, "his alone")
+    with s.imap(other) as c:
+        wait_for(lambda: c.select()[1] == [b"1"])
+    page = Web(s, who)
+    assert page.post("user/forward", {"address": who.address, "target": [other.address], "keep": False}).status == 200
+    assert page.get(f"mailbox/status?address={who.address}").json["result"]["messages"] == 0
+    assert all(int(f["messages"]) == 0 for f in page.get(f"mailbox/list?address={who.address}").json["rows"])
+    s.cli("user", "leave", who.address, other.address, "until=2026-01-01")
+    assert json.loads(s.cli("--json", "mailbox", "status", who.address).stdout)["messages"] == 0
+    assert s.cli("mailbox", "status", "nobody.here@example.org", check=False).returncode == 67
+
+
 def test_its_moment_comes_while_answers_are_cached(house):
     s, who = house, house.account()
     soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)

@@ -26,7 +26,7 @@ const VERBS = {
 	"domain dns": ["domain", "read", "domain! zone:flag", "name type value why need"],
 	"domain check": ["domain", "read", "domain!", "name type state found expected words fix"],
 	"user list": ["domain", "read", "domain? match after limit:number", "address name active quota quota_messages roles forward"],
-	"user show": ["person", "read", "address!", "address name active quota quota_messages roles forward"],
+	"user show": ["person", "read", "address!", "address name active state expires until quota quota_messages roles forward"],
 	"user add": ["domain", "change", "address! name quota:size quota_messages:number roles# active:bool password:secret", ""],
 	"user change": ["domain", "change", "address! name quota:size quota_messages:number roles# active:bool", ""],
 	"user remove": ["domain", "change", "address!", ""],

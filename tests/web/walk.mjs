@@ -116,6 +116,23 @@ await press("Let in again");
 await send("Let in");
 await has("active");
 
+// a day on which it ends; somebody who may send as her; she leaves, and is back
+await press("Change");
+await fill({ expires: "2999-12-31" });
+await send();
+await has("until");
+await press("Let somebody");
+await fill({ who: ADMIN[0] });
+await send("Let them");
+await has(ADMIN[0]);
+await press("Leaves");
+await fill({ target: ADMIN[0], until: "2999-12-31", reply: "Write to ben@first.example" });
+await send("Close the account");
+await has("mail until");
+await press("Let in again");
+await send("Let in");
+await gone("mail until");
+
 // a hand-out link: its reader sets the password, once, and sees their own page alone
 await press("Hand-out link");
 await page.click("dialog button:text-is('Make a link')");

@@ -14,7 +14,7 @@ export function PeopleTable({ domain }) {
 	const ask = usePaged("user list", domain ? { domain } : {}, "address", text);
 	const add = () => open((close) => html`<${VerbDialog} verb="user add" title="New person" button="Make the account" done=${(a) => `${a.address} was made`} onClose=${close}
 		text=${can("user invite") ? "Without a password nobody can log in; on the person's page you get a hand-out link with which they choose their own." : ""}
-		onDone=${(a) => go("person", a.address)} initial=${{ active: true }} fields=${{ address: { placeholder: `name@${domain || "example.org"}` }, active: { skip: true }, quota_messages: { skip: true }, password: { invent: true } }} />`);
+		onDone=${(a) => go("person", a.address)} initial=${{ active: true }} fields=${{ address: { placeholder: `name@${domain || "example.org"}` }, active: { skip: true }, expires: { skip: true }, quota_messages: { skip: true }, password: { invent: true } }} />`);
 	const button = can("user add") && html`<button type="button" class="primary" onClick=${add}><${Icon} name="plus" />New person</button>`;
 	return html`<${Card} title=${domain ? "People" : ""} label="People" pad=${false} tools=${domain && button}>
 		<div class="filters"><${Search} label="Find a person" hint="Name or address" value=${text} onInput=${setText} />${!domain && html`<span class="fix end">${button}</span>`}</div>
@@ -22,7 +22,7 @@ export function PeopleTable({ domain }) {
 		${ask.rows === null ? html`<${Wait} />` : html`<${Table} label="People" rows=${ask.rows} more=${ask.more} rowKey=${(r) => r.address}
 			empty=${text ? html`<${Empty} icon="search" title="Nobody found"><p>No address or name has “${text}”.</p><//>` : html`<${Empty} icon="people" title="Nobody here yet"><p>Make the first account; it can get mail at once.</p>${button}<//>`}
 			columns=${[{ key: "address", label: "Address", lead: true, cell: (r) => html`<a class="main" href=${link("person", r.address)}><${Soft} text=${r.address} /></a>` }, { key: "name", label: "Name" },
-				{ key: "active", label: "State", cell: (r) => html`<${Badge} word=${f.yes(r.active) ? "active" : "suspended"} mood=${f.yes(r.active) ? "ok" : "warn"} />` },
+				{ key: "active", label: "State", cell: (r) => html`<${Badge} word=${r.state || (f.yes(r.active) ? "active" : "suspended")} mood=${f.yes(r.active) && r.state !== "expired" ? "ok" : "warn"} />` },
 				{ key: "roles", label: "Roles", cell: (r) => (r.roles ? html`<${Roles} roles=${r.roles} />` : html`<span class="soft">–</span>`) },
 				{ key: "quota", label: "Quota", kind: "size", cell: (r) => (Number(r.quota) ? f.bytes(r.quota) : html`<span class="soft">default</span>`) }]} />`}<//>${dialog}`;
 }

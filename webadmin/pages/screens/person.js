@@ -11,6 +11,7 @@ import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, use
 import { Device, serviceOf, stateOf, isWeb, HERE } from "../parts/session.js";
 import { Roles } from "./people.js";
 import { AppPasswords, Codes, SecurityKeys } from "./devices.js";
+import { SendAs, State, EXPIRES, leaveDialog, moment } from "./delegation.js";
 
 export function Usage({ address }) {
 	const ask = useAsk("mailbox status", { address });
@@ -78,8 +79,8 @@ export default function Person({ id }) {
 		return ask.reload();
 	};
 	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${reload}
-		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active), main_password: u.main_password }}
-		fields=${{ name: { placeholder: "" }, main_password: { label: "The password is good for", quiet: true, choices: [["all", "everything"], ["web", "this page alone; mail programs need app passwords"]] } }} />`);
+		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active), expires: moment(u.expires), main_password: u.main_password }}
+		fields=${{ name: { placeholder: "" }, expires: EXPIRES, main_password: { label: "The password is good for", quiet: true, choices: [["all", "everything"], ["web", "this page alone; mail programs need app passwords"]] } }} />`);
 	const suspend = () => open((close) => f.yes(u.active) ? html`<${Confirm} title=${`Suspend ${id}?`} button="Suspend" act=${async () => {
 			await change("user change", { address: id, active: false });
 			if (can("session kick"))
@@ -92,15 +93,17 @@ export default function Person({ id }) {
 			${can("user invite") && html`<button type="button" onClick=${() => inviteDialog(open, id)}>Hand-out link</button>`}
 			${can("user forward") && html`<button type="button" onClick=${() => forwardDialog(open, id, forwardOf(u), ask.reload)}>Forward</button>`}
 			${can("user change") && html`<button type="button" onClick=${suspend}>${f.yes(u.active) ? "Suspend" : "Let in again"}</button>`}
+			${can("user leave") && f.yes(u.active) && html`<button type="button" onClick=${() => leaveDialog(open, id, reload)}>Leaves</button>`}
 			${can("user remove") && html`<button type="button" class="danger" onClick=${remove}>Remove</button>`}`}<//>
 		<${Problem} error=${ask.error} again=${ask.reload} />
 		${!u ? !ask.error && html`<${Wait} />` : html`<div class="stack"><div class="grid even">
-			<${Card} title="Account"><${Facts} rows=${[["Address", id], ["State", html`<${Badge} word=${f.yes(u.active) ? "active" : "suspended"} mood=${f.yes(u.active) ? "ok" : "warn"} />`],
+			<${Card} title="Account"><${Facts} rows=${[["Address", id], ["State", html`<${State} of=${u} />`],
 				u.password === "no" ? ["Password", html`<${Badge} word="none yet: nobody can log in" mood="warn" />`] : null,
 				["Roles", u.roles ? html`<${Roles} roles=${u.roles} />` : html`<span class="soft">none</span>`], ["Forwards to", forwardWords(u)],
 				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
 			${can("mailbox status") && html`<${Usage} key=${turn} address=${id} />`}</div>
 			${can("alias list") && html`<${Aliases} address=${id} />`}
+			${can("send-as list") && html`<${SendAs} address=${id} />`}
 			${can("app-password list") && html`<${AppPasswords} address=${id} />`}
 			${can("totp show") && html`<${Codes} address=${id} />`}
 			${can("security-key list") && html`<${SecurityKeys} address=${id} />`}
