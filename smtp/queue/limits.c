@@ -16,6 +16,7 @@
 #define SEEN_STEP (7 * 86400) /* a row says when an address was written to last, up to this */
 #define FORGET_STEP 3600
 #define LIST_SLICE 200
+#define LIST_KEPT 100000 /* are counted */
 
 enum { SECRET, READ, WRITE, KNOWN, LEARN, REFRESH, OLDEST, KEPT, LIST, OLD, FORGET, FORGET_KNOWN, NSTMT };
 _Static_assert((int)NSTMT <= (int)LIMITS_NSTMT, "LIMITS_NSTMT");
@@ -183,7 +184,8 @@ static void write_row(struct queue *q, struct limits_look *x)
 	q->turn.changed = true;
 }
 
-static uint64_t kept(struct queue *q, struct str account)
+/* Recipients of the account's that are held or throttled, up to `most`. */
+static uint64_t kept(struct queue *q, struct str account, int64_t most)
 {
 	sqlite3_stmt *s = use(q, KEPT);
 	uint64_t n = 0;
@@ -191,7 +193,7 @@ static uint64_t kept(struct queue *q, struct str account)
 	if (!s)
 		return 0;
 	db_bind_u64(s, 1, limits_stream(account));
-	db_bind_u64(s, 2, (uint64_t)MAX(q->conf->send_account_held, INT64_C(1)));
+	db_bind_u64(s, 2, (uint64_t)MAX(most, INT64_C(1)));
 	if (rows_step(&q->rows, s))
 		n = db_u64(s, 0);
 	db_reset(s);
@@ -349,7 +351,7 @@ struct limits_look *limits_look(struct queue *q, const struct envelope *e)
 		x->waiting += x->rcpt[i].verdict == LIMITS_WAIT;
 	}
 	if (x->held + x->waiting > 0)
-		x->kept = kept(q, x->account);
+		x->kept = kept(q, x->account, q->conf->send_account_held);
 	return x;
 }
 
@@ -487,7 +489,7 @@ bool limits_list(struct queue *q, struct task *t)
 
 	if (t->filter.sender.p) {
 		if ((x = look_new(q, t->filter.sender)) != NULL) {
-			x->kept = kept(q, x->account);
+			x->kept = kept(q, x->account, LIST_KEPT);
 			rows_of(t, x);
 		}
 		return false;
@@ -503,7 +505,7 @@ bool limits_list(struct queue *q, struct task *t)
 		read_windows(s, x);
 		db_reset(s);
 		sending_of(q->conf, x->account, &x->limit);
-		x->kept = kept(q, x->account);
+		x->kept = kept(q, x->account, LIST_KEPT);
 		rows_of(t, x);
 		n++;
 	}

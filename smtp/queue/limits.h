@@ -9,7 +9,7 @@
  *
  * Counted is what somebody who was logged in brought: not what is forwarded, reports, mail of this host's programs, mail to
  * mailboxes here. A window begins with the first that it counts, and is over after its hour or day: what waits then has the
- * next one. Whom it may go to at once is written down with the message, in the transaction of the turn (table `account`, `known`):
+ * next one. All of it is written with the message, in the transaction of the turn (table `account`, `known`):
  * no sync more, and nothing is forgotten or counted twice by a crash. Recipients are kept as keyed digests, `[send] account_known`
  * of each account, those that it did not write to for the longest time go first; who is released is known from then on.
  * A queue.db that is built anew knows nobody: the limits count for what it finds as if it came now.
