@@ -385,6 +385,9 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 	}
 	if (r == 0 && w->service.shared_key.there && d->ops->shared_secret_any)
 		r = d->ops->shared_secret_any(d, &shared);
+	/* who moves in has keys after his first login, and not before it */
+	if (w->service.old.conf && oldserver_active(w->service.old.conf, clock_unix()))
+		kinds = 0;
 	ipc_setc(out, "result", worker_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 	ipc_set_bool(out, "shared", shared);
 	ipc_set_u64(out, "scram", kinds);

@@ -22,6 +22,7 @@
 #include "auth/directory.h"
 #include "auth/directory_files.h"
 #include "auth/guard.h"
+#include "auth/oldserver.h"
 #include "auth/recent.h"
 #include "auth/worker.h"
 #include "base/clock.h"
@@ -152,6 +153,8 @@ static void state_init(struct program *p, int parent, int mail)
 {
 	struct slowdown_limits l = slowdown_limits(p->conf);
 	struct logins_limits w = logins_limits(p->conf);
+	unsigned workers = hashers(p->conf);
+	bool old = oldserver_active(p->conf, clock_unix());
 
 	authd.tickets = tickets_new((size_t)p->conf->auth_tickets);
 	authd.renewals = renewals_new((size_t)p->conf->auth_tickets);
@@ -163,8 +166,13 @@ static void state_init(struct program *p, int parent, int mail)
 	keys_init(&authd.keys, mail);
 	lock_in(mail);
 	clients_init(authd.base, &client_events);
-	authd.pool = pool_new(authd.base, directory_changed, parent, hashers(p->conf), (size_t)p->conf->auth_queue,
+	/* who waits for the old server takes nobody's place */
+	if (old)
+		workers += (unsigned)p->conf->oldserver_connections;
+	authd.pool = pool_new(authd.base, directory_changed, parent, workers, (size_t)p->conf->auth_queue,
 		ipc_get(&p->start, "settings"), tables_take(&p->start));
+	if (old)
+		pool_none_ahead(authd.pool);
 }
 
 /* It says nothing: this is its end. Without it no worker comes back, and locked in as we

@@ -148,8 +148,9 @@ struct directory_ops {
 	int (*check)(struct directory *d, const struct directory_account *v, struct str password);
 	/* A secret that never changes, the same in every process. */
 	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);
-	/* New forms of the same password, after a login. */
-	int (*credentials)(struct directory *d, uint64_t id, struct str hash, struct str scram);
+	/* New forms of the same password, after a login, in place of `before`, the hash that it was verified by. E_NOTFOUND: there is
+	 * another one by now, which stays. */
+	int (*credentials)(struct directory *d, uint64_t id, struct str before, struct str hash, struct str scram);
 
 	/* Changes; NULL in a back end that others keep. E_EXISTS, E_NOTFOUND. */
 	int (*domain_put)(struct directory *d, const struct directory_domain *v, bool is_new);

@@ -15,7 +15,7 @@ static struct {
 	const char *name;
 	int fd;
 } files[] = { { "ldap.trust", -1 }, { "ldap.password", -1 }, { "pgsql.trust", -1 }, { "pgsql.password", -1 },
-	{ "shared-secret.key", -1 } };
+	{ "shared-secret.key", -1 }, { "oldserver.trust", -1 } };
 
 void directory_files_take(struct ipc_msg *start)
 {

@@ -254,7 +254,7 @@ static int get_secret(struct directory *d, unsigned char out[DIRECTORY_SECRET])
 	return r;
 }
 
-static int put_credentials(struct directory *d, uint64_t id, struct str hash, struct str scram)
+static int put_credentials(struct directory *d, uint64_t id, struct str before, struct str hash, struct str scram)
 {
 	struct sql *s;
 	int r = sql_begin(d, Q_CREDENTIALS, &s);
@@ -264,6 +264,7 @@ static int put_credentials(struct directory *d, uint64_t id, struct str hash, st
 	sql_bind_u64(s, 1, id);
 	sql_bind_str(s, 2, hash);
 	sql_bind_str(s, 3, scram);
+	sql_bind_str(s, 4, before);
 	return sql_change(s);
 }
 

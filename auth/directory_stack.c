@@ -360,7 +360,7 @@ static int kept(struct directory *d, const struct directory *layer)
 	return E_UNSUPPORTED;
 }
 
-static int put_credentials(struct directory *d, uint64_t id, struct str hash, struct str scram)
+static int put_credentials(struct directory *d, uint64_t id, struct str before, struct str hash, struct str scram)
 {
 	struct directory *e;
 	uint64_t own_id;
@@ -368,7 +368,7 @@ static int put_credentials(struct directory *d, uint64_t id, struct str hash, st
 
 	if (r < 0)
 		return r;
-	return e->ops->credentials ? e->ops->credentials(e, own_id, hash, scram) : kept(d, e);
+	return e->ops->credentials ? e->ops->credentials(e, own_id, before, hash, scram) : kept(d, e);
 }
 
 static int put_domain(struct directory *d, const struct directory_domain *v, bool is_new)

@@ -38,7 +38,7 @@ static const char *const sql[Q_MAX] = {
 		" AND NOT EXISTS(SELECT 1 FROM app_password p WHERE p.account = account.id) THEN 0 ELSE 1 END), 0) FROM account"
 		" WHERE active <> 0 AND hash <> ''", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
-	[Q_CREDENTIALS] = "UPDATE account SET hash = $2, scram = $3 WHERE id = $1",
+	[Q_CREDENTIALS] = "UPDATE account SET hash = $2, scram = $3 WHERE id = $1 AND hash = $4",
 	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, backup, created) VALUES($1, $2, $3, $4, $5)",
 	[Q_DOMAIN_CHANGE] = "UPDATE domain SET active = $2, catchall = $3, backup = $4 WHERE name = $1",
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = $1",

@@ -180,6 +180,17 @@ static void log_copied(const struct exchange *x, struct str key)
 	trace_end(&t);
 }
 
+/* x NULL: the client did not wait. */
+static void log_moved_in(const struct exchange *x, struct str user)
+{
+	struct trace t;
+
+	trace_begin(&t, TRACE_INFO, "moved-in");
+	trace_str(&t, "s", x ? x->start.session : STR(""));
+	trace_str(&t, "user", user);
+	trace_end(&t);
+}
+
 /* The held-back answer goes out now. */
 static void answer_late(struct exchange *x)
 {
@@ -268,6 +279,8 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 
 	if (answer && ipc_get_bool(answer, "changed"))
 		directory_changed(); /* better hash and keys were stored */
+	if (answer && ipc_get_bool(answer, "moved_in"))
+		log_moved_in(x, ipc_get(answer, "user"));
 	if (!x)
 		return; /* aborted meanwhile */
 	x->job = NULL;

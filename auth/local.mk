@@ -35,6 +35,9 @@ auth_libauthd_a_SOURCES += auth/system_user.c auth/system_user.h
 if WITH_PAM
 auth_libauthd_a_SOURCES += auth/directory_pam.c auth/directory_pam.h
 endif
+# people who move in
+auth_libauthd_a_SOURCES += auth/moving.c auth/moving.h auth/oldserver.c auth/oldserver.h auth/oldserver_dialogue.c auth/oldserver_dialogue.h \
+	auth/oldserver_tries.c auth/oldserver_tries.h
 # access tokens, and what comes to the workers as a file
 auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
 # senders of forwards
@@ -50,7 +53,8 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
 	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/before.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
-libexec_authd_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS)
+libexec_authd_SOURCES += auth/oldserver_desk.c auth/oldserver_login.c auth/oldserver_login.h
+libexec_authd_LDADD = $(TLS_LIBS) $(AUTHD_LIBS) $(EVENT_LIBS)
 
 if WITH_PAM
 pkglibexec_PROGRAMS += libexec/pamd
@@ -106,6 +110,9 @@ tests_unit_auth_stack_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/ldap_text_test
 tests_unit_auth_ldap_text_test_SOURCES = tests/unit/auth/ldap_text_test.c
 tests_unit_auth_ldap_text_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/oldserver_test
+tests_unit_auth_oldserver_test_SOURCES = tests/unit/auth/oldserver_test.c
+tests_unit_auth_oldserver_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -200,3 +207,8 @@ tests_fuzz_client_data_SOURCES = tests/fuzz/client_data.c $(FUZZ_MAIN)
 tests_fuzz_client_data_LDADD = $(AUTHD_LIBS)
 tests_fuzz_client_data_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/client_data
+check_PROGRAMS += tests/fuzz/oldserver
+tests_fuzz_oldserver_SOURCES = tests/fuzz/oldserver.c $(FUZZ_MAIN)
+tests_fuzz_oldserver_LDADD = $(AUTHD_LIBS)
+tests_fuzz_oldserver_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/oldserver

@@ -57,6 +57,7 @@ struct pool {
 	struct fair lookups, shared;
 	struct worker *worker;
 	int nworkers;
+	bool none_ahead;
 };
 
 static void dispatch(struct worker *w);
@@ -275,6 +276,11 @@ static void worker_start(struct worker *w)
 	dispatch(w);
 }
 
+void pool_none_ahead(struct pool *p)
+{
+	p->none_ahead = true;
+}
+
 struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
 	struct str settings, struct tables tables)
 {
@@ -326,7 +332,7 @@ static bool takes(const struct worker *w)
 		return w->fd >= 0;
 	if (w->index == 0)
 		return w->njobs < AHEAD_LOOKUPS;
-	return w->njobs < AHEAD && w->quick && !is_verb(w->job[0]);
+	return !w->pool->none_ahead && w->njobs < AHEAD && w->quick && !is_verb(w->job[0]);
 }
 
 static void dispatch(struct worker *w)

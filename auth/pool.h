@@ -36,6 +36,8 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs);
 /* A link to pamd, taken over: each worker, also those that come, gets one of its own. */
 void pool_pamd(struct pool *p, int fd);
+/* From now on no job waits at a worker behind another one: a quick worker may wait long for others with its next job. */
+void pool_none_ahead(struct pool *p);
 struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
 	void *arg);
 void pool_job_free(struct pool_job *job);

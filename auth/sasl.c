@@ -14,7 +14,8 @@
  * takes less than ours (an old scheme, a broken one) does the work of ours too. A password that has another prepared form
  * (prepare.h) is tried twice, for every name. What
  * looks like an app password is looked up first, for whatever name; if it is none, or
- * not good now, the rest is done as for any other password. Success is never the library's word
+ * not good now, the rest is done as for any other password. Where the old server is asked (moving.h), its time takes the place
+ * of the hash's. Success is never the library's word
  * alone: `verified` must have been set by one of the call-backs for an account
  * that may log in, and the library's user must be that account.
  *
@@ -31,6 +32,7 @@
 #include "auth/app_password.h"
 #include "auth/bearer.h"
 #include "auth/gs2.h"
+#include "auth/moving.h"
 #include "auth/password.h"
 #include "auth/prepare.h"
 #include "base/clock.h"
@@ -157,7 +159,7 @@ static void upgrade(struct sasl_exchange *x, struct str password)
 	if (password_hash(password, service->cost, &hash) == 0 &&
 	    scram_make_all(password, service->kinds, service->iterations, &keys) == 0 &&
 	    d->ops->credentials &&
-	    d->ops->credentials(d, x->account.id, buf_view(&hash), buf_view(&keys)) == 0) {
+	    d->ops->credentials(d, x->account.id, x->account.hash, buf_view(&hash), buf_view(&keys)) == 0) {
 		x->upgraded = true;
 		x->account.hash = arena_str(&x->a, buf_view(&hash));
 	}
@@ -285,21 +287,46 @@ static enum scheme_result verify_forms(struct str password, struct str hash)
 	return r;
 }
 
+/* Is it for the old server to say whether this is the password? true: it said so, or could not; *may then is whether the
+ * account has it now. */
+static bool checked_old(struct sasl_exchange *x, struct str password, bool *may, const char **why, enum scheme_result *out)
+{
+	int r;
+
+	if (x->down || (x->found && x->account.hash.n > 0) || !moving_covers(service, x->user))
+		return false;
+	if (x->found && checked_there(x, password, *may, out))
+		return true;
+	r = moving_in(service, x->user, x->found ? &x->account : NULL, *may && !main_is_elsewhere(x), password, &x->a, why);
+	x->down |= r == E_TEMP;
+	x->down_why = r == E_TEMP ? *why : NULL;
+	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
+	if (r == 0) {
+		x->looked = false;
+		*may = sasl_look_up(x, x->user);
+		x->moved_in = x->upgraded = true;
+	}
+	return true;
+}
+
 /* The password against the account's hash, or against one that nobody has. may: an account that may log
  * in; false after it if there is nothing by which it could. */
-static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may)
+static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may, const char **why)
 {
+	int64_t began = clock_mono_ms();
 	struct str hash = *may ? x->account.hash : buf_view(&service->dummy);
 	enum scheme_result r;
 
 	if (*may && remembers(x, password, hash)) {
 		x->remembered = true;
 		r = SCHEME_GOOD;
-	} else if (!checked_there(x, password, *may, &r)) {
+	} else if (!checked_old(x, password, may, why, &r) && !checked_there(x, password, *may, &r)) {
 		*may = *may && hash.n > 0;
 		if (hash.n == 0)
 			hash = buf_view(&service->dummy);
 		r = verify_forms(password, hash);
+		if (r != SCHEME_GOOD && moving_covers(service, x->user))
+			oldserver_wait(&service->old, began);
 	}
 	return r;
 }
@@ -340,7 +367,7 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 	struct sasl_exchange *x = ctx;
 	struct str password = str_make(pass, n);
 	enum scheme_result r;
-	const char *app = NULL;
+	const char *app = NULL, *old = NULL;
 	bool may;
 
 	(void)conn;
@@ -355,12 +382,12 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 		x->why = NULL;
 		return SASL_OK;
 	}
-	r = verify(x, password, &may);
+	r = verify(x, password, &may, &old);
 	if (may && r == SCHEME_GOOD && main_is_elsewhere(x)) {
 		x->why = "the main password is for the web page alone";
 		return SASL_BADAUTH;
 	}
-	x->why = !x->found ? "no such account" : !may ? "account may not log in" : app ? app : scheme_text(r);
+	x->why = !x->found ? "no such account" : !may ? "account may not log in" : app ? app : old ? old : scheme_text(r);
 	if (!may || r != SCHEME_GOOD || !second_good(x))
 		return SASL_BADAUTH;
 	x->why = NULL;
@@ -679,12 +706,13 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	current = NULL;
 	out->user = x->user;
 	out->upgraded = x->upgraded;
+	out->moved_in = x->moved_in;
 	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
 	out->lasting = x->lasting && !x->account.expires;
 	out->no_submission = x->no_submission;
 	if (x->down) {
 		out->result = SASL_DOWN;
-		out->why = "directory does not answer";
+		out->why = x->down_why ? x->down_why : "directory does not answer";
 	} else if (x->second.is == SECOND_NEEDED) {
 		out->result = SASL_CODE;
 		out->why = x->why;

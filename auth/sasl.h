@@ -10,6 +10,7 @@
 
 #include "auth/frame.h"
 #include "auth/jwks.h"
+#include "auth/oldserver.h"
 #include "auth/resolve.h"
 #include "auth/scheme.h"
 #include "auth/shared_secret.h"
@@ -27,6 +28,7 @@ struct sasl_service {
 	int64_t login_cache_ms; /* how long they count; 0: not at all */
 	bool upgrade; /* older ones at a good login */
 	const struct conf *conf; /* [oauth] */
+	struct oldserver old; /* who is asked about people that move in */
 	const struct jwks *keys; /* of access tokens; NULL: none are taken */
 	const struct client_ca *client_ca; /* who vouches for certificates of clients; NULL: none are taken */
 	bool main_web; /* main passwords are good for the web page alone */
@@ -50,6 +52,7 @@ struct sasl_outcome {
 	const char *why; /* for the log, static */
 	bool lasting; /* GOOD by the main password: the same again is as good until the directory changes */
 	bool upgraded; /* new hash or keys were stored */
+	bool moved_in; /* the old server knew the password, which is stored now */
 	bool failed; /* CONTINUES: data tells the client that it failed; what it says next ends it */
 	/* CODE: which second factors there are, and the names of security keys for this page (second.h) */
 	const char *ways;

@@ -30,6 +30,8 @@ struct sasl_exchange {
 	bool verified; /* by password or for these keys */
 	bool remembered; /* that password was verified a moment ago */
 	bool down; /* back end */
+	const char *down_why; /* NULL: it does not answer */
+	bool moved_in; /* the old server knew the password, which is stored now */
 	bool elsewhere; /* its back end checked the password */
 	struct second_outcome second; /* asked when the password was right */
 	uint64_t expires; /* of the app password that was shown */

@@ -181,6 +181,7 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	ipc_set(out, "user", o.user);
 	ipc_setc(out, "why", o.why);
 	ipc_set_bool(out, "changed", o.upgraded);
+	ipc_set_bool(out, "moved_in", o.moved_in);
 	ipc_set_bool(out, "failed", o.failed);
 	ipc_set_bool(out, "lasting", o.lasting);
 	ipc_set_bool(out, "no_submission", o.no_submission);
@@ -374,6 +375,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 		_exit(75);
 	}
 	w->service.resolver.d = d;
+	w->service.old = (struct oldserver){ .conf = room->old >= 0 ? w->first : NULL, .link = room->old };
 	r = d->ops->secret(d, w->service.secret);
 	take_shared_key(w);
 	if (worker_lock_in(directory_network(w->conf) ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL, room) < 0) {

@@ -12,7 +12,7 @@
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some account has a shared secret
- *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
+ *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [moved_in] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
  *                             is a "continue" that tells a failure, and the login has failed. With it the
  *                             second factor of the page (frame.h); result=code [ways] [keys]: one is missing
  *                             (second.h); copied=ID: a security key whose counter went back
@@ -43,6 +43,7 @@ int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshu
 struct workers_room {
 	int dir;
 	bool network; /* a back end is asked over the network */
+	int old; /* the parent's link to who asks the old server (oldserver.h), then a worker's own; -1: none */
 	struct verified *verified;
 };
 int worker_lock_in(enum sandbox_profile p, const struct workers_room *room);

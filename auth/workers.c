@@ -6,12 +6,15 @@
  * but the database; with a back end on the network also what it takes to find and trust that. It
  * never reads what a stranger sent.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/oldserver.h"
 #include "auth/sasl.h"
 #include "auth/worker.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "conf/conf.h"
@@ -32,19 +35,34 @@ int worker_lock_in(enum sandbox_profile p, const struct workers_room *room)
 	return r;
 }
 
+/* Until authd asks. Without the one that asks the old server, all of us are made anew. */
+static void wait_for_authd(int link, const struct workers_room *room)
+{
+	struct pollfd p[2] = { { .fd = link, .events = POLLIN }, { .fd = room->old, .events = POLLIN } };
+
+	if (poll(p, ARRAY_LEN(p), -1) > 0 && p[1].revents)
+		_exit(0);
+}
+
 static void parent_loop(int link, const struct workers_room *room)
 {
+	struct workers_room of_worker = *room;
 	struct ipc_msg m;
 	int worker, r;
 
 	for (;;) {
+		wait_for_authd(link, room);
 		r = ipc_recv(link, &m);
 		worker = r == 0 && ipc_is(&m, "worker") ? ipc_take_fd(&m, "link") : -1;
+		of_worker.old = worker >= 0 && room->old >= 0 ? oldserver_link(room->old) : -1;
 		if (worker >= 0 && proc_fork(true) == 0) {
 			close(link);
-			worker_run(worker, &m, tables_take(&m), room);
+			if (room->old >= 0)
+				close(room->old);
+			worker_run(worker, &m, tables_take(&m), &of_worker);
 		}
 		fd_close(&worker);
+		fd_close(&of_worker.old);
 		ipc_done(&m);
 		if (r < 0 && r != -EINTR)
 			_exit(0);
@@ -74,7 +92,7 @@ static void network_prepare(void)
 
 int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshut)
 {
-	struct workers_room room = { .dir = dir, .network = directory_network(conf) };
+	struct workers_room room = { .dir = dir, .network = directory_network(conf), .old = -1 };
 	int pair[2], r;
 	size_t i;
 	pid_t pid;
@@ -94,6 +112,14 @@ int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshu
 		close(shut[i]);
 	proc_title("authd workers");
 	signal(SIGCHLD, SIG_IGN);
+	if (oldserver_active(conf, clock_unix())) {
+		network_prepare();
+		room.old = oldserver_start(conf, (int[]){ dir, pair[1] }, 2);
+		if (room.old < 0) {
+			fprintf(stderr, "mansio authd: who asks the old server cannot be started: %s\n", err_text(room.old));
+			_exit(71);
+		}
+	}
 	room.verified = verified_new((size_t)conf->auth_login_cache_entries);
 	if (!room.verified || fchdir(room.dir) < 0 || sasl_setup() < 0) {
 		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");

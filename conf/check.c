@@ -267,6 +267,27 @@ static void check_pam(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, auth, directory), "directory: pam needs [pam] domains, in which the users of this system have mail");
 }
 
+static void check_oldserver(const struct conf *c, struct conf_report *r)
+{
+	char shown[80];
+	int64_t day;
+	size_t i;
+
+	for (i = 0; i < c->oldserver_domains.n; i++)
+		if (!is_plain(c->oldserver_domains.v[i]))
+			conf_error(r, LINE(r, oldserver, domains), "domains: '%s' is not the name of a domain in small letters, like example.org",
+				conf_shown(c->oldserver_domains.v[i], shown));
+	if (!is_name_template(c->oldserver_user) || c->oldserver_user.n == 0)
+		conf_error(r, LINE(r, oldserver, user), "user: behind a %% stands u, d, a or %%");
+	if (c->oldserver_until.n && conf_date_parse(c->oldserver_until, &day, NULL) < 0)
+		conf_error(r, LINE(r, oldserver, until), "until: '%s' is not a day, like 2027-03-01", conf_shown(c->oldserver_until, shown));
+	if (c->oldserver_host.n && c->oldserver_domains.n == 0)
+		conf_error(r, LINE(r, oldserver, host), "host: it is asked about nobody without 'domains'");
+	if (c->oldserver_host.n && (str_find(c->oldserver_host, ':') >= 0 ? addr_parse(c->oldserver_host, &(struct addr){ 0 }) < 0 :
+		!dns_is_hostname(c->oldserver_host)))
+		conf_error(r, LINE(r, oldserver, host), "host: '%s' is neither a name nor an address", conf_shown(c->oldserver_host, shown));
+}
+
 static void check_tls(const struct conf *c, struct conf_report *r)
 {
 	if (c->tls_keys.n != c->tls_certificates.n)
@@ -581,6 +602,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_directory(c, r);
 	check_ldap(c, r);
 	check_pam(c, r);
+	check_oldserver(c, r);
 	check_listen(c, r);
 	check_tls(c, r);
 	check_ban(c, r);

@@ -159,6 +159,7 @@ static const struct {
 	{ "oauth", NULL }, /* whose word lets people in */
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "pam", NULL }, /* the same; and which users of this host count */
+	{ "oldserver", NULL }, /* the same */
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },
 	{ "send", "ca" }, { "send", "smarthost_ca" }, { "send", "smarthost_password_file" },
 };

@@ -100,13 +100,15 @@ static int word(struct parse *p, int argc, char **argv, bool options)
 	return set(p, (size_t)i, str_of(argv[1])) < 0 ? E_SYNTAX : 2;
 }
 
-/* A secret that may be left out is asked for if the login that it is for is named, or if it is said that there is one. */
+/* A secret that may be left out is asked for if the login that it is for is named, or if it is said that there is one; not if none is wanted. */
 static bool secret_wanted(const struct parse *p)
 {
-	int i = arg_named(p, STR("username")), given = arg_named(p, STR("given"));
+	int i = arg_named(p, STR("username")), given = arg_named(p, STR("given")), none = arg_named(p, STR("no_password"));
 
 	if (given >= 0)
 		return p->given[given];
+	if (none >= 0 && p->given[none])
+		return false;
 	return i < 0 || (p->given[i] && ipc_get(p->m, "username").n > 0);
 }
 

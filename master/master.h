@@ -74,6 +74,7 @@ struct settings {
 	struct buf hook_trust, hook_secret; /* for hookd */
 	struct buf ldap_trust, ldap_password; /* for authd's workers */
 	struct buf pgsql_trust, pgsql_password; /* for authd */
+	struct buf oldserver_trust; /* for authd */
 	struct buf client_ca, client_crl; /* for front and authd's workers: who vouches for certificates of clients; empty: none */
 	struct buf oauth_keys; /* for authd's workers: [oauth] jwks_file; empty: none */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */

@@ -256,6 +256,17 @@ static void load_pgsql(struct settings *s, const char *config, struct buf *error
 		read_system_trust(&s->pgsql_trust);
 }
 
+static void load_oldserver(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->oldserver_trust, TRUST_MAX);
+	if (c->oldserver_host.n && c->oldserver_ca_file.n)
+		load_trust(c, config, "[oldserver] ca_file", c->oldserver_ca_file, &s->oldserver_trust, errors);
+	else if (c->oldserver_host.n)
+		read_system_trust(&s->oldserver_trust);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -290,6 +301,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		load_hook(s, path, errors);
 		load_ldap(s, path, errors);
 		load_pgsql(s, path, errors);
+		load_oldserver(s, path, errors);
 		settings_load_oauth(s, path, errors);
 		settings_load_client_ca(s, path, errors);
 		settings_load_rules(s, path);
@@ -347,6 +359,7 @@ void settings_free(struct settings *s)
 	buf_done(&s->ldap_trust);
 	buf_wipe(&s->ldap_password);
 	buf_done(&s->pgsql_trust);
+	buf_done(&s->oldserver_trust);
 	buf_wipe(&s->pgsql_password);
 	buf_done(&s->oauth_keys);
 	buf_done(&s->client_ca);
@@ -472,8 +485,8 @@ size_t settings_add_hook(const struct settings *s, struct ipc_msg *m, int *fd_ou
 
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out)
 {
-	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password, &s->pgsql_trust, &s->pgsql_password };
-	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql.trust", "pgsql.password" };
+	const struct buf *const file[] = { &s->ldap_trust, &s->ldap_password, &s->pgsql_trust, &s->pgsql_password, &s->oldserver_trust };
+	static const char *const name[] = { "ldap.trust", "ldap.password", "pgsql.trust", "pgsql.password", "oldserver.trust" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

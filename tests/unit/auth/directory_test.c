@@ -628,10 +628,12 @@ static void scram_is_complete_while_every_active_account_has_keys(void **state)
 	assert_int_equal(d->ops->scram_complete(d, STR("SCRAM-SHA-256$"), &any, &complete), 0);
 	assert_true(complete);
 	assert_int_equal(resolve_account(&resolver, STR("bob@example.org"), &a, &v), 0);
-	assert_int_equal(d->ops->credentials(d, v.id, v.hash, STR("")), 0);
+	assert_int_equal(d->ops->credentials(d, v.id, v.hash, v.hash, STR("")), 0);
 	assert_int_equal(d->ops->scram_complete(d, STR("SCRAM-SHA-256$"), &any, &complete), 0);
 	assert_false(complete);
-	assert_int_equal(d->ops->credentials(d, v.id, v.hash, v.scram), 0);
+	assert_int_equal(d->ops->credentials(d, v.id, v.hash, v.hash, v.scram), 0);
+	/* a password that was set meanwhile stays */
+	assert_int_equal(d->ops->credentials(d, v.id, STR(""), STR("hash"), STR("")), E_NOTFOUND);
 	arena_done(&a);
 }
 

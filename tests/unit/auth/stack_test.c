@@ -487,6 +487,7 @@ static void every_table_and_column_is_copied(void **state)
 static void an_account_of_two_databases_is_one(void **state)
 {
 	struct directory_identity x;
+	struct directory_account v;
 	char where[100];
 	uint64_t bob, last;
 	struct arena a;
@@ -517,7 +518,8 @@ static void an_account_of_two_databases_is_one(void **state)
 	assert_int_not_equal(place("bob@example.org", where), bob);
 	assert_true(where[0] == 'U');
 	/* a change goes to the upper one of two */
-	assert_int_equal(d->ops->credentials(d, bob, STR("hash"), STR("")), 0);
+	assert_int_equal(look("bert@example.org", &a, &v), 0);
+	assert_int_equal(d->ops->credentials(d, bob, v.hash, STR("hash"), STR("")), 0);
 	arena_done(&a);
 }
 
