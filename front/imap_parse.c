@@ -164,7 +164,7 @@ static int parse_login(struct cur *c, struct arena *a, struct imap_line *l)
 	return 0;
 }
 
-/* authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")] */
+/* authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")]. mutt 2.2 has the second SP also where it says nothing behind it. */
 static int parse_authenticate(struct cur *c, struct imap_line *l)
 {
 	struct str rest;
@@ -174,9 +174,9 @@ static int parse_authenticate(struct cur *c, struct imap_line *l)
 	rest = cur_rest(c);
 	c->p = c->end;
 	l->mech = str_cut(&rest, ' ');
-	if (!parse_is_mech(l->mech) || (rest.p && (rest.n == 0 || str_find(rest, ' ') >= 0)))
+	if (!parse_is_mech(l->mech) || (rest.n > 0 && str_find(rest, ' ') >= 0))
 		return E_SYNTAX;
-	l->initial = rest;
+	l->initial = rest.n > 0 ? rest : STR_NONE;
 	return 0;
 }
 
