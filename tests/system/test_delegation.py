@@ -16,7 +16,7 @@ from web import Web
 
 @pytest.fixture(scope="module")
 def house(system_users):
-    s = Suite(make_folder(), {"auth.failure_delay": "0s", "auth.yescrypt_cost": "1"}).start()
+    s = Suite(make_folder(), {"auth.failure_delay": "0s", "auth.yescrypt_cost": "1", "auth.cache_time": "1h"}).start()
     s.boss = s.account("boss", "boss pass 1", "roles=admin")
     s.dora = s.account("dora", "dora pass 1", "roles=admin@example.org")
     s.cli("domain", "add", "far.example")
