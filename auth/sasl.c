@@ -336,7 +336,8 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 {
 	unsigned char key[VERIFIED_KEY];
 
-	x->verified = x->lasting = true;
+	x->verified = true;
+	x->lasting = x->account.expires == 0;
 	if (x->remembered)
 		return;
 	if (service->upgrade && !x->elsewhere)
