@@ -548,6 +548,7 @@ static void an_account_that_ended_lets_nobody_in(void **state)
 	ends("anna", now + 1000);
 	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
 	assert_int_equal(o.expires, now + 1000);
+	assert_false(o.lasting);
 	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_GOOD);
 	assert_int_equal(o.expires, now + 1000);
 	ends("anna", now + 3000);
@@ -561,6 +562,7 @@ static void an_account_that_ended_lets_nobody_in(void **state)
 	ends("anna", 0);
 	assert_int_equal(plain(STR("\0anna@example.org\0secret"), &o), SASL_GOOD);
 	assert_int_equal(o.expires, 0);
+	assert_true(o.lasting);
 	remove_device("anna", "d1");
 }
 
