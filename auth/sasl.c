@@ -709,7 +709,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->upgraded = x->upgraded;
 	out->moved_in = x->moved_in;
 	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
-	out->lasting = x->lasting && !x->account.expires;
+	out->lasting = x->lasting;
 	out->no_submission = x->no_submission;
 	if (x->down) {
 		out->result = SASL_DOWN;
