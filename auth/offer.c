@@ -22,6 +22,7 @@ struct text {
 };
 
 static struct text told[OFFERS];
+static bool told_apop[2]; /* in clear, under TLS */
 
 /* They show no password, but a word of which secrets can be guessed: without TLS only where the settings say so. */
 static bool shared_offered(bool tls)
@@ -126,9 +127,10 @@ static unsigned kinds_now(uint64_t complete)
 static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 {
 	const struct timeval later = { .tv_sec = OFFER_RETRY_S };
-	bool first = !authd.offered, shared_before, other = first;
+	bool first = !authd.offered, other = first, apop;
 	struct text now[OFFERS];
 	enum offer i;
+	size_t j;
 	uint64_t complete = 0;
 
 	(void)job;
@@ -139,16 +141,20 @@ static void offer_known(struct pool_job *job, struct ipc_msg *answer)
 		return;
 	}
 	authd.scram = kinds_now(complete);
-	shared_before = authd.shared;
 	authd.shared = ipc_get_bool(answer, "shared");
 	authd.offered = true;
+	for (j = 0; j < ARRAY_LEN(told_apop); j++) {
+		apop = apop_offered(j > 0);
+		other |= apop != told_apop[j];
+		told_apop[j] = apop;
+	}
 	for (i = 0; i < OFFERS; i++) {
 		now[i] = offered(i);
 		other |= strcmp(now[i].p, told[i].p) != 0;
 	}
 	if (first)
 		program_ready(&authd.program);
-	if (other || shared_before != authd.shared)
+	if (other)
 		clients_each(offer_send);
 	memcpy(told, now, sizeof(told));
 }

@@ -241,6 +241,8 @@ def test_what_cannot_be_is_told(house):
     made = Web(s, s.boss).post("shared-secret/set", {"address": who.address})
     assert made.status == 200 and len(made.json["result"]["secret"]) == 24
     wait_for(lambda: offered(s) == "ipas", 20)
+    s.cli("config", "set", "auth.mechanisms", "PLAIN, CRAM-MD5")
+    wait_for(lambda: offered(s) == "ips", 20)
     s.cli("config", "set", "auth.mechanisms", "PLAIN")
     wait_for(lambda: offered(s) == "", 20)
     s.cli("config", "unset", "auth.mechanisms")
