@@ -26,7 +26,7 @@
  * sasl-abort  id
  * before      id service session peer sender [tls]   POP before SMTP: answered as an exchange, by ok, fail or unavailable
  * forget      session          the session is over: it does not come back
- *   answer    "sasl" id result=continue|ok|fail|unavailable|limit [data] [user ticket] [text]
+ *   answer    "sasl" id result=continue|ok|fail|unavailable|limit|clock [data] [user ticket] [text]
  *             data absent differs from data empty; a failed login is answered late
  *             (slow-down by account and network). Values are raw bytes (IPC escapes).
  *
@@ -189,6 +189,9 @@ struct auth_rule_files {
  * "FILE:LINE: what is wrong" in errors for each mistake. */
 int auth_rules_compile(const struct auth_rule_files *f, struct buf *table_out, struct buf *errors);
 
+/* Can [kerberos] keytab be used? 0, or E_SYNTAX and what is wrong with it ("is no keytab"). */
+#define AUTH_KEYTAB_MAX (1 << 20)
+int auth_keytab_check(struct str text, struct buf *why);
 /* Can [oauth] jwks_file be used? 0, or E_SYNTAX and a sentence that says why not. */
 int auth_keys_check(struct str text, struct buf *why);
 

@@ -16,6 +16,7 @@
 #include "auth/authd.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -179,10 +180,14 @@ static void state_init(struct program *p, int parent, int mail)
  * are we cannot make another; master makes all of us anew. */
 static void workers_gone(evutil_socket_t fd, short what, void *arg)
 {
+	int status = 0;
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	give_up(EX_SOFTWARE, "the parent of the workers died", E_CLOSED);
+	/* what it lacks an admin must bring */
+	give_up(waitpid(-1, &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG ? EX_CONFIG : EX_SOFTWARE,
+		"the parent of the workers died", E_CLOSED);
 }
 
 int main(int argc, char **argv)
@@ -209,6 +214,7 @@ int main(int argc, char **argv)
 	trace_open(-1, p->name);
 	guard_init(dir);
 	fd_close(&dir);
+	authd.kerberos = p->conf->kerberos_keytab.n > 0;
 	authd.base = event_base_new();
 	if (!authd.base)
 		give_up(EX_OSERR, "cannot make the event loop", E_TEMP);

@@ -32,6 +32,7 @@ struct authd {
 	struct challenges *challenges; /* for security keys there */
 	struct keys keys;
 	struct bounce_limit bounces;
+	bool kerberos; /* the workers' parent has loaded what it takes */
 	unsigned scram; /* kinds of keys (password.h) that SCRAM is offered with now */
 	bool shared; /* some account has a shared secret: CRAM-MD5 and APOP are offered */
 	bool offered; /* the fronts know what is offered: we are ready */

@@ -314,6 +314,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		if (ipc_get(answer, "copied").p)
 			log_copied(x, ipc_get(answer, "copied"));
 		decided(x, answer, false);
+	} else if (str_eqc(result, "clock")) { /* no guess of anything */
+		log_result(x, "login-failed", ipc_get(answer, "why"), 0);
+		guard_undecided(&x->start.peer, x->asked);
+		answer_simple(x, "clock", NULL);
 	} else {
 		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
 		if (!x->failed)

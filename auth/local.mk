@@ -39,7 +39,7 @@ endif
 auth_libauthd_a_SOURCES += auth/moving.c auth/moving.h auth/oldserver.c auth/oldserver.h auth/oldserver_dialogue.c auth/oldserver_dialogue.h \
 	auth/oldserver_tries.c auth/oldserver_tries.h
 # access tokens, and what comes to the workers as a file
-auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
+auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/kerberos.c auth/kerberos.h auth/gss_token.c auth/gss_token.h auth/keytab.c auth/keytab.h auth/sasl_kerberos.c auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 # from one database into another
@@ -69,6 +69,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/auth/system_user_test
 tests_unit_auth_system_user_test_SOURCES = tests/unit/auth/system_user_test.c
 tests_unit_auth_system_user_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/kerberos_test
+tests_unit_auth_kerberos_test_SOURCES = tests/unit/auth/kerberos_test.c
+tests_unit_auth_kerberos_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/external_test
 tests_unit_auth_external_test_SOURCES = tests/unit/auth/external_test.c
 tests_unit_auth_external_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -151,6 +154,11 @@ tests_unit_auth_sasl_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_sasl_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=password_verify -Wl,--wrap=cram_good
 endif
 
+check_PROGRAMS += tests/fuzz/kerberos
+tests_fuzz_kerberos_SOURCES = tests/fuzz/kerberos.c $(FUZZ_MAIN)
+tests_fuzz_kerberos_LDADD = $(AUTHD_LIBS)
+tests_fuzz_kerberos_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/kerberos
 check_PROGRAMS += tests/fuzz/userfile
 tests_fuzz_userfile_SOURCES = tests/fuzz/userfile.c $(FUZZ_MAIN)
 tests_fuzz_userfile_LDADD = $(AUTHD_LIBS)

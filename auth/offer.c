@@ -11,6 +11,7 @@
  */
 #include "auth/authd.h"
 #include "auth/bearer.h"
+#include "auth/kerberos.h"
 #include "auth/password.h"
 #include "auth/sasl_private.h"
 
@@ -65,7 +66,9 @@ static struct text offered(enum offer to)
 			continue;
 		if (str_eqc(mech, "EXTERNAL") && (to != OFFER_CERTIFICATE || c->auth_client_ca.n == 0))
 			continue;
-		if (kind && tls)
+		if (kerberos_is(mech) && (!authd.kerberos || c->kerberos_keytab.n == 0))
+			continue;
+		if ((kind || str_starts(mech, "GS2-")) && tls)
 			buf_fmt(&b, "%s%.*s-PLUS", b.n ? " " : "", STRF(mech));
 		buf_fmt(&b, "%s%.*s", b.n ? " " : "", STRF(mech));
 	}

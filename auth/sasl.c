@@ -32,11 +32,14 @@
 #include "auth/app_password.h"
 #include "auth/bearer.h"
 #include "auth/gs2.h"
+#include "auth/gss_token.h"
+#include "auth/kerberos.h"
 #include "auth/moving.h"
 #include "auth/password.h"
 #include "auth/prepare.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "conf/conf.h"
 #include "mail/address.h"
 
 #define MAX_STEPS 8
@@ -44,6 +47,7 @@
 
 static struct sasl_service *service;
 static struct sasl_exchange *current;
+static bool with_kerberos;
 
 /* --- call-backs of the library ------------------------------------------ */
 
@@ -53,7 +57,7 @@ static int option(void *ctx, const char *plugin, const char *name, const char **
 	static const struct {
 		const char *name, *value;
 	} options[] = {
-		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 EXTERNAL" },
+		{ "mech_list", "PLAIN LOGIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 EXTERNAL GSSAPI GS2-KRB5" },
 		{ "auxprop_plugin", "mansio" },
 		/* our call-back decides; no other verifier has this name */
 		{ "pwcheck_method", "none" },
@@ -75,16 +79,17 @@ static int option(void *ctx, const char *plugin, const char *name, const char **
 	return SASL_FAIL;
 }
 
-/* Which files the library may read: three plug-ins, no configuration. */
+/* Which files the library may read: these plug-ins, no configuration. */
 static int verify_file(void *ctx, const char *file, sasl_verify_type_t type)
 {
-	static const char *const wanted[] = { "libplain.so", "liblogin.so", "libscram.so" };
+	static const char *const wanted[] = { "libplain.so", "liblogin.so", "libscram.so", "libgssapiv2.so", "libgs2.so" };
+	size_t n = with_kerberos ? ARRAY_LEN(wanted) : 3;
 	const char *base = strrchr(file, '/');
 	size_t i;
 
 	(void)ctx;
 	base = base ? base + 1 : file;
-	for (i = 0; type == SASL_VRFY_PLUGIN && i < ARRAY_LEN(wanted); i++)
+	for (i = 0; type == SASL_VRFY_PLUGIN && i < n; i++)
 		if (strncmp(base, wanted[i], strlen(wanted[i])) == 0)
 			return SASL_OK;
 	return SASL_CONTINUE;
@@ -96,6 +101,14 @@ static int log_nothing(void *ctx, int level, const char *text)
 	(void)ctx;
 	(void)level;
 	(void)text;
+	return SASL_OK;
+}
+
+/* Of an exchange by Kerberos: why it failed is said nowhere else. */
+static int log_kerberos(void *ctx, int level, const char *text)
+{
+	(void)level;
+	sasl_kerberos_log(ctx, str_of(text));
 	return SASL_OK;
 }
 
@@ -119,7 +132,10 @@ static int canonical(sasl_conn_t *conn, void *ctx, const char *in, unsigned n, u
 	(void)realm;
 	if (n == 0 || memchr(in, '\0', n) != NULL)
 		return SASL_BADPROT;
-	name = sasl_name(&x->a, str_make(in, n));
+	if (x->kerberos && sasl_kerberos_name(x, str_make(in, n), flags & SASL_CU_AUTHID, &name) < 0)
+		return SASL_BADAUTH;
+	if (!x->kerberos)
+		name = sasl_name(&x->a, str_make(in, n));
 	if (name.n >= max)
 		return SASL_BUFOVER;
 	memcpy(out, name.p, name.n);
@@ -459,17 +475,29 @@ typedef int (*any_callback)(void);
 	(sasl_callback_t) { .id = (id_), .proc = (any_callback)(void (*)(void))(fn), \
 		.context = (ctx) }
 
-int sasl_setup(void)
+static bool has_mech(const char *name)
+{
+	const char **m = sasl_global_listmech();
+
+	while (m && *m && strcmp(*m, name) != 0)
+		m++;
+	return m && *m;
+}
+
+int sasl_setup(bool kerberos)
 {
 	static sasl_callback_t callbacks[4];
 
+	with_kerberos = kerberos;
 	callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, NULL);
 	callbacks[1] = CALLBACK(SASL_CB_VERIFYFILE, verify_file, NULL);
 	callbacks[2] = CALLBACK(SASL_CB_LOG, log_nothing, NULL);
 	callbacks[3] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
 	if (sasl_server_init(callbacks, "mansio") != SASL_OK)
 		return E_UNSUPPORTED;
-	return sasl_auxprop_add_plugin("mansio", auxprop_init) == SASL_OK ? 0 : E_UNSUPPORTED;
+	if (sasl_auxprop_add_plugin("mansio", auxprop_init) != SASL_OK)
+		return E_UNSUPPORTED;
+	return kerberos && !has_mech("GSSAPI") ? E_NOTFOUND : 0;
 }
 
 int sasl_service_set(struct sasl_service *s)
@@ -531,15 +559,18 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	x->plus = str_ends(s->mech, "-PLUS");
 	x->bearer = bearer_is(s->mech);
 	x->external = str_eqc(s->mech, "EXTERNAL");
+	x->kerberos = kerberos_is(s->mech);
 	x->user = STR("");
 	if (x->bearer || sasl_shared_is(s->mech))
 		return x;
 	x->callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, x);
-	x->callbacks[1] = CALLBACK(SASL_CB_LOG, log_nothing, x);
+	x->callbacks[1] = x->kerberos ? CALLBACK(SASL_CB_LOG, log_kerberos, x) : CALLBACK(SASL_CB_LOG, log_nothing, x);
 	x->callbacks[2] = CALLBACK(SASL_CB_CANON_USER, canonical, x);
 	x->callbacks[3] = CALLBACK(SASL_CB_SERVER_USERDB_CHECKPASS, check_password, x);
 	x->callbacks[4] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
-	if (sasl_server_new("mansio", "localhost", NULL, NULL, NULL, x->callbacks,
+	/* Kerberos looks for the key of this service; to the others the names are all one */
+	if (sasl_server_new(x->kerberos ? kerberos_service(s->service) : "mansio",
+		    x->kerberos ? arena_cstr(&x->a, service->conf->server_hostname) : "localhost", NULL, NULL, NULL, x->callbacks,
 		    SASL_SUCCESS_DATA, &x->conn) == SASL_OK)
 		set_up(x);
 	else
@@ -584,6 +615,8 @@ static const char *check_gs2(struct sasl_exchange *x, struct str data)
 
 	if (gs2_parse(&c, &gs2) < 0)
 		return "malformed GS2 header";
+	if (x->kerberos && !gss_token_is_ap_req(cur_rest(&c), false))
+		return "not a token of Kerberos";
 	switch (gs2.flag) {
 	case GS2_USED:
 		if (!x->plus)
@@ -592,7 +625,7 @@ static const char *check_gs2(struct sasl_exchange *x, struct str data)
 	case GS2_UNUSED:
 		if (x->plus)
 			return "-PLUS without channel binding";
-		if (service->scram && x->start.cb_exporter.n + x->start.cb_end_point.n > 0)
+		if ((service->scram || x->kerberos) && x->start.cb_exporter.n + x->start.cb_end_point.n > 0)
 			return "downgrade: client believes that there is no -PLUS";
 		return NULL;
 	case GS2_NONE:
@@ -607,15 +640,20 @@ static const char *prepare(struct sasl_exchange *x, struct str data)
 {
 	if (x->external && data.p)
 		return sasl_set_external(x, data);
-	if (!x->scram)
+	if (str_eqc(x->start.mech, "GSSAPI") && !x->first_read && data.n > 0) {
+		x->first_read = true;
+		return gss_token_is_ap_req(data, true) ? NULL : "not a token of Kerberos";
+	}
+	if (!x->scram && !str_starts(x->start.mech, "GS2-"))
 		return NULL;
 	if (x->plus && !x->binding_name && !set_binding(x, STR("tls-exporter")) &&
 	    !set_binding(x, STR("tls-server-end-point")))
 		return "channel binding not available";
 	/* the client's first message is the first that is not empty (RFC 4422 3.3) */
-	if (x->steps == 1 ? data.n > 0 : x->steps == 2 && x->user.n == 0)
-		return check_gs2(x, data);
-	return NULL;
+	if (x->first_read || data.n == 0)
+		return NULL;
+	x->first_read = true;
+	return check_gs2(x, data);
 }
 
 static int library_step(struct sasl_exchange *x, struct str data, const char **p, unsigned *n)
@@ -639,7 +677,7 @@ static void finish(struct sasl_exchange *x, struct sasl_outcome *out)
 
 	out->result = SASL_BAD;
 	if (!x->verified || !x->found || !resolve_may_log_in(&x->account)) {
-		out->why = "bad credentials";
+		out->why = x->why ? x->why : "bad credentials";
 		return;
 	}
 	name = address_name(x->account.local, x->account.domain, &x->a);
@@ -705,6 +743,8 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	current = x;
 	code = library_step(x, data, &p, &n);
 	current = NULL;
+	if (x->kerberos && code == SASL_OK)
+		sasl_kerberos_done(x);
 	out->user = x->user;
 	out->upgraded = x->upgraded;
 	out->moved_in = x->moved_in;
@@ -727,7 +767,9 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 		if (out->result == SASL_GOOD && p && n > 0)
 			out->data = str_make(p, n);
 	} else {
-		out->why = x->why ? x->why : failure_text(code);
+		out->result = sasl_kerberos_skewed(x) ? SASL_CLOCK : SASL_BAD;
+		out->why = x->why ? x->why : x->detail ? x->detail : x->kerberos && x->user.n ? "may not act for another account" :
+			failure_text(code);
 		out->copied = x->second.copied ? x->second.key : STR_NONE;
 	}
 }

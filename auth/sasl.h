@@ -2,7 +2,7 @@
  *
  * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
  * login attempt; it blocks while it looks up and hashes. No configuration
- * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded (EXTERNAL is in the library itself);
+ * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded (EXTERNAL is in the library itself; GSSAPI and GS2 where a keytab is set);
  * OAUTHBEARER and XOAUTH2 are ours, and so are CRAM-MD5 and APOP.
  */
 #ifndef MANSIO_AUTH_SASL_H
@@ -16,8 +16,9 @@
 #include "auth/shared_secret.h"
 #include "auth/verified.h"
 
-/* Loads the library and its plug-ins: before the sandbox, once, before forks. */
-int sasl_setup(void);
+/* Loads the library and its plug-ins: before the sandbox, once, before forks. kerberos: those of GSSAPI, too (after
+ * kerberos_prepare); E_NOTFOUND: this system has none. */
+int sasl_setup(bool kerberos);
 
 /* What the exchanges of this process work with. */
 struct sasl_service {
@@ -44,7 +45,8 @@ struct sasl_service {
 int sasl_service_set(struct sasl_service *s);
 
 /* SASL_CODE: the password is right, and the account has a second factor that was not typed (web page) */
-enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE };
+/* SASL_CLOCK: a ticket that may be good, by a clock that is too far from ours */
+enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE, SASL_CLOCK };
 struct sasl_outcome {
 	enum sasl_result result;
 	struct str data; /* p NULL: none; lives until the next call */

@@ -18,7 +18,8 @@ struct sasl_exchange {
 	struct arena a; /* everything of this exchange */
 	struct sasl_start start; /* copied */
 	struct str challenge; /* of CRAM-MD5; p NULL: none was made */
-	bool scram, plus, bearer, external, started;
+	bool scram, plus, bearer, external, kerberos, started;
+	bool first_read; /* the GS2 header came, or the first token of GSSAPI */
 	bool refused; /* a bearer was told so */
 	unsigned steps;
 	sasl_channel_binding_t binding;
@@ -37,6 +38,7 @@ struct sasl_exchange {
 	uint64_t expires; /* of the app password that was shown */
 	bool no_submission; /* it is not for submission */
 	const char *why; /* what a call-back found wrong */
+	const char *detail; /* what the Kerberos library found wrong; NULL: nothing */
 	bool lasting; /* verified by the main password */
 	bool upgraded;
 };
@@ -48,6 +50,11 @@ bool sasl_look_up(struct sasl_exchange *x, struct str name);
 /* EXTERNAL: the library hears whose account the client's certificate stands for, before it reads whom the client asks
  * for. NULL, or why that is nobody; x->down if nobody knows now. */
 const char *sasl_set_external(struct sasl_exchange *x, struct str asked);
+/* GSSAPI and GS2-KRB5 (sasl_kerberos.c) */
+int sasl_kerberos_name(struct sasl_exchange *x, struct str given, bool principal, struct str *out); /* 0 or E_DENIED */
+void sasl_kerberos_done(struct sasl_exchange *x);
+void sasl_kerberos_log(struct sasl_exchange *x, struct str text);
+bool sasl_kerberos_skewed(const struct sasl_exchange *x);
 void sasl_bearer_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
 
 /* CRAM-MD5 and APOP */

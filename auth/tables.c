@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 
-static const char *const names[TABLES] = { "rules", "keys", "client_ca" };
+static const char *const names[TABLES] = { "rules", "keys", "client_ca", "keytab" };
 
 struct tables tables_take(struct ipc_msg *m)
 {

@@ -16,6 +16,7 @@
 
 #include "auth/directory_files.h"
 #include "auth/frame.h"
+#include "auth/kerberos.h"
 #include "auth/password.h"
 #include "auth/verbs.h"
 #include "base/clock.h"
@@ -111,9 +112,15 @@ static int client_ca_use(struct worker *w, int fd)
 	return r;
 }
 
+static int keytab_use(struct worker *w, int fd)
+{
+	(void)w;
+	return kerberos_keytab(fd);
+}
+
 static int tables_use(struct worker *w, struct tables *t)
 {
-	static int (*const use[TABLES])(struct worker *, int) = { rules_use, keys_use, client_ca_use };
+	static int (*const use[TABLES])(struct worker *, int) = { rules_use, keys_use, client_ca_use, keytab_use };
 	int r = 0, q;
 	size_t i;
 
@@ -136,7 +143,8 @@ static int settings_read(struct worker *w, struct str text)
 		conf_free(w->conf);
 	w->conf = c;
 	settings_use(w);
-	return sasl_service_set(&w->service);
+	r = kerberos_settings(w->conf);
+	return r < 0 ? r : sasl_service_set(&w->service);
 }
 
 static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
@@ -171,7 +179,7 @@ static void slot_clear(struct worker *w, size_t i)
 static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_msg *out)
 {
 	static const char *const word[] = { [SASL_CONTINUES] = "continue", [SASL_GOOD] = "ok",
-		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable", [SASL_CODE] = "code" };
+		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable", [SASL_CODE] = "code", [SASL_CLOCK] = "clock" };
 	struct sasl_outcome o;
 
 	sasl_exchange_step(w->slot[i].x, data, &o);

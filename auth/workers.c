@@ -9,8 +9,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/kerberos.h"
 #include "auth/oldserver.h"
 #include "auth/sasl.h"
 #include "auth/worker.h"
@@ -121,7 +123,14 @@ int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshu
 		}
 	}
 	room.verified = verified_new((size_t)conf->auth_login_cache_entries);
-	if (!room.verified || fchdir(room.dir) < 0 || sasl_setup() < 0) {
+	r = conf->kerberos_keytab.n > 0 ? kerberos_prepare(conf) : 0;
+	if (r == 0)
+		r = sasl_setup(conf->kerberos_keytab.n > 0);
+	if (r == E_NOTFOUND) {
+		fprintf(stderr, "mansio authd: [kerberos] keytab: Cyrus SASL has no plug-in for GSSAPI here (Debian: libsasl2-modules-gssapi-mit)\n");
+		_exit(EX_CONFIG);
+	}
+	if (!room.verified || fchdir(room.dir) < 0 || r < 0) {
 		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
 		_exit(71);
 	}

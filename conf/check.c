@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+#include "conf/realm.h"
 #include "conf/trust.h"
 #include "conf/value.h"
 #include "conf/sending.h"
@@ -523,7 +524,7 @@ static void check_words(struct conf_report *r, unsigned line, const char *name, 
 static void check_auth(const struct conf *c, struct conf_report *r)
 {
 	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN",
-		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP", "EXTERNAL" };
+		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP", "EXTERNAL", "GSSAPI", "GS2-KRB5" };
 
 	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
 	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
@@ -531,6 +532,19 @@ static void check_auth(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, auth, mechanisms), "mechanisms: without one nobody can log in");
 	if (c->auth_client_crl.n > 0 && c->auth_client_ca.n == 0)
 		conf_error(r, LINE(r, auth, client_crl), "client_crl: without client_ca there is nothing to revoke");
+}
+
+static void check_kerberos(const struct conf *c, struct conf_report *r)
+{
+	struct kerberos_realm realm;
+	char shown[80];
+	size_t i;
+
+	if (c->kerberos_keytab.n > 0 && c->kerberos_realms.n == 0)
+		conf_error(r, LINE(r, kerberos, realms), "realms: none, but [kerberos] keytab is set: whose tickets count?");
+	for (i = 0; i < c->kerberos_realms.n; i++)
+		if (kerberos_realm_parse(c->kerberos_realms.v[i], &realm) < 0)
+			conf_error(r, LINE(r, kerberos, realms), "realms: '%s' is not REALM or REALM=domain", conf_shown(c->kerberos_realms.v[i], shown));
 }
 
 static void check_oauth(const struct conf *c, struct conf_report *r)
@@ -616,6 +630,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_backup(c, r);
 	check_auth(c, r);
 	check_oauth(c, r);
+	check_kerberos(c, r);
 	check_webhook(c, r);
 	check_tlsrpt(c, r);
 	check_acme(c, r);

@@ -157,6 +157,7 @@ static const struct {
 	{ "log", "to" }, { "log", "file" },
 	{ "auth", "allow_clear" }, { "auth", "client_ca" }, { "auth", "client_crl" }, { "auth", "client_name" }, /* who is let in */
 	{ "oauth", NULL }, /* whose word lets people in */
+	{ "kerberos", NULL }, /* the same */
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "pam", NULL }, /* the same; and which users of this host count */
 	{ "oldserver", NULL }, /* the same */

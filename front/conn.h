@@ -47,6 +47,7 @@ enum bye {
 
 enum sasl_result {
 	SASL_OK, SASL_FAIL, SASL_UNAVAILABLE, SASL_LIMIT, /* authd's */
+	SASL_CLOCK, /* of the client is too far from ours */
 	SASL_ABORTED, /* client sent "*" */
 	SASL_SYNTAX, /* not base64 */
 };

@@ -263,6 +263,9 @@ static void result(struct conn *c, enum sasl_result r)
 	case SASL_UNAVAILABLE:
 		conn_say(c, "%s NO [UNAVAILABLE] Authentication is not available now", tag);
 		return;
+	case SASL_CLOCK:
+		conn_say(c, "%s NO [UNAVAILABLE] The clock of this device is too far from the one of the server: set it, then try again", tag);
+		return;
 	case SASL_LIMIT:
 		conn_say(c, "%s NO [LIMIT] Too many attempts, try again later", tag);
 		break;

@@ -228,6 +228,9 @@ static void result(struct conn *c, enum sasl_result r)
 	case SASL_UNAVAILABLE:
 		conn_say(c, "-ERR [SYS/TEMP] Authentication is not available now");
 		return;
+	case SASL_CLOCK:
+		conn_say(c, "-ERR [SYS/TEMP] The clock of this device is too far from the one of the server: set it, then try again");
+		return;
 	case SASL_LIMIT:
 		conn_say(c, "-ERR [SYS/TEMP] Too many attempts, try again later");
 		break;

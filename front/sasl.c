@@ -324,7 +324,7 @@ static void answer(struct conn *c, const struct ipc_msg *m)
 	} else if (str_eqc(result, "fail")) {
 		refused(c, m, SASL_FAIL);
 	} else {
-		refused(c, m, str_eqc(result, "limit") ? SASL_LIMIT : SASL_UNAVAILABLE);
+		refused(c, m, str_eqc(result, "limit") ? SASL_LIMIT : str_eqc(result, "clock") ? SASL_CLOCK : SASL_UNAVAILABLE);
 	}
 	conn_run(c);
 }

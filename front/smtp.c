@@ -389,6 +389,9 @@ static void result(struct conn *c, enum sasl_result r)
 	case SASL_UNAVAILABLE:
 		conn_say(c, "454 4.7.0 Authentication is not available now");
 		return;
+	case SASL_CLOCK:
+		conn_say(c, "454 4.7.0 The clock of this device is too far from the one of the server: set it, then try again");
+		return;
 	case SASL_LIMIT:
 		conn_say(c, "454 4.7.0 Too many attempts, try again later");
 		break;

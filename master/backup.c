@@ -263,6 +263,7 @@ static size_t add_secrets(struct master *m, struct ipc_msg *msg, int *fd_out, si
 	n = add_named(m, msg, c->pgsql_ca_file, &s->pgsql_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->oldserver_ca_file, &s->oldserver_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->oauth_jwks_file, &s->oauth_keys, 0644, fd_out, n);
+	n = add_named(m, msg, c->kerberos_keytab, &s->keytab, 0600, fd_out, n);
 	n = add_named(m, msg, c->auth_client_ca, &s->client_ca, 0644, fd_out, n);
 	n = add_named(m, msg, c->auth_client_crl, &s->client_crl, 0644, fd_out, n);
 	n = add_named(m, msg, c->send_smarthost_ca, &s->trust, 0644, fd_out, n);

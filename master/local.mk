@@ -1,6 +1,6 @@
 bin_PROGRAMS += bin/mansio
 bin_mansio_SOURCES = master/mansio.c master/import_users.c master/import_users.h master/master.h master/programs.def master/run.c master/procs.c \
-	master/links.c master/spawn.c master/settings.c master/oauth.c master/client_ca.c master/shared_key.c master/tables.c master/state.c master/listen.c master/port.c \
+	master/links.c master/spawn.c master/settings.c master/oauth.c master/client_ca.c master/kerberos.c master/shared_key.c master/tables.c master/state.c master/listen.c master/port.c \
 	master/control.c master/settle.c master/backup.c master/numbers.c master/verbs_config.c master/history.c master/certs.c $(ASK) master/output.c master/ask.c master/alone.c $(COMMAND)
 COMMAND = master/cmdline.c master/cmdline.h master/help.c master/completion.c
 bin_mansio_SOURCES += master/notify.c $(WHERE) master/setup.c master/setup.h master/setup_answers.c master/setup_files.c \

@@ -75,6 +75,7 @@ struct settings {
 	struct buf ldap_trust, ldap_password; /* for authd's workers */
 	struct buf pgsql_trust, pgsql_password; /* for authd */
 	struct buf oldserver_trust; /* for authd */
+	struct buf keytab; /* for authd's workers: [kerberos] keytab */
 	struct buf client_ca, client_crl; /* for front and authd's workers: who vouches for certificates of clients; empty: none */
 	struct buf oauth_keys; /* for authd's workers: [oauth] jwks_file; empty: none */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
@@ -116,6 +117,10 @@ size_t settings_add_oauth(const struct settings *s, struct ipc_msg *m, int *fd_o
 size_t settings_add_directory(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* The authorities of clients and their lists as one, for front and authd, in the same way. */
 size_t settings_add_client_ca(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* Adds keytab for authd in the same way. */
+size_t settings_add_keytab(const struct settings *s, struct ipc_msg *m, int *fd_out);
+/* kerberos.c: reads [kerberos] keytab, and tries it. */
+void settings_load_keytab(struct settings *s, const char *config, struct buf *errors);
 /* client_ca.c: reads [auth] client_ca and client_crl, and tries them. */
 void settings_load_client_ca(struct settings *s, const char *config, struct buf *errors);
 /* oauth.c: in a child without any right: is that text good for check? false: why has a sentence. */

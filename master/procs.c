@@ -224,6 +224,7 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		ipc_add_fd(&msg, "rules", m->set->rules);
 	if (p->id == PROGRAM_authd) {
 		n = settings_add_oauth(m->set, &msg, own);
+		n += settings_add_keytab(m->set, &msg, own + n);
 		n += settings_add_client_ca(m->set, &msg, own + n);
 	}
 	if (start && p->id == PROGRAM_authd) {

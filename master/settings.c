@@ -304,6 +304,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		load_oldserver(s, path, errors);
 		settings_load_oauth(s, path, errors);
 		settings_load_client_ca(s, path, errors);
+		settings_load_keytab(s, path, errors);
 		settings_load_rules(s, path);
 		if (rules == RULES_TOO)
 			buf_str(errors, buf_view(&s->rules_why));
@@ -362,6 +363,7 @@ void settings_free(struct settings *s)
 	buf_done(&s->oldserver_trust);
 	buf_wipe(&s->pgsql_password);
 	buf_done(&s->oauth_keys);
+	buf_wipe(&s->keytab);
 	buf_done(&s->client_ca);
 	buf_done(&s->client_crl);
 	buf_done(&s->access);

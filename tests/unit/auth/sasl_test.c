@@ -103,7 +103,7 @@ static int setup(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(chdir(dir), 0);
-	assert_int_equal(sasl_setup(), 0);
+	assert_int_equal(sasl_setup(false), 0);
 	assert_int_equal(directory_sqlite_open(&real), 0);
 	assert_int_equal(real->ops->domain_put(real, &dom, true), 0);
 	add("anna", "secret", true, true);
