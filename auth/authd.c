@@ -23,6 +23,7 @@
 #include "auth/directory.h"
 #include "auth/directory_files.h"
 #include "auth/guard.h"
+#include "auth/oauth_link.h"
 #include "auth/oldserver.h"
 #include "auth/recent.h"
 #include "auth/worker.h"
@@ -48,6 +49,8 @@ static void on_peer(struct program *p, const char *name, int fd)
 		trace_open(fd, p->name);
 	else if (strcmp(name, "pamd") == 0)
 		pool_pamd(authd.pool, fd);
+	else if (strcmp(name, "oauthd") == 0)
+		oauth_peer(fd);
 	else
 		close(fd);
 }
@@ -82,7 +85,11 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	struct slowdown_limits l = slowdown_limits(p->conf);
 	struct logins_limits w = logins_limits(p->conf);
 	bool clear_before = old->auth_allow_clear, shared_before = old->auth_shared_secret_clear;
+	struct tables tables = tables_take(m);
 
+	oauth_reload(old);
+	if (tables.fd[TABLE_KEYS] < 0)
+		tables.fd[TABLE_KEYS] = oauth_keys();
 	trace_least(p->conf->log_level);
 	slowdown_set(authd.slowdown, &l);
 	guard_reload();
@@ -91,7 +98,7 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	renewals_limit(authd.renewals, (size_t)p->conf->auth_tickets);
 	cache_set(authd.cache, (size_t)p->conf->auth_cache_entries, p->conf->auth_cache_time);
 	recent_set(p->conf);
-	pool_settings(authd.pool, ipc_get(m, "settings"), tables_take(m), (size_t)p->conf->auth_queue);
+	pool_settings(authd.pool, ipc_get(m, "settings"), tables, (size_t)p->conf->auth_queue);
 	if (clear_before != p->conf->auth_allow_clear || shared_before != p->conf->auth_shared_secret_clear)
 		clients_each(offer_send);
 	directory_changed();

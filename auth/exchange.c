@@ -8,8 +8,11 @@
  *                   v                 v
  *                  LATE --timer--> answered, gone
  *
+ *   RUN --ask--> ASK --oauthd's answer--> RUN
+ *
  *   RUN   a worker has it, or it waits in its network's lane (fair.h)
  *   WAIT  the client's next step is awaited, at most auth.exchange_time
+ *   ASK   the provider of tokens is asked (oauth_link.h), at most oauth.timeout
  *   LATE  the answer is known and held back (slowdown.h)
  *
  * A refused token is told in a "continue" (RFC 7628 3.2.2): it counts from then on, whether the client says another word or not.
@@ -23,13 +26,14 @@
 #include "auth/expiry.h"
 #include "auth/frame.h"
 #include "auth/guard.h"
+#include "auth/oauth_link.h"
 #include "auth/peek.h"
 #include "auth/recent.h"
 #include "base/clock.h"
 #include "mail/address.h"
 #include "trace/trace.h"
 
-enum state { RUN, WAIT, LATE };
+enum state { RUN, WAIT, ASK, LATE };
 
 struct exchange {
 	struct client *c;
@@ -39,6 +43,7 @@ struct exchange {
 	struct sasl_start start; /* strings in the arena, no client data */
 	struct str lane;
 	struct pool_job *job; /* RUN */
+	struct oauth_question *question; /* ASK */
 	int worker;
 	uint64_t life;
 	struct event *timer;
@@ -78,6 +83,8 @@ static void exchange_free(struct exchange *x)
 	struct client *c = x->c;
 
 	table_remove(&c->exchanges, id_key(&x->id));
+	if (x->question)
+		oauth_forget(x->question);
 	if (x->state != LATE) {
 		c->questions--;
 		authd.exchanges--;
@@ -191,6 +198,15 @@ static void log_moved_in(const struct exchange *x, struct str user)
 	trace_end(&t);
 }
 
+/* Neither good nor bad. */
+static void unavailable(struct exchange *x, struct str why)
+{
+	log_result(x, "login-unavailable", why, 0);
+	if (!x->failed)
+		guard_undecided(&x->start.peer, x->asked);
+	answer_simple(x, "unavailable", NULL);
+}
+
 /* The held-back answer goes out now. */
 static void answer_late(struct exchange *x)
 {
@@ -227,7 +243,9 @@ static void expired(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	abort_in_worker(x);
-	if (x->state == RUN)
+	if (x->state == ASK)
+		unavailable(x, STR("the provider of tokens does not answer in time"));
+	else if (x->state == RUN)
 		answer_simple(x, "unavailable", "authentication takes too long");
 	else
 		exchange_free(x); /* no question is open: a later step hears "unavailable" */
@@ -269,6 +287,40 @@ static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 		arm(x, delay);
 	else
 		answer_late(x);
+}
+
+static void step_done(struct pool_job *job, struct ipc_msg *answer);
+static void run(struct exchange *x, struct pool_job *job);
+
+/* What oauthd says is the exchange's next step. */
+static void told(void *arg, const struct ipc_msg *answer)
+{
+	struct exchange *x = arg;
+	struct pool_job *job = pool_job_new("sasl-told", step_done, x);
+
+	x->question = NULL;
+	job->worker = x->worker;
+	job->life = x->life;
+	ipc_set_u64(&job->m, "id", x->serial);
+	ipc_set(&job->m, "result", ipc_get(answer, "result"));
+	if (ipc_get(answer, "claims").p)
+		ipc_set(&job->m, "claims", ipc_get(answer, "claims"));
+	run(x, job);
+}
+
+/* The worker needs to know what only the provider does. */
+static void ask(struct exchange *x, const struct ipc_msg *answer)
+{
+	const char *verb = str_eqc(ipc_get(answer, "ask"), "introspect") ? "introspect" : "renew";
+
+	x->question = x->fn ? NULL : oauth_ask(verb, ipc_get(answer, "token"), told, x);
+	x->state = ASK;
+	if (x->question) {
+		arm(x, authd.program.conf->oauth_timeout);
+		return;
+	}
+	abort_in_worker(x);
+	unavailable(x, STR("too many logins wait for the provider of tokens"));
 }
 
 static void step_done(struct pool_job *job, struct ipc_msg *answer)
@@ -318,11 +370,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		log_result(x, "login-failed", ipc_get(answer, "why"), 0);
 		guard_undecided(&x->start.peer, x->asked);
 		answer_simple(x, "clock", NULL);
+	} else if (str_eqc(result, "ask")) {
+		ask(x, answer);
 	} else {
-		log_result(x, "login-unavailable", answer ? ipc_get(answer, "why") : STR("worker died"), 0);
-		if (!x->failed)
-			guard_undecided(&x->start.peer, x->asked);
-		answer_simple(x, "unavailable", NULL);
+		unavailable(x, answer ? ipc_get(answer, "why") : STR("worker died"));
 	}
 }
 

@@ -231,7 +231,7 @@ static const char *add_jwk(struct jwks *k, const json_t *o)
 	return NULL;
 }
 
-static void read_set(struct jwks *k, struct str text, struct buf *why)
+static void read_set(struct jwks *k, struct str text, enum jwks_rule rule, struct buf *why)
 {
 	json_error_t error;
 	json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
@@ -245,7 +245,7 @@ static void read_set(struct jwks *k, struct str text, struct buf *why)
 		buf_puts(why, "has no list \"keys\" (RFC 7517)");
 	json_array_foreach (list, i, o) {
 		wrong = json_is_object(o) ? add_jwk(k, o) : "is none";
-		if (wrong) {
+		if (wrong && rule == JWKS_STRICT) {
 			buf_fmt(why, "key %zu %s", i + 1, wrong);
 			break;
 		}
@@ -282,7 +282,7 @@ static void read_pem(struct jwks *k, struct str text, struct buf *why)
 	BIO_free(bio);
 }
 
-int jwks_read(struct str text, struct buf *why, struct jwks **out)
+int jwks_read(struct str text, enum jwks_rule rule, struct buf *why, struct jwks **out)
 {
 	struct jwks *k = mem_alloc(1, sizeof(*k));
 	size_t before = why->n;
@@ -292,7 +292,7 @@ int jwks_read(struct str text, struct buf *why, struct jwks **out)
 	else if (str_starts(str_trim(text), "-----BEGIN "))
 		read_pem(k, text, why);
 	else
-		read_set(k, text, why);
+		read_set(k, text, rule, why);
 	if (why->n == before && k->n == 0)
 		buf_puts(why, "has no key that signs tokens: RSA, P-256, P-384 or Ed25519");
 	ERR_clear_error();
@@ -325,7 +325,7 @@ size_t jwks_count(const struct jwks *k)
 int auth_keys_check(struct str text, struct buf *why)
 {
 	struct jwks *k = NULL;
-	int r = jwks_read(text, why, &k);
+	int r = jwks_read(text, JWKS_STRICT, why, &k);
 
 	jwks_free(k);
 	return r;
@@ -392,5 +392,15 @@ bool jwks_verify(const struct jwks *k, struct str alg, struct str kid, struct st
 			(!key->kid || !kid.p || str_eqc(kid, key->kid)) && verify(key->key, al, text, signature))
 			return true;
 	}
+	return false;
+}
+
+bool jwks_has(const struct jwks *k, struct str kid)
+{
+	size_t i;
+
+	for (i = 0; i < k->n; i++)
+		if (k->key[i].kid && str_eqc(kid, k->key[i].kid))
+			return true;
 	return false;
 }

@@ -39,7 +39,7 @@ endif
 auth_libauthd_a_SOURCES += auth/moving.c auth/moving.h auth/oldserver.c auth/oldserver.h auth/oldserver_dialogue.c auth/oldserver_dialogue.h \
 	auth/oldserver_tries.c auth/oldserver_tries.h
 # access tokens, and what comes to the workers as a file
-auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/kerberos.c auth/kerberos.h auth/gss_token.c auth/gss_token.h auth/keytab.c auth/keytab.h auth/sasl_kerberos.c auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
+auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/json.h auth/provider.c auth/provider.h auth/oauth.c auth/oauth.h auth/bearer.c auth/bearer.h auth/kerberos.c auth/kerberos.h auth/gss_token.c auth/gss_token.h auth/keytab.c auth/keytab.h auth/sasl_kerberos.c auth/sasl_external.c auth/external.c auth/external.h auth/tables.c auth/tables.h
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 # from one database into another
@@ -52,9 +52,14 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/before.c auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/expiry.c auth/expiry.h auth/before.c auth/oauth_link.c auth/oauth_link.h auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
 libexec_authd_SOURCES += auth/oldserver_desk.c auth/oldserver_login.c auth/oldserver_login.h
 libexec_authd_LDADD = $(TLS_LIBS) $(AUTHD_LIBS) $(EVENT_LIBS)
+
+# who asks the provider of tokens
+pkglibexec_PROGRAMS += libexec/oauthd
+libexec_oauthd_SOURCES = auth/oauthd.c auth/oauthd.h auth/oauthd_keys.c auth/oauthd_tokens.c auth/oauthd_asker.c
+libexec_oauthd_LDADD = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(CONF_LIBS) $(HTTPS_LIBS) $(JANSSON_LIBS)
 
 if WITH_PAM
 pkglibexec_PROGRAMS += libexec/pamd

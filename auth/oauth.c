@@ -14,9 +14,9 @@
  */
 #include "auth/oauth.h"
 
-#include <jansson.h>
-
+#include "auth/json.h"
 #include "base/codec.h"
+#include "conf/oauth.h"
 
 #define KID_MAX 512
 #define DATE_MAX 9007199254740992.0 /* whole seconds up to here */
@@ -47,26 +47,10 @@ static bool decode(struct str s, struct arena *a, struct str *out)
 	return good;
 }
 
-static json_t *object(struct str text)
-{
-	json_t *o = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-
-	if (!json_is_object(o)) {
-		json_decref(o);
-		o = NULL;
-	}
-	return o;
-}
-
-static struct str text_of(const json_t *v)
-{
-	return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
 /* What kind of thing it is, if it says so (RFC 7519 5.1, RFC 9068 2.1). */
 static bool typ_good(const json_t *typ)
 {
-	struct str t = text_of(typ);
+	struct str t = json_text(typ);
 
 	if (str_istarts(t, "application/"))
 		t = str_from(t, strlen("application/"));
@@ -75,9 +59,9 @@ static bool typ_good(const json_t *typ)
 
 static const char *read_header(struct str text, struct arena *a, struct jwt *t)
 {
-	json_t *o = object(text);
+	json_t *o = json_one_object(text);
 	const json_t *kid = json_object_get(o, "kid");
-	struct str alg = text_of(json_object_get(o, "alg"));
+	struct str alg = json_text(json_object_get(o, "alg"));
 	const char *why = NULL;
 
 	if (!o)
@@ -86,11 +70,11 @@ static const char *read_header(struct str text, struct arena *a, struct jwt *t)
 		why = "token: asks for extensions";
 	else if (!typ_good(json_object_get(o, "typ")))
 		why = "token: its type is another one";
-	else if (!alg.p || (kid && (!json_is_string(kid) || text_of(kid).n > KID_MAX)))
+	else if (!alg.p || (kid && (!json_is_string(kid) || json_text(kid).n > KID_MAX)))
 		why = "token: its header is malformed";
 	if (!why) {
 		t->alg = arena_str(a, alg);
-		t->kid = kid ? arena_str(a, text_of(kid)) : STR_NONE;
+		t->kid = kid ? arena_str(a, json_text(kid)) : STR_NONE;
 	}
 	json_decref(o);
 	return why;
@@ -148,11 +132,12 @@ static int date(const json_t *o, const char *name, double *out)
 	return 0;
 }
 
-static const char *check_times(const json_t *o, int64_t now, int64_t leeway_ms)
+static const char *check_times(const json_t *o, enum oauth_source source, int64_t now, int64_t leeway_ms)
 {
-	double at = (double)now, leeway = (double)leeway_ms / 1000, exp = 0, nbf = at, iat = at;
+	double at = (double)now, leeway = (double)leeway_ms / 1000, exp = at + 1, nbf = at, iat = at;
+	int r = date(o, "exp", &exp);
 
-	if (date(o, "exp", &exp) < 0 || date(o, "nbf", &nbf) == E_SYNTAX || date(o, "iat", &iat) == E_SYNTAX)
+	if (r == E_SYNTAX || (r == E_NOTFOUND && source == OAUTH_SIGNED) || date(o, "nbf", &nbf) == E_SYNTAX || date(o, "iat", &iat) == E_SYNTAX)
 		return "token: does not tell its times";
 	if (at >= exp + leeway)
 		return "token: expired";
@@ -169,11 +154,11 @@ static bool for_us(const json_t *aud, const struct conf_list *us)
 	size_t i;
 
 	if (json_is_string(aud))
-		return listed(us, text_of(aud));
+		return listed(us, json_text(aud));
 	json_array_foreach (aud, i, v) {
 		if (!json_is_string(v))
 			return false;
-		found |= listed(us, text_of(v));
+		found |= listed(us, json_text(v));
 	}
 	return found;
 }
@@ -185,7 +170,7 @@ static bool client_good(const json_t *o, const struct conf_list *clients)
 
 	if (id && !json_is_string(id))
 		return false;
-	return clients->n == 0 || listed(clients, text_of(id));
+	return clients->n == 0 || listed(clients, json_text(id));
 }
 
 static bool in_words(struct str words, struct str word)
@@ -205,29 +190,42 @@ static bool has_scope(const json_t *o, struct str word)
 	if (!v)
 		v = json_object_get(o, "scp");
 	json_array_foreach (v, i, one)
-		if (str_eq(text_of(one), word))
+		if (str_eq(json_text(one), word))
 			return true;
-	return in_words(text_of(v), word);
+	return in_words(json_text(v), word);
 }
 
-int oauth_claims(const struct conf *c, struct str claims, int64_t now, struct arena *a, struct str *who_out,
-	const char **why_out)
+/* RFC 7662 2.2: an answer may leave out who issued it (we asked him) and for whom: then the program must be one of ours. */
+static const char *check_parties(const struct conf *c, enum oauth_source source, const json_t *o)
 {
-	json_t *o = object(claims);
-	struct str who = text_of(json_object_get(o, c->oauth_claim.p));
+	const json_t *iss = json_object_get(o, "iss"), *aud = json_object_get(o, "aud");
+	bool answered = source == OAUTH_ANSWERED;
+
+	if (!(answered && (!iss || c->oauth_issuer.n == 0)) && !str_eq(json_text(iss), c->oauth_issuer))
+		return "token: another issuer";
+	if (!(answered && (!aud || c->oauth_audience.n == 0) && c->oauth_clients.n > 0) && !for_us(aud, &c->oauth_audience))
+		return "token: made for another service";
+	if (!client_good(o, &c->oauth_clients))
+		return "token: made for another program";
+	if (json_object_get(o, "cnf")) /* RFC 7800: whoever shows it must also prove to have a key */
+		return "token: is bound to a key";
+	return NULL;
+}
+
+int oauth_claims(const struct conf *c, enum oauth_source source, struct str claims, int64_t now, struct arena *a,
+	struct str *who_out, const char **why_out)
+{
+	json_t *o = json_one_object(claims);
+	struct str who = json_text(json_object_get(o, c->oauth_claim.p));
 	const char *why = NULL;
 	int r = E_DENIED;
 
 	if (!o)
 		why = "token: its claims are not one JSON object";
-	else if (!str_eq(text_of(json_object_get(o, "iss")), c->oauth_issuer))
-		why = "token: another issuer";
-	else if (!for_us(json_object_get(o, "aud"), &c->oauth_audience))
-		why = "token: made for another service";
-	else if (!client_good(o, &c->oauth_clients))
-		why = "token: made for another program";
 	else
-		why = check_times(o, now, c->oauth_leeway);
+		why = check_parties(c, source, o);
+	if (!why)
+		why = check_times(o, source, now, c->oauth_leeway);
 	if (!why && who.n == 0)
 		why = "token: does not say whose it is";
 	else if (!why && str_eqc(c->oauth_claim, "email") && !json_is_true(json_object_get(o, "email_verified")))
@@ -242,6 +240,23 @@ int oauth_claims(const struct conf *c, struct str claims, int64_t now, struct ar
 	return r;
 }
 
+enum oauth_way oauth_way(const struct conf *c, struct str token)
+{
+	const char *why;
+	struct arena a;
+	struct jwt t;
+	bool jwt;
+
+	if (conf_oauth_keys(c) == CONF_OAUTH_NO_KEYS)
+		return c->oauth_introspect.n > 0 ? OAUTH_BY_PROVIDER : OAUTH_NOT;
+	if (c->oauth_introspect.n == 0)
+		return OAUTH_BY_KEYS;
+	arena_init(&a);
+	jwt = jwt_read(token, &a, &t, &why) == 0;
+	arena_done(&a);
+	return jwt ? OAUTH_BY_KEYS : OAUTH_BY_PROVIDER;
+}
+
 int oauth_check(const struct conf *c, const struct jwks *keys, struct str token, int64_t now, struct arena *a,
 	struct str *who_out, const char **why_out)
 {
@@ -253,9 +268,9 @@ int oauth_check(const struct conf *c, const struct jwks *keys, struct str token,
 		*why_out = "token: an algorithm that is not allowed";
 		return E_DENIED;
 	}
-	if (!jwks_verify(keys, t.alg, t.kid, t.signed_part, t.signature)) {
+	if (!keys || !jwks_verify(keys, t.alg, t.kid, t.signed_part, t.signature)) {
 		*why_out = "token: the signature is wrong, or its key is not known";
-		return E_DENIED;
+		return keys && t.kid.p && jwks_has(keys, t.kid) ? E_DENIED : E_TEMP;
 	}
-	return oauth_claims(c, t.claims, now, a, who_out, why_out);
+	return oauth_claims(c, OAUTH_SIGNED, t.claims, now, a, who_out, why_out);
 }

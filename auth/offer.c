@@ -14,6 +14,7 @@
 #include "auth/kerberos.h"
 #include "auth/password.h"
 #include "auth/sasl_private.h"
+#include "conf/oauth.h"
 
 #define OFFER_RETRY_S 1
 #define OFFER_MAX 512
@@ -62,7 +63,7 @@ static struct text offered(enum offer to)
 			continue;
 		if (kind && !(authd.scram & kind))
 			continue;
-		if (bearer_is(mech) && (!tls || c->oauth_jwks_file.n == 0))
+		if (bearer_is(mech) && (!tls || !conf_oauth_on(c)))
 			continue;
 		if (str_eqc(mech, "EXTERNAL") && (to != OFFER_CERTIFICATE || c->auth_client_ca.n == 0))
 			continue;

@@ -429,6 +429,24 @@ void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *
 		worker_lost(w);
 }
 
+/* Said at once, not in line with the jobs: the next step of a login that waited for them comes behind it. */
+void pool_keys(struct pool *p, int fd)
+{
+	struct ipc_msg m;
+	int i;
+
+	fd_close(&p->tables.fd[TABLE_KEYS]);
+	p->tables.fd[TABLE_KEYS] = fd;
+	for (i = 0; i < p->nworkers; i++) {
+		ipc_init(&m, "keys");
+		if (fd >= 0)
+			ipc_add_fd(&m, "keys", fd);
+		if (p->worker[i].fd >= 0 && ipc_try_send(p->worker[i].fd, &m) < 0)
+			worker_lost(&p->worker[i]); /* its successor has them */
+		ipc_done(&m);
+	}
+}
+
 static void settings_taken(struct pool_job *job, struct ipc_msg *answer)
 {
 	(void)job;

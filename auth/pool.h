@@ -34,6 +34,8 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 	struct str settings, struct tables tables);
 /* New settings and tables (taken) for all workers, also those that come. */
 void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs);
+/* Other keys of access tokens for all workers, also those that come; taken over, -1: none. */
+void pool_keys(struct pool *p, int fd);
 /* A link to pamd, taken over: each worker, also those that come, gets one of its own. */
 void pool_pamd(struct pool *p, int fd);
 /* From now on no job waits at a worker behind another one: a quick worker may wait long for others with its next job. */

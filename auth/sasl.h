@@ -30,7 +30,7 @@ struct sasl_service {
 	bool upgrade; /* older ones at a good login */
 	const struct conf *conf; /* [oauth] */
 	struct oldserver old; /* who is asked about people that move in */
-	const struct jwks *keys; /* of access tokens; NULL: none are taken */
+	const struct jwks *keys; /* of access tokens; NULL: none are there */
 	const struct client_ca *client_ca; /* who vouches for certificates of clients; NULL: none are taken */
 	bool main_web; /* main passwords are good for the web page alone */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
@@ -46,7 +46,8 @@ int sasl_service_set(struct sasl_service *s);
 
 /* SASL_CODE: the password is right, and the account has a second factor that was not typed (web page) */
 /* SASL_CLOCK: a ticket that may be good, by a clock that is too far from ours */
-enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE, SASL_CLOCK };
+/* SASL_ASKS: the provider of tokens must be asked; sasl_exchange_told is the next step */
+enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE, SASL_CLOCK, SASL_ASKS };
 struct sasl_outcome {
 	enum sasl_result result;
 	struct str data; /* p NULL: none; lives until the next call */
@@ -60,6 +61,8 @@ struct sasl_outcome {
 	const char *ways;
 	struct str keys;
 	struct str copied; /* BAD: this security key may have been copied; p NULL: none */
+	const char *ask; /* ASKS: renew (keys), introspect (token) */
+	struct str token; /* introspect */
 	uint64_t expires; /* when the account or the app password ends (Unix time); 0: never */
 	bool no_submission; /* by an app password that is not for submission */
 };
@@ -69,6 +72,13 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start);
 /* Client data; p NULL: no initial response. After anything but SASL_CONTINUES
  * only sasl_exchange_free may follow. */
 void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out);
+/* After SASL_ASKS: what the provider said, or that it said nothing. */
+enum told_result { TOLD_OK, TOLD_INACTIVE, TOLD_NOTHING };
+struct sasl_told {
+	enum told_result result;
+	struct str claims; /* OK, of a token: JSON */
+};
+void sasl_exchange_told(struct sasl_exchange *x, const struct sasl_told *told, struct sasl_outcome *out);
 void sasl_exchange_free(struct sasl_exchange *x);
 
 #endif

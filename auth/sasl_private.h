@@ -21,6 +21,8 @@ struct sasl_exchange {
 	bool scram, plus, bearer, external, kerberos, started;
 	bool first_read; /* the GS2 header came, or the first token of GSSAPI */
 	bool refused; /* a bearer was told so */
+	const char *ask; /* the provider is asked, and whoever it is waits; NULL: not now */
+	struct str token, asked; /* ... with what, and whom the client asked for */
 	unsigned steps;
 	sasl_channel_binding_t binding;
 	char *binding_name;

@@ -10,7 +10,7 @@
 
 enum table_kind {
 	TABLE_RULES, /* access_file and rewrite_file (rulefile.h) */
-	TABLE_KEYS, /* [oauth] jwks_file (jwks.h) */
+	TABLE_KEYS, /* [oauth] jwks_file (jwks.h), or what oauthd fetched (oauth_link.h) */
 	TABLE_CLIENT_CA, /* [auth] client_ca and client_crl, as one (net/client_cert.h) */
 	TABLE_KEYTAB, /* [kerberos] keytab */
 	TABLES

@@ -62,7 +62,7 @@ static int rules_use(struct worker *w, int fd)
 	return 0;
 }
 
-/* The keys that tokens are signed with, in place of those before; master has seen that they can be read. Takes fd. */
+/* The keys that tokens are signed with, in place of those before; master, or oauthd, has seen that they can be read. Takes fd. */
 static int keys_use(struct worker *w, int fd)
 {
 	struct jwks *keys = NULL;
@@ -74,7 +74,7 @@ static int keys_use(struct worker *w, int fd)
 	if (fd >= 0) {
 		r = file_read_all(fd, &text);
 		if (r == 0)
-			r = jwks_read(buf_view(&text), &why, &keys);
+			r = jwks_read(buf_view(&text), JWKS_USABLE, &why, &keys);
 	}
 	if (r == 0) {
 		jwks_free(w->keys);
@@ -176,14 +176,21 @@ static void slot_clear(struct worker *w, size_t i)
 }
 
 /* One step of the exchange in a slot; a finished one gives its place back. */
-static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_msg *out)
+static void answer_step(struct worker *w, size_t i, struct str data, const struct sasl_told *told, struct ipc_msg *out)
 {
 	static const char *const word[] = { [SASL_CONTINUES] = "continue", [SASL_GOOD] = "ok",
-		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable", [SASL_CODE] = "code", [SASL_CLOCK] = "clock" };
+		[SASL_BAD] = "fail", [SASL_DOWN] = "unavailable", [SASL_CODE] = "code", [SASL_CLOCK] = "clock",
+		[SASL_ASKS] = "ask" };
 	struct sasl_outcome o;
 
-	sasl_exchange_step(w->slot[i].x, data, &o);
+	if (told)
+		sasl_exchange_told(w->slot[i].x, told, &o);
+	else
+		sasl_exchange_step(w->slot[i].x, data, &o);
 	ipc_setc(out, "result", word[o.result]);
+	ipc_setc(out, "ask", o.ask);
+	if (o.token.p)
+		ipc_set(out, "token", o.token);
 	if (o.data.p)
 		ipc_set(out, "data", o.data);
 	ipc_set(out, "user", o.user);
@@ -201,7 +208,7 @@ static void answer_step(struct worker *w, size_t i, struct str data, struct ipc_
 	}
 	if (o.copied.p)
 		ipc_set(out, "copied", o.copied);
-	if (o.result != SASL_CONTINUES)
+	if (o.result != SASL_CONTINUES && o.result != SASL_ASKS)
 		slot_clear(w, i);
 }
 
@@ -217,7 +224,24 @@ static void answer_start(struct worker *w, const struct ipc_msg *q, struct ipc_m
 	w->service.scram = ipc_get_bool(q, "scram");
 	w->slot[i].id = start.id;
 	w->slot[i].x = sasl_exchange_new(&start);
-	answer_step(w, i, start.initial, out);
+	answer_step(w, i, start.initial, NULL, out);
+}
+
+/* What oauthd said. */
+static void answer_told(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
+{
+	struct str result = ipc_get(q, "result");
+	struct sasl_told told = { .claims = ipc_get(q, "claims"),
+		.result = str_eqc(result, "ok") ? TOLD_OK : str_eqc(result, "inactive") ? TOLD_INACTIVE : TOLD_NOTHING };
+	size_t i = EXCHANGES;
+	uint64_t id;
+
+	if (ipc_get_u64(q, "id", UINT64_MAX, &id) == 0 && id > 0)
+		i = slot_find(w, id);
+	if (i == EXCHANGES)
+		ipc_setc(out, "result", "unavailable");
+	else
+		answer_step(w, i, STR_NONE, &told, out);
 }
 
 static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out)
@@ -229,12 +253,16 @@ static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_ms
 		answer_start(w, q, out);
 		return;
 	}
+	if (ipc_is(q, "sasl-told")) {
+		answer_told(w, q, out);
+		return;
+	}
 	if (sasl_step_parse(q, IPC_MAX, &step) == 0 && step.id > 0)
 		i = slot_find(w, step.id);
 	if (i == EXCHANGES)
 		ipc_setc(out, "result", "unavailable");
 	else
-		answer_step(w, i, step.data, out);
+		answer_step(w, i, step.data, NULL, out);
 }
 
 static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
@@ -266,7 +294,7 @@ static void take_peer(struct worker *w, struct ipc_msg *m)
 		fd_close(&fd);
 }
 
-/* One question; every verb but sasl-abort and pamd gets one answer. */
+/* One question; every verb but sasl-abort, pamd and keys gets one answer. */
 static int serve(struct worker *w, struct ipc_msg *q)
 {
 	bool sasl = str_starts(q->verb, "sasl-");
@@ -283,6 +311,10 @@ static int serve(struct worker *w, struct ipc_msg *q)
 	}
 	if (ipc_is(q, "pamd")) {
 		take_peer(w, q);
+		return 0;
+	}
+	if (ipc_is(q, "keys")) {
+		(void)keys_use(w, ipc_take_fd(q, "keys")); /* those of before stay if these cannot be used */
 		return 0;
 	}
 	ipc_init(&out, sasl ? "sasl" : "answer");

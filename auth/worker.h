@@ -15,11 +15,14 @@
  *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [moved_in] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
  *                             is a "continue" that tells a failure, and the login has failed. With it the
  *                             second factor of the page (frame.h); result=code [ways] [keys]: one is missing
- *                             (second.h); copied=ID: a security key whose counter went back
+ *                             (second.h); copied=ID: a security key whose counter went back; result=ask ask=renew|introspect
+ *                             [token]: oauthd must be asked, and what it says is the next step:
+ *   "sasl-told" id result=ok|inactive|temp [claims] -> "sasl" the same
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
  *   "settings" settings=TEXT [+ fds of tables.h] -> "answer" result
  *   "sasl-abort" id           (not answered)
+ *   "keys" [+ fd "keys"]      (not answered): of access tokens, in place of those before
  *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
  * worker -> authd, at any time: "changed": somebody else changed the directory
  */

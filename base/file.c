@@ -506,6 +506,17 @@ void fd_close(int *fd)
 	*fd = -1;
 }
 
+void fd_keep(int one, int other)
+{
+	unsigned low = (unsigned)MIN(one, other), high = (unsigned)MAX(one, other);
+
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+}
+
 int fd_nonblock(int fd, bool on)
 {
 	int flags = fcntl(fd, F_GETFL), want;

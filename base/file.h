@@ -61,5 +61,7 @@ int file_lock(int fd, bool exclusive, int64_t deadline_at);
 void file_unlock(int fd);
 void fd_close(int *fd); /* closes if >= 0 and sets -1 */
 int fd_nonblock(int fd, bool on);
+/* Closes all from 3 on but these two: for a forked child. */
+void fd_keep(int one, int other);
 
 #endif

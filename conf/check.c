@@ -43,9 +43,8 @@ const char *conf_shown(struct str s, char out[80])
 	return out;
 }
 
-/* The line of a field: its row is found by the offset. */
-#define LINE(r, section, name) line_of((r), offsetof(struct conf, section##_##name))
-static unsigned line_of(const struct conf_report *r, size_t offset)
+#define LINE CONF_LINE
+unsigned conf_line(const struct conf_report *r, size_t offset)
 {
 	size_t i;
 
@@ -507,7 +506,7 @@ static void check_webhook(const struct conf *c, struct conf_report *r)
 		conf_error(r, LINE(r, webhook, retry_max), "retry_max is shorter than retry");
 }
 
-static void check_words(struct conf_report *r, unsigned line, const char *name, const struct conf_list *l,
+void conf_check_words(struct conf_report *r, unsigned line, const char *name, const struct conf_list *l,
 	const char *const *known, size_t nknown)
 {
 	char shown[80];
@@ -526,8 +525,8 @@ static void check_auth(const struct conf *c, struct conf_report *r)
 	static const char *const known[] = { "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "LOGIN",
 		"OAUTHBEARER", "XOAUTH2", "CRAM-MD5", "APOP", "EXTERNAL", "GSSAPI", "GS2-KRB5" };
 
-	check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
-	check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
+	conf_check_words(r, LINE(r, auth, mechanisms), "mechanisms", &c->auth_mechanisms, known, ARRAY_LEN(known));
+	conf_check_words(r, LINE(r, auth, scram_keys), "scram_keys", &c->auth_scram_keys, known, 3);
 	if (c->auth_mechanisms.n == 0)
 		conf_error(r, LINE(r, auth, mechanisms), "mechanisms: without one nobody can log in");
 	if (c->auth_client_crl.n > 0 && c->auth_client_ca.n == 0)
@@ -545,26 +544,6 @@ static void check_kerberos(const struct conf *c, struct conf_report *r)
 	for (i = 0; i < c->kerberos_realms.n; i++)
 		if (kerberos_realm_parse(c->kerberos_realms.v[i], &realm) < 0)
 			conf_error(r, LINE(r, kerberos, realms), "realms: '%s' is not REALM or REALM=domain", conf_shown(c->kerberos_realms.v[i], shown));
-}
-
-static void check_oauth(const struct conf *c, struct conf_report *r)
-{
-	static const char *const known[] = { "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA" };
-
-	check_words(r, LINE(r, oauth, algorithms), "algorithms", &c->oauth_algorithms, known, ARRAY_LEN(known));
-	if (c->oauth_jwks_file.n == 0)
-		return;
-	if (c->oauth_issuer.n == 0)
-		conf_error(r, LINE(r, oauth, issuer), "issuer: none, but [oauth] jwks_file names keys: whose tokens count?");
-	if (c->oauth_audience.n == 0)
-		conf_error(r, LINE(r, oauth, audience), "audience: none: then tokens that are made for others would count here");
-	if (c->oauth_claim.n == 0)
-		conf_error(r, LINE(r, oauth, claim), "claim: must name one, like email");
-	if (c->oauth_algorithms.n == 0)
-		conf_error(r, LINE(r, oauth, algorithms), "algorithms: without one no token counts");
-	if (!str_is_utf8(c->oauth_issuer) || str_has_ctl(c->oauth_issuer) || c->oauth_issuer.n > 1024 || str_has_ctl(c->oauth_scope) ||
-		!str_is_ascii(c->oauth_scope) || c->oauth_scope.n > 256 || str_find(c->oauth_scope, ' ') >= 0)
-		conf_error(r, LINE(r, oauth, issuer), "issuer and scope: a URL of at most 1024 bytes, and one word");
 }
 
 static void check_queue(const struct conf *c, struct conf_report *r)
@@ -629,7 +608,7 @@ void conf_check(const struct conf *c, struct conf_report *r)
 	check_queue(c, r);
 	check_backup(c, r);
 	check_auth(c, r);
-	check_oauth(c, r);
+	conf_check_oauth(c, r);
 	check_kerberos(c, r);
 	check_webhook(c, r);
 	check_tlsrpt(c, r);

@@ -262,6 +262,8 @@ static size_t add_secrets(struct master *m, struct ipc_msg *msg, int *fd_out, si
 	n = add_named(m, msg, c->pgsql_password_file, &s->pgsql_password, 0600, fd_out, n);
 	n = add_named(m, msg, c->pgsql_ca_file, &s->pgsql_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->oldserver_ca_file, &s->oldserver_trust, 0644, fd_out, n);
+	n = add_named(m, msg, c->oauth_client_secret_file, &s->oauth_secret, 0600, fd_out, n);
+	n = add_named(m, msg, c->oauth_ca_file, &s->oauth_trust, 0644, fd_out, n);
 	n = add_named(m, msg, c->oauth_jwks_file, &s->oauth_keys, 0644, fd_out, n);
 	n = add_named(m, msg, c->kerberos_keytab, &s->keytab, 0600, fd_out, n);
 	n = add_named(m, msg, c->auth_client_ca, &s->client_ca, 0644, fd_out, n);

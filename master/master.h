@@ -78,6 +78,7 @@ struct settings {
 	struct buf keytab; /* for authd's workers: [kerberos] keytab */
 	struct buf client_ca, client_crl; /* for front and authd's workers: who vouches for certificates of clients; empty: none */
 	struct buf oauth_keys; /* for authd's workers: [oauth] jwks_file; empty: none */
+	struct buf oauth_trust, oauth_secret; /* for oauthd */
 	struct buf access, rewrite; /* access_file and rewrite_file, as they were read */
 	int rules; /* for authd: the table of both, sealed memory; -1: none */
 	struct buf rules_why; /* what is wrong in these files, a line each; empty: nothing */
@@ -126,6 +127,8 @@ void settings_load_client_ca(struct settings *s, const char *config, struct buf 
 /* oauth.c: in a child without any right: is that text good for check? false: why has a sentence. */
 typedef int settings_check_fn(struct str text, const void *arg, struct buf *why);
 bool settings_usable(settings_check_fn *check, struct str text, const void *arg, struct buf *why);
+/* Adds trust and secret for oauthd. */
+size_t settings_add_provider(const struct settings *s, struct ipc_msg *m, int *fd_out);
 /* oauth.c: reads [oauth] jwks_file into s->oauth_keys, and tries the keys. */
 void settings_load_oauth(struct settings *s, const char *config, struct buf *errors);
 /* tables.c: reads access_file and rewrite_file into s->rules. */

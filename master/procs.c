@@ -218,6 +218,8 @@ static void send_settings(struct master *m, struct proc *p, const char *verb)
 		n = settings_add_hook(m->set, &msg, own);
 		ipc_add_fd(&msg, "dir", m->dir_hooks);
 	}
+	if (p->id == PROGRAM_oauthd)
+		n = settings_add_provider(m->set, &msg, own);
 	if (start && (p->id == PROGRAM_front || p->id == PROGRAM_lmtpd))
 		listen_add(m, &msg, p->id, p->instance);
 	if (p->id == PROGRAM_authd && m->set->rules >= 0)

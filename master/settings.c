@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "conf/oauth.h"
 #include "net/tls.h"
 
 #define FILE_MAX (1024 * 1024)
@@ -267,6 +268,22 @@ static void load_oldserver(struct settings *s, const char *config, struct buf *e
 		read_system_trust(&s->oldserver_trust);
 }
 
+static void load_provider(struct settings *s, const char *config, struct buf *errors)
+{
+	struct conf *c = s->conf;
+
+	buf_init(&s->oauth_trust, TRUST_MAX);
+	buf_init(&s->oauth_secret, PASSWORD_MAX);
+	if (!conf_oauth_asks(c))
+		return;
+	if (c->oauth_client_secret_file.n)
+		load_secret(c, config, "[oauth] client_secret_file", c->oauth_client_secret_file, &s->oauth_secret, errors);
+	if (c->oauth_ca_file.n)
+		load_trust(c, config, "[oauth] ca_file", c->oauth_ca_file, &s->oauth_trust, errors);
+	else
+		read_system_trust(&s->oauth_trust);
+}
+
 /* What the file leaves to the system. */
 static void fill_in(struct settings *s, const char *config, const char *state)
 {
@@ -305,6 +322,7 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		settings_load_oauth(s, path, errors);
 		settings_load_client_ca(s, path, errors);
 		settings_load_keytab(s, path, errors);
+		load_provider(s, path, errors);
 		settings_load_rules(s, path);
 		if (rules == RULES_TOO)
 			buf_str(errors, buf_view(&s->rules_why));
@@ -366,6 +384,8 @@ void settings_free(struct settings *s)
 	buf_wipe(&s->keytab);
 	buf_done(&s->client_ca);
 	buf_done(&s->client_crl);
+	buf_done(&s->oauth_trust);
+	buf_wipe(&s->oauth_secret);
 	buf_done(&s->access);
 	buf_done(&s->rewrite);
 	buf_done(&s->rules_why);
@@ -497,6 +517,14 @@ size_t settings_add_oauth(const struct settings *s, struct ipc_msg *m, int *fd_o
 {
 	const struct buf *const file[] = { &s->oauth_keys };
 	static const char *const name[] = { "keys" };
+
+	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
+}
+
+size_t settings_add_provider(const struct settings *s, struct ipc_msg *m, int *fd_out)
+{
+	const struct buf *const file[] = { &s->oauth_trust, &s->oauth_secret };
+	static const char *const name[] = { "trust", "secret" };
 
 	return add_files(file, name, ARRAY_LEN(file), m, fd_out);
 }

@@ -61,14 +61,8 @@ int task_ask_link(struct policyd *p, struct task *t, int of)
 
 void child_keep(int one, int other)
 {
-	unsigned low = (unsigned)MIN(one, other), high = (unsigned)MAX(one, other);
-
 	trace_open(-1, "policyd");
-	if (low > 3)
-		close_range(3, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
+	fd_keep(one, other);
 }
 
 void child_done(int link, int err, const char *words)

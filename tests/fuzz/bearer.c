@@ -51,13 +51,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		message(STR("XOAUTH2"), in, &a);
 		break;
 	case 2:
-		if (oauth_claims(settings(), in, 1800000000, &a, &who, &why) == 0)
+		if (oauth_claims(settings(), OAUTH_SIGNED, in, 1800000000, &a, &who, &why) == 0)
 			BUG_ON(who.n == 0);
 		else
 			BUG_ON(!why);
 		break;
 	default:
-		if (jwks_read(in, &text, &keys) == 0) {
+		if (jwks_read(in, JWKS_STRICT, &text, &keys) == 0) {
 			BUG_ON(jwks_count(keys) == 0 || jwks_count(keys) > JWKS_KEYS_MAX);
 			BUG_ON(jwks_verify(keys, STR("ES256"), STR_NONE, STR("x"), in));
 		} else {

@@ -13,7 +13,7 @@ from conftest import MANSIO, ROOT, TOP, in_time, wait_for
 
 USERS = {"front": "_front", "authd": "_auth", "smtpd": "_smtp", "lmtpd": "_mail", "imapd": "_mail", "pop3d": "_mail",
          "mailboxd": "_mail", "importd": "_mail", "backupd": "_mail", "traced": "_trace", "queued": "_queue", "sender": "_send", "resolverd": "_dns", "webadmind": "_web",
-         "checkd": "_check", "acmed": "_acme", "policyd": "_policy", "hookd": "_hook", "signd": "_sign"}
+         "checkd": "_check", "acmed": "_acme", "policyd": "_policy", "hookd": "_hook", "signd": "_sign", "oauthd": "_oauth"}
 # name: number on x86_64 and arguments; the answer must be "killed" or a refusal
 FORBIDDEN = {
     "open": ("257", "-100", "=/etc/passwd", "0"),
@@ -109,7 +109,7 @@ def test_every_process_is_filtered_and_undumpable(houses):
 def test_descriptors_are_an_allow_list(houses):
     """C28: nothing but sockets, epoll and the like, /dev/null, and what the process was given."""
     allowed = {
-        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "webadmind": "-", "checkd": r".*/state", "acmed": r".*/state/acme", "policyd": r".*/state/policy(/.*)?", "signd": r".*/state/dkim", "hookd": r".*/state/hooks(/.*)?",
+        "authd": r".*/state/(directory|mail)(/.*)?", "traced": r".*(mansio\.log|/state.*)|pipe:.*", "queued": r".*/state/(spool|queue)(/.*)?", "front": "-", "smtpd": "-", "sender": "-", "resolverd": "-", "oauthd": "-", "webadmind": "-", "checkd": r".*/state", "acmed": r".*/state/acme", "policyd": r".*/state/policy(/.*)?", "signd": r".*/state/dkim", "hookd": r".*/state/hooks(/.*)?",
         "lmtpd": "-", "imapd": "-", "pop3d": "-", "mailboxd": "-", "importd": "-", "backupd": "-"}
     for name in ("lmtpd", "imapd", "pop3d", "mailboxd", "importd", "backupd"):  # O_PATH, for the read-only rules of the children
         allowed[name] = r"/usr/lib.*/gconv|/usr/share/zoneinfo(/.*)?|/dev/urandom"
@@ -132,7 +132,7 @@ def test_forbidden_calls_are_denied(houses, inject, name):
         for what, (number, *args) in FORBIDDEN.items():
             if name == "authd" and what == "open":  # those who look up names read /etc
                 args = [args[0], "=/etc/shadow", args[2]]
-            if name in ("sender", "resolverd", "checkd", "acmed", "policyd", "hookd") and what == "socket":  # to the network it may: not to the kernel's packets
+            if name in ("sender", "resolverd", "checkd", "acmed", "policyd", "hookd", "oauthd") and what == "socket":  # to the network it may: not to the kernel's packets
                 args = ["17", "3", "0"]
 
             def attempt():

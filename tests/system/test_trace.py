@@ -208,7 +208,7 @@ def test_events_fit_their_table(suite, anna):
     assert len(table) > 50
     source = {d: "\n".join(p.read_text() for p in (TOP / d).rglob("*.c"))
               for d in ("front", "smtp", "delivery", "imap", "pop3", "auth", "master", "trace", "store", "conf", "import", "webadmin", "acme")}
-    place = {"front": "front", "smtpd": "smtp", "queued": "smtp", "sender": "smtp", "hookd": "smtp", "policyd": "smtp", "signd": "smtp", "lmtpd": "delivery", "imapd": "imap", "authd": "auth",
+    place = {"front": "front", "smtpd": "smtp", "queued": "smtp", "sender": "smtp", "hookd": "smtp", "policyd": "smtp", "signd": "smtp", "lmtpd": "delivery", "imapd": "imap", "authd": "auth", "oauthd": "auth",
              "master": "master", "traced": "trace"}
     for program, name, _, _, fields, words in table:
         text = source[place[program]] if program != "*" else "\n".join(source.values())

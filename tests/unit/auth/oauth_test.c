@@ -83,7 +83,7 @@ static struct jwks *keys_of(const char *text)
 	struct buf why;
 
 	buf_init(&why, 1000);
-	if (jwks_read(str_of(text), &why, &k) < 0)
+	if (jwks_read(str_of(text), JWKS_STRICT, &why, &k) < 0)
 		fail_msg("%s", buf_cstr(&why));
 	buf_done(&why);
 	return k;
@@ -181,7 +181,7 @@ static void keys_that_cannot_be_used_are_named(void **state)
 		struct buf why;
 
 		buf_init(&why, 1000);
-		assert_int_equal(jwks_read(str_of(row[i].text), &why, &k), E_SYNTAX);
+		assert_int_equal(jwks_read(str_of(row[i].text), JWKS_STRICT, &why, &k), E_SYNTAX);
 		assert_null(k);
 		assert_true(why.n > 0);
 		assert_non_null(strstr(buf_cstr(&why), row[i].words));
@@ -309,7 +309,7 @@ static void claims_must_all_fit(void **state)
 		arena_init(&a);
 		text = arena_fmt(&a, "[oauth]\njwks_file = x\nissuer = https://id.example.org\naudience = other, mail\n%s", row[i].settings);
 		assert_int_equal(conf_parse(str_of(text), "c", NULL, &c), 0);
-		r = oauth_claims(c, str_of(row[i].claims), NOW, &a, &who, &why);
+		r = oauth_claims(c, OAUTH_SIGNED, str_of(row[i].claims), NOW, &a, &who, &why);
 		if (r != row[i].result || !strstr(r == 0 ? arena_cstr(&a, who) : why, row[i].word))
 			fail_msg("%s: %d %s", row[i].claims, r, why);
 		conf_free(c);

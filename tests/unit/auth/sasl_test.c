@@ -914,7 +914,7 @@ static void a_token_lets_its_account_in_and_nobody_else(void **state)
 	(void)state;
 	buf_init(&why, 1000);
 	assert_int_equal(conf_parse(STR("[oauth]\njwks_file = x\nissuer = https://id\naudience = mail\n"), "c", NULL, &c), 0);
-	assert_int_equal(jwks_read(STR(ED_KEY), &why, &keys), 0);
+	assert_int_equal(jwks_read(STR(ED_KEY), JWKS_STRICT, &why, &keys), 0);
 	service.conf = c;
 	service.keys = keys;
 	for (i = 0; i < ARRAY_LEN(row); i++) {
