@@ -124,6 +124,9 @@ tests_unit_auth_oldserver_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/srs_test
 tests_unit_auth_srs_test_SOURCES = tests/unit/auth/srs_test.c
 tests_unit_auth_srs_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/provider_test
+tests_unit_auth_provider_test_SOURCES = tests/unit/auth/provider_test.c
+tests_unit_auth_provider_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/oauth_test
 tests_unit_auth_oauth_test_SOURCES = tests/unit/auth/oauth_test.c
 tests_unit_auth_oauth_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -225,3 +228,10 @@ tests_fuzz_oldserver_SOURCES = tests/fuzz/oldserver.c $(FUZZ_MAIN)
 tests_fuzz_oldserver_LDADD = $(AUTHD_LIBS)
 tests_fuzz_oldserver_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/oldserver
+
+
+check_PROGRAMS += tests/fuzz/provider
+tests_fuzz_provider_SOURCES = tests/fuzz/provider.c $(FUZZ_MAIN)
+tests_fuzz_provider_LDADD = $(AUTHD_LIBS)
+tests_fuzz_provider_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/provider

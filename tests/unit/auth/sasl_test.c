@@ -955,6 +955,62 @@ static void a_token_lets_its_account_in_and_nobody_else(void **state)
 	buf_done(&why);
 }
 
+/* Nobody waits here for the provider: the exchange asks, and goes on with what it is told. */
+static void what_the_provider_says_of_a_token(void **state)
+{
+	static const struct {
+		const char *settings, *ask, *claims;
+		enum told_result told;
+		enum sasl_result result;
+		bool failed;
+	} row[] = {
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect",
+			"{\"aud\":\"mail\",\"email\":\"anna@example.org\",\"email_verified\":true}", TOLD_OK, SASL_GOOD, false },
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect",
+			"{\"aud\":\"wiki\",\"email\":\"anna@example.org\",\"email_verified\":true}", TOLD_OK, SASL_CONTINUES, true },
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect",
+			"{\"aud\":\"mail\",\"email\":\"off@example.org\",\"email_verified\":true}", TOLD_OK, SASL_CONTINUES, true },
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect", "", TOLD_OK, SASL_CONTINUES, true },
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect", "", TOLD_INACTIVE, SASL_CONTINUES, true },
+		{ "introspect = https://i/\nclient_id = x\nclient_secret_file = x\n", "introspect", "", TOLD_NOTHING, SASL_DOWN, false },
+		{ "issuer = https://id\n", "renew", "", TOLD_OK, SASL_CONTINUES, true }, /* no key came */
+		{ "issuer = https://id\n", "renew", "", TOLD_NOTHING, SASL_DOWN, false },
+	};
+	struct sasl_outcome o;
+	struct buf message;
+	struct conf *c;
+	char text[300];
+	size_t i;
+
+	(void)state;
+	service.keys = NULL;
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		const struct sasl_told told = { row[i].told, str_of(row[i].claims) };
+		struct sasl_exchange *x = begin("OAUTHBEARER");
+
+		snprintf(text, sizeof(text), "[oauth]\naudience = mail\n%s", row[i].settings);
+		assert_int_equal(conf_parse(str_of(text), "c", NULL, &c), 0);
+		service.conf = c;
+		buf_init(&message, 4000);
+		bearer_message("n,,", "anna@example.org", &message);
+		sasl_exchange_step(x, buf_view(&message), &o);
+		assert_int_equal(o.result, SASL_ASKS);
+		assert_string_equal(o.ask, row[i].ask);
+		assert_int_equal(o.token.n > 0, strcmp(o.ask, "introspect") == 0);
+		sasl_exchange_told(x, &told, &o);
+		assert_int_equal(o.result, row[i].result);
+		assert_int_equal(o.failed, row[i].failed);
+		if (o.result == SASL_GOOD)
+			assert_true(str_eqc(o.user, "anna@example.org"));
+		/* it is asked once */
+		sasl_exchange_told(x, &told, &o);
+		assert_int_equal(o.result, SASL_DOWN);
+		buf_done(&message);
+		sasl_exchange_free(x);
+		conf_free(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -980,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(unknown_names_show_the_same_salt_every_time),
 		cmocka_unit_test(a_client_that_never_ends_is_cut_off),
 		cmocka_unit_test(a_token_lets_its_account_in_and_nobody_else),
+		cmocka_unit_test(what_the_provider_says_of_a_token),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
