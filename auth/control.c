@@ -24,6 +24,7 @@ struct waiting {
 	bool changes; /* the directory, as far as we know */
 	bool ends; /* and those that run end, too */
 	bool page; /* the logins of the page as well */
+	char *spared; /* a login of the page: all others of the account end, too; NULL: page says it */
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
@@ -70,6 +71,7 @@ static void waiting_free(struct waiting *w)
 {
 	fd_close(&w->reply);
 	free(w->logged_out);
+	free(w->spared);
 	free(w->added);
 	free(w->routed);
 	free(w);
@@ -111,7 +113,9 @@ static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
 	ipc_setc(&m, "verb", "session kick");
 	if (answer && ipc_get_bool(answer, "changed") && w->ends) {
 		ipc_setc(&m, "user", w->logged_out);
-		if (!w->page)
+		if (w->spared)
+			ipc_setc(&m, "asker_login", w->spared);
+		else if (!w->page)
 			ipc_setc(&m, "mail", "yes");
 	}
 	for (i = 0; answer && (who = ipc_get_nth(answer, "ended", i)).p; i++) {
@@ -167,14 +171,22 @@ static void next(void)
 	}
 }
 
+/* A second factor counts from now on: who came without one comes again. */
+static bool second_on(const struct ipc_msg *m)
+{
+	struct str verb = ipc_get(m, "verb");
+
+	return (str_eqc(verb, "totp on") && ipc_get(m, "code").n > 0) ||
+		(str_eqc(verb, "security-key add") && ipc_get(m, "client_data").n > 0);
+}
+
 /* Changes that end what one password of an account alone is good for: mail. */
 static bool ends_mail(const struct ipc_msg *m)
 {
 	struct str verb = ipc_get(m, "verb");
 
-	return str_eqc(verb, "app-password remove") || (str_eqc(verb, "totp on") && ipc_get(m, "code").n > 0) ||
+	return str_eqc(verb, "app-password remove") || second_on(m) ||
 		str_eqc(verb, "shared-secret set") || str_eqc(verb, "shared-secret remove") ||
-		(str_eqc(verb, "security-key add") && ipc_get(m, "client_data").n > 0) ||
 		(str_eqc(verb, "user change") && str_eqc(ipc_get(m, "main_password"), "web"));
 }
 
@@ -276,6 +288,8 @@ void control_run(const struct ipc_msg *m, int reply)
 	w->ends = w->logged_out &&
 		(!str_eqc(ipc_get(m, "verb"), "user change") || str_eqc(ipc_get(m, "active"), "no") || ends_mail(m));
 	w->page = w->logged_out && (!ends_mail(m) || ipc_get(m, "active").p || ipc_get(m, "roles").p);
+	if (w->logged_out && second_on(m))
+		w->spared = mem_strdup(arena_fmt(&w->job->m.arena, "%.*s", STRF(ipc_get(m, "asker_login"))));
 	w->added = adds(m);
 	w->routed = routes(m);
 	for (i = 0; i < m->nfields; i++)

@@ -200,11 +200,14 @@ struct directory_ops {
 	int (*app_passwords)(struct directory *d, uint64_t account,
 		bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);
 
-	/* Second factors; NULL in a back end that has no place for them. step, recover: use up what is there only once,
-	 * else E_NOTFOUND: a step that is later than all before, a list of codes that is still this one. */
+	/* Second factors; NULL in a back end that has no place for them. put: all but the recovery codes, which change by
+	 * totp_recover alone. try: one of `max` since the first of them; E_NOTFOUND: there were as many, the last one later than
+	 * `over`; a good step forgives them. step, recover: use up what is there only once, else E_NOTFOUND: a step that is later
+	 * than all before, a list of codes that is still this one. */
 	int (*totp)(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
 	int (*totp_put)(struct directory *d, uint64_t account, const struct directory_totp *v);
 	int (*totp_remove)(struct directory *d, uint64_t account);
+	int (*totp_try)(struct directory *d, uint64_t account, uint64_t now, uint64_t over, uint64_t max);
 	int (*totp_step)(struct directory *d, uint64_t account, uint64_t step);
 	int (*totp_recover)(struct directory *d, uint64_t account, struct str before, struct str after);
 

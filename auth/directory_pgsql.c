@@ -91,6 +91,8 @@ static const char *const schema[] = {
 	" account bigint NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
 	" id text COLLATE \"C\" NOT NULL, label" TEXT ", credential text COLLATE \"C\" NOT NULL UNIQUE, public_key" TEXT ", algorithm" TEXT ","
 	" rp_id" TEXT ", counter" NUMBER(0) ", created" NOW ", last" NUMBER(0) ", peer" TEXT ", PRIMARY KEY(account, id));",
+	/* 9: codes that were tried */
+	"ALTER TABLE totp ADD COLUMN tries" NUMBER(0) ", ADD COLUMN tried" NUMBER(0) ";",
 };
 
 struct statement {

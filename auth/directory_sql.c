@@ -606,6 +606,7 @@ static const struct directory_ops common = {
 	.totp = directory_totp,
 	.totp_put = directory_totp_put,
 	.totp_remove = directory_totp_remove,
+	.totp_try = directory_totp_try,
 	.totp_step = directory_totp_step,
 	.totp_recover = directory_totp_recover,
 	.shared_secret = directory_shared_secret,

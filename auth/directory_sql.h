@@ -24,7 +24,7 @@
 	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
 	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "attttnnnt", "account, id") \
-	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step", "$1, $2, $3, $4, $5", "attnn", "account") \
+	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step, tries, tried", "$1, $2, $3, $4, $5, $6, $7", "attnnnn", "account") \
 	X(SHARED_SECRETS, "shared_secret", SQL_OF_ACCOUNTS, "account, sealed, since", "$1, $2, $3", "atn", "account") \
 	X(SECURITY_KEYS, "security_key", SQL_OF_ACCOUNTS, "account, id, label, credential, public_key, algorithm, rp_id, counter, created," \
 		" last, peer", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", "attttttnnnt", "account, id") \
@@ -47,7 +47,7 @@ enum sql_statement {
 	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
 	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KINDS, Q_RULE_ADD,
 	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
-	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_STEP, Q_TOTP_RECOVER,
+	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_TRY, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
 	Q_SHARED_SECRET, Q_SHARED_SECRET_PUT, Q_SHARED_SECRET_REMOVE, Q_SHARED_SECRET_ANY,
 	Q_SECURITY_KEY_ADD, Q_SECURITY_KEY_REMOVE, Q_SECURITY_KEY_USED, Q_SECURITY_KEYS,
@@ -146,6 +146,7 @@ int directory_app_passwords(struct directory *d, uint64_t account,
 int directory_totp(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
 int directory_totp_put(struct directory *d, uint64_t account, const struct directory_totp *v);
 int directory_totp_remove(struct directory *d, uint64_t account);
+int directory_totp_try(struct directory *d, uint64_t account, uint64_t now, uint64_t over, uint64_t max);
 int directory_totp_step(struct directory *d, uint64_t account, uint64_t step);
 int directory_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
 

@@ -158,6 +158,9 @@ static const char *const schema[] = {
 	" PRIMARY KEY(account, id)) STRICT, WITHOUT ROWID;"
 	"CREATE TRIGGER security_key_goes AFTER DELETE ON account BEGIN"
 	" DELETE FROM security_key WHERE account = old.id; END;",
+	/* 14: codes that were tried */
+	"ALTER TABLE totp ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE totp ADD COLUMN tried INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -757,6 +757,7 @@ static const struct directory_ops ops = {
 	.totp = stack_totp,
 	.totp_put = stack_totp_put,
 	.totp_remove = stack_totp_remove,
+	.totp_try = stack_totp_try,
 	.totp_step = stack_totp_step,
 	.totp_recover = stack_totp_recover,
 	.shared_secret = stack_shared_secret,

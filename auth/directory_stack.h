@@ -44,6 +44,7 @@ int stack_app_passwords(struct directory *d, uint64_t account,
 int stack_totp(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
 int stack_totp_put(struct directory *d, uint64_t account, const struct directory_totp *v);
 int stack_totp_remove(struct directory *d, uint64_t account);
+int stack_totp_try(struct directory *d, uint64_t account, uint64_t now, uint64_t over, uint64_t max);
 int stack_totp_step(struct directory *d, uint64_t account, uint64_t step);
 int stack_totp_recover(struct directory *d, uint64_t account, struct str before, struct str after);
 int stack_shared_secret(struct directory *d, const struct directory_account *v, struct arena *a,

@@ -97,11 +97,12 @@ static const char *const sql[Q_MAX] = {
 	[Q_APP_REMOVE] = "DELETE FROM app_password WHERE account = $1 AND id = $2",
 	[Q_APP_USED] = "UPDATE app_password SET last = $3, peer = $4 WHERE account = $1 AND id = $2",
 	[Q_TOTP] = "SELECT secret, recovery, since, step FROM totp WHERE account = $1",
-	[Q_TOTP_PUT] = "INSERT INTO totp(account, secret, recovery, since, step) VALUES($1, $2, $3, $4, $5)"
-		" ON CONFLICT(account) DO UPDATE SET secret = excluded.secret, recovery = excluded.recovery,"
-		" since = excluded.since, step = excluded.step",
+	[Q_TOTP_PUT] = "INSERT INTO totp(account, secret, recovery, since, step) VALUES($1, $2, '', $3, $4)"
+		" ON CONFLICT(account) DO UPDATE SET secret = excluded.secret, since = excluded.since, step = excluded.step",
 	[Q_TOTP_REMOVE] = "DELETE FROM totp WHERE account = $1",
-	[Q_TOTP_STEP] = "UPDATE totp SET step = $2 WHERE account = $1 AND step < $2",
+	[Q_TOTP_TRY] = "UPDATE totp SET tries = CASE WHEN tried <= $3 THEN 1 ELSE tries + 1 END, tried = $2"
+		" WHERE account = $1 AND (tried <= $3 OR tries < $4)",
+	[Q_TOTP_STEP] = "UPDATE totp SET step = $2, tries = 0 WHERE account = $1 AND step < $2",
 	[Q_TOTP_RECOVER] = "UPDATE totp SET recovery = $3 WHERE account = $1 AND recovery = $2",
 	[Q_DELEGATIONS] = "SELECT kind, address, who, created FROM delegation WHERE ($1 = '' OR address = $1)"
 		" AND ($2 = '' OR who = $2) ORDER BY address, who, kind",

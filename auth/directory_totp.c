@@ -33,9 +33,22 @@ int directory_totp_put(struct directory *d, uint64_t account, const struct direc
 		return r;
 	sql_bind_u64(s, 1, account);
 	sql_bind_str(s, 2, v->secret);
-	sql_bind_str(s, 3, v->recovery);
-	sql_bind_u64(s, 4, v->since);
-	sql_bind_u64(s, 5, v->step);
+	sql_bind_u64(s, 3, v->since);
+	sql_bind_u64(s, 4, v->step);
+	return sql_change(s);
+}
+
+int directory_totp_try(struct directory *d, uint64_t account, uint64_t now, uint64_t over, uint64_t max)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_TOTP_TRY, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_u64(s, 1, account);
+	sql_bind_u64(s, 2, now);
+	sql_bind_u64(s, 3, over);
+	sql_bind_u64(s, 4, max);
 	return sql_change(s);
 }
 

@@ -49,6 +49,7 @@ struct exchange {
 	struct event *timer;
 	struct ipc_msg late; /* LATE: the answer, without the ticket */
 	bool good; /* LATE: it is an "ok" */
+	bool half; /* LATE, for the gate: the second factor is missing, `late` says what there is */
 	bool sends; /* and would be one of submission, too */
 	struct str user;
 	struct str tried; /* the name that the client said; p NULL: none yet */
@@ -216,11 +217,12 @@ static void answer_late(struct exchange *x)
 	int64_t life = str_starts(x->start.service, "submission") ?
 		authd.program.conf->auth_renew_time : authd.program.conf->auth_ticket_time;
 
+	x->late = (struct ipc_msg){ 0 };
 	if (x->fn) {
-		tell_gate(x, x->good ? "ok" : "fail", NULL);
+		tell_gate(x, x->good ? "ok" : x->half ? "code" : "fail", &m);
+		ipc_done(&m);
 		return;
 	}
-	x->late = (struct ipc_msg){ 0 };
 	if (x->good && x->sends && service_has_key(x->start.service))
 		before_login(&x->start.peer, x->user);
 	if (x->good) {
@@ -262,6 +264,32 @@ static int64_t counted(const struct exchange *x, const struct ipc_msg *answer, b
 	return delay;
 }
 
+/* The answer, `late`, goes out after so many ms, or (SLOWDOWN_REFUSE) another one now. */
+static void hold(struct exchange *x, int64_t delay)
+{
+	if (delay == SLOWDOWN_REFUSE) {
+		answer_simple(x, "limit", "too many failed logins: try again later");
+		return;
+	}
+	x->state = LATE;
+	x->c->questions--;
+	authd.exchanges--;
+	if (delay > 0)
+		arm(x, delay);
+	else
+		answer_late(x);
+}
+
+/* Half a login. It waits like a good one, or its quick answer would tell the right guess from the wrong ones. */
+static void decided_half(struct exchange *x, const struct ipc_msg *answer)
+{
+	x->half = true;
+	answer_begin(x, &x->late, "code");
+	ipc_set(&x->late, "ways", ipc_get(answer, "ways"));
+	ipc_set(&x->late, "keys", ipc_get(answer, "keys"));
+	hold(x, guard_half(x->user, &x->start.peer, x->asked));
+}
+
 /* The outcome is known: it may have to wait. */
 static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 {
@@ -271,22 +299,12 @@ static void decided(struct exchange *x, const struct ipc_msg *answer, bool good)
 	x->good = good;
 	x->sends = good && !ipc_get_bool(answer, "no_submission");
 	delay = x->failed ? x->failed_delay : counted(x, answer, good);
-	if (delay == SLOWDOWN_REFUSE) {
-		answer_simple(x, "limit", "too many failed logins: try again later");
-		return;
-	}
-	if (good && ipc_get_u64(answer, "expires", INT64_MAX, &expires) == 0)
+	if (good && delay != SLOWDOWN_REFUSE && ipc_get_u64(answer, "expires", INT64_MAX, &expires) == 0)
 		expiry_watch(x->user, expires);
 	answer_begin(x, &x->late, good ? "ok" : "fail");
 	if (good && ipc_get(answer, "data").p)
 		ipc_set(&x->late, "data", ipc_get(answer, "data"));
-	x->state = LATE;
-	x->c->questions--;
-	authd.exchanges--;
-	if (delay > 0)
-		arm(x, delay);
-	else
-		answer_late(x);
+	hold(x, delay);
 }
 
 static void step_done(struct pool_job *job, struct ipc_msg *answer);
@@ -359,9 +377,7 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 			recent_keep(&x->recent, x->user);
 		decided(x, answer, true);
 	} else if (str_eqc(result, "code") && x->fn) {
-		/* half a login: a guess of the password it was not */
-		guard_undecided(&x->start.peer, x->asked);
-		tell_gate(x, "code", answer);
+		decided_half(x, answer);
 	} else if (str_eqc(result, "fail")) {
 		if (ipc_get(answer, "copied").p)
 			log_copied(x, ipc_get(answer, "copied"));

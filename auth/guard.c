@@ -211,14 +211,14 @@ enum ban_answer guard_ask(struct str name, const struct addr *peer, struct str s
 }
 
 /* The line of this account and network, and while a spray is on the one of all strangers. */
-static int64_t lines(struct str user, const struct addr *peer, int64_t strange, bool good)
+static int64_t lines(struct str user, const struct addr *peer, int64_t strange,
+	int64_t (*slowdown)(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms))
 {
-	int64_t now = clock_mono_ms(), wait, all;
+	int64_t now = clock_mono_ms(), wait = slowdown(authd.slowdown, user, peer, now), all;
 
-	wait = good ? slowdown_good(authd.slowdown, user, peer, now) : slowdown_failed(authd.slowdown, user, peer, now);
 	if (strange == 0 || wait == SLOWDOWN_REFUSE)
 		return wait;
-	all = good ? slowdown_good(authd.slowdown, user, &strangers, now) : slowdown_failed(authd.slowdown, user, &strangers, now);
+	all = slowdown(authd.slowdown, user, &strangers, now);
 	return all == SLOWDOWN_REFUSE ? all : MAX(MAX(wait, all), strange);
 }
 
@@ -230,7 +230,7 @@ int64_t guard_failed(struct str tried, struct str user, const struct addr *peer,
 	if (was == BAN_KNOWN && user.n > 0 && !str_ieq(tried, user))
 		was = BAN_PASS;
 	bans_failed(guard.bans, tried, peer, was, now);
-	return lines(user, peer, strange, false);
+	return lines(user, peer, strange, slowdown_failed);
 }
 
 int64_t guard_good(struct str tried, struct str user, const struct addr *peer, enum ban_answer was)
@@ -241,7 +241,15 @@ int64_t guard_good(struct str tried, struct str user, const struct addr *peer, e
 	/* an alias, or the name without its domain: the account itself is known there as well */
 	if (!str_eq(tried, user))
 		bans_good(guard.bans, user, peer, BAN_KNOWN, now);
-	return lines(user, peer, strange, true);
+	return lines(user, peer, strange, slowdown_good);
+}
+
+int64_t guard_half(struct str user, const struct addr *peer, enum ban_answer was)
+{
+	int64_t now = guard_now();
+
+	bans_undecided(guard.bans, peer, was, now);
+	return lines(user, peer, bans_strange(guard.bans, peer, was, now), slowdown_half);
 }
 
 void guard_undecided(const struct addr *peer, enum ban_answer was)

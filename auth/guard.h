@@ -24,6 +24,8 @@ enum ban_answer guard_ask(struct str name, const struct addr *peer, struct str s
  * SLOWDOWN_REFUSE. */
 int64_t guard_failed(struct str tried, struct str user, const struct addr *peer, enum ban_answer was);
 int64_t guard_good(struct str tried, struct str user, const struct addr *peer, enum ban_answer was);
+/* The password is right, the second factor is missing: no guess, and no login either; it waits where a good one does. */
+int64_t guard_half(struct str user, const struct addr *peer, enum ban_answer was);
 /* A token of the API was good, or (id.p NULL) a guess. Nothing waits for this. */
 void guard_token(const struct addr *peer, struct str id);
 void guard_undecided(const struct addr *peer, enum ban_answer was);

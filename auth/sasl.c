@@ -368,7 +368,7 @@ static void verified_now(struct sasl_exchange *x, struct str password)
 /* Is the password enough? Asked only of somebody who knows it. */
 static bool second_good(struct sasl_exchange *x)
 {
-	const struct second_visit visit = { network(x), clock_unix() };
+	const struct second_visit visit = { network(x), clock_unix(), service->code_tries, service->code_window_s };
 
 	if (!str_eqc(x->start.service, "web"))
 		return true;

@@ -32,6 +32,7 @@ struct sasl_service {
 	struct oldserver old; /* who is asked about people that move in */
 	const struct jwks *keys; /* of access tokens; NULL: none are there */
 	const struct client_ca *client_ca; /* who vouches for certificates of clients; NULL: none are taken */
+	int64_t code_tries, code_window_s; /* of second factors (second.h) */
 	bool main_web; /* main passwords are good for the web page alone */
 	bool scram; /* offered: a client that says "y" lies or was lied to */
 	struct shared_secret_key shared_key; /* that opens shared secrets */

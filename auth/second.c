@@ -106,16 +106,26 @@ static int key_check(struct directory *d, uint64_t account, const struct sasl_se
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-/* A step that was used before, or one before that, is good no more (RFC 6238 5.2). 0, E_DENIED, or negative. */
-static int code_check(struct directory *d, uint64_t account, const struct directory_totp *v, struct str typed, int64_t now)
+/* Six digits are guessed in some hundred thousand tries, from as many networks as one likes: of one account only so many are
+ * looked at (RFC 4226 7.3). A step that was used before, or one before that, is good no more (RFC 6238 5.2). 0, E_DENIED, or
+ * negative. */
+static int code_check(struct directory *d, uint64_t account, const struct directory_totp *v, struct str typed, const struct second_visit *visit,
+	const char **why)
 {
+	char digest[SECRET_HEX + 1];
 	uint64_t step;
-	int r;
+	int r = E_NOTFOUND;
 
-	if (v->since && totp_check(v->secret, typed, now, &step))
-		r = d->ops->totp_step(d, account, step);
-	else
+	*why = "wrong code of the second factor";
+	if (!v->since || totp_recovery_digest(typed, digest)) {
 		r = recover(d, account, v, typed);
+	} else {
+		r = d->ops->totp_try(d, account, (uint64_t)visit->now, (uint64_t)MAX(visit->now - visit->code_window_s, 0), (uint64_t)visit->code_tries);
+		if (r == E_NOTFOUND)
+			*why = "too many wrong codes of the second factor";
+		else if (r == 0)
+			r = totp_check(v->secret, typed, visit->now, &step) ? d->ops->totp_step(d, account, step) : E_NOTFOUND;
+	}
 	return r == E_NOTFOUND ? E_DENIED : r;
 }
 
@@ -139,8 +149,7 @@ int second_check(struct directory *d, uint64_t account, const struct sasl_second
 		out->ways = !s.n ? "code" : v.since ? "code,key" : "key";
 		out->keys = arena_str(a, buf_view(&s.names));
 		if (shown->code.n > 0) {
-			out->why = "wrong code of the second factor";
-			r = code_check(d, account, &v, shown->code, visit->now);
+			r = code_check(d, account, &v, shown->code, visit, &out->why);
 		} else if (shown->key.n > 0) {
 			r = key_check(d, account, shown, visit, &s.found, out);
 		}

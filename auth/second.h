@@ -25,6 +25,7 @@ struct second_outcome {
 struct second_visit {
 	struct str network;
 	int64_t now;
+	int64_t code_tries, code_window_s; /* [auth] */
 };
 
 /* What is good is used up. 0, or negative: back end down. */

@@ -154,16 +154,27 @@ int64_t slowdown_failed(struct slowdown *s, struct str name, const struct addr *
 	return p->until - now_ms;
 }
 
+static int64_t wait_of(const struct slowdown *s, const struct pair *p, int64_t now_ms)
+{
+	bool known = p->good && now_ms - p->good <= s->limits.memory_ms;
+
+	if (known && p->failures <= TOLERATED)
+		return 0;
+	return line_full(s, p, now_ms) ? SLOWDOWN_REFUSE : MAX(p->until - now_ms, 0);
+}
+
+int64_t slowdown_half(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms)
+{
+	return wait_of(s, touch(s, name, peer, now_ms), now_ms);
+}
+
 int64_t slowdown_good(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms)
 {
 	struct pair *p = touch(s, name, peer, now_ms);
-	bool known = p->good && now_ms - p->good <= s->limits.memory_ms;
-	int64_t wait = MAX(p->until - now_ms, 0);
+	int64_t wait = wait_of(s, p, now_ms);
 
-	if (known && p->failures <= TOLERATED)
-		wait = 0;
-	else if (line_full(s, p, now_ms))
-		return SLOWDOWN_REFUSE;
+	if (wait == SLOWDOWN_REFUSE)
+		return wait;
 	p->good = now_ms ? now_ms : 1;
 	p->failures = 0;
 	return wait;

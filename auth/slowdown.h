@@ -30,6 +30,8 @@ int64_t slowdown_failed(struct slowdown *s, struct str name, const struct addr *
 	int64_t now_ms);
 /* A login was good: the same. After the wait the failures are forgotten. */
 int64_t slowdown_good(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms);
+/* Half a login: the password is right, the second factor is missing. It waits like a good one, and nothing is forgotten. */
+int64_t slowdown_half(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms);
 size_t slowdown_count(const struct slowdown *s);
 
 #endif

@@ -102,6 +102,15 @@ int stack_totp_remove(struct directory *d, uint64_t account)
 	return r < 0 ? r : e->ops->totp_remove(e, own_id);
 }
 
+int stack_totp_try(struct directory *d, uint64_t account, uint64_t now, uint64_t over, uint64_t max)
+{
+	struct directory *e;
+	uint64_t own_id;
+	int r = keeper(d, account, &e, &own_id);
+
+	return r < 0 ? r : e->ops->totp_try(e, own_id, now, over, max);
+}
+
 int stack_totp_step(struct directory *d, uint64_t account, uint64_t step)
 {
 	struct directory *e;

@@ -81,13 +81,13 @@ int verb_forward(struct verb *v, struct directory_account *acc); /* target= (rep
 int verb_targets(struct verb *v, bool needed, struct str *out); /* target= (repeated), an address a line */
 int verb_user(struct verb *v, struct directory_account *out); /* address= is this account */
 int verb_password(struct verb *v, struct directory_account *acc); /* password= into acc */
-/* verbs_second.c: the second factors of an account at the web page. What it has; nothing: empty. */
+/* verbs_second.c: the second factors of an account at the web page. What it has; secret.p NULL: no row. */
 int verb_second(struct verb *v, const struct directory_account *acc, struct directory_totp *out);
-/* One is on now: recovery codes, if it has none, into `t`, which is stored, and with what became of its password into a row.
- * 0, or negative after verb_error. */
-int verb_second_on(struct verb *v, struct directory_account *acc, struct directory_totp *t, struct ipc_msg *row);
-/* One was taken away, t is what is left of codes: stored, or removed with the last of all. */
-void verb_second_off(struct verb *v, const struct directory_account *acc, const struct directory_totp *t);
+/* One is on now: t is stored (NULL: there is a row already), recovery codes are made if there are none, and told in a row with
+ * what became of the password. 0, or negative after verb_error. */
+int verb_second_on(struct verb *v, struct directory_account *acc, const struct directory_totp *t, struct ipc_msg *row);
+/* One was taken away: recovery codes go with the last one. codes: those of a telephone are on. */
+void verb_second_off(struct verb *v, const struct directory_account *acc, bool codes);
 void verb_user_put(struct verb *v, const struct directory_account *acc, bool is_new);
 
 void verb_domain_add(struct verb *v);

@@ -17,7 +17,7 @@ static int kept(struct verb *v, const struct directory_account *acc, int r)
 
 int verb_second(struct verb *v, const struct directory_account *acc, struct directory_totp *out)
 {
-	struct directory_totp t = { .secret = STR(""), .recovery = STR("") };
+	struct directory_totp t = { .recovery = STR("") };
 	int r = v->d->ops->totp ? v->d->ops->totp(v->d, acc->id, &v->a, &t) : E_NOTFOUND;
 
 	if (r < 0 && r != E_NOTFOUND)
@@ -40,41 +40,43 @@ static void recovery_new(struct buf *told, struct buf *digests)
 	explicit_bzero(text, sizeof(text));
 }
 
-int verb_second_on(struct verb *v, struct directory_account *acc, struct directory_totp *t, struct ipc_msg *row)
+/* Codes, if there are none; a login may use one up meanwhile, so only "none" is written over. */
+static int recover(struct verb *v, const struct directory_account *acc, struct ipc_msg *row)
 {
 	struct buf told, digests;
 	int r;
 
 	buf_init(&told, 512);
 	buf_init(&digests, 1024);
-	if (t->recovery.n == 0) {
-		recovery_new(&told, &digests);
-		t->recovery = arena_str(&v->a, buf_view(&digests));
-	}
-	r = v->d->ops->totp_put ? v->d->ops->totp_put(v->d, acc->id, t) : E_UNSUPPORTED;
-	if (r < 0) {
-		kept(v, acc, r);
-	} else {
-		if (told.n > 0)
-			ipc_set(row, "recovery", buf_view(&told));
-		v->changed = acc->main_web = true;
-		/* a back end that others keep has no place for that: [auth] main_password */
-		r = v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, false) : E_UNSUPPORTED;
-		ipc_setc(row, "main_password", r == 0 ? "web" : "all");
-		r = 0;
-	}
+	recovery_new(&told, &digests);
+	r = v->d->ops->totp_recover(v->d, acc->id, STR(""), buf_view(&digests));
+	if (r == 0)
+		ipc_set(row, "recovery", buf_view(&told));
 	buf_wipe(&told);
 	buf_done(&digests);
-	return r;
+	return r == E_NOTFOUND ? 0 : r;
 }
 
-void verb_second_off(struct verb *v, const struct directory_account *acc, const struct directory_totp *t)
+int verb_second_on(struct verb *v, struct directory_account *acc, const struct directory_totp *t, struct ipc_msg *row)
 {
-	int keys = second_keys(v->d, acc->id), r = keys;
+	int r = t ? v->d->ops->totp_put(v->d, acc->id, t) : 0;
 
-	if (r >= 0 && (t->since || keys > 0))
-		r = v->d->ops->totp_put(v->d, acc->id, t);
-	else if (r >= 0)
+	if (r == 0)
+		r = recover(v, acc, row);
+	if (r < 0)
+		return kept(v, acc, r);
+	v->changed = acc->main_web = true;
+	/* a back end that others keep has no place for that: [auth] main_password */
+	r = v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, false) : E_UNSUPPORTED;
+	ipc_setc(row, "main_password", r == 0 ? "web" : "all");
+	return 0;
+}
+
+void verb_second_off(struct verb *v, const struct directory_account *acc, bool codes)
+{
+	int keys = second_keys(v->d, acc->id), r = MIN(keys, 0);
+
+	if (keys == 0 && !codes)
 		r = v->d->ops->totp_remove(v->d, acc->id);
 	if (r < 0 && r != E_NOTFOUND)
 		kept(v, acc, r);

@@ -79,6 +79,7 @@ static void finish(struct verb *v, struct directory_account *acc, struct directo
 {
 	const struct client_data_asked asked = { ipc_get(v->m, "asked"), ipc_get(v->m, "origin") };
 	char id[APP_PASSWORD_ID + 1];
+	const struct directory_totp none = { .secret = STR("") };
 	struct directory_totp t;
 	struct webauthn_key new;
 	const char *why = "";
@@ -105,7 +106,7 @@ static void finish(struct verb *v, struct directory_account *acc, struct directo
 	}
 	ipc_init(&m, "result");
 	ipc_set(&m, "id", k->id);
-	if (verb_second_on(v, acc, &t, &m) == 0) {
+	if (verb_second_on(v, acc, t.secret.p ? NULL : &none, &m) == 0) {
 		verb_row(v, &m);
 	} else {
 		ipc_done(&m);
@@ -189,5 +190,5 @@ void verb_security_key_remove(struct verb *v)
 	if (r < 0)
 		verb_error(v, r, "security key", id);
 	else
-		verb_second_off(v, &acc, &t);
+		verb_second_off(v, &acc, t.since > 0);
 }

@@ -88,6 +88,7 @@ void verb_totp_off(struct verb *v)
 {
 	struct directory_account acc;
 	struct directory_totp t;
+	int r;
 
 	if (verb_user(v, &acc) < 0 || verb_second(v, &acc, &t) < 0)
 		return;
@@ -96,8 +97,12 @@ void verb_totp_off(struct verb *v)
 		return;
 	}
 	t.secret = STR("");
-	t.since = 0;
-	verb_second_off(v, &acc, &t);
+	t.since = t.step = 0;
+	r = v->d->ops->totp_put(v->d, acc.id, &t);
+	if (r < 0)
+		kept(v, &acc, r);
+	else
+		verb_second_off(v, &acc, false);
 }
 
 void verb_totp_show(struct verb *v)

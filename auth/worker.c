@@ -39,6 +39,8 @@ static void settings_use(struct worker *w)
 	s->kinds = scram_kinds(w->conf->auth_scram_keys.v, w->conf->auth_scram_keys.n);
 	s->limits = (struct scheme_limits){ w->conf->auth_hash_memory, (uint64_t)w->conf->auth_hash_work };
 	s->login_cache_ms = w->conf->auth_login_cache_time;
+	s->code_tries = w->conf->auth_code_tries;
+	s->code_window_s = w->conf->auth_code_window / 1000;
 	s->conf = w->conf;
 	s->host = w->conf->server_hostname;
 	s->main_web = w->conf->auth_main_password == CONF_MAIN_PASSWORD_WEB;

@@ -168,11 +168,12 @@ def test_a_second_factor_for_the_page(house):
     assert enter(s, who) == 200, "it does not count yet"
     assert s.cli(*lines[0][:3], "code=abcdef", check=False).returncode == 65
     assert "on: no" in s.cli(*lines[2]).stdout
-    held = s.imap(who)
+    held, before = s.imap(who), Web(s, who)
     shown = code(secret)
     told = json.loads(s.cli("--json", *[word.replace("CODE", shown) for word in lines[1]]).stdout)
     assert told["main_password"] == "web"
     wait_for(lambda: ended(held), 20)
+    wait_for(lambda: before.get("me").status == 401, 20)  # it had shown the password alone
     recovery = told["recovery"].split()
     assert len(set(recovery)) == 10 and s.cli(*lines[2]).stdout.count("10") >= 1
     assert enter(s, who) == 403 and enter(s, Account(who.address, "wrong")) == 401

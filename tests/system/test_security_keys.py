@@ -70,7 +70,10 @@ def test_what_is_no_answer_of_a_key_adds_none(house):
 def test_as_many_as_an_account_may_have_and_they_go_with_it(house):
     s, who = house, house.account("carl")
     page = Web(s, who)
+    other = Web(s, who)
     told = add_key(page, who.address, old=who.password)
+    wait_for(lambda: other.get("me").status == 401, 20)  # it had shown the password alone
+    assert page.get("me").status == 200
     assert told.status == 200 and len(told.json["result"]["recovery"].split()) == 10 and told.json["result"]["main_password"] == "web"
     again = page.post("security-key/add", {"address": who.address, "old": who.password}).json["result"]
     assert again["known"], "the browser is told which keys there are"

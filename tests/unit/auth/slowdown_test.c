@@ -109,6 +109,24 @@ static void far_too_many_are_refused_right_or_wrong(void **state)
 	slowdown_free(s);
 }
 
+/* Who has the password and not the second factor sees no quicker answer, and forgives himself nothing. */
+static void half_a_login_waits_and_forgets_nothing(void **state)
+{
+	struct slowdown *s = slowdown_new(&limits);
+	struct addr p = peer("192.0.2.1");
+
+	(void)state;
+	assert_int_equal(slowdown_half(s, STR("a@b"), &p, 0), 0);
+	assert_int_equal(slowdown_failed(s, STR("a@b"), &p, 0), 2000);
+	assert_int_equal(slowdown_half(s, STR("a@b"), &p, 0), 2000);
+	assert_int_equal(slowdown_failed(s, STR("a@b"), &p, 0), 6000);
+	assert_int_equal(slowdown_half(s, STR("a@b"), &p, 1000), 5000);
+	while (slowdown_failed(s, STR("a@b"), &p, 0) != SLOWDOWN_REFUSE)
+		;
+	assert_int_equal(slowdown_half(s, STR("a@b"), &p, 0), SLOWDOWN_REFUSE);
+	slowdown_free(s);
+}
+
 static void failures_are_forgotten_after_their_time(void **state)
 {
 	struct slowdown *s = slowdown_new(&limits);
@@ -158,6 +176,7 @@ int main(void)
 		cmocka_unit_test(one_network_is_one_peer),
 		cmocka_unit_test(a_few_failures_do_not_hold_back_who_was_here),
 		cmocka_unit_test(far_too_many_are_refused_right_or_wrong),
+		cmocka_unit_test(half_a_login_waits_and_forgets_nothing),
 		cmocka_unit_test(failures_are_forgotten_after_their_time),
 		cmocka_unit_test(names_are_folded_and_not_glued_to_the_network),
 		cmocka_unit_test(the_table_is_bounded),

@@ -97,7 +97,7 @@ static void secrets_and_recovery_codes_are_made(void **state)
 static enum second check(const char *typed, int64_t now)
 {
 	const struct sasl_second shown = { .code = str_of(typed) };
-	const struct second_visit visit = { STR(""), now };
+	const struct second_visit visit = { STR(""), now, 3, 3600 };
 	struct second_outcome out = { .is = SECOND_WRONG };
 	struct arena a;
 
@@ -117,9 +117,10 @@ static void each_is_good_once(void **state)
 	totp_recovery_new(text[0], digest[0]);
 	totp_recovery_new(text[1], digest[1]);
 	snprintf(list, sizeof(list), "%s\n%s\n", digest[0], digest[1]);
-	v.recovery = str_of(list);
 	assert_int_equal(check("", now), SECOND_NONE);
 	assert_int_equal(d->ops->totp_put(d, 7, &v), 0);
+	assert_int_equal(d->ops->totp_recover(d, 7, STR(""), str_of(list)), 0);
+	assert_int_equal(d->ops->totp_recover(d, 7, STR(""), str_of(list)), E_NOTFOUND); /* nothing is written over */
 	assert_int_equal(check("", now), SECOND_NONE); /* nobody has shown a code of it */
 	v.since = 1;
 	assert_int_equal(d->ops->totp_put(d, 7, &v), 0);
@@ -137,6 +138,32 @@ static void each_is_good_once(void **state)
 	assert_int_equal(check("", now), SECOND_NONE);
 }
 
+/* From whatever networks they come; it is known who has the password, and nothing else. */
+static void of_wrong_ones_only_so_many_are_looked_at(void **state)
+{
+	char text[TOTP_RECOVERY_TEXT + 1], digest[SECRET_HEX + 1];
+	struct directory_totp v = { .secret = STR(SECRET), .since = 1 };
+	int64_t now = 1111111109;
+
+	(void)state;
+	totp_recovery_new(text, digest);
+	assert_int_equal(d->ops->totp_put(d, 7, &v), 0);
+	assert_int_equal(d->ops->totp_recover(d, 7, STR(""), str_of(digest)), 0);
+	assert_int_equal(check("000000", now), SECOND_WRONG);
+	assert_int_equal(check("000001", now), SECOND_WRONG);
+	assert_int_equal(check("081804", now), SECOND_GOOD); /* the third; all is forgiven */
+	assert_int_equal(check("000000", now), SECOND_WRONG);
+	assert_int_equal(check("000001", now), SECOND_WRONG);
+	assert_int_equal(check("000002", now), SECOND_WRONG);
+	assert_int_equal(check("050471", now), SECOND_WRONG);
+	/* a recovery code is too long to guess */
+	assert_int_equal(check(text, now), SECOND_GOOD);
+	assert_int_equal(check("050471", now), SECOND_WRONG);
+	/* asking does not make it longer */
+	assert_int_equal(check("279037", 2000000000), SECOND_GOOD);
+	assert_int_equal(d->ops->totp_remove(d, 7), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +171,7 @@ int main(void)
 		cmocka_unit_test(one_counts_in_its_step_and_those_beside),
 		cmocka_unit_test(secrets_and_recovery_codes_are_made),
 		cmocka_unit_test(each_is_good_once),
+		cmocka_unit_test(of_wrong_ones_only_so_many_are_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

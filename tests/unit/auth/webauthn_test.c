@@ -309,7 +309,7 @@ static int teardown(void **state)
 
 static struct second_outcome second(const struct signature *s, const char *key, const char *origin)
 {
-	const struct second_visit visit = { STR("192.0.2.0/24"), 1800000000 };
+	const struct second_visit visit = { .network = STR("192.0.2.0/24"), .now = 1800000000 };
 	struct sasl_second shown = { .code = STR(""), .origin = str_of(origin), .challenge = asked.challenge, .key = str_of(key) };
 	struct second_outcome out;
 
