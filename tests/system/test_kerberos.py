@@ -113,6 +113,26 @@ def test_curl_sends_and_reads(world, anna, tmp_path):
     assert "user=anna@example.org" in world.wait_log("mech=GSSAPI", since)
 
 
+def test_other_programs_log_in(world, anna, tmp_path):
+    """GSSAPI. (gsasl's GS2 does not ask for sequence detection, which Cyrus SASL wants to see.)"""
+    p, env = world.ports, {**anna, "HOME": str(tmp_path), "TERM": "dumb"}
+
+    def run(*args, input=""):
+        return subprocess.run([str(a) for a in args], input=input, text=True, capture_output=True, timeout=60, env=env, errors="replace")
+    since = len(world.log())
+    done = run("gsasl", "--client", "--imap", f"--connect=localhost:{p['imap']}", "--starttls", f"--x509-ca-file={world.cert}", "-m", "GSSAPI",
+               "-a", "anna@example.org", "-z", "anna@example.org", "--service=imap", "--hostname=localhost")
+    assert done.returncode == 0, done
+    assert "user=anna@example.org" in world.wait_log("mech=GSSAPI ", since)
+    rc = tmp_path / "msmtprc"
+    rc.write_text(f"account default\nhost localhost\nport {p['submission']}\ntls on\ntls_starttls on\ntls_trust_file {world.cert}\n"
+                  "auth gssapi\nuser anna@example.org\nfrom anna@example.org\n")
+    rc.chmod(0o600)
+    done = run("msmtp", "-C", rc, "anna@example.org", input="Subject: by msmtp\n\nx\n")
+    assert done.returncode == 0, done
+    world.settle()
+
+
 KRB5 = gssapi.MechType.kerberos
 
 
@@ -316,9 +336,9 @@ def test_an_old_ticket_is_none(world):
             except subprocess.CalledProcessError:
                 return False
         wait_for(tickets)
-        done = curl(world, {**env, **yesterday}, f"imaps://localhost:{world.ports['imaps']}/")
-        assert done.returncode != 0
-        world.wait_log("mech=GSSAPI")
+        since = len(world.log())
+        assert curl(world, {**env, **yesterday}, f"imaps://localhost:{world.ports['imaps']}/", "-k").returncode != 0
+        assert re.search("Clock skew|[Ee]xpired", why(world, since))  # the library looks at one of them first
     finally:
         k.stop()
         k.start()
