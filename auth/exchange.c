@@ -97,20 +97,34 @@ static void exchange_free(struct exchange *x)
 	client_release(c);
 }
 
-/* The worker forgets it too. */
-static void abort_in_worker(struct exchange *x)
+static void tell_abort(int worker, uint64_t life, uint64_t serial)
 {
 	struct ipc_msg m;
 
+	ipc_init(&m, "sasl-abort");
+	ipc_set_u64(&m, "id", serial);
+	pool_tell(authd.pool, worker, life, &m);
+	ipc_done(&m);
+}
+
+/* The worker forgets it too: now, or when it has answered its first message (unclaimed). */
+static void abort_in_worker(struct exchange *x)
+{
 	if (x->job)
 		pool_cancel(authd.pool, x->job);
 	x->job = NULL;
-	if (x->worker == POOL_ANY || x->state == LATE)
-		return;
-	ipc_init(&m, "sasl-abort");
-	ipc_set_u64(&m, "id", x->serial);
-	pool_tell(authd.pool, x->worker, x->life, &m);
-	ipc_done(&m);
+	if (x->worker != POOL_ANY && x->state != LATE)
+		tell_abort(x->worker, x->life, x->serial);
+}
+
+/* The client went away while a worker did its step: what the worker keeps for the next one has a place of few there. */
+static void unclaimed(const struct pool_job *job, const struct ipc_msg *answer)
+{
+	struct str result = answer ? ipc_get(answer, "result") : STR("");
+	uint64_t serial;
+
+	if ((str_eqc(result, "continue") || str_eqc(result, "ask")) && ipc_get_u64(&job->m, "id", UINT64_MAX, &serial) == 0)
+		tell_abort(job->worker, job->life, serial);
 }
 
 static void answer_begin(struct exchange *x, struct ipc_msg *m, const char *result)
@@ -351,8 +365,10 @@ static void step_done(struct pool_job *job, struct ipc_msg *answer)
 		directory_changed(); /* better hash and keys were stored */
 	if (answer && ipc_get_bool(answer, "moved_in"))
 		log_moved_in(x, ipc_get(answer, "user"));
-	if (!x)
-		return; /* aborted meanwhile */
+	if (!x) {
+		unclaimed(job, answer);
+		return;
+	}
 	x->job = NULL;
 	x->worker = job->worker;
 	x->life = job->life;
