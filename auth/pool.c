@@ -20,6 +20,7 @@
  */
 #include "auth/pool.h"
 
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,16 +34,24 @@
 #define BRAKE_MIN_MS 100
 #define BRAKE_MAX_MS 10000
 
+/* What a worker is to be told as soon as its socket has room. */
+struct word {
+	STAILQ_ENTRY(word) link;
+	struct ipc_msg m;
+};
+
 struct worker {
 	struct pool *pool;
 	int index, fd;
 	uint64_t life; /* which incarnation; 0: never alive */
-	struct event *readable, *timer; /* timer: job deadline, or time of the restart */
+	struct event *readable, *writable, *timer; /* timer: job deadline, or time of the restart */
+	bool full; /* its socket, and writable waits for room */
 	struct fair pinned;
 	struct pool_job *job[AHEAD_LOOKUPS]; /* that it has; it does the first one */
 	unsigned njobs;
 	int64_t began_ms; /* the first one */
 	bool quick;
+	STAILQ_HEAD(words, word) words;
 	int64_t born_ms, brake_ms;
 };
 
@@ -61,6 +70,7 @@ struct pool {
 };
 
 static void dispatch(struct worker *w);
+static void writable(evutil_socket_t fd, short what, void *arg);
 static void dispatch_any(struct pool *p);
 static void worker_start(struct worker *w);
 
@@ -113,6 +123,15 @@ static void put_back(struct worker *w, struct pool_job *job)
 	fair_add(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, STR(""), &job->fair);
 }
 
+static void word_drop(struct worker *w)
+{
+	struct word *v = STAILQ_FIRST(&w->words);
+
+	STAILQ_REMOVE_HEAD(&w->words, link);
+	ipc_done(&v->m);
+	free(v);
+}
+
 static void worker_lost(struct worker *w)
 {
 	struct pool *p = w->pool;
@@ -123,9 +142,13 @@ static void worker_lost(struct worker *w)
 	if (w->fd < 0)
 		return;
 	event_free(w->readable);
-	w->readable = NULL;
+	event_free(w->writable);
+	w->readable = w->writable = NULL;
+	w->full = false;
 	fd_close(&w->fd);
 	w->life = 0;
+	while (!STAILQ_EMPTY(&w->words))
+		word_drop(w);
 	memcpy(job, w->job, sizeof(job));
 	w->njobs = 0;
 	w->quick = false;
@@ -271,6 +294,7 @@ static void worker_start(struct worker *w)
 	w->life = ++p->lives;
 	w->born_ms = clock_mono_ms();
 	w->readable = event_new(p->base, w->fd, EV_READ | EV_PERSIST, readable, w);
+	w->writable = event_new(p->base, w->fd, EV_WRITE, writable, w);
 	event_add(w->readable, NULL);
 	worker_meets_pamd(w);
 	dispatch(w);
@@ -306,6 +330,7 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent
 		w->index = i;
 		w->fd = -1;
 		fair_init(&w->pinned);
+		STAILQ_INIT(&w->words);
 		w->timer = evtimer_new(base, timeout, w);
 		worker_start(w);
 	}
@@ -328,11 +353,50 @@ static struct pool_job *next_job(struct worker *w)
 /* Is there room for one more? */
 static bool takes(const struct worker *w)
 {
-	if (w->fd < 0 || w->njobs == 0)
-		return w->fd >= 0;
+	if (w->fd < 0 || w->full)
+		return false;
+	if (w->njobs == 0)
+		return true;
 	if (w->index == 0)
 		return w->njobs < AHEAD_LOOKUPS;
 	return !w->pool->none_ahead && w->njobs < AHEAD && w->quick && !is_verb(w->job[0]);
+}
+
+/* It goes on when the worker has read; one that does nothing and does not read either is lost. */
+static void is_full(struct worker *w)
+{
+	w->full = true;
+	event_add(w->writable, NULL);
+	if (w->njobs == 0)
+		arm(w->timer, JOB_MS);
+}
+
+static void writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	w->full = false;
+	if (w->njobs == 0)
+		evtimer_del(w->timer);
+	dispatch(w);
+}
+
+/* Those that wait, the first ones first. */
+static void tell(struct worker *w)
+{
+	int r = 0;
+
+	while (r == 0 && w->fd >= 0 && !w->full && !STAILQ_EMPTY(&w->words)) {
+		r = ipc_try_send(w->fd, &STAILQ_FIRST(&w->words)->m);
+		if (r == 0)
+			word_drop(w);
+	}
+	if (r == -EAGAIN)
+		is_full(w);
+	else if (r < 0)
+		worker_lost(w);
 }
 
 static void dispatch(struct worker *w)
@@ -340,6 +404,7 @@ static void dispatch(struct worker *w)
 	struct pool_job *job;
 	int r;
 
+	tell(w);
 	while (takes(w) && (job = next_job(w)) != NULL) {
 		job->worker = w->index;
 		job->life = w->life;
@@ -350,9 +415,10 @@ static void dispatch(struct worker *w)
 		}
 		w->job[w->njobs++] = job;
 		r = ipc_try_send(w->fd, &job->m);
-		if (r == -EAGAIN && w->njobs > 1) { /* no room for it behind the others */
+		if (r == -EAGAIN) { /* no room for it behind the others, and what else the worker was told */
 			w->njobs--;
 			put_back(w, job);
+			is_full(w);
 			return;
 		}
 		if (r < 0)
@@ -366,7 +432,7 @@ static void dispatch_any(struct pool *p)
 	int i, ahead = 0;
 
 	for (i = 1; i < p->nworkers; i++) {
-		if (p->worker[i].fd >= 0 && !p->worker[i].njobs) {
+		if (takes(&p->worker[i]) && !p->worker[i].njobs) {
 			dispatch(&p->worker[i]);
 			return;
 		}
@@ -419,14 +485,20 @@ void pool_cancel(struct pool *p, struct pool_job *job)
 
 void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *m)
 {
-	struct worker *w;
+	struct worker *w = worker == POOL_ANY ? NULL : &p->worker[worker];
+	struct word *v;
+	char verb[32];
+	size_t i;
 
-	if (worker == POOL_ANY)
+	if (!w || w->fd < 0 || w->life != life)
 		return;
-	w = &p->worker[worker];
-	/* a worker whose socket is full of these does not answer either */
-	if (w->fd >= 0 && w->life == life && ipc_try_send(w->fd, m) < 0)
-		worker_lost(w);
+	v = mem_alloc(1, sizeof(*v));
+	snprintf(verb, sizeof(verb), "%.*s", STRF(m->verb));
+	ipc_init(&v->m, verb);
+	for (i = 0; i < m->nfields; i++)
+		ipc_set(&v->m, arena_cstr(&v->m.arena, m->field[i].name), m->field[i].value);
+	STAILQ_INSERT_TAIL(&w->words, v, link);
+	tell(w);
 }
 
 /* Said at once, not in line with the jobs: the next step of a login that waited for them comes behind it. */

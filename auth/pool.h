@@ -49,7 +49,8 @@ bool pool_add(struct pool *p, struct str lane, struct pool_job *job);
 /* Gives up a job: waiting ones are freed, a running one loses its arg (done is
  * called with arg NULL). */
 void pool_cancel(struct pool *p, struct pool_job *job);
-/* An unanswered message to a worker of that life (sasl-abort). */
+/* An unanswered message to a worker of that life (sasl-abort): now, or, if its socket is full (many clients go away at once
+ * while it hashes), when it has read. */
 void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *m);
 
 #endif

@@ -216,6 +216,33 @@ static void between_steps_the_worker_is_told_at_once(void **state)
 	assert_int_equal(worker_hears("sasl-abort"), serial);
 }
 
+/* More than the worker's socket holds while it does not read. */
+static void a_crowd_that_goes_away_at_once_costs_no_worker(void **state)
+{
+	enum { CROWD = 1500 };
+	uint64_t i;
+
+	(void)state;
+	for (i = 1; i <= CROWD; i++) {
+		front_starts(i, "LOGIN");
+		worker_hears("sasl-start");
+		worker_answers("continue");
+		front_hears(i, "continue");
+	}
+	front_starts(CROWD + 1, "PLAIN");
+	worker_hears("sasl-start");
+	for (i = 1; i <= CROWD; i++)
+		front_aborts(i);
+	worker_answers("fail");
+	front_hears(CROWD + 1, "fail");
+	for (i = 1; i <= CROWD; i++)
+		worker_hears("sasl-abort");
+	front_starts(1, "PLAIN");
+	worker_hears("sasl-start");
+	worker_answers("fail");
+	front_hears(1, "fail");
+}
+
 static const struct client_ops ops = { .message = exchange_message, .closed = exchange_drop_all };
 
 static int set_up(void **state)
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test(a_step_whose_client_went_away_keeps_no_place),
 		cmocka_unit_test(what_has_ended_is_not_ended_again),
 		cmocka_unit_test(between_steps_the_worker_is_told_at_once),
+		cmocka_unit_test(a_crowd_that_goes_away_at_once_costs_no_worker),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
