@@ -160,6 +160,7 @@ static const struct {
 	{ "kerberos", NULL }, /* the same */
 	{ "ldap", NULL }, /* whom it asks for passwords, and shows them to */
 	{ "pam", NULL }, /* the same; and which users of this host count */
+	{ "pgsql", NULL }, /* the same: it is shown the password of the database, and says who is who */
 	{ "oldserver", NULL }, /* the same */
 	{ "acme", "directory" }, { "acme", "hook" }, { "acme", "eab_kid" },
 	{ "send", "ca" }, { "send", "smarthost_ca" }, { "send", "smarthost_password_file" },

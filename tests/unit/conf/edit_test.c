@@ -100,6 +100,14 @@ static void what_names_files_and_ports_is_for_the_host_alone(void **state)
 	assert_true(host_only("acme.eab_key_file"));
 	assert_true(host_only("send.smarthost_ca"));
 	assert_true(host_only("send.smarthost_password_file"));
+	/* who is asked for people, and shown passwords */
+	assert_true(host_only("ldap.servers"));
+	assert_true(host_only("pgsql.hosts"));
+	assert_true(host_only("pgsql.tls"));
+	assert_true(host_only("oldserver.host"));
+	assert_true(host_only("oauth.introspect"));
+	assert_true(host_only("kerberos.keytab"));
+	assert_true(host_only("auth.client_ca"));
 	assert_false(host_only("smtp.message_size"));
 	assert_false(host_only("send.smarthost"));
 	assert_false(host_only("queue.retry"));
