@@ -2,8 +2,8 @@
  *
  * moving.c: see moving.h.
  *
- * What is stored meanwhile by somebody else, a password that an administrator set, stays, and is not written over by the
- * one that the old server knew.
+ * What is stored meanwhile by somebody else, a password that an administrator set or the one of another first login at the same
+ * moment, stays, and is not written over by the one that the old server knew: it decides.
  */
 #include "auth/moving.h"
 
@@ -81,8 +81,11 @@ int moving_in(struct sasl_service *s, struct str name, const struct directory_ac
 	if (r < 0)
 		return r;
 	r = store(s, &acc, !account, password, a);
+	if (r == E_NOTFOUND || r == E_EXISTS) {
+		*why_out = "another password was stored at the same moment";
+		return E_EXISTS;
+	}
 	if (r < 0)
-		*why_out = r == E_NOTFOUND || r == E_EXISTS ? "the account was changed at the same moment" :
-			"the password cannot be stored";
+		*why_out = "the password cannot be stored";
 	return r < 0 ? E_TEMP : 0;
 }

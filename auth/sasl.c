@@ -317,11 +317,13 @@ static bool checked_old(struct sasl_exchange *x, struct str password, bool *may,
 	x->down |= r == E_TEMP;
 	x->down_why = r == E_TEMP ? *why : NULL;
 	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
-	if (r == 0) {
+	if (r == 0 || r == E_EXISTS) {
 		x->looked = false;
 		*may = sasl_look_up(x, x->user);
-		x->moved_in = x->upgraded = true;
+		x->moved_in = x->upgraded = r == 0;
 	}
+	if (r == E_EXISTS && *may)
+		*out = verify_forms(password, x->account.hash);
 	return true;
 }
 

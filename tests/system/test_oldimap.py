@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Moving in with the first login: a live Dovecot is asked about passwords, once for each account; hung, lying, stripped and dead servers."""
+import concurrent.futures
 import contextlib
 import imaplib
 import json
@@ -87,6 +88,15 @@ def test_the_first_login_moves_in_and_the_second_asks_nobody(house, dovecot):
     finally:
         dovecot.start()
     assert asked(dovecot, anna) == (0, 1)
+
+
+def test_first_logins_at_the_same_moment_are_one_move(house):
+    eva, mark = user(house, "eva"), len(house.log())
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: logs_in(house, eva, PASSWORD), range(4)))
+    house.wait_log("moved-in s=", since=mark)
+    log = house.log()[mark:]
+    assert log.count("moved-in s=") == 1 and "same moment" not in log
 
 
 def test_a_wrong_password_is_shown_there_once(house, dovecot):
