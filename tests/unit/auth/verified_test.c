@@ -4,6 +4,7 @@
  */
 #include "auth/verified.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/wait.h>
@@ -51,8 +52,8 @@ static void nothing_of_a_login_lies_in_memory(void **state)
 	(void)state;
 	verified_key(v, &anna, key);
 	verified_add(v, key, 0, 1000);
-	assert_true(str_search(str_make(v, 200), STR("secret")) < 0);
-	assert_true(str_search(str_make(v, 200), STR("anna")) < 0);
+	assert_true(str_search(str_make(v, malloc_usable_size(v)), STR("secret")) < 0);
+	assert_true(str_search(str_make(v, malloc_usable_size(v)), STR("anna")) < 0);
 	verified_free(v);
 }
 
