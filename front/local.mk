@@ -45,5 +45,5 @@ tests_fuzz_sasl_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/front_smtp/session tests/fuzz/corpus/front_smtp/http \
 	tests/fuzz/corpus/front_imap/literals tests/fuzz/corpus/front_imap/login \
 	tests/fuzz/corpus/front_imap/authenticate tests/fuzz/corpus/front_imap/id \
-	tests/fuzz/corpus/front_pop3/session tests/fuzz/corpus/sasl/plain tests/fuzz/corpus/sasl/abort \
+	tests/fuzz/corpus/front_pop3/session tests/fuzz/corpus/front_pop3/apop tests/fuzz/corpus/sasl/plain tests/fuzz/corpus/sasl/abort \
 	tests/fuzz/corpus/sasl/empty tests/fuzz/corpus/sasl/scram

@@ -84,11 +84,11 @@ def test_people_send_as_others(house):
 def test_an_account_ends_by_an_attribute(house, slapd):
     who = Account("fay@example.org", "fay's secret")
     slapd.add(person("fay", "fay's secret", accountExpires="0"))
-    assert logs_in(house, who.address, who.password)
+    assert tries(house, who.address, who.password)
     for value, state in (("132223104000000000", "expired"), ("9223372036854775807", "active"), ("133000000000000000", "expired")):
         slapd.modify(f"dn: {dn('fay')}\nchangetype: modify\nreplace: accountExpires\naccountExpires: {value}\n")
         assert json.loads(house.cli("--json", "user", "show", who.address).stdout)["state"] == state
-    assert not logs_in(house, who.address, who.password)
+    assert not tries(house, who.address, who.password)
     house.deliver(who.address, subject="still received")
 
 

@@ -422,6 +422,15 @@ def test_sending_later(world, admin, provider):
     world["postfix"].arrived("in an hour")
 
 
+def test_sending_is_limited(world, admin, provider):
+    s = world["org"]
+    try:
+        admin.does("How much one account may send")
+        assert "news@example.org none, example.org new_day=500" in s.cli("config", "show", "send.account_limits").stdout
+    finally:
+        s.cli("config", "set", "send.account_limits", "")
+
+
 def test_sending_from_a_program(world, admin, provider):
     s = world["org"]
     (admin.etc / ".curlrc").write_text(f'resolve = "mail.example.org:443:{s.address}"\ncacert = "{s.net.authority.cert}"\n')
