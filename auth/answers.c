@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/bounce.h"
+#include "auth/delegation.h"
 #include "auth/password.h"
 #include "auth/route.h"
 #include "auth/rules.h"
@@ -103,6 +104,16 @@ static void answer_owner(struct worker *w, const struct ipc_msg *q, struct arena
 
 	(void)resolve_own(&w->service.resolver, ipc_get(q, "address"), a, &v);
 	put_targets(&v, out);
+}
+
+/* Does this person own that mailbox? */
+static void answer_owns(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct directory_account owner = { .expires = 0 };
+	int r = delegation_owns(&w->service.resolver, ipc_get(q, "user"), ipc_get(q, "address"), a, &owner);
+
+	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_DENIED : AUTH_TEMP));
+	put_good_until(owner.expires, out);
 }
 
 static void answer_rcpt(struct worker *w, const struct ipc_msg *q, struct arena *a,
@@ -471,6 +482,7 @@ static const struct {
 	{ "account", answer_account },
 	{ "rcpt", answer_rcpt },
 	{ "owner", answer_owner },
+	{ "owns", answer_owns },
 	{ "arrival", answer_arrival },
 	{ "access", answer_access },
 	{ "sender", answer_sender },

@@ -105,6 +105,7 @@ static void first_keys(const char *domain)
 /* What the verb says in its answer (verbs.h): accounts that it did not name, or that are many. */
 static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
 {
+	char name[4 * ADDRESS_MAX + 1];
 	struct ipc_msg m;
 	struct str who;
 	size_t i;
@@ -125,6 +126,10 @@ static void end_sessions(const struct waiting *w, const struct ipc_msg *answer)
 	if (ipc_get(&m, "user").p)
 		by_master(&m);
 	ipc_done(&m);
+	for (i = 0; answer && (who = ipc_get_nth(answer, "ended_mail", i)).p; i++) {
+		snprintf(name, sizeof(name), "%.*s", STRF(who));
+		control_end_mail(name);
+	}
 }
 
 static void done(struct pool_job *job, struct ipc_msg *answer)
@@ -186,7 +191,7 @@ static bool ends_mail(const struct ipc_msg *m)
 	struct str verb = ipc_get(m, "verb");
 
 	return str_eqc(verb, "app-password remove") || second_on(m) ||
-		str_eqc(verb, "shared-secret set") || str_eqc(verb, "shared-secret remove") ||
+		str_eqc(verb, "shared-secret set") || str_eqc(verb, "shared-secret remove") || str_eqc(verb, "owner remove") ||
 		(str_eqc(verb, "user change") && str_eqc(ipc_get(m, "main_password"), "web"));
 }
 

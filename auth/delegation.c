@@ -6,6 +6,7 @@
 
 struct rows {
 	struct arena *a;
+	bool owners; /* alone; else who sends, as owners do */
 	struct str who[DELEGATION_ROWS];
 	size_t n;
 };
@@ -14,7 +15,7 @@ static bool add(const struct directory_delegation *v, void *arg)
 {
 	struct rows *rows = arg;
 
-	if (str_eqc(v->kind, DELEGATION_SEND_AS))
+	if (str_eqc(v->kind, DELEGATION_OWNER) || !rows->owners)
 		rows->who[rows->n++] = arena_str(rows->a, v->who);
 	return rows->n < DELEGATION_ROWS;
 }
@@ -56,6 +57,72 @@ static int granted(const struct resolver *r, const struct directory_account *acc
 	rows->a = a;
 	e = r->d->ops->delegations(r->d, subject, STR(""), add, rows);
 	return e < 0 ? e : among(r, address_name(acc->local, acc->domain, a), rows, a);
+}
+
+int delegation_owns(const struct resolver *r, struct str who, struct str mailbox, struct arena *a, struct directory_account *out)
+{
+	struct directory_account acc, box;
+	struct rows *rows;
+	int e = r->d->ops->delegations ? resolve_account(r, who, a, &acc) : E_NOTFOUND;
+
+	if (e == 0)
+		e = resolve_may_log_in(&acc) ? resolve_account(r, mailbox, a, &box) : E_NOTFOUND;
+	if (e < 0)
+		return e;
+	rows = ARENA_NEW(a, struct rows);
+	rows->a = a;
+	rows->owners = true;
+	e = r->d->ops->delegations(r->d, mailbox, STR(""), add, rows);
+	if (e == 0)
+		e = among(r, who, rows, a);
+	if (e == 0)
+		*out = acc;
+	return e;
+}
+
+/* All rows of owners: looked at when the statement that reads them is done. */
+struct owned {
+	struct arena *a;
+	struct owned_row {
+		struct owned_row *next;
+		struct str who, mailbox;
+	} *first;
+};
+
+static bool keep_row(const struct directory_delegation *v, void *arg)
+{
+	struct owned *o = arg;
+	struct owned_row *row;
+
+	if (!str_eqc(v->kind, DELEGATION_OWNER))
+		return true;
+	row = ARENA_NEW(o->a, struct owned_row);
+	*row = (struct owned_row){ o->first, arena_str(o->a, v->who), arena_str(o->a, v->address) };
+	o->first = row;
+	return true;
+}
+
+int delegation_owned(const struct resolver *r, struct str who, struct arena *a, void (*fn)(struct str mailbox, void *arg), void *arg)
+{
+	struct owned o = { .a = a };
+	struct owned_row *row;
+	struct rows *one = ARENA_NEW(a, struct rows);
+	struct arena each;
+	int e = r->d->ops->delegations ? r->d->ops->delegations(r->d, STR(""), STR(""), keep_row, &o) : 0;
+
+	arena_init(&each);
+	one->n = 1;
+	for (row = o.first; e == 0 && row; row = row->next) {
+		one->who[0] = row->who;
+		e = among(r, who, one, &each);
+		arena_reset(&each);
+		if (e == 0)
+			fn(row->mailbox, arg);
+		if (e == E_NOTFOUND)
+			e = 0;
+	}
+	arena_done(&each);
+	return e;
 }
 
 int delegation_sends(const struct resolver *r, const struct directory_account *acc, struct str address, struct arena *a)

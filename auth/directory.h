@@ -45,6 +45,7 @@ struct directory_account {
 	struct str forward; /* one address a line: its mail goes there; empty: nowhere else */
 	bool forward_keep; /* and into its mailbox, too */
 	struct str send_as; /* one address or "@DOMAIN" a line: its back end says that it may send with these; may be empty */
+	bool shared; /* of several people: no password of its own, app passwords of its owners (auth/delegation.h) */
 	bool main_web; /* its password is good for the web page alone */
 	bool domain_active;
 	const char *backend; /* which one keeps it; static */
@@ -64,6 +65,7 @@ struct directory_app_password { /* of an account, for one device (auth/app_passw
 	struct str protocols; /* what it is good for, "imap,submission" */
 	uint64_t created, expires, last; /* Unix time; expires 0: never, last 0: not used */
 	struct str peer; /* the network that it was used from last */
+	struct str owner; /* who made it for himself, of a mailbox that he owns: good for as long as he does; may be empty */
 };
 
 struct directory_totp { /* codes as the second factor of an account at the web page (auth/totp.h) */
@@ -117,7 +119,7 @@ struct directory_rule { /* of access and rewriting (auth/rules.h); key: kind and
 
 /* What an account may do with an address beside its own (auth/delegation.h); key: all but `created`. */
 struct directory_delegation {
-	struct str kind; /* "send-as" */
+	struct str kind; /* "send-as", "owner" */
 	struct str address; /* normal form, or "@DOMAIN" */
 	struct str who; /* an account, or an alias or group: its members */
 	uint64_t created;
@@ -196,6 +198,8 @@ struct directory_ops {
 		struct directory_app_password *out);
 	int (*app_password_add)(struct directory *d, uint64_t account, const struct directory_app_password *v);
 	int (*app_password_remove)(struct directory *d, uint64_t account, struct str id);
+	/* All that this owner made for himself. */
+	int (*app_passwords_forget)(struct directory *d, struct str owner);
 	int (*app_password_used)(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer);
 	int (*app_passwords)(struct directory *d, uint64_t account,
 		bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);

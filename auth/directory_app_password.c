@@ -16,6 +16,7 @@ static void row(struct sql *s, struct arena *a, struct directory_app_password *o
 	out->expires = sql_u64(s, 5);
 	out->last = sql_u64(s, 6);
 	out->peer = sql_str(s, 7, a);
+	out->owner = sql_str(s, 8, a);
 }
 
 int directory_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
@@ -50,6 +51,7 @@ int directory_app_password_add(struct directory *d, uint64_t account, const stru
 	sql_bind_str(s, 5, v->protocols);
 	sql_bind_u64(s, 6, v->created);
 	sql_bind_u64(s, 7, v->expires);
+	sql_bind_str(s, 8, v->owner.p ? v->owner : STR(""));
 	return sql_change(s);
 }
 
@@ -63,6 +65,17 @@ int directory_app_password_remove(struct directory *d, uint64_t account, struct 
 	sql_bind_u64(s, 1, account);
 	sql_bind_str(s, 2, id);
 	return sql_change(s);
+}
+
+int directory_app_passwords_forget(struct directory *d, struct str owner)
+{
+	struct sql *s;
+	int r = sql_begin(d, Q_APP_FORGET, &s);
+
+	if (r < 0)
+		return r;
+	sql_bind_str(s, 1, owner);
+	return sql_run(s);
 }
 
 int directory_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer)

@@ -93,6 +93,9 @@ static const char *const schema[] = {
 	" rp_id" TEXT ", counter" NUMBER(0) ", created" NOW ", last" NUMBER(0) ", peer" TEXT ", PRIMARY KEY(account, id));",
 	/* 9: codes that were tried */
 	"ALTER TABLE totp ADD COLUMN tries" NUMBER(0) ", ADD COLUMN tried" NUMBER(0) ";",
+	/* 10: mailboxes of several people, whose app passwords are those of owners */
+	"ALTER TABLE account ADD COLUMN shared" NUMBER(0) ";"
+	"ALTER TABLE app_password ADD COLUMN owner" TEXT ";",
 };
 
 struct statement {

@@ -121,6 +121,7 @@ static void account_row(struct sql *s, struct arena *a, struct directory_account
 	out->left = sql_u64(s, 15);
 	out->refuse_from = sql_u64(s, 16);
 	out->refuse_text = sql_str(s, 17, a);
+	out->shared = sql_u64(s, 18) != 0;
 	out->backend = s->o->d.name;
 	out->key = str_of(arena_fmt(a, "%llu", (unsigned long long)out->id));
 	out->home_local = out->home_domain = STR("");
@@ -307,8 +308,9 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	sql_bind_u64(s, 14, v->left);
 	sql_bind_u64(s, 15, v->refuse_from);
 	sql_bind_str(s, 16, v->refuse_text.p ? v->refuse_text : STR(""));
+	sql_bind_u64(s, 17, v->shared);
 	if (is_new)
-		sql_bind_u64(s, 17, (uint64_t)clock_unix());
+		sql_bind_u64(s, 18, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 
@@ -601,6 +603,7 @@ static const struct directory_ops common = {
 	.app_password = directory_app_password,
 	.app_password_add = directory_app_password_add,
 	.app_password_remove = directory_app_password_remove,
+	.app_passwords_forget = directory_app_passwords_forget,
 	.app_password_used = directory_app_password_used,
 	.app_passwords = directory_app_passwords,
 	.totp = directory_totp,

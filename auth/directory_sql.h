@@ -18,12 +18,12 @@
 #define SQL_TABLES(X) \
 	X(DOMAINS, "domain", "", "name, active, catchall, backup, created", "$1, $2, $3, $4, $5", "tntnn", "name") \
 	X(ACCOUNTS, "account", "", "id, local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, forward," \
-		" forward_keep, main_web, created, expires, left_at, refuse_from, refuse_text",\
-		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18", "attttt" "nnn" "ttnnnn" "nnt", "id") \
+		" forward_keep, main_web, created, expires, left_at, refuse_from, refuse_text, shared",\
+		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19", "attttt" "nnn" "ttnnnn" "nntn", "id") \
 	X(ALIASES, "alias", "", "address, domain, targets, created", "$1, $2, $3, $4", "tttn", "address") \
 	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
-	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer", \
-		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "attttnnnt", "account, id") \
+	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer, owner", \
+		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10", "attttnnntt", "account, id") \
 	X(TOTP, "totp", SQL_OF_ACCOUNTS, "account, secret, recovery, since, step, tries, tried", "$1, $2, $3, $4, $5, $6, $7", "attnnnn", "account") \
 	X(SHARED_SECRETS, "shared_secret", SQL_OF_ACCOUNTS, "account, sealed, since", "$1, $2, $3", "atn", "account") \
 	X(SECURITY_KEYS, "security_key", SQL_OF_ACCOUNTS, "account, id, label, credential, public_key, algorithm, rp_id, counter, created," \
@@ -47,7 +47,7 @@ enum sql_statement {
 	Q_TOKEN_ADD, Q_TOKEN_REMOVE, Q_TOKEN_USED, Q_TOKENS, Q_INVITE, Q_INVITE_PUT, Q_INVITE_REMOVE,
 	Q_ROUTE, Q_ROUTE_ADD, Q_ROUTE_CHANGE, Q_ROUTE_REMOVE, Q_ROUTES, Q_RULE, Q_RULE_KINDS, Q_RULE_ADD,
 	Q_RULE_REMOVE, Q_SETTING, Q_SETTING_ADD, Q_SETTING_PUT, Q_RULES, Q_APP, Q_APP_ADD, Q_APP_REMOVE,
-	Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_TRY, Q_TOTP_STEP, Q_TOTP_RECOVER,
+	Q_APP_FORGET, Q_APP_USED, Q_APPS, Q_TOTP, Q_TOTP_PUT, Q_TOTP_REMOVE, Q_TOTP_TRY, Q_TOTP_STEP, Q_TOTP_RECOVER,
 	Q_DELEGATIONS, Q_DELEGATION_ADD, Q_DELEGATION_REMOVE, Q_DELEGATION_FORGET,
 	Q_SHARED_SECRET, Q_SHARED_SECRET_PUT, Q_SHARED_SECRET_REMOVE, Q_SHARED_SECRET_ANY,
 	Q_SECURITY_KEY_ADD, Q_SECURITY_KEY_REMOVE, Q_SECURITY_KEY_USED, Q_SECURITY_KEYS,
@@ -138,6 +138,7 @@ int directory_app_password(struct directory *d, const struct directory_account *
 	struct directory_app_password *out);
 int directory_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v);
 int directory_app_password_remove(struct directory *d, uint64_t account, struct str id);
+int directory_app_passwords_forget(struct directory *d, struct str owner);
 int directory_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer);
 int directory_app_passwords(struct directory *d, uint64_t account,
 	bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);

@@ -161,6 +161,9 @@ static const char *const schema[] = {
 	/* 14: codes that were tried */
 	"ALTER TABLE totp ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE totp ADD COLUMN tried INTEGER NOT NULL DEFAULT 0;",
+	/* 15: mailboxes of several people, whose app passwords are those of owners */
+	"ALTER TABLE account ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE app_password ADD COLUMN owner TEXT NOT NULL DEFAULT '';",
 };
 
 static struct sqlite_directory *own(struct directory *d)

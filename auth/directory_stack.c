@@ -752,6 +752,7 @@ static const struct directory_ops ops = {
 	.app_password = stack_app_password,
 	.app_password_add = stack_app_password_add,
 	.app_password_remove = stack_app_password_remove,
+	.app_passwords_forget = stack_app_passwords_forget,
 	.app_password_used = stack_app_password_used,
 	.app_passwords = stack_app_passwords,
 	.totp = stack_totp,

@@ -38,6 +38,7 @@ int stack_app_password(struct directory *d, const struct directory_account *v, s
 	struct directory_app_password *out);
 int stack_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v);
 int stack_app_password_remove(struct directory *d, uint64_t account, struct str id);
+int stack_app_passwords_forget(struct directory *d, struct str owner);
 int stack_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer);
 int stack_app_passwords(struct directory *d, uint64_t account,
 	bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);

@@ -9,13 +9,14 @@
 #define ACCOUNT_COLUMNS                                                                  \
 	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
 	" a.active, a.roles, d.active, a.forward, a.forward_keep, a.main_web, a.expires," \
-	" a.left_at, a.refuse_from, a.refuse_text"              \
+	" a.left_at, a.refuse_from, a.refuse_text, a.shared"    \
 	" FROM account a JOIN domain d ON d.name = a.domain "
 #define DOMAIN_SIZE(name)                                                                \
 	"(SELECT count(*) FROM account WHERE domain = " name "), (SELECT count(*) FROM alias WHERE domain = " name ")"
 #define RULES_OF(kind, bit) "CASE WHEN EXISTS(SELECT 1 FROM rule WHERE kind = '" kind "') THEN " #bit " ELSE 0 END"
 #define RULE_COLUMNS "kind, who, action, text, comment FROM rule "
-#define APP_COLUMNS "id, label, digest, protocols, created, expires, last, peer FROM app_password "
+#define APP_COLUMNS "id, label, digest, protocols, created, expires, last, peer, owner FROM app_password "
+#define HAS_APP "EXISTS(SELECT 1 FROM app_password p WHERE p.account = account.id)"
 #define ROUTE_COLUMNS \
 	"rcpt_domain, sender_domain, host, port, tls, start, \"user\", secret, mech, source, comment FROM route "
 
@@ -35,8 +36,8 @@ static const char *const sql[Q_MAX] = {
 		" ORDER BY CASE WHEN ',' || a.roles || ',' LIKE '%,admin,%' THEN 0 ELSE 1 END, a.id LIMIT 1",
 	/* a device with an app password would be lost by SCRAM, which knows one password of a name */
 	[Q_SCRAM] = "SELECT count(*), coalesce(sum(CASE WHEN scram LIKE '%' || $1 || '%' AND main_web = 0"
-		" AND NOT EXISTS(SELECT 1 FROM app_password p WHERE p.account = account.id) THEN 0 ELSE 1 END), 0) FROM account"
-		" WHERE active <> 0 AND hash <> ''", /* who was only invited yet cannot log in anyway */
+		" AND NOT " HAS_APP " THEN 0 ELSE 1 END), 0) FROM account"
+		" WHERE active <> 0 AND (hash <> '' OR " HAS_APP ")", /* who was only invited yet cannot log in anyway */
 	[Q_SECRET] = "SELECT value FROM setting WHERE name = 'secret'",
 	[Q_CREDENTIALS] = "UPDATE account SET hash = $2, scram = $3 WHERE id = $1 AND hash = $4",
 	[Q_DOMAIN_ADD] = "INSERT INTO domain(name, active, catchall, backup, created) VALUES($1, $2, $3, $4, $5)",
@@ -44,11 +45,11 @@ static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = $1",
 	[Q_ACCOUNT_ADD] = "INSERT INTO account(id, local, domain, name, hash, scram, quota_bytes,"
 		" quota_messages, active, roles, forward, forward_keep, main_web, expires,"
-		" left_at, refuse_from, refuse_text, created)"
-		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+		" left_at, refuse_from, refuse_text, shared, created)"
+		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = $3, hash = $4, scram = $5, quota_bytes = $6,"
 		" quota_messages = $7, active = $8, roles = $9, forward = $10, forward_keep = $11, main_web = $12,"
-		" expires = $13, left_at = $14, refuse_from = $15, refuse_text = $16 WHERE domain = $2 AND local = $1",
+		" expires = $13, left_at = $14, refuse_from = $15, refuse_text = $16, shared = $17 WHERE domain = $2 AND local = $1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = $2 AND local = $1",
 	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
 	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",
@@ -92,9 +93,10 @@ static const char *const sql[Q_MAX] = {
 	[Q_NUMBER_LAST] = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM account_id_seq",
 	[Q_NUMBER_PAST] = "SELECT setval('account_id_seq', greatest($1, (SELECT last_value FROM account_id_seq)))",
 	[Q_APP] = "SELECT " APP_COLUMNS "WHERE account = $1 AND digest = $2",
-	[Q_APP_ADD] = "INSERT INTO app_password(account, id, label, digest, protocols, created, expires, last, peer)"
-		" VALUES($1, $2, $3, $4, $5, $6, $7, 0, '')",
+	[Q_APP_ADD] = "INSERT INTO app_password(account, id, label, digest, protocols, created, expires, last, peer, owner)"
+		" VALUES($1, $2, $3, $4, $5, $6, $7, 0, '', $8)",
 	[Q_APP_REMOVE] = "DELETE FROM app_password WHERE account = $1 AND id = $2",
+	[Q_APP_FORGET] = "DELETE FROM app_password WHERE owner = $1",
 	[Q_APP_USED] = "UPDATE app_password SET last = $3, peer = $4 WHERE account = $1 AND id = $2",
 	[Q_TOTP] = "SELECT secret, recovery, since, step FROM totp WHERE account = $1",
 	[Q_TOTP_PUT] = "INSERT INTO totp(account, secret, recovery, since, step) VALUES($1, $2, '', $3, $4)"

@@ -3,7 +3,7 @@
  * gate.c: see gate.h. A question goes through these functions in order, each of
  * which refuses it or hands it on; some wait for the directory or for a password:
  *
- *   gate_message -> known (login, token) -> identified -> verb_begin -> target_seen
+ *   gate_message -> known (login, token) -> identified -> verb_begin (-> ownership_seen) -> target_seen
  *               -> old_password -> pass
  *
  * Invariant: `reply` is answered and closed exactly once on each way.
@@ -37,6 +37,7 @@ struct question {
 	struct str name;
 	struct rights rights;
 	bool touched;
+	bool asked_owner; /* it is known whether he owns what he asks about */
 };
 
 /* --- ends ------------------------------------------------------------------------- */
@@ -215,7 +216,7 @@ static void add_challenge(const struct question *q, struct ipc_msg *m)
 
 static void verb_message(const struct question *q, struct ipc_msg *m)
 {
-	static const char *const not_said[] = { "old", "scope", "asker", "asker_login", "asker_admin", "origin", "asked" };
+	static const char *const not_said[] = { "old", "scope", "asker", "asker_login", "asker_admin", "asker_owner", "origin", "asked" };
 	char name[80];
 	size_t i, k;
 
@@ -243,6 +244,7 @@ static void verb_message(const struct question *q, struct ipc_msg *m)
 	/* an owner may refuse from outside what the command on the host may do */
 	ipc_set(m, "asker", q->id.who);
 	ipc_set_bool(m, "asker_admin", q->id.admin);
+	ipc_set_bool(m, "asker_owner", q->id.owned.n > 0);
 	if (q->login[0])
 		ipc_setc(m, "asker_login", q->login);
 	for (i = 0; i < q->rights.nscope; i++)
@@ -315,7 +317,7 @@ static void old_password(struct question *q)
 	char name[64];
 
 	verb_full_name(q->verb, name, sizeof(name));
-	if (!own_password_needed(name) || !q->rights.own)
+	if (!own_password_needed(name) || (!q->rights.own && q->id.owned.n == 0))
 		pass(q);
 	else if (old.n == 0)
 		refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
@@ -342,6 +344,30 @@ static void target_seen(void *arg, const struct ipc_msg *account)
 		old_password(q);
 }
 
+static void verb_begin(struct question *q);
+
+static void ownership_seen(void *arg, const struct ipc_msg *answer)
+{
+	struct question *q = arg;
+	struct str result = answer ? ipc_get(answer, "result") : STR("temp");
+
+	if (str_eqc(result, "temp")) {
+		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		return;
+	}
+	q->asked_owner = true;
+	if (str_eqc(result, "ok"))
+		q->id.owned = peek_normal(ipc_get(&q->m, PREFIX "address"), &q->m.arena);
+	verb_begin(q);
+}
+
+/* Could he have as an owner what he has not as himself? r: of rights_check. */
+static bool may_own(const struct question *q, int r)
+{
+	return !q->asked_owner && !q->id.admin && q->id.user.n > 0 && rights_of_owner(q->verb) && (r < 0 || verb_scoped(q->verb)) &&
+		ipc_get(&q->m, PREFIX "address").n > 0;
+}
+
 static void verb_begin(struct question *q)
 {
 	struct buf why;
@@ -349,7 +375,9 @@ static void verb_begin(struct question *q)
 
 	buf_init(&why, 256);
 	r = rights_check(&q->id, q->verb, &q->m, PREFIX, &q->m.arena, &q->rights, &why);
-	if (r < 0)
+	if (may_own(q, r))
+		lookup("owns", q->id.user, peek_normal(ipc_get(&q->m, PREFIX "address"), &q->m.arena), ownership_seen, q);
+	else if (r < 0)
 		refuse(q, EX_NOPERM, buf_cstr(&why), NULL);
 	else if (q->id.admin || q->rights.address.n == 0)
 		old_password(q);

@@ -5,7 +5,7 @@
  *   HOST    nobody from outside
  *   ADMIN   the global role
  *   DOMAIN  also who has the role for the domain that `domain`, `address` or `user` names
- *   PERSON  also whom `address` or `user` names
+ *   PERSON  also whom `address` or `user` names; of some verbs (rights_of_owner), an owner of that mailbox
  * Every argument of these names counts, not just the first. A verb with `scope`
  * needs none: its rows are narrowed to what the asker may see. An argument marked
  * '#' is a global administrator's. Addresses are compared in normal form.
@@ -90,6 +90,19 @@ bool rights_any(const struct identity *id, const struct verb *v)
 	return (v->who == WHO_PERSON && id->user.n > 0) || (v->who >= WHO_DOMAIN && id->ndomains > 0);
 }
 
+bool rights_of_owner(const struct verb *v)
+{
+	static const char *const nouns[] = { "app-password", "send-as", "owner", "mailbox" };
+	size_t i;
+
+	if (v->who != WHO_PERSON)
+		return false;
+	for (i = 0; i < ARRAY_LEN(nouns); i++)
+		if (strcmp(v->noun, nouns[i]) == 0)
+			return true;
+	return strcmp(v->noun, "user") == 0 && (strcmp(v->name, "show") == 0 || strcmp(v->name, "forward") == 0);
+}
+
 static bool has_domain(const struct identity *id, struct str domain)
 {
 	size_t i;
@@ -132,7 +145,7 @@ static bool may_touch(const struct identity *id, const struct verb *v, struct st
 		return false;
 	name = address_name(local, domain, a);
 	out->address = name;
-	return str_eq(name, id->user);
+	return str_eq(name, id->user) || (id->owned.n > 0 && str_eq(name, id->owned));
 }
 
 static void set_scope(const struct identity *id, const struct verb *v, struct rights *out)
@@ -143,6 +156,8 @@ static void set_scope(const struct identity *id, const struct verb *v, struct ri
 		out->scope[out->nscope++] = id->domain[i];
 	if (v->who == WHO_PERSON && id->user.n > 0)
 		out->scope[out->nscope++] = id->user;
+	if (id->owned.n > 0)
+		out->scope[out->nscope++] = id->owned;
 }
 
 static int denied(struct buf *why, const char *text)

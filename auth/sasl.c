@@ -31,6 +31,7 @@
 
 #include "auth/app_password.h"
 #include "auth/bearer.h"
+#include "auth/delegation.h"
 #include "auth/gs2.h"
 #include "auth/gss_token.h"
 #include "auth/kerberos.h"
@@ -226,6 +227,23 @@ static void app_password_used(struct sasl_exchange *x, const struct directory_ap
 		(void)d->ops->app_password_used(d, x->account.id, v->id, now, network(x));
 }
 
+/* Of an owner's own one: is he still one, who may log in? *until_out: for how long. */
+static bool owner_stands(struct sasl_exchange *x, const struct directory_app_password *v, uint64_t *until_out)
+{
+	struct str mailbox = address_name(x->account.local, x->account.domain, &x->a);
+	struct directory_account owner;
+	int r = delegation_owns(&service->resolver, v->owner, mailbox, &x->a, &owner);
+
+	x->down |= r < 0 && r != E_NOTFOUND;
+	*until_out = r == 0 ? owner.expires : 0;
+	return r == 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a ? b : b ? MIN(a, b) : a;
+}
+
 /* Is it an app password that is good here and now? may: of an account that may log in. */
 static bool by_app_password(struct sasl_exchange *x, struct str password, bool may, const char **why)
 {
@@ -233,7 +251,7 @@ static bool by_app_password(struct sasl_exchange *x, struct str password, bool m
 	struct directory_account nobody = { .name = x->user };
 	struct directory_app_password v;
 	char digest[SECRET_HEX + 1];
-	uint64_t now = (uint64_t)clock_unix();
+	uint64_t now = (uint64_t)clock_unix(), until = 0;
 	int r;
 
 	if (str_eqc(x->start.service, "web") || !d->ops->app_password || !app_password_digest(password, digest))
@@ -246,9 +264,11 @@ static bool by_app_password(struct sasl_exchange *x, struct str password, bool m
 		*why = "the app password has expired";
 	else if (!app_password_serves(v.protocols, x->start.service))
 		*why = "the app password is not for this protocol";
+	else if (v.owner.n > 0 && !owner_stands(x, &v, &until))
+		*why = "whose app password it is does not own this mailbox any more, or may not log in";
 	else {
 		app_password_used(x, &v, now);
-		x->expires = v.expires;
+		x->expires = earlier(v.expires, until);
 		x->no_submission = !app_password_serves(v.protocols, STR("submission"));
 		return true;
 	}
@@ -309,7 +329,7 @@ static bool checked_old(struct sasl_exchange *x, struct str password, bool *may,
 {
 	int r;
 
-	if (x->down || (x->found && x->account.hash.n > 0) || !moving_covers(service, x->user))
+	if (x->down || (x->found && (x->account.hash.n > 0 || x->account.shared)) || !moving_covers(service, x->user))
 		return false;
 	if (x->found && checked_there(x, password, *may, out))
 		return true;
@@ -406,7 +426,7 @@ static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const 
 		x->why = "the main password is for the web page alone";
 		return SASL_BADAUTH;
 	}
-	x->why = !x->found ? "no such account" : !may ? "account may not log in" : app ? app : old ? old : scheme_text(r);
+	x->why = !x->found ? "no such account" : app ? app : !may ? "account may not log in" : old ? old : scheme_text(r);
 	if (!may || r != SCHEME_GOOD || !second_good(x))
 		return SASL_BADAUTH;
 	x->why = NULL;
@@ -750,7 +770,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->user = x->user;
 	out->upgraded = x->upgraded;
 	out->moved_in = x->moved_in;
-	out->expires = !x->expires ? x->account.expires : x->account.expires ? MIN(x->expires, x->account.expires) : x->expires;
+	out->expires = earlier(x->expires, x->account.expires);
 	out->lasting = x->lasting;
 	out->no_submission = x->no_submission;
 	if (x->down) {

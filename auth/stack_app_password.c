@@ -54,6 +54,19 @@ int stack_app_password_remove(struct directory *d, uint64_t account, struct str 
 	return r < 0 ? r : e->ops->app_password_remove(e, own_id, id);
 }
 
+/* What he owned may be kept by any of them. */
+int stack_app_passwords_forget(struct directory *d, struct str owner)
+{
+	struct stack *s = (struct stack *)d;
+	int r = s->own->ops->app_passwords_forget(s->own, owner);
+	size_t i;
+
+	for (i = 0; r == 0 && i < s->n; i++)
+		if (s->layer[i].d != s->own && s->layer[i].d->ops->app_passwords_forget)
+			r = s->layer[i].d->ops->app_passwords_forget(s->layer[i].d, owner);
+	return r;
+}
+
 int stack_app_password_used(struct directory *d, uint64_t account, struct str id, uint64_t when, struct str peer)
 {
 	struct directory *e;

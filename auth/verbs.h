@@ -50,6 +50,10 @@ void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result 
  * the arguments tell (control.c logs_out). */
 void verb_ends(struct verb *v, struct str who);
 
+/* Mail sessions of mailboxes that he owns, or that an alias of this name does, end with the verb: he may be no owner now, or not
+ * one who may log in. Others of theirs come back. (verbs_delegation.c) */
+void verb_ends_owned(struct verb *v, struct str who);
+
 /* They end at this moment (Unix time; 0: never), or now if it is over. */
 void verb_expires(struct verb *v, struct str who, uint64_t when);
 
@@ -81,6 +85,7 @@ int verb_forward(struct verb *v, struct directory_account *acc); /* target= (rep
 int verb_targets(struct verb *v, bool needed, struct str *out); /* target= (repeated), an address a line */
 int verb_user(struct verb *v, struct directory_account *out); /* address= is this account */
 int verb_password(struct verb *v, struct directory_account *acc); /* password= into acc */
+int verb_not_shared(struct verb *v, const struct directory_account *acc); /* it may have a password */
 /* verbs_second.c: the second factors of an account at the web page. What it has; secret.p NULL: no row. */
 int verb_second(struct verb *v, const struct directory_account *acc, struct directory_totp *out);
 /* One is on now: t is stored (NULL: there is a row already), recovery codes are made if there are none, and told in a row with
@@ -131,6 +136,9 @@ void verb_app_password_remove(struct verb *v);
 void verb_send_as_add(struct verb *v);
 void verb_send_as_list(struct verb *v);
 void verb_send_as_remove(struct verb *v);
+void verb_owner_add(struct verb *v);
+void verb_owner_list(struct verb *v);
+void verb_owner_remove(struct verb *v);
 void verb_delegations_forget(struct verb *v, struct str name); /* somebody else may have this name later */
 void verb_totp_on(struct verb *v);
 void verb_totp_off(struct verb *v);

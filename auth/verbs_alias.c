@@ -163,6 +163,8 @@ void verb_alias_change(struct verb *v)
 
 	if (find(v, &al, &domain) == 0 && verb_targets(v, true, &al.targets) == 0)
 		put(v, &al, domain, false);
+	if (v->changed)
+		verb_ends_owned(v, al.address);
 }
 
 void verb_alias_remove(struct verb *v)
@@ -173,6 +175,7 @@ void verb_alias_remove(struct verb *v)
 
 	if (find(v, &al, &domain) < 0)
 		return;
+	verb_ends_owned(v, al.address);
 	r = v->d->ops->alias_remove ? v->d->ops->alias_remove(v->d, al.address) : E_UNSUPPORTED;
 	if (r < 0) {
 		verb_error(v, r, "alias", al.address);

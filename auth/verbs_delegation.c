@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs_delegation.c: mansio send-as add|list|remove (auth/delegation.h).
+ * verbs_delegation.c: mansio send-as add|list|remove, owner add|list|remove (auth/delegation.h).
  *
  * From outside a person gives rights over her own address, an administrator of a domain over those of his domain
  * (auth/rights.h); `who` is of the same domain then. Only a global administrator, or the command on this host, lets
- * somebody of one domain send as one of another.
+ * somebody of one domain send as one of another. Owners are named by administrators alone, each within his domain.
  */
 #include <sysexits.h>
 
@@ -60,24 +60,32 @@ static int subject(struct verb *v, struct str *out, struct str *domain_out)
 	return 0;
 }
 
-void verb_send_as_add(struct verb *v)
+/* What the right is about is there: the domain of `@DOMAIN`, the account or alias, or (owner) the mailbox. */
+static int subject_there(struct verb *v, struct str kind, struct str address, struct str domain)
 {
-	struct directory_delegation row = { .kind = STR(DELEGATION_SEND_AS) };
+	struct directory_account box;
 	struct directory_domain dom;
+	int r = v->d->ops->domain(v->d, domain, &v->a, &dom);
+
+	if (r < 0)
+		return verb_error(v, r, "domain", domain);
+	if (!str_eqc(kind, DELEGATION_OWNER))
+		return address.p[0] == '@' ? 0 : there(v, "address", address);
+	r = resolve_account(v->resolver, address, &v->a, &box);
+	return r < 0 ? verb_error(v, r, "user", address) : 0;
+}
+
+static void grant(struct verb *v, struct str kind)
+{
+	struct directory_delegation row = { .kind = kind };
 	struct str domain;
 	int r;
 
-	if (subject(v, &row.address, &domain) < 0)
-		return;
-	r = v->d->ops->domain(v->d, domain, &v->a, &dom);
-	if (r < 0) {
-		verb_error(v, r, "domain", domain);
-		return;
-	}
-	if ((row.address.p[0] != '@' && there(v, "address", row.address) < 0) || grantee(v, domain, &row.who) < 0)
+	if (subject(v, &row.address, &domain) < 0 || subject_there(v, kind, row.address, domain) < 0 ||
+		grantee(v, domain, &row.who) < 0)
 		return;
 	if (str_eq(row.who, row.address)) {
-		verb_fail(v, EX_DATAERR, "who: everybody may send with his own address");
+		verb_fail(v, EX_DATAERR, "who: everybody has his own address, and all rights over it");
 		return;
 	}
 	r = v->d->ops->delegation_add ? v->d->ops->delegation_add(v->d, &row) : E_UNSUPPORTED;
@@ -87,14 +95,30 @@ void verb_send_as_add(struct verb *v)
 		v->changed = true;
 }
 
+void verb_send_as_add(struct verb *v)
+{
+	grant(v, STR(DELEGATION_SEND_AS));
+}
+
+void verb_owner_add(struct verb *v)
+{
+	grant(v, STR(DELEGATION_OWNER));
+}
+
+struct list {
+	struct verb *v;
+	struct str kind;
+};
+
 static bool list_row(const struct directory_delegation *row, void *arg)
 {
-	struct verb *v = arg;
+	const struct list *l = arg;
+	struct verb *v = l->v;
 	struct str domain = str_from(row->address, (size_t)(str_rfind(row->address, '@') + 1));
 	struct str his = str_from(row->who, (size_t)(str_rfind(row->who, '@') + 1));
 	struct ipc_msg m;
 
-	if (!verb_in_scope(v, row->address, domain) && !verb_in_scope(v, row->who, his))
+	if (!str_eq(row->kind, l->kind) || (!verb_in_scope(v, row->address, domain) && !verb_in_scope(v, row->who, his)))
 		return true;
 	ipc_init(&m, "result");
 	ipc_set(&m, "who", row->who);
@@ -118,21 +142,32 @@ static int name_of(struct verb *v, const char *arg, struct str *out)
 	return 0;
 }
 
-void verb_send_as_list(struct verb *v)
+static void list(struct verb *v, struct str kind)
 {
+	struct list l = { v, kind };
 	struct str address, who;
 	int r;
 
 	if (name_of(v, "address", &address) < 0 || name_of(v, "who", &who) < 0)
 		return;
-	r = v->d->ops->delegations ? v->d->ops->delegations(v->d, address, who, list_row, v) : 0;
+	r = v->d->ops->delegations ? v->d->ops->delegations(v->d, address, who, list_row, &l) : 0;
 	if (r < 0)
 		verb_error(v, r, "right of", who);
 }
 
-void verb_send_as_remove(struct verb *v)
+void verb_send_as_list(struct verb *v)
 {
-	struct directory_delegation row = { .kind = STR(DELEGATION_SEND_AS) };
+	list(v, STR(DELEGATION_SEND_AS));
+}
+
+void verb_owner_list(struct verb *v)
+{
+	list(v, STR(DELEGATION_OWNER));
+}
+
+static void take_away(struct verb *v, struct str kind)
+{
+	struct directory_delegation row = { .kind = kind };
 	struct str domain;
 	int r;
 
@@ -145,10 +180,38 @@ void verb_send_as_remove(struct verb *v)
 		v->changed = true;
 }
 
+void verb_send_as_remove(struct verb *v)
+{
+	take_away(v, STR(DELEGATION_SEND_AS));
+}
+
+void verb_owner_remove(struct verb *v)
+{
+	take_away(v, STR(DELEGATION_OWNER));
+}
+
+static void end_mail(struct str mailbox, void *arg)
+{
+	struct verb *v = arg;
+
+	if (v->more)
+		ipc_set(v->more, "ended_mail", mailbox);
+}
+
+void verb_ends_owned(struct verb *v, struct str who)
+{
+	int r = delegation_owned(v->resolver, who, &v->a, end_mail, v);
+
+	if (r < 0)
+		verb_error(v, r, "mailboxes of", who);
+}
+
 void verb_delegations_forget(struct verb *v, struct str name)
 {
 	int r = v->d->ops->delegation_forget ? v->d->ops->delegation_forget(v->d, name) : 0;
 
+	if (r == 0 && v->d->ops->app_passwords_forget)
+		r = v->d->ops->app_passwords_forget(v->d, name);
 	if (r < 0)
 		verb_error(v, r, "rights of", name);
 }

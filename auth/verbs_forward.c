@@ -89,7 +89,7 @@ void verb_user_invite(struct verb *v)
 	struct ipc_msg m;
 	int r;
 
-	if (verb_user(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0 || verb_not_shared(v, &acc) < 0)
 		return;
 	secret_new(text, digest);
 	inv = (struct directory_invite){ .id = str_make(text, SECRET_ID), .digest = str_of(digest),

@@ -126,6 +126,8 @@ static void put_account(struct part *p, const struct directory_account *acc, con
 	v->changed = v->changed || !p->dry_run;
 	if (was && !p->dry_run && (!str_eq(was->hash, acc->hash) || !acc->active))
 		verb_ends(v, name);
+	if (was && !p->dry_run && !acc->active)
+		verb_ends_owned(v, name);
 	row(p, "user", name, was ? "changed" : "new", acc->hash.n ? "" : "without a password: 'mansio user invite' gives its owner one");
 }
 
@@ -148,6 +150,10 @@ static void account(struct part *p, const struct userfile_entry *e)
 	}
 	if (r == 0 && !p->replace) {
 		row(p, "user", name, "exists", "left as it is");
+		return;
+	}
+	if (r == 0 && acc.shared && e->hash.n) {
+		row(p, "user", name, "bad", "is a shared mailbox here: it has no password");
 		return;
 	}
 	if (r < 0 && v->d->ops->alias(v->d, name, &v->a, &al) != E_NOTFOUND) {

@@ -38,4 +38,6 @@ void verb_user_leave(struct verb *v)
 	acc.active = false;
 	acc.left = (uint64_t)clock_unix();
 	verb_user_put(v, &acc, false);
+	if (v->changed)
+		verb_ends_owned(v, address_name(acc.local, acc.domain, &v->a));
 }

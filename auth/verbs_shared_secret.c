@@ -45,7 +45,7 @@ void verb_shared_secret_set(struct verb *v)
 	struct ipc_msg m;
 	int r;
 
-	if (verb_user(v, &acc) < 0 || (given.p && chosen(v, &acc, given) < 0))
+	if (verb_user(v, &acc) < 0 || verb_not_shared(v, &acc) < 0 || (given.p && chosen(v, &acc, given) < 0))
 		return;
 	if (!given.p) {
 		shared_secret_new(made);

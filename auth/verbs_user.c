@@ -48,6 +48,7 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_set(&m, "roles", acc->roles);
 	ipc_setc(&m, "scram", acc->scram.n ? "yes" : "no");
 	ipc_setc(&m, "password", acc->hash.n ? "yes" : "no");
+	ipc_setc(&m, "shared", acc->shared ? "yes" : "no");
 	ipc_setc(&m, "main_password", acc->main_web ? "web" : "all");
 	ipc_set(&m, "forward", forward_text(acc, &v->a));
 	ipc_setc(&m, "directory", acc->backend);
@@ -99,6 +100,13 @@ static int arguments(struct verb *v, struct directory_account *acc)
 	return roles(v, &acc->roles);
 }
 
+int verb_not_shared(struct verb *v, const struct directory_account *acc)
+{
+	return !acc->shared ? 0 : verb_fail(v, EX_UNAVAILABLE,
+		"%.*s is a shared mailbox and has no password: its owners have app passwords of their own",
+		STRF(address_name(acc->local, acc->domain, &v->a)));
+}
+
 /* password=: hash and keys into acc. */
 int verb_password(struct verb *v, struct directory_account *acc)
 {
@@ -107,6 +115,8 @@ int verb_password(struct verb *v, struct directory_account *acc)
 	const char *wrong;
 	int r;
 
+	if (verb_not_shared(v, acc) < 0)
+		return -1;
 	if (given.n == 0)
 		return verb_fail(v, EX_USAGE, "a password is needed");
 	if (!password_valid(given))
@@ -154,7 +164,7 @@ void verb_user_add(struct verb *v)
 	struct str name;
 	int r;
 
-	if (verb_address(v, &acc.local, &acc.domain) < 0 || arguments(v, &acc) < 0)
+	if (verb_address(v, &acc.local, &acc.domain) < 0 || arguments(v, &acc) < 0 || verb_bool(v, "shared", &acc.shared) < 0)
 		return;
 	name = address_name(acc.local, acc.domain, &v->a);
 	wrong = prepare_name_wrong(acc.local);
@@ -226,6 +236,8 @@ void verb_user_change(struct verb *v)
 	if (verb_user(v, &acc) < 0 || arguments(v, &acc) < 0)
 		return;
 	verb_user_put(v, &acc, false);
+	if (v->changed && (ipc_get(v->m, "expires").p || !acc.active))
+		verb_ends_owned(v, address_name(acc.local, acc.domain, &v->a));
 	if (v->changed && ipc_get(v->m, "expires").p)
 		verb_expires(v, address_name(acc.local, acc.domain, &v->a), acc.expires);
 }
@@ -245,6 +257,7 @@ void verb_user_remove(struct verb *v)
 
 	if (verb_user(v, &acc) < 0)
 		return;
+	verb_ends_owned(v, address_name(acc.local, acc.domain, &v->a));
 	r = v->d->ops->account_remove ? v->d->ops->account_remove(v->d, acc.local, acc.domain) :
 					E_UNSUPPORTED;
 	if (r < 0) {

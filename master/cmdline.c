@@ -107,7 +107,7 @@ static bool secret_wanted(const struct parse *p)
 
 	if (given >= 0)
 		return p->given[given];
-	if (none >= 0 && p->given[none])
+	if ((none >= 0 && p->given[none]) || (arg_named(p, STR("shared")) >= 0 && str_eqc(ipc_get(p->m, "shared"), "yes")))
 		return false;
 	return i < 0 || (p->given[i] && ipc_get(p->m, "username").n > 0);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Delegation (docs/AUTH.md, "Who may send as whom", "When an account ends", "Somebody leaves"): who may send with an address
-that is not his, by submission and by HTTP, and who may say so; accounts that end, and people who leave. Corners of the rules are in tests/unit/auth/delegation_test.c."""
+"""Delegation (docs/AUTH.md, "Who may send as whom", "A mailbox of several people", "When an account ends", "Somebody leaves"): who
+may send with an address that is not his, by submission and by HTTP, and who may say so; owners of mailboxes; accounts that end, and people who leave. Corners of the rules are in tests/unit/auth/delegation_test.c."""
 import datetime
 import imaplib
 import json
@@ -226,3 +226,89 @@ def test_its_moment_comes_while_answers_are_cached(house):
     s.cli("user", "leave", who.address, f"until={soon:%Y-%m-%dT%H:%M:%S}", "reply=gone")
     wait_for(lambda: refusal(s, who.address), 30)
     assert "gone" in refusal(s, who.address)
+
+
+def test_the_document_of_owners(house):
+    """Every line of the section, one after the other."""
+    s, anna, ben, box = house, house.account("anna3o"), house.account("ben3o"), "sales@example.org"
+    s.cli("alias", "add", "team@example.org", ben.address)
+    lines = [[word.replace("anna@", "anna3o@") for word in line] for line in section("A mailbox of several people")]
+    assert len(lines) == 7
+    with s.smtp(anna) as a, s.smtp(ben) as b:
+        for line in lines[:3]:
+            s.cli(*line)
+        assert (sends(a, box), sends(b, box)) == (250, 250)
+        assert s.cli(*lines[3]).stdout.count(box) == 2
+        phone = Account(box, json.loads(s.cli("--json", *lines[4]).stdout)["password"])
+        row, = json.loads(s.cli("--json", *lines[5]).stdout)
+        assert row["owner"] == anna.address and logs_in(s, phone) == "is"
+        s.deliver(box, "for all of us")
+        held = s.imap(phone)
+        wait_for(lambda: held.select()[1] == [b"1"])
+        s.cli(*lines[6])
+        wait_for(lambda: ended(held), 30)
+        assert logs_in(s, phone) == "" and (sends(a, box), sends(b, box)) == (553, 250)
+    assert s.cli(*lines[6], check=False).returncode == 67
+    for words in (("user", "password", box), ("user", "invite", box)):
+        assert s.cli(*words, input="a password 1\n", check=False).returncode == 69
+    assert "does not own this mailbox any more" in s.log()
+
+
+def test_an_owner_looks_after_a_mailbox_and_nobody_else_does(house):
+    s, ann, ben, carl, far = house, house.account(), house.account(), house.account(), house.account("gil@far.example")
+    a, b, c, dora, box = Web(s, ann), Web(s, ben), Web(s, carl), Web(s, s.dora), "box4o@example.org"
+    s.cli("user", "add", box, "shared=yes")
+
+    def own(web, who, address=box):
+        return web.post("owner/add", {"address": address, "who": who.address}).status
+    assert (own(a, ann), own(a, ben, ann.address), own(dora, far), own(dora, ann, s.boss.address)) == (403, 403, 403, 403)
+    assert (own(dora, ann), own(dora, ben)) == (200, 200)
+
+    def make(web, who, **more):
+        return web.post("app-password/add", {"address": box, "old": who.password, **more})
+    assert make(c, carl).status == 403 and make(a, Account(box, "wrong")).status == 403
+    assert a.post("app-password/add", {"address": box}).status == 400 and make(a, ann, owner=ben.address).status == 403
+    assert make(a, ann, asker=ben.address).status in (400, 403) and make(c, carl, asker_owner="1").status in (400, 403)
+    hers, his = make(a, ann).json["result"], make(b, ben).json["result"]
+    assert logs_in(s, Account(box, hers["password"])) == logs_in(s, Account(box, his["password"])) == "is"
+
+    def ids(web):
+        return [r["id"] for r in web.get(f"app-password/list?address={box}").json["rows"]]
+    assert ids(a) == [hers["id"]] and ids(b) == [his["id"]] and sorted(ids(dora)) == sorted([hers["id"], his["id"]])
+    assert a.post("app-password/remove", {"address": box, "id": his["id"]}).status == 404
+    assert logs_in(s, Account(box, his["password"])) == "is"
+    for path in ("user/show", "mailbox/status", "app-password/list"):
+        assert (a.get(f"{path}?address={box}").status, c.get(f"{path}?address={box}").status) == (200, 403), path
+    assert [len(w.get(f"owner/list?address={box}").json["rows"]) for w in (a, c)] == [2, 0]
+    assert (a.post("user/forward", {"address": box, "target": [ann.address]}).status, c.post("user/forward", {"address": box}).status) == (200, 403)
+    for path, more in (("user/password", {"password": "a password 1", "old": ann.password}), ("totp/on", {"old": ann.password}), ("user/remove", {}),
+            ("owner/remove", {"who": ben.address})):
+        assert a.post(path, {"address": box, **more}).status == 403, path
+    assert a.post("app-password/remove", {"address": box, "id": hers["id"]}).status == 200 and ids(dora) == [his["id"]]
+
+
+def test_an_owner_who_may_not_log_in_is_none(house):
+    s, who, box = house, house.account(), "box5o@example.org"
+    s.cli("user", "add", box, "shared=yes")
+    s.cli("owner", "add", box, who.address)
+    phone = Account(box, json.loads(s.cli("--json", "app-password", "add", box, f"owner={who.address}").stdout)["password"])
+    for off, on in (("active=no", "active=yes"), ("expires=2020-01-01", "expires=never")):
+        held = s.imap(phone)
+        s.cli("user", "change", who.address, off)
+        wait_for(lambda: ended(held), 30)
+        assert logs_in(s, phone) == ""
+        s.cli("user", "change", who.address, on)
+        assert logs_in(s, phone) == "is"
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+    s.cli("user", "change", who.address, f"expires={soon:%Y-%m-%dT%H:%M:%S}")
+    try:
+        held = s.imap(phone)
+    except imaplib.IMAP4.error:
+        held = None  # a machine that stood still
+    wait_for(lambda: not held or ended(held), 30)
+    assert logs_in(s, phone) == ""
+    # whoever has the name later has nothing of it
+    s.cli("user", "remove", who.address)
+    s.cli("user", "add", who.address, input="another one\n")
+    s.cli("owner", "add", box, who.address)
+    assert logs_in(s, phone) == ""

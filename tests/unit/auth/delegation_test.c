@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Who may send with an address that is not his: by an address, a domain, a group; that a right goes with the names that
- * it is about; and what becomes of the mail of somebody who left.
+ * it is about; who owns a mailbox; and what becomes of the mail of somebody who left.
  */
 #include "auth/delegation.h"
 #include "auth/directory_sqlite.h"
@@ -21,11 +21,12 @@ static struct directory *d;
 static struct resolver resolver;
 static struct conf *conf;
 static unsigned rows;
+static char ended[100]; /* a mailbox whose sessions end with the last verb */
 
 /* Runs "noun verb" with name, value pairs: its code. */
 static int verb(const char *name, ...)
 {
-	struct ipc_msg m, answer;
+	struct ipc_msg m, answer, more;
 	const char *key;
 	uint64_t code = 99;
 	va_list ap;
@@ -38,7 +39,10 @@ static int verb(const char *name, ...)
 	while ((key = va_arg(ap, const char *)) != NULL)
 		ipc_setc(&m, key, va_arg(ap, const char *));
 	va_end(ap);
-	(void)verb_run(&resolver, conf, NULL, &m, pair[1], NULL);
+	ipc_init(&more, "answer");
+	(void)verb_run(&resolver, conf, NULL, &m, pair[1], &more);
+	snprintf(ended, sizeof(ended), "%.*s", STRF(ipc_get(&more, "ended_mail")));
+	ipc_done(&more);
 	ipc_done(&m);
 	close(pair[1]);
 	for (rows = 0; code == 99 && ipc_recv(pair[0], &answer) == 0; ipc_done(&answer)) {
@@ -169,6 +173,90 @@ static void what_its_back_end_says(void **state)
 	arena_done(&a);
 }
 
+static bool owns(const char *who, const char *mailbox)
+{
+	struct directory_account acc;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = delegation_owns(&resolver, str_of(who), str_of(mailbox), &a, &acc);
+	assert_true(r == 0 || r == E_NOTFOUND);
+	arena_done(&a);
+	return r == 0;
+}
+
+static void an_owner_and_a_group_of_them(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("user add", "address", "box@a.example", "shared", "yes", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "carl@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "carl@a.example", "address", "anna@a.example", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "group@a.example", "address", "box@a.example", NULL), 0);
+	assert_true(owns("ben@a.example", "box@a.example") && owns("anna@a.example", "box@a.example"));
+	assert_false(owns("carl@a.example", "box@a.example") || owns("box@a.example", "box@a.example") || owns("box@a.example", "ben@a.example"));
+	assert_true(owns("carl@a.example", "anna@a.example"));
+	assert_false(owns("nobody@a.example", "box@a.example") || owns("ben@a.example", "nobody@a.example"));
+	/* who owns it sends with it, and not the other way */
+	assert_int_equal(sends("ben@a.example", "box+x@a.example"), AUTH_OK);
+	assert_int_equal(sends("box@a.example", "ben@a.example"), AUTH_DENIED);
+	assert_int_equal(verb("owner list", NULL), 0);
+	assert_int_equal(rows, 2);
+	assert_int_equal(verb("send-as list", NULL), 0);
+	assert_int_equal(rows, 1);
+	/* one who may not log in owns nothing; sessions that he may have there end */
+	assert_int_equal(verb("user change", "address", "ben@a.example", "active", "no", NULL), 0);
+	assert_string_equal(ended, "box@a.example");
+	assert_false(owns("ben@a.example", "box@a.example"));
+	assert_int_equal(verb("user change", "address", "ben@a.example", "active", "yes", NULL), 0);
+	assert_true(owns("ben@a.example", "box@a.example"));
+	assert_int_equal(verb("user change", "address", "ben@a.example", "name", "Ben", NULL), 0);
+	assert_string_equal(ended, "");
+	assert_int_equal(verb("user change", "address", "ben@a.example", "expires", "2999-01-01", NULL), 0);
+	assert_string_equal(ended, "box@a.example");
+	assert_int_equal(verb("user leave", "address", "carl@a.example", NULL), 0);
+	assert_string_equal(ended, "anna@a.example");
+	assert_int_equal(verb("alias change", "address", "group@a.example", "target", "anna@a.example", NULL), 0);
+	assert_string_equal(ended, "box@a.example");
+	assert_false(owns("ben@a.example", "box@a.example"));
+	assert_int_equal(verb("user remove", "address", "anna@a.example", NULL), 0);
+	assert_string_equal(ended, "box@a.example");
+	assert_int_equal(verb("alias remove", "address", "group@a.example", NULL), 0);
+	assert_string_equal(ended, "box@a.example");
+	assert_int_equal(verb("owner list", NULL), 0);
+	assert_int_equal(rows, 0);
+}
+
+static void a_shared_mailbox_gets_no_password(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("user add", "address", "box@a.example", "shared", "yes", "password", "secret 1", NULL), 69);
+	assert_int_equal(verb("user add", "address", "box@a.example", "shared", "yes", NULL), 0);
+	assert_int_equal(verb("user password", "address", "box@a.example", "password", "secret 1", NULL), 69);
+	assert_int_equal(verb("user invite", "address", "box@a.example", NULL), 69);
+	assert_int_equal(verb("shared-secret set", "address", "box@a.example", NULL), 69);
+	assert_int_equal(verb("user password", "address", "ben@a.example", "password", "secret 1", NULL), 0);
+	/* an app password for an owner, and for nobody else */
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "ben@a.example", NULL), 65);
+	assert_int_equal(verb("owner add", "who", "ben@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "Ben@a.example", NULL), 0);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "anna@a.example", "asker", "ben@a.example",
+		"asker_owner", "1", NULL), 77);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "asker", "anna@a.example", "asker_owner", "1", NULL), 65);
+	assert_int_equal(verb("app-password list", "address", "box@a.example", "asker", "ben@a.example", "asker_owner", "1", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("app-password list", "address", "box@a.example", "asker", "anna@a.example", "asker_owner", "1", NULL), 0);
+	assert_int_equal(rows, 0);
+	/* they go with him */
+	assert_int_equal(verb("user remove", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("app-password list", "address", "box@a.example", NULL), 0);
+	assert_int_equal(rows, 0);
+	/* mailboxes alone have owners */
+	assert_int_equal(verb("owner add", "who", "anna@a.example", "address", "info@a.example", NULL), 67);
+	assert_int_equal(verb("owner add", "who", "box@a.example", "address", "box@a.example", NULL), 65);
+	assert_int_equal(verb("owner add", "who", "dora@b.example", "address", "box@a.example", "asker", "boss@a.example", NULL), 77);
+}
+
 static void what_cannot_be(void **state)
 {
 	(void)state;
@@ -256,6 +344,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_domain_and_a_group, begin, end),
 		cmocka_unit_test_setup_teardown(a_right_goes_with_its_names, begin, end),
 		cmocka_unit_test_setup_teardown(what_its_back_end_says, begin, end),
+		cmocka_unit_test_setup_teardown(an_owner_and_a_group_of_them, begin, end),
+		cmocka_unit_test_setup_teardown(a_shared_mailbox_gets_no_password, begin, end),
 		cmocka_unit_test_setup_teardown(what_cannot_be, begin, end),
 		cmocka_unit_test_setup_teardown(who_left, begin, end),
 	};

@@ -5,6 +5,7 @@
  */
 #include "auth/app_password.h"
 #include "auth/cram.h"
+#include "auth/delegation.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/clock.h"
@@ -468,10 +469,12 @@ static void a_login_of_a_moment_ago_costs_no_hash(void **state)
 
 #define DEVICE "abcde-fghjk-mnpqr-stuvw"
 
+static struct str device_owner; /* of the next one */
+
 static void device(const char *local, const char *id, const char *text, const char *protocols, uint64_t expires)
 {
 	struct directory_app_password v = { .id = str_of(id), .label = STR("phone"), .protocols = str_of(protocols),
-		.created = 1, .expires = expires };
+		.created = 1, .expires = expires, .owner = device_owner };
 	char digest[SECRET_HEX + 1];
 	struct directory_account acc;
 	struct arena a;
@@ -536,6 +539,37 @@ static void ends(const char *local, uint64_t when)
 	acc.expires = when;
 	assert_int_equal(real->ops->account_put(real, &acc, false), 0);
 	arena_done(&a);
+}
+
+static void an_app_password_of_an_owner_is_good_while_he_is_one(void **state)
+{
+	const struct directory_delegation row = { STR(DELEGATION_OWNER), STR("bob@example.org"), STR("anna@example.org"), 0 };
+	const struct directory_delegation other = { STR(DELEGATION_SEND_AS), STR("bob@example.org"), STR("anna@example.org"), 0 };
+	uint64_t now = (uint64_t)clock_unix();
+	struct sasl_outcome o;
+
+	(void)state;
+	device_owner = STR("anna@example.org");
+	device("bob", "o1", DEVICE, APP_PASSWORD_ALL, 0);
+	device_owner = STR_NONE;
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_int_equal(real->ops->delegation_add(real, &other), 0);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_int_equal(real->ops->delegation_add(real, &row), 0);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_true(o.expires == 0 && !o.lasting && str_eqc(o.user, "bob@example.org"));
+	assert_int_equal(plain(STR("\0anna@example.org\0" DEVICE), &o), SASL_BAD);
+	ends("anna", now + 1000);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(o.expires, now + 1000);
+	ends("anna", now - 1);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	ends("anna", 0);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_GOOD);
+	assert_int_equal(real->ops->delegation_remove(real, &row), 0);
+	assert_int_equal(plain(STR("\0bob@example.org\0" DEVICE), &o), SASL_BAD);
+	assert_int_equal(real->ops->delegation_remove(real, &other), 0);
+	remove_device("bob", "o1");
 }
 
 static void an_account_that_ended_lets_nobody_in(void **state)
@@ -1027,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(an_account_that_ended_lets_nobody_in),
 		cmocka_unit_test(an_app_password_gets_in_without_a_hash_until_it_is_removed),
 		cmocka_unit_test(it_is_good_for_its_protocols_and_its_time),
+		cmocka_unit_test(an_app_password_of_an_owner_is_good_while_he_is_one),
 		cmocka_unit_test(a_wrong_app_password_costs_the_same_for_every_name),
 		cmocka_unit_test(a_main_password_for_the_page_alone_is_no_good_for_mail),
 		cmocka_unit_test(scram_is_offered_to_nobody_while_one_cannot_use_it),

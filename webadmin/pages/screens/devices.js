@@ -17,7 +17,7 @@ function newAppPassword(open, address, reload) {
 	const show = (said) => then(open, (close) => html`<${Dialog} title="Type it into the device now" onClose=${close}><p>It is shown this once. The name of the account is ${address}; dashes may be left out.</p>
 		<div class="secret"><${Code} text=${said.password} what="App password" /></div><//>`);
 	open((close) => html`<${VerbDialog} verb="app-password add" title="New app password" fixed=${{ address }} button="Make it" onClose=${close} onDone=${(a, said) => { reload(); show(said); }}
-		fields=${{ label: { label: "Device or program", placeholder: "phone" }, protocols: { label: "Good for", placeholder: "imap, pop3, submission", hint: "Empty: all three." }, expires: { label: "For how long", placeholder: "30d", hint: "Empty: for ever." }, old: oldField(address) }} />`);
+		fields=${{ label: { label: "Device or program", placeholder: "phone" }, protocols: { label: "Good for", placeholder: "imap, pop3, submission", hint: "Empty: all three." }, expires: { label: "For how long", placeholder: "30d", hint: "Empty: for ever." }, owner: { skip: true }, old: oldField(address) }} />`);
 }
 
 export function AppPasswords({ address }) {
@@ -26,7 +26,7 @@ export function AppPasswords({ address }) {
 		<p>The device that has it is signed out. Others connect again by themselves.</p><//>`);
 	return html`<${Card} title="App passwords" pad=${false} tools=${can("app-password add") && html`<button type="button" class="mini" onClick=${add}><${Icon} name="plus" />New</button>`}>
 		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="App passwords" rows=${rows} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">None. A device with one of its own can be signed out alone, and never learns the password of this page.</p>`} columns=${[
-			{ key: "label", label: "Device", lead: true, cell: (r) => html`<span class="main">${r.label || r.id}</span>` }, { key: "protocols", label: "Good for" }, { key: "since", label: "Made", kind: "time" },
+			{ key: "label", label: "Device", lead: true, cell: (r) => html`<span class="main">${r.label || r.id}</span>` }, { key: "protocols", label: "Good for" }, ...(rows.some((r) => r.owner) ? [{ key: "owner", label: "Owner" }] : []), { key: "since", label: "Made", kind: "time" },
 			{ key: "expires", label: "Until", cell: (r) => (Number(r.expires) ? html`<${Time} at=${r.expires} />` : html`<span class="soft">for ever</span>`) }, { key: "last", label: "Last used", kind: "ago" }, { key: "peer", label: "From" }]}
 			actions=${can("app-password remove") && ((r) => html`<button type="button" class="mini danger" aria-label=${`Remove ${r.label || r.id}`} onClick=${() => remove(r)}>Remove</button>`)} />`}<//><//>${dialog}`;
 }

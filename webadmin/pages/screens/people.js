@@ -14,7 +14,7 @@ export function PeopleTable({ domain }) {
 	const ask = usePaged("user list", domain ? { domain } : {}, "address", text);
 	const add = () => open((close) => html`<${VerbDialog} verb="user add" title="New person" button="Make the account" done=${(a) => `${a.address} was made`} onClose=${close}
 		text=${can("user invite") ? "Without a password nobody can log in; on the person's page you get a hand-out link with which they choose their own." : ""}
-		onDone=${(a) => go("person", a.address)} initial=${{ active: true }} fields=${{ address: { placeholder: `name@${domain || "example.org"}` }, active: { skip: true }, expires: { skip: true }, quota_messages: { skip: true }, password: { invent: true } }} />`);
+		onDone=${(a) => go("person", a.address)} initial=${{ active: true }} fields=${{ address: { placeholder: `name@${domain || "example.org"}` }, active: { skip: true }, expires: { skip: true }, quota_messages: { skip: true }, shared: { label: "A mailbox of several people", hint: "Without a password: its owners have app passwords of their own." }, password: { invent: true } }} />`);
 	const button = can("user add") && html`<button type="button" class="primary" onClick=${add}><${Icon} name="plus" />New person</button>`;
 	return html`<${Card} title=${domain ? "People" : ""} label="People" pad=${false} tools=${domain && button}>
 		<div class="filters"><${Search} label="Find a person" hint="Name or address" value=${text} onInput=${setText} />${!domain && html`<span class="fix end">${button}</span>`}</div>
