@@ -15,14 +15,17 @@
 #include "auth/bearer.h"
 #include "auth/cram.h"
 #include "auth/resolve.h"
+#include "mail/address.h"
 
 #define NAME_MAX_BYTES 512
+#define GIVEN_MAX_BYTES (3 * NAME_MAX_BYTES) /* a letter of full width has three */
 
 struct str peek_normal(struct str name, struct arena *a)
 {
 	struct str local, domain;
 
-	name = str_sub(name, 0, NAME_MAX_BYTES);
+	/* as the worker reads it (sasl.c): "@", too, may come in full width */
+	name = str_sub(address_width(str_sub(name, 0, GIVEN_MAX_BYTES), a), 0, NAME_MAX_BYTES);
 	if (name.n == 0)
 		return STR("");
 	return address_read(name, a, &local, &domain) < 0 ? arena_str(a, name) : address_name(local, domain, a);

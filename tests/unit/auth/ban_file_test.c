@@ -117,6 +117,7 @@ static void the_name_of_a_login_is_seen_before_it_is_tried(void **state)
 		{ "PLAIN", STR("nothing"), "" },
 		{ "PLAIN", STR(""), "" },
 		{ "LOGIN", STR("anna@example.org"), "anna@example.org" },
+		{ "LOGIN", STR("A\xef\xbd\x8e" "NA\xef\xbc\xa0" "Example.org"), "anna@example.org" }, /* full width, "@" too */
 		{ "SCRAM-SHA-256", STR("n,,n=a=2Cb=3Dc,r=1"), "a,b=c" },
 		{ "SCRAM-SHA-256-PLUS", STR("p=tls-exporter,a=x@y,m=1,n=anna@example.org,r=1"), "anna@example.org" },
 		{ "SCRAM-SHA-256", STR("n,,r=1"), "" },
