@@ -5,46 +5,33 @@
  * The library speaks PLAIN (RFC 4616), LOGIN and SCRAM-SHA-1, -256 and -512
  * with -PLUS (RFC 5802, RFC 7677); what it asks comes back to us by call-backs:
  * names are brought to normal form (canonical), passwords are checked against
- * stored hashes (check_password), SCRAM keys are served by an auxprop plug-in that
+ * stored hashes (sasl_password.c), SCRAM keys are served by an auxprop plug-in that
  * lives in this file (serve_keys).
  *
- * Nobody learns who exists (C16): an unknown, inactive or key-less account
- * costs the same one query and one hash (against `dummy`), or shows invented
- * keys, and every failure says the same. A login that fails against a hash that
- * takes less than ours (an old scheme, a broken one) does the work of ours too. A password that has another prepared form
- * (prepare.h) is tried twice, for every name. What
- * looks like an app password is looked up first, for whatever name; if it is none, or
- * not good now, the rest is done as for any other password. Where the old server is asked (moving.h), its time takes the place
- * of the hash's. Success is never the library's word
- * alone: `verified` must have been set by one of the call-backs for an account
- * that may log in, and the library's user must be that account.
+ * Nobody learns who exists (C16): an unknown, inactive or key-less account is shown invented keys; sasl_password.c has
+ * the rest. Success is never the library's word alone: `verified` must have been set by one of the call-backs for an
+ * account that may log in, and the library's user must be that account.
  *
  * The library hands its plug-ins no pointer of ours, and one process runs one
  * exchange at a time: `current` is the exchange whose step runs now.
  *
- * OAUTHBEARER and XOAUTH2 are not the library's: sasl_bearer.c. CRAM-MD5 and APOP are not either: sasl_shared.c.
+ * OAUTHBEARER and XOAUTH2 are not the library's (sasl_bearer.c), nor are CRAM-MD5 and APOP (sasl_shared.c).
  */
 #include "auth/sasl_private.h"
 
 #include <openssl/crypto.h>
 #include <sasl/saslplug.h>
 
-#include "auth/app_password.h"
 #include "auth/bearer.h"
-#include "auth/delegation.h"
 #include "auth/gs2.h"
 #include "auth/gss_token.h"
 #include "auth/kerberos.h"
-#include "auth/moving.h"
 #include "auth/password.h"
-#include "auth/prepare.h"
-#include "base/clock.h"
 #include "base/rand.h"
 #include "conf/conf.h"
 #include "mail/address.h"
 
 #define MAX_STEPS 8
-#define USED_S 3600 /* how often the use of an app password is written down */
 
 static struct sasl_service *service;
 static struct sasl_exchange *current;
@@ -161,279 +148,6 @@ bool sasl_look_up(struct sasl_exchange *x, struct str name)
 	return x->found && resolve_may_log_in(&x->account);
 }
 
-/* After a good login: today's hash and keys in place of older ones. */
-static void upgrade(struct sasl_exchange *x, struct str password)
-{
-	struct directory *d = service->resolver.d;
-	struct buf hash, keys;
-
-	if (!password_outdated(x->account.hash, service->cost) &&
-	    !scram_outdated(x->account.scram, service->kinds, service->iterations))
-		return;
-	buf_init(&hash, 1024);
-	buf_init(&keys, 2048);
-	/* a failure here is no failure of the login: the next one tries again */
-	if (password_hash(password, service->cost, &hash) == 0 &&
-	    scram_make_all(password, service->kinds, service->iterations, &keys) == 0 &&
-	    d->ops->credentials &&
-	    d->ops->credentials(d, x->account.id, x->account.hash, buf_view(&hash), buf_view(&keys)) == 0) {
-		x->upgraded = true;
-		x->account.hash = arena_str(&x->a, buf_view(&hash));
-	}
-	buf_wipe(&hash);
-	buf_wipe(&keys);
-}
-
-static void login_key(const struct sasl_exchange *x, struct str password, struct str hash, unsigned char out[VERIFIED_KEY])
-{
-	struct verified_login l = { .service = x->start.service, .name = x->user, .password = password, .hash = hash,
-		.account = x->found ? x->account.id : 0 };
-
-	verified_key(service->verified, &l, out);
-}
-
-/* Does its back end say itself whether this is the password? true: it said so. */
-static bool checked_there(struct sasl_exchange *x, struct str password, bool may, enum scheme_result *out)
-{
-	struct directory *d = service->resolver.d;
-	struct directory_account nobody = { .name = x->user, .backend = x->found ? x->account.backend : NULL };
-	int r = d->ops->check ? d->ops->check(d, may ? &x->account : &nobody, password) : E_UNSUPPORTED;
-
-	if (r == 0 && !may)
-		r = E_DENIED;
-	if (r == E_UNSUPPORTED)
-		return false;
-	x->elsewhere = true;
-	x->down |= r < 0 && r != E_DENIED;
-	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
-	return true;
-}
-
-/* For people: where from. */
-static struct str network(struct sasl_exchange *x)
-{
-	struct addr net = addr_network(&x->start.peer);
-	char ip[ADDR_TEXT];
-
-	return net.family ? str_of(arena_fmt(&x->a, "%s/%d", addr_text(&net, ip), net.family == 4 ? 24 : 64)) : STR("");
-}
-
-/* For people: when and where from this device logged in; a failure is no failure of the login. */
-static void app_password_used(struct sasl_exchange *x, const struct directory_app_password *v, uint64_t now)
-{
-	struct directory *d = service->resolver.d;
-
-	if (v->last + USED_S <= now)
-		(void)d->ops->app_password_used(d, x->account.id, v->id, now, network(x));
-}
-
-/* Of an owner's own one: is he still one, who may log in? *until_out: for how long. */
-static bool owner_stands(struct sasl_exchange *x, const struct directory_app_password *v, uint64_t *until_out)
-{
-	struct str mailbox = address_name(x->account.local, x->account.domain, &x->a);
-	struct directory_account owner;
-	int r = delegation_owns(&service->resolver, v->owner, mailbox, &x->a, &owner);
-
-	x->down |= r < 0 && r != E_NOTFOUND;
-	*until_out = r == 0 ? owner.expires : 0;
-	return r == 0;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return !a ? b : b ? MIN(a, b) : a;
-}
-
-/* Is it an app password that is good here and now? may: of an account that may log in. */
-static bool by_app_password(struct sasl_exchange *x, struct str password, bool may, const char **why)
-{
-	struct directory *d = service->resolver.d;
-	struct directory_account nobody = { .name = x->user };
-	struct directory_app_password v;
-	char digest[SECRET_HEX + 1];
-	uint64_t now = (uint64_t)clock_unix(), until = 0;
-	int r;
-
-	if (str_eqc(x->start.service, "web") || !d->ops->app_password || !app_password_digest(password, digest))
-		return false;
-	r = d->ops->app_password(d, x->found ? &x->account : &nobody, str_of(digest), &x->a, &v);
-	x->down |= r < 0 && r != E_NOTFOUND;
-	if (r < 0 || !may)
-		return false;
-	if (v.expires && v.expires <= now)
-		*why = "the app password has expired";
-	else if (!app_password_serves(v.protocols, x->start.service))
-		*why = "the app password is not for this protocol";
-	else if (v.owner.n > 0 && !owner_stands(x, &v, &until))
-		*why = "whose app password it is does not own this mailbox any more, or may not log in";
-	else {
-		app_password_used(x, &v, now);
-		x->expires = earlier(v.expires, until);
-		x->no_submission = !app_password_serves(v.protocols, STR("submission"));
-		return true;
-	}
-	return false;
-}
-
-/* Is its main password good for the web page alone, and is this something else? */
-static bool main_is_elsewhere(const struct sasl_exchange *x)
-{
-	return (service->main_web || x->account.main_web) && !str_eqc(x->start.service, "web");
-}
-
-/* Was this password verified against this hash a moment ago? */
-static bool remembers(const struct sasl_exchange *x, struct str password, struct str hash)
-{
-	unsigned char key[VERIFIED_KEY];
-	bool has;
-
-	if (service->login_cache_ms <= 0)
-		return false;
-	login_key(x, password, hash, key);
-	has = verified_has(service->verified, key, clock_mono_ms());
-	OPENSSL_cleanse(key, sizeof(key));
-	return has;
-}
-
-/* The work of one hash of ours at least, whatever is stored. */
-static enum scheme_result verify_one(struct str password, struct str hash)
-{
-	enum scheme_result r;
-	struct scheme_limits takes;
-
-	scheme_inspect(hash, &service->limits, &takes);
-	r = scheme_check(password, hash, &service->limits);
-	if (r != SCHEME_GOOD && takes.work < service->dummy_takes.work)
-		(void)password_verify(password, buf_view(&service->dummy));
-	return r;
-}
-
-/* As it was given, and as what is made new is stored, if that is another: for whatever name. */
-static enum scheme_result verify_forms(struct str password, struct str hash)
-{
-	enum scheme_result r = verify_one(password, hash);
-	struct buf form;
-
-	buf_init(&form, PASSWORD_MAX + 1);
-	prepare_password(str_sub(password, 0, PASSWORD_MAX + 1), &form);
-	if (r != SCHEME_GOOD && password.n <= PASSWORD_MAX && !str_eq(buf_view(&form), password) &&
-	    verify_one(buf_view(&form), hash) == SCHEME_GOOD)
-		r = SCHEME_GOOD;
-	buf_wipe(&form);
-	return r;
-}
-
-/* Is it for the old server to say whether this is the password? true: it said so, or could not; *may then is whether the
- * account has it now. */
-static bool checked_old(struct sasl_exchange *x, struct str password, bool *may, const char **why, enum scheme_result *out)
-{
-	int r;
-
-	if (x->down || (x->found && (x->account.hash.n > 0 || x->account.shared)) || !moving_covers(service, x->user))
-		return false;
-	if (x->found && checked_there(x, password, *may, out))
-		return true;
-	r = moving_in(service, x->user, x->found ? &x->account : NULL, *may && !main_is_elsewhere(x), password, &x->a, why);
-	x->down |= r == E_TEMP;
-	x->down_why = r == E_TEMP ? *why : NULL;
-	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;
-	if (r == 0 || r == E_EXISTS) {
-		x->looked = false;
-		*may = sasl_look_up(x, x->user);
-		x->moved_in = x->upgraded = r == 0;
-	}
-	if (r == E_EXISTS && *may)
-		*out = verify_forms(password, x->account.hash);
-	return true;
-}
-
-/* The password against the account's hash, or against one that nobody has. may: an account that may log
- * in; false after it if there is nothing by which it could. */
-static enum scheme_result verify(struct sasl_exchange *x, struct str password, bool *may, const char **why)
-{
-	int64_t began = clock_mono_ms();
-	struct str hash = *may ? x->account.hash : buf_view(&service->dummy);
-	enum scheme_result r;
-
-	if (*may && remembers(x, password, hash)) {
-		x->remembered = true;
-		r = SCHEME_GOOD;
-	} else if (!checked_old(x, password, may, why, &r) && !checked_there(x, password, *may, &r)) {
-		*may = *may && hash.n > 0;
-		if (hash.n == 0)
-			hash = buf_view(&service->dummy);
-		r = verify_forms(password, hash);
-		if (r != SCHEME_GOOD && moving_covers(service, x->user))
-			oldserver_wait(&service->old, began);
-	}
-	return r;
-}
-
-/* It was good: what is stored may get better, and the next login needs no hash. */
-static void verified_now(struct sasl_exchange *x, struct str password)
-{
-	unsigned char key[VERIFIED_KEY];
-
-	x->verified = true;
-	x->lasting = x->account.expires == 0;
-	if (x->remembered)
-		return;
-	if (service->upgrade && !x->elsewhere)
-		upgrade(x, password);
-	if (service->login_cache_ms <= 0)
-		return;
-	login_key(x, password, x->account.hash, key);
-	verified_add(service->verified, key, clock_mono_ms(), service->login_cache_ms);
-	OPENSSL_cleanse(key, sizeof(key));
-}
-
-/* Is the password enough? Asked only of somebody who knows it. */
-static bool second_good(struct sasl_exchange *x)
-{
-	const struct second_visit visit = { network(x), clock_unix(), service->code_tries, service->code_window_s };
-
-	if (!str_eqc(x->start.service, "web"))
-		return true;
-	if (second_check(service->resolver.d, x->account.id, &x->start.second, &visit, &x->a, &x->second) < 0)
-		x->down = true;
-	x->why = x->second.why;
-	return !x->down && (x->second.is == SECOND_NONE || x->second.is == SECOND_GOOD);
-}
-
-static int check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass,
-	unsigned n, struct propctx *prop)
-{
-	struct sasl_exchange *x = ctx;
-	struct str password = str_make(pass, n);
-	enum scheme_result r;
-	const char *app = NULL, *old = NULL;
-	bool may;
-
-	(void)conn;
-	(void)prop;
-	/* an empty secret reaches no back end (some take it for "anonymous") */
-	x->why = "empty password";
-	if (n == 0 || !user || !*user)
-		return SASL_BADAUTH;
-	may = sasl_look_up(x, str_of(user));
-	if (by_app_password(x, password, may, &app)) {
-		x->verified = true;
-		x->why = NULL;
-		return SASL_OK;
-	}
-	r = verify(x, password, &may, &old);
-	if (may && r == SCHEME_GOOD && main_is_elsewhere(x)) {
-		x->why = "the main password is for the web page alone";
-		return SASL_BADAUTH;
-	}
-	x->why = !x->found ? "no such account" : app ? app : !may ? "account may not log in" : old ? old : scheme_text(r);
-	if (!may || r != SCHEME_GOOD || !second_good(x))
-		return SASL_BADAUTH;
-	x->why = NULL;
-	verified_now(x, password);
-	return SASL_OK;
-}
-
 /* --- the auxprop plug-in ------------------------------------------------- */
 
 static bool wants_keys(sasl_server_params_t *params)
@@ -458,7 +172,7 @@ static int serve_keys(void *ctx, sasl_server_params_t *params, unsigned flags, c
 	if ((flags & SASL_AUXPROP_AUTHZID) || !x || !kind || !wants_keys(params))
 		return SASL_OK;
 	buf_init(&keys, 1024);
-	stored = sasl_look_up(x, name) && !main_is_elsewhere(x) ? scram_find(x->account.scram, kind) : STR_NONE;
+	stored = sasl_look_up(x, name) && !sasl_main_is_elsewhere(x) ? scram_find(x->account.scram, kind) : STR_NONE;
 	if (stored.n > 0) {
 		/* the library verifies the proof against these keys */
 		x->verified = true;
@@ -588,7 +302,7 @@ struct sasl_exchange *sasl_exchange_new(const struct sasl_start *start)
 	x->callbacks[0] = CALLBACK(SASL_CB_GETOPT, option, x);
 	x->callbacks[1] = x->kerberos ? CALLBACK(SASL_CB_LOG, log_kerberos, x) : CALLBACK(SASL_CB_LOG, log_nothing, x);
 	x->callbacks[2] = CALLBACK(SASL_CB_CANON_USER, canonical, x);
-	x->callbacks[3] = CALLBACK(SASL_CB_SERVER_USERDB_CHECKPASS, check_password, x);
+	x->callbacks[3] = CALLBACK(SASL_CB_SERVER_USERDB_CHECKPASS, sasl_check_password, x);
 	x->callbacks[4] = CALLBACK(SASL_CB_LIST_END, NULL, NULL);
 	/* Kerberos looks for the key of this service; to the others the names are all one */
 	if (sasl_server_new(x->kerberos ? kerberos_service(s->service) : "mansio",
@@ -770,7 +484,7 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	out->user = x->user;
 	out->upgraded = x->upgraded;
 	out->moved_in = x->moved_in;
-	out->expires = earlier(x->expires, x->account.expires);
+	out->expires = sasl_earlier(x->expires, x->account.expires);
 	out->lasting = x->lasting;
 	out->no_submission = x->no_submission;
 	if (x->down) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL's), sasl_bearer.c (access tokens),
- * sasl_shared.c (shared secrets), sasl_external.c (certificates).
+ * sasl_private.h: what the files of the SASL mechanisms share: sasl.c (Cyrus SASL), sasl_password.c (its
+ * passwords), sasl_external.c (certificates), sasl_kerberos.c, sasl_bearer.c (access tokens), sasl_shared.c (shared secrets).
  */
 #ifndef MANSIO_AUTH_SASL_PRIVATE_H
 #define MANSIO_AUTH_SASL_PRIVATE_H
@@ -12,7 +12,7 @@
 #include "auth/second.h"
 
 struct sasl_exchange {
-	const struct sasl_service *service;
+	struct sasl_service *service;
 	sasl_conn_t *conn;
 	sasl_callback_t callbacks[8];
 	struct arena a; /* everything of this exchange */
@@ -49,6 +49,12 @@ struct sasl_exchange {
 struct str sasl_name(struct arena *a, struct str given);
 /* The one query of an exchange. true: an account that may log in. */
 bool sasl_look_up(struct sasl_exchange *x, struct str name);
+/* Is its main password good for the web page alone, and is this something else? */
+bool sasl_main_is_elsewhere(const struct sasl_exchange *x);
+/* Of two ends of an account or password, 0: none. */
+uint64_t sasl_earlier(uint64_t a, uint64_t b);
+/* The library's call-back for a password: is it that of an account that may log in? */
+int sasl_check_password(sasl_conn_t *conn, void *ctx, const char *user, const char *pass, unsigned n, struct propctx *prop);
 /* EXTERNAL: the library hears whose account the client's certificate stands for, before it reads whom the client asks
  * for. NULL, or why that is nobody; x->down if nobody knows now. */
 const char *sasl_set_external(struct sasl_exchange *x, struct str asked);
