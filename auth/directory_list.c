@@ -146,33 +146,55 @@ static bool keep_seen(const struct directory_identity *v, void *arg)
 	return x->err == 0;
 }
 
+/* Of the layer whose turn it is. */
+static int collect_domains(struct collection *c, struct str domain)
+{
+	(void)domain;
+	return c->layer->ops->domains ? c->layer->ops->domains(c->layer, keep_domain, c) : 0;
+}
+
 static int collect_accounts(struct collection *c, struct str domain)
 {
 	struct sightings x = { .c = c, .domain = domain };
 	int r;
 
+	if (!c->s->layer[c->rank].accounts)
+		return 0;
 	if (c->layer->ops->accounts)
 		return c->layer->ops->accounts(c->layer, domain, keep_account, c);
 	r = identity_list(c->s->own, c->layer->name, keep_seen, &x);
 	return r < 0 ? r : x.err;
 }
 
-int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg)
+static int collect_aliases(struct collection *c, struct str domain)
 {
-	struct collection c = { .s = (struct stack *)d };
-	bool more = true;
-	size_t i;
+	return c->layer->ops->aliases ? c->layer->ops->aliases(c->layer, domain, keep_alias, c) : 0;
+}
+
+/* All layers' things, in order; after a failure none. */
+static int collect(struct collection *c, struct str domain, int (*of_layer)(struct collection *c, struct str domain))
+{
 	int r = 0;
 
-	arena_init(&c.a);
-	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
-		c.layer = c.s->layer[c.rank].d;
-		if (c.layer->ops->domains)
-			r = c.layer->ops->domains(c.layer, keep_domain, &c);
+	arena_init(&c->a);
+	for (c->rank = 0; c->rank < c->s->n && r == 0; c->rank++) {
+		c->layer = c->s->layer[c->rank].d;
+		r = of_layer(c, domain);
 	}
-	settle(&c);
-	for (i = 0; i < c.n && r == 0 && more; i++)
-		more = fn(&c.item[i].v.domain, arg);
+	if (r < 0)
+		c->n = 0;
+	settle(c);
+	return r;
+}
+
+int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg)
+{
+	struct collection c = { .s = stack_of(d) };
+	int r = collect(&c, STR(""), collect_domains);
+	size_t i;
+
+	for (i = 0; i < c.n && fn(&c.item[i].v.domain, arg); i++)
+		;
 	collection_done(&c);
 	return r;
 }
@@ -180,20 +202,12 @@ int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain 
 int stack_accounts(struct directory *d, struct str domain,
 	bool (*fn)(const struct directory_account *v, void *arg), void *arg)
 {
-	struct collection c = { .s = (struct stack *)d };
-	bool more = true;
+	struct collection c = { .s = stack_of(d) };
+	int r = collect(&c, domain, collect_accounts);
 	size_t i;
-	int r = 0;
 
-	arena_init(&c.a);
-	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
-		c.layer = c.s->layer[c.rank].d;
-		if (c.s->layer[c.rank].accounts)
-			r = collect_accounts(&c, domain);
-	}
-	settle(&c);
-	for (i = 0; i < c.n && r == 0 && more; i++)
-		more = fn(&c.item[i].v.account, arg);
+	for (i = 0; i < c.n && fn(&c.item[i].v.account, arg); i++)
+		;
 	collection_done(&c);
 	return r;
 }
@@ -201,20 +215,12 @@ int stack_accounts(struct directory *d, struct str domain,
 int stack_aliases(struct directory *d, struct str domain,
 	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
 {
-	struct collection c = { .s = (struct stack *)d };
-	bool more = true;
+	struct collection c = { .s = stack_of(d) };
+	int r = collect(&c, domain, collect_aliases);
 	size_t i;
-	int r = 0;
 
-	arena_init(&c.a);
-	for (c.rank = 0; c.rank < c.s->n && r == 0; c.rank++) {
-		c.layer = c.s->layer[c.rank].d;
-		if (c.layer->ops->aliases)
-			r = c.layer->ops->aliases(c.layer, domain, keep_alias, &c);
-	}
-	settle(&c);
-	for (i = 0; i < c.n && r == 0 && more; i++)
-		more = fn(&c.item[i].v.alias, arg);
+	for (i = 0; i < c.n && fn(&c.item[i].v.alias, arg); i++)
+		;
 	collection_done(&c);
 	return r;
 }

@@ -13,7 +13,7 @@
  * its domain; a new domain to the first that can be changed.
  *
  * Numbers: an account of the built-in database has its own; one of another layer gets one when
- * it is seen first (directory_identity.c), by the key that never changes there. So it keeps its
+ * it is seen first (stack_identity.c, directory_identity.c), by the key that never changes there. So it keeps its
  * mail under another name, and no mailbox is ever shared by two: a name whose mail belongs to an
  * account of a layer of this stack leads another account to a new place. One that was copied from one
  * database into another (directory_copy.c) is the same account in both.
@@ -23,13 +23,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "auth/directory_sqlite.h"
 #include "base/file.h"
-
-static struct stack *own(struct directory *d)
-{
-	return (struct stack *)d;
-}
 
 bool stack_asks(const struct directory *e, struct str domain)
 {
@@ -56,7 +50,7 @@ static struct str domain_of(struct str address)
 
 /* --- who has it ------------------------------------------------------------------ */
 
-static int find_domain(struct stack *s, struct str name, struct arena *a, struct directory_domain *out,
+int stack_find_domain(struct stack *s, struct str name, struct arena *a, struct directory_domain *out,
 	struct directory **layer_out)
 {
 	size_t i;
@@ -76,7 +70,7 @@ static int find_domain(struct stack *s, struct str name, struct arena *a, struct
 	return E_NOTFOUND;
 }
 
-static int find_account(struct stack *s, struct str local, struct str domain, struct arena *a,
+int stack_find_account(struct stack *s, struct str local, struct str domain, struct arena *a,
 	struct directory_account *out, struct directory **layer_out)
 {
 	size_t i;
@@ -96,7 +90,7 @@ static int find_account(struct stack *s, struct str local, struct str domain, st
 	return E_NOTFOUND;
 }
 
-static int find_alias(struct stack *s, struct str address, struct arena *a, struct directory_alias *out,
+int stack_find_alias(struct stack *s, struct str address, struct arena *a, struct directory_alias *out,
 	struct directory **layer_out)
 {
 	size_t i;
@@ -116,120 +110,13 @@ static int find_alias(struct stack *s, struct str address, struct arena *a, stru
 	return E_NOTFOUND;
 }
 
-/* --- numbers and places ------------------------------------------------------------ */
-
-struct claim {
-	const struct stack *s;
-	struct str backend, key;
-	bool taken;
-};
-
-static bool claimed(const struct directory_identity *v, void *arg)
-{
-	struct claim *c = arg;
-	size_t i;
-
-	if (str_eq(v->backend, c->backend) && str_eq(v->key, c->key))
-		return true;
-	/* what was left behind by a layer that is gone may be moved into */
-	for (i = 0; i < c->s->n; i++)
-		c->taken |= c->s->layer[i].accounts && (str_eqc(v->backend, c->s->layer[i].d->name) ||
-			(v->own && c->s->layer[i].d == c->s->own));
-	return !c->taken;
-}
-
-/* The first time that it is seen, or, if it is our own, that it needs a row. */
-static int first_seen(struct stack *s, const struct directory_identity *x, struct arena *a,
-	struct directory_identity *out)
-{
-	struct claim c = { .s = s, .backend = x->backend, .key = x->key };
-	struct directory_identity made = *x;
-	int r = identity_home(s->own, x->local, x->domain, claimed, &c);
-
-	if (r < 0)
-		return r;
-	if (!c.taken && x->id > 0)
-		return E_NOTFOUND;
-	made.home_local = c.taken ? STR("") : x->local;
-	made.home_domain = x->domain;
-	r = identity_add(s->own, &made);
-	return r < 0 ? r : identity_find(s->own, arena_cstr(a, x->backend), x->key, a, out);
-}
-
-static int identify(struct stack *s, struct directory *e, struct arena *a, struct directory_account *v)
-{
-	struct directory_identity x, seen = { .backend = str_of(e->name), .local = v->local, .domain = v->domain };
-	int r;
-
-	if (e == s->own)
-		seen.id = v->id;
-	seen.key = e == s->own ? str_of(arena_fmt(a, "%llu", (unsigned long long)v->id)) :
-		v->key.n ? v->key : str_of(arena_fmt(a, "%.*s@%.*s", STRF(v->local), STRF(v->domain)));
-	r = e == s->own ? identity_of(s->own, v->id, a, &x) : identity_find(s->own, e->name, seen.key, a, &x);
-	if (r == E_NOTFOUND)
-		r = first_seen(s, &seen, a, &x);
-	else if (r == 0 && (!str_eq(x.local, v->local) || !str_eq(x.domain, v->domain)))
-		r = identity_move(s->own, x.id, v->local, v->domain);
-	if (r == E_NOTFOUND && e == s->own)
-		return 0;
-	if (r < 0)
-		return r;
-	v->id = x.id;
-	v->home_local = x.home_local;
-	v->home_domain = x.home_domain;
-	return 0;
-}
-
-int stack_account(struct stack *s, struct directory *e, struct arena *a, struct directory_account *v)
-{
-	struct directory_domain dom;
-	struct directory *keeper;
-	int r;
-
-	v->backend = e->name;
-	if (!e->ops->domain) {
-		r = find_domain(s, v->domain, a, &dom, &keeper);
-		if (r < 0 && r != E_NOTFOUND)
-			return r;
-		v->domain_active = r == 0 && dom.active;
-	}
-	return identify(s, e, a, v);
-}
-
-int stack_layer_of(struct stack *s, uint64_t id, struct directory **layer_out, uint64_t *own_id_out)
-{
-	struct directory_identity x;
-	struct arena a;
-	size_t i;
-	int r;
-
-	arena_init(&a);
-	r = identity_of(s->own, id, &a, &x);
-	if (r == E_NOTFOUND || (r == 0 && str_eqc(x.backend, s->own->name))) {
-		*layer_out = s->own;
-		*own_id_out = id;
-		r = 0;
-	} else if (r == 0) {
-		r = E_UNSUPPORTED;
-		for (i = 0; i < s->n && r < 0; i++) { /* one that was copied is in two: the upper one counts */
-			*layer_out = s->layer[i].d;
-			*own_id_out = id;
-			if (s->layer[i].d == s->own ? x.own && s->layer[i].accounts : str_eqc(x.backend, s->layer[i].d->name) &&
-				str_u64(x.key, INT64_MAX, own_id_out) == 0)
-				r = 0;
-		}
-	}
-	arena_done(&a);
-	return r;
-}
-
 /* --- questions ------------------------------------------------------------------- */
 
 static int get_domain(struct directory *d, struct str name, struct arena *a, struct directory_domain *out)
 {
 	struct directory_domain v = { .active = false };
 	struct directory *e;
-	int r = find_domain(own(d), name, a, &v, &e);
+	int r = stack_find_domain(stack_of(d), name, a, &v, &e);
 
 	if (r == 0)
 		*out = v;
@@ -244,7 +131,7 @@ static int get_domain_size(struct directory *d, struct str name, uint64_t *accou
 	int r;
 
 	arena_init(&a);
-	r = find_domain(own(d), name, &a, &v, &e);
+	r = stack_find_domain(stack_of(d), name, &a, &v, &e);
 	arena_done(&a);
 	if (r < 0)
 		return r;
@@ -256,10 +143,10 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 {
 	struct directory_account v = { .id = 0 };
 	struct directory *e;
-	int r = find_account(own(d), local, domain, a, &v, &e);
+	int r = stack_find_account(stack_of(d), local, domain, a, &v, &e);
 
 	if (r == 0)
-		r = stack_account(own(d), e, a, &v);
+		r = stack_account(stack_of(d), e, a, &v);
 	if (r == 0)
 		*out = v;
 	return r;
@@ -269,7 +156,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 {
 	struct directory_alias v;
 	struct directory *e;
-	int r = find_alias(own(d), address, a, &v, &e);
+	int r = stack_find_alias(stack_of(d), address, a, &v, &e);
 
 	if (r == 0)
 		*out = v;
@@ -278,7 +165,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 
 static int get_keeper(struct directory *d, struct str domain, struct arena *a, struct directory_account *out)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	struct directory_account v = { .id = 0 };
 	size_t i;
 	int r = E_NOTFOUND;
@@ -300,7 +187,7 @@ static int get_keeper(struct directory *d, struct str domain, struct arena *a, s
 /* A layer that is down may have accounts without keys: SCRAM is not offered then. */
 static int get_scram_complete(struct directory *d, struct str mech, bool *any_out, bool *complete_out)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	size_t i;
 
 	*any_out = false;
@@ -336,7 +223,7 @@ struct directory *stack_could_be_of(struct stack *s, struct str name)
 
 static int check(struct directory *d, const struct directory_account *v, struct str password)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	struct directory *e = v->backend ? NULL : stack_could_be_of(s, v->name);
 	size_t i;
 
@@ -348,301 +235,24 @@ static int check(struct directory *d, const struct directory_account *v, struct 
 
 static int get_secret(struct directory *d, unsigned char out[DIRECTORY_SECRET])
 {
-	return own(d)->own->ops->secret(own(d)->own, out);
-}
-
-/* --- changes --------------------------------------------------------------------- */
-
-/* d cannot be changed there: the words for the person say which it is. */
-static int kept(struct directory *d, const struct directory *layer)
-{
-	d->kept = layer->name;
-	return E_UNSUPPORTED;
-}
-
-static int put_credentials(struct directory *d, uint64_t id, struct str before, struct str hash, struct str scram)
-{
-	struct directory *e;
-	uint64_t own_id;
-	int r = stack_layer_of(own(d), id, &e, &own_id);
-
-	if (r < 0)
-		return r;
-	return e->ops->credentials ? e->ops->credentials(e, own_id, before, hash, scram) : kept(d, e);
-}
-
-static int put_domain(struct directory *d, const struct directory_domain *v, bool is_new)
-{
-	struct stack *s = own(d);
-	struct directory_domain old;
-	struct directory *e = s->own;
-	struct arena a;
-	size_t i;
-	int r;
-
-	arena_init(&a);
-	r = find_domain(s, v->name, &a, &old, &e);
-	arena_done(&a);
-	if (is_new && r == E_NOTFOUND) {
-		for (i = 0; i < s->n; i++) {
-			e = s->layer[i].d;
-			if (e->ops->domain_put && stack_asks(e, v->name))
-				return e->ops->domain_put(e, v, true);
-		}
-		return kept(d, e);
-	}
-	if (r < 0 || is_new)
-		return r < 0 ? r : E_EXISTS;
-	return e->ops->domain_put ? e->ops->domain_put(e, v, false) : kept(d, e);
-}
-
-static int remove_domain(struct directory *d, struct str name)
-{
-	struct directory_domain v;
-	struct directory *e;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = find_domain(own(d), name, &a, &v, &e);
-	arena_done(&a);
-	if (r < 0)
-		return r;
-	return e->ops->domain_remove ? e->ops->domain_remove(e, name) : kept(d, e);
-}
-
-static bool has_accounts(const struct stack *s, const struct directory *e)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		if (s->layer[i].d == e)
-			return s->layer[i].accounts;
-	return false;
-}
-
-static int put_account(struct directory *d, const struct directory_account *v, bool is_new)
-{
-	struct stack *s = own(d);
-	struct directory_account old;
-	struct directory_domain dom;
-	struct directory *e;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = find_account(s, v->local, v->domain, &a, &old, &e);
-	if (is_new && r == 0)
-		r = E_EXISTS;
-	else if (is_new && r == E_NOTFOUND)
-		r = find_domain(s, v->domain, &a, &dom, &e);
-	arena_wipe(&a);
-	if (r < 0)
-		return r;
-	if (!has_accounts(s, e))
-		return kept(d, s->layer[0].d);
-	return e->ops->account_put ? e->ops->account_put(e, v, is_new) : kept(d, e);
-}
-
-static int remove_account(struct directory *d, struct str local, struct str domain)
-{
-	struct directory_account v;
-	struct directory *e;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = find_account(own(d), local, domain, &a, &v, &e);
-	arena_wipe(&a);
-	if (r < 0)
-		return r;
-	return e->ops->account_remove ? e->ops->account_remove(e, local, domain) : kept(d, e);
-}
-
-static int put_alias(struct directory *d, const struct directory_alias *v, struct str domain, bool is_new)
-{
-	struct directory_domain dom;
-	struct directory_alias old;
-	struct directory *e;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = find_alias(own(d), v->address, &a, &old, &e);
-	if (is_new && r == 0)
-		r = E_EXISTS;
-	else if (is_new && r == E_NOTFOUND)
-		r = find_domain(own(d), domain, &a, &dom, &e);
-	arena_done(&a);
-	if (r < 0)
-		return r;
-	return e->ops->alias_put ? e->ops->alias_put(e, v, domain, is_new) : kept(d, e);
-}
-
-static int remove_alias(struct directory *d, struct str address)
-{
-	struct directory_alias v;
-	struct directory *e;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = find_alias(own(d), address, &a, &v, &e);
-	arena_done(&a);
-	if (r < 0)
-		return r;
-	return e->ops->alias_remove ? e->ops->alias_remove(e, address) : kept(d, e);
-}
-
-/* --- invitations: beside the account that they are for ---------------------------------- */
-
-static int get_invite(struct directory *d, struct str id, struct arena *a, struct directory_invite *out)
-{
-	struct stack *s = own(d);
-	struct directory_account acc = { .id = 0 };
-	struct directory_invite v;
-	size_t i;
-	int r = E_NOTFOUND;
-
-	for (i = 0; i < s->n && r == E_NOTFOUND; i++) {
-		struct directory *e = s->layer[i].d;
-
-		if (!s->layer[i].accounts || !e->ops->invite)
-			continue;
-		r = e->ops->invite(e, id, a, &v);
-		if (r == 0)
-			r = e->ops->account(e, v.local, v.domain, a, &acc);
-		if (r == 0)
-			r = stack_account(s, e, a, &acc);
-	}
-	if (r < 0)
-		return r;
-	v.account = acc.id;
-	*out = v;
-	return 0;
-}
-
-static int put_invite(struct directory *d, const struct directory_invite *v)
-{
-	struct directory_invite mine = *v;
-	struct directory *e;
-	int r = stack_layer_of(own(d), v->account, &e, &mine.account);
-
-	if (r < 0)
-		return r;
-	return e->ops->invite_put ? e->ops->invite_put(e, &mine) : kept(d, e);
-}
-
-static int remove_invite(struct directory *d, uint64_t account)
-{
-	struct directory *e;
-	uint64_t own_id;
-	int r = stack_layer_of(own(d), account, &e, &own_id);
-
-	if (r < 0)
-		return r;
-	return e->ops->invite_remove ? e->ops->invite_remove(e, own_id) : kept(d, e);
-}
-
-/* --- tables ------------------------------------------------------------------------ */
-
-static int get_token(struct directory *d, struct str id, struct arena *a, struct directory_token *out)
-{
-	return own(d)->tables->ops->token(own(d)->tables, id, a, out);
-}
-
-static int add_token(struct directory *d, const struct directory_token *v)
-{
-	return own(d)->tables->ops->token_add(own(d)->tables, v);
-}
-
-static int remove_token(struct directory *d, struct str id)
-{
-	return own(d)->tables->ops->token_remove(own(d)->tables, id);
-}
-
-static int use_token(struct directory *d, struct str id, uint64_t when)
-{
-	return own(d)->tables->ops->token_used(own(d)->tables, id, when);
-}
-
-static int list_tokens(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg)
-{
-	return own(d)->tables->ops->tokens(own(d)->tables, fn, arg);
-}
-
-static int get_route(struct directory *d, struct str to, struct str from, struct arena *a,
-	struct directory_route *out)
-{
-	return own(d)->tables->ops->route(own(d)->tables, to, from, a, out);
-}
-
-static int put_route(struct directory *d, const struct directory_route *v, bool is_new)
-{
-	return own(d)->tables->ops->route_put(own(d)->tables, v, is_new);
-}
-
-static int remove_route(struct directory *d, struct str to, struct str from)
-{
-	return own(d)->tables->ops->route_remove(own(d)->tables, to, from);
-}
-
-static int list_routes(struct directory *d, bool (*fn)(const struct directory_route *v, void *arg), void *arg)
-{
-	return own(d)->tables->ops->routes(own(d)->tables, fn, arg);
-}
-
-static int get_setting(struct directory *d, struct str name, struct buf *out)
-{
-	return own(d)->tables->ops->setting(own(d)->tables, name, out);
-}
-
-static int put_setting(struct directory *d, struct str name, struct str value, bool replace)
-{
-	return own(d)->tables->ops->setting_put(own(d)->tables, name, value, replace);
-}
-
-static int get_rule(struct directory *d, struct str kind, struct str who, struct arena *a,
-	struct directory_rule *out)
-{
-	return own(d)->tables->ops->rule(own(d)->tables, kind, who, a, out);
-}
-
-static int get_rule_kinds(struct directory *d, unsigned *out)
-{
-	return own(d)->tables->ops->rule_kinds(own(d)->tables, out);
-}
-
-static int add_rule(struct directory *d, const struct directory_rule *v)
-{
-	return own(d)->tables->ops->rule_add(own(d)->tables, v);
-}
-
-static int remove_rule(struct directory *d, struct str kind, struct str who)
-{
-	return own(d)->tables->ops->rule_remove(own(d)->tables, kind, who);
-}
-
-static int list_rules(struct directory *d, bool (*fn)(const struct directory_rule *v, void *arg), void *arg)
-{
-	return own(d)->tables->ops->rules(own(d)->tables, fn, arg);
+	return stack_of(d)->own->ops->secret(stack_of(d)->own, out);
 }
 
 /* --- the whole --------------------------------------------------------------------- */
 
 static int copy(struct directory *d, const char *name)
 {
-	return own(d)->own->ops->copy(own(d)->own, name);
+	return stack_of(d)->own->ops->copy(stack_of(d)->own, name);
 }
 
 static int renew(struct directory *d)
 {
-	return own(d)->own->ops->renew(own(d)->own);
+	return stack_of(d)->own->ops->renew(stack_of(d)->own);
 }
 
 static void watch(struct directory *d)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
@@ -653,7 +263,7 @@ static void watch(struct directory *d)
 /* There is one back end at most that tells. */
 static int news_fd(struct directory *d)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
@@ -664,7 +274,7 @@ static int news_fd(struct directory *d)
 
 static bool news(struct directory *d)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	bool any = false;
 	size_t i;
 
@@ -676,7 +286,7 @@ static bool news(struct directory *d)
 /* There is one back end at most that asks a program of ours. */
 static void peer(struct directory *d, int fd)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
@@ -690,7 +300,7 @@ static void peer(struct directory *d, int fd)
 
 static void stack_close(struct directory *d)
 {
-	struct stack *s = own(d);
+	struct stack *s = stack_of(d);
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
@@ -710,13 +320,13 @@ static const struct directory_ops ops = {
 	.scram_complete = get_scram_complete,
 	.check = check,
 	.secret = get_secret,
-	.credentials = put_credentials,
-	.domain_put = put_domain,
-	.domain_remove = remove_domain,
-	.account_put = put_account,
-	.account_remove = remove_account,
-	.alias_put = put_alias,
-	.alias_remove = remove_alias,
+	.credentials = stack_credentials,
+	.domain_put = stack_domain_put,
+	.domain_remove = stack_domain_remove,
+	.account_put = stack_account_put,
+	.account_remove = stack_account_remove,
+	.alias_put = stack_alias_put,
+	.alias_remove = stack_alias_remove,
 	.peer = peer,
 	.renew = renew,
 	.watch = watch,
@@ -726,25 +336,25 @@ static const struct directory_ops ops = {
 	.domains = stack_domains,
 	.accounts = stack_accounts,
 	.aliases = stack_aliases,
-	.token = get_token,
-	.token_add = add_token,
-	.token_remove = remove_token,
-	.token_used = use_token,
-	.tokens = list_tokens,
-	.invite = get_invite,
-	.invite_put = put_invite,
-	.invite_remove = remove_invite,
-	.route = get_route,
-	.route_put = put_route,
-	.route_remove = remove_route,
-	.routes = list_routes,
-	.setting = get_setting,
-	.setting_put = put_setting,
-	.rule = get_rule,
-	.rule_kinds = get_rule_kinds,
-	.rule_add = add_rule,
-	.rule_remove = remove_rule,
-	.rules = list_rules,
+	.token = stack_token,
+	.token_add = stack_token_add,
+	.token_remove = stack_token_remove,
+	.token_used = stack_token_used,
+	.tokens = stack_tokens,
+	.invite = stack_invite,
+	.invite_put = stack_invite_put,
+	.invite_remove = stack_invite_remove,
+	.route = stack_route,
+	.route_put = stack_route_put,
+	.route_remove = stack_route_remove,
+	.routes = stack_routes,
+	.setting = stack_setting,
+	.setting_put = stack_setting_put,
+	.rule = stack_rule,
+	.rule_kinds = stack_rule_kinds,
+	.rule_add = stack_rule_add,
+	.rule_remove = stack_rule_remove,
+	.rules = stack_rules,
 	.delegations = stack_delegations,
 	.delegation_add = stack_delegation_add,
 	.delegation_remove = stack_delegation_remove,

@@ -9,7 +9,7 @@
 /* Who keeps those of an account, and its number there. */
 static int keeper(struct directory *d, uint64_t account, struct directory **out, uint64_t *own_id_out)
 {
-	struct stack *s = (struct stack *)d;
+	struct stack *s = stack_of(d);
 	int r = stack_layer_of(s, account, out, own_id_out);
 
 	if (r == E_UNSUPPORTED || (r == 0 && !(*out)->ops->app_password)) {
@@ -30,7 +30,7 @@ int stack_app_password(struct directory *d, const struct directory_account *v, s
 
 	if (r < 0)
 		return r;
-	other = v->backend ? NULL : stack_could_be_of((struct stack *)d, v->name);
+	other = v->backend ? NULL : stack_could_be_of(stack_of(d), v->name);
 	if (other && other->ops->app_password)
 		e = other;
 	return e->ops->app_password(e, &mine, digest, a, out);
@@ -57,7 +57,7 @@ int stack_app_password_remove(struct directory *d, uint64_t account, struct str 
 /* What he owned may be kept by any of them. */
 int stack_app_passwords_forget(struct directory *d, struct str owner)
 {
-	struct stack *s = (struct stack *)d;
+	struct stack *s = stack_of(d);
 	int r = s->own->ops->app_passwords_forget(s->own, owner);
 	size_t i;
 
@@ -153,7 +153,7 @@ int stack_shared_secret(struct directory *d, const struct directory_account *v, 
 
 	if (r < 0)
 		return r;
-	other = v->backend ? NULL : stack_could_be_of((struct stack *)d, v->name);
+	other = v->backend ? NULL : stack_could_be_of(stack_of(d), v->name);
 	if (other && other->ops->shared_secret)
 		e = other;
 	return e->ops->shared_secret(e, &mine, a, out);
@@ -180,7 +180,7 @@ int stack_shared_secret_remove(struct directory *d, uint64_t account)
 /* Those that back ends keep, and those of their people in the built-in database. One that is down has none of its own to log in. */
 int stack_shared_secret_any(struct directory *d, bool *any_out)
 {
-	struct stack *s = (struct stack *)d;
+	struct stack *s = stack_of(d);
 	bool any = false;
 	int r = s->own->ops->shared_secret_any(s->own, &any);
 	size_t i;
