@@ -56,7 +56,7 @@ void directory_changed(void);
 /* Routes to these ("*", a domain, ".domain") have: those who send are told. */
 void routes_changed(struct str to);
 
-/* exchange.c: SASL exchanges of the fronts. false: the front breaks the rules. */
+/* exchange.c, exchange_messages.c: SASL exchanges of the fronts. false: the front breaks the rules. */
 bool exchange_message(struct client *c, struct ipc_msg *m);
 void exchange_drop_all(struct client *c);
 /* The password of this account is another one now: a login that was good and not answered yet fails. */
