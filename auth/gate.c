@@ -6,43 +6,26 @@
  *   gate_message -> known (login, token) -> identified -> verb_begin (-> ownership_seen) -> target_seen
  *               -> old_password -> pass
  *
+ * New logins and invitations: gate_login.c; mail by HTTP: gate_send.c.
+ *
  * Invariant: `reply` is answered and closed exactly once on each way.
  */
-#include "auth/gate.h"
+#include "auth/gate_private.h"
 
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "auth/guard.h"
 #include "auth/peek.h"
-#include "auth/resolve.h"
-#include "auth/rights.h"
-#include "auth/ticket.h"
-#include "auth/webauthn.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "trace/trace.h"
 
 #define PREFIX "a."
 #define TOKEN_USED_S 60 /* the last use of a token is written down no more often */
 
-struct question {
-	struct ipc_msg m; /* all that was said */
-	int reply;
-	struct addr peer;
-	char op[12];
-	char login[SECRET_ID + 1]; /* of its cookie */
-	const struct verb *verb;
-	struct identity id;
-	struct str name;
-	struct rights rights;
-	bool touched;
-	bool asked_owner; /* it is known whether he owns what he asks about */
-};
-
 /* --- ends ------------------------------------------------------------------------- */
 
-static void question_free(struct question *q)
+void question_free(struct question *q)
 {
 	fd_close(&q->reply);
 	arena_wipe(&q->m.arena);
@@ -97,8 +80,7 @@ static void audit_of(const struct question *q, struct audit *a)
 	snprintf(a->peer, sizeof(a->peer), "%s", addr_text(&q->peer, text));
 }
 
-/* The end of a question: a refusal of somebody known is written down. */
-static void refuse(struct question *q, int code, const char *error, const char *flag)
+void question_refuse(struct question *q, int code, const char *error, const char *flag)
 {
 	struct audit a;
 
@@ -113,7 +95,7 @@ static void refuse(struct question *q, int code, const char *error, const char *
 
 static void nobody(struct question *q)
 {
-	refuse(q, EX_NOPERM, "log in first", "unknown");
+	question_refuse(q, EX_NOPERM, "log in first", "unknown");
 }
 
 /* --- who you are --------------------------------------------------------------------- */
@@ -136,8 +118,7 @@ static void add_identity(struct ipc_msg *m, const struct identity *id, struct st
 	}
 }
 
-/* m: begun by the caller with what else there is to say. */
-static void answer_identity(struct question *q, struct ipc_msg *m)
+void question_answer(struct question *q, struct ipc_msg *m)
 {
 	add_identity(m, &q->id, q->name);
 	ipc_set_bool(m, "done", true);
@@ -156,7 +137,7 @@ static void answer_me(struct question *q)
 
 	ipc_init(&m, "result");
 	ipc_setc(&m, "csrf", k ? k->csrf : "");
-	answer_identity(q, &m);
+	question_answer(q, &m);
 }
 
 static void answer_verbs(struct question *q)
@@ -189,8 +170,7 @@ static void answer_verbs(struct question *q)
 
 /* --- a verb goes to its owner ------------------------------------------------------------ */
 
-/* The page that the question comes from. */
-static struct str origin_of(const struct question *q)
+struct str question_origin(const struct question *q)
 {
 	return str_sub(ipc_get(&q->m, "origin"), 0, FRAME_KEY_MAX);
 }
@@ -199,7 +179,7 @@ static struct str origin_of(const struct question *q)
 static void add_challenge(const struct question *q, struct ipc_msg *m)
 {
 	const struct challenge_for f = { "add", str_of(arena_fmt(&m->arena, "%s %.*s %.*s", q->login, STRF(q->id.who),
-		STRF(ipc_get(&q->m, PREFIX "address")))), origin_of(q) };
+		STRF(ipc_get(&q->m, PREFIX "address")))), question_origin(q) };
 	struct str given = ipc_get(&q->m, PREFIX "challenge");
 	char text[CHALLENGE_TEXT + 1];
 
@@ -290,11 +270,11 @@ static void old_known(void *arg, const char *result, struct str user, const stru
 	if ((strcmp(result, "ok") == 0 || strcmp(result, "code") == 0) && str_eq(user, q->id.user))
 		pass(q);
 	else if (strcmp(result, "limit") == 0)
-		refuse(q, EX_NOPERM, "too many wrong passwords: try again later", "limit");
+		question_refuse(q, EX_NOPERM, "too many wrong passwords: try again later", "limit");
 	else if (strcmp(result, "fail") == 0 || strcmp(result, "ok") == 0)
-		refuse(q, EX_NOPERM, "the old password is not right", NULL);
+		question_refuse(q, EX_NOPERM, "the old password is not right", NULL);
 	else
-		refuse(q, EX_TEMPFAIL, "passwords cannot be checked now: try again", NULL);
+		question_refuse(q, EX_TEMPFAIL, "passwords cannot be checked now: try again", NULL);
 }
 
 static bool own_password_needed(const char *verb)
@@ -320,7 +300,7 @@ static void old_password(struct question *q)
 	if (!own_password_needed(name) || (!q->rights.own && q->id.owned.n == 0))
 		pass(q);
 	else if (old.n == 0)
-		refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
+		question_refuse(q, EX_USAGE, "old: the password of today is needed", NULL);
 	else
 		exchange_login(&q->peer, q->id.user, old, &none, old_known, q);
 }
@@ -334,12 +314,12 @@ static void target_seen(void *arg, const struct ipc_msg *account)
 	bool there = str_eqc(result, "ok") || str_eqc(result, "inactive");
 
 	if (str_eqc(result, "temp"))
-		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		question_refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
 	else if (there && !q->rights.own && q->verb->effect == EFFECT_CHANGE &&
 		rights_exceed(&q->id, ipc_get(account, "roles")))
-		refuse(q, EX_NOPERM, "this account has rights that you have not", NULL);
+		question_refuse(q, EX_NOPERM, "this account has rights that you have not", NULL);
 	else if (!there && q->verb->owner == OWNER_MAILBOXD)
-		refuse(q, EX_NOUSER, "there is no such user", NULL);
+		question_refuse(q, EX_NOUSER, "there is no such user", NULL);
 	else
 		old_password(q);
 }
@@ -352,7 +332,7 @@ static void ownership_seen(void *arg, const struct ipc_msg *answer)
 	struct str result = answer ? ipc_get(answer, "result") : STR("temp");
 
 	if (str_eqc(result, "temp")) {
-		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		question_refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
 		return;
 	}
 	q->asked_owner = true;
@@ -378,68 +358,12 @@ static void verb_begin(struct question *q)
 	if (may_own(q, r))
 		lookup("owns", q->id.user, peek_normal(ipc_get(&q->m, PREFIX "address"), &q->m.arena), ownership_seen, q);
 	else if (r < 0)
-		refuse(q, EX_NOPERM, buf_cstr(&why), NULL);
+		question_refuse(q, EX_NOPERM, buf_cstr(&why), NULL);
 	else if (q->id.admin || q->rights.address.n == 0)
 		old_password(q);
 	else
 		lookup("account", STR(""), q->rights.address, target_seen, q);
 	buf_done(&why);
-}
-
-/* --- mail by HTTP ------------------------------------------------------------------ */
-
-/* A login as any other, for the log; the password was another time's. */
-static void send_logged(const struct question *q, struct str user)
-{
-	struct trace t;
-	char peer[ADDR_TEXT];
-
-	trace_begin(&t, TRACE_INFO, "login");
-	trace_str(&t, "s", str_sub(ipc_get(&q->m, "session"), 0, 20));
-	trace_str(&t, "user", user);
-	trace_s(&t, "service", "http");
-	trace_str(&t, "mech", q->login[0] ? STR("cookie") : q->id.who);
-	trace_s(&t, "peer", addr_text(&q->peer, peer));
-	trace_s(&t, "tls", "yes");
-	trace_end(&t);
-}
-
-static void send_allowed(struct question *q, struct str user)
-{
-	char ticket[TICKET_LEN + 1];
-	struct ipc_msg m;
-
-	ticket_issue(authd.tickets, user, STR("submission"), clock_mono_ms(), authd.program.conf->auth_ticket_time, ticket);
-	send_logged(q, user);
-	ipc_init(&m, "result");
-	ipc_set(&m, "user", user);
-	ipc_setc(&m, "ticket", ticket);
-	explicit_bzero(ticket, sizeof(ticket));
-	answer_identity(q, &m);
-}
-
-/* The account that a token sends as, as it is now. */
-static void send_account(void *arg, const struct ipc_msg *account)
-{
-	struct question *q = arg;
-	struct str result = account ? ipc_get(account, "result") : STR("temp");
-
-	if (str_eqc(result, "temp"))
-		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
-	else if (!str_eqc(result, "ok"))
-		refuse(q, EX_NOPERM, "the account that this token sends as is not there, or not active", NULL);
-	else
-		send_allowed(q, ipc_get(account, "user"));
-}
-
-static void send_begin(struct question *q)
-{
-	if (q->id.user.n > 0)
-		send_allowed(q, q->id.user);
-	else if (q->id.send.n > 0)
-		lookup("account", STR(""), q->id.send, send_account, q);
-	else
-		refuse(q, EX_NOPERM, "this token may not send: it needs the role send:ADDRESS", NULL);
 }
 
 /* --- the question has somebody who asks it ------------------------------------------------- */
@@ -454,7 +378,7 @@ static void identified(struct question *q)
 	struct login *k = q->login[0] ? login_by_id(authd.logins, str_of(q->login)) : NULL;
 
 	if (csrf_needed(q) && (!k || !login_csrf_good(k, ipc_get(&q->m, "csrf")))) {
-		refuse(q, EX_NOPERM, "the page is not that of this login: load it again", NULL);
+		question_refuse(q, EX_NOPERM, "the page is not that of this login: load it again", NULL);
 	} else if (strcmp(q->op, "logout") == 0) {
 		if (k)
 			login_end(authd.logins, k);
@@ -464,12 +388,21 @@ static void identified(struct question *q)
 	} else if (strcmp(q->op, "verbs") == 0) {
 		answer_verbs(q);
 	} else if (strcmp(q->op, "send") == 0) {
-		send_begin(q);
+		gate_send(q);
 	} else if (q->verb) {
 		verb_begin(q);
 	} else {
 		answer_me(q);
 	}
+}
+
+void question_is_of(struct question *q, const struct ipc_msg *account)
+{
+	q->id.user = q->id.who = arena_str(&q->m.arena, ipc_get(account, "user"));
+	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
+	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
+	q->id.metrics = false; /* a token's alone */
+	q->id.send = STR("");
 }
 
 /* The account behind a login, as it is now. */
@@ -481,7 +414,7 @@ static void account_seen(void *arg, const struct ipc_msg *account)
 	uint64_t number = 0;
 
 	if (str_eqc(result, "temp")) {
-		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		question_refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
 		return;
 	}
 	ipc_get_u64(account, "account", UINT64_MAX, &number);
@@ -491,11 +424,7 @@ static void account_seen(void *arg, const struct ipc_msg *account)
 		nobody(q);
 		return;
 	}
-	q->id.user = q->id.who = arena_str(&q->m.arena, ipc_get(account, "user"));
-	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
-	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
-	q->id.metrics = false; /* a token's alone */
-	q->id.send = STR("");
+	question_is_of(q, account);
 	identified(q);
 }
 
@@ -531,7 +460,7 @@ static void token_seen(void *arg, const struct ipc_msg *token)
 	uint64_t expires = 0, last = 0, now = (uint64_t)clock_unix();
 
 	if (!token) {
-		refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		question_refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
 		return;
 	}
 	ipc_get_u64(token, "expires", INT64_MAX, &expires);
@@ -565,131 +494,6 @@ static void by_token(struct question *q)
 		lookup("token", STR(""), id, token_seen, q);
 	else
 		nobody(q);
-}
-
-/* --- login, invitation ------------------------------------------------------------------------ */
-
-static void login_account(void *arg, const struct ipc_msg *account)
-{
-	struct question *q = arg;
-	struct login *old = login_find(authd.logins, ipc_get(&q->m, "cookie"), clock_mono_ms(), clock_unix(), false);
-	char cookie[SECRET_TEXT + 1], peer[ADDR_TEXT];
-	struct ipc_msg m;
-	struct login *k;
-	uint64_t number = 0;
-
-	if (!account || !str_eqc(ipc_get(account, "result"), "ok")) {
-		refuse(q, account ? EX_NOPERM : EX_TEMPFAIL, "this login is not possible now", account ? "unknown" : NULL);
-		return;
-	}
-	ipc_get_u64(account, "account", UINT64_MAX, &number);
-	q->id.user = q->id.who = arena_str(&q->m.arena, ipc_get(account, "user"));
-	q->name = arena_str(&q->m.arena, ipc_get(account, "name"));
-	rights_roles(arena_str(&q->m.arena, ipc_get(account, "roles")), &q->id);
-	q->id.metrics = false;
-	q->id.send = STR("");
-	if (old) /* the browser has a new one now */
-		login_end(authd.logins, old);
-	k = login_make(authd.logins, q->id.user, number, str_of(addr_text(&q->peer, peer)),
-		ipc_get(&q->m, "agent"), clock_mono_ms(), clock_unix(), cookie);
-	ipc_init(&m, "result");
-	ipc_setc(&m, "cookie", cookie);
-	ipc_setc(&m, "csrf", k->csrf);
-	explicit_bzero(cookie, sizeof(cookie));
-	answer_identity(q, &m);
-}
-
-static struct challenge_for login_challenge(struct question *q)
-{
-	return (struct challenge_for){ "login", peek_normal(ipc_get(&q->m, "address"), &q->m.arena), origin_of(q) };
-}
-
-/* The password was right: what else there must be, and what a security key is to sign. */
-static void ask_second(struct question *q, const struct ipc_msg *answer)
-{
-	const struct challenge_for f = login_challenge(q);
-	char text[CHALLENGE_TEXT + 1];
-	struct str rp_id;
-	struct ipc_msg m;
-
-	ipc_init(&m, "result");
-	ipc_set(&m, "ways", ipc_get(answer, "ways"));
-	if (ipc_get(answer, "keys").n > 0 && webauthn_rp_id(f.origin, &rp_id) == 0) {
-		challenge_make(authd.challenges, &f, clock_mono_ms(), authd.program.conf->auth_security_key_time, text);
-		ipc_setc(&m, "challenge", text);
-		ipc_set(&m, "rp_id", rp_id);
-		ipc_set(&m, "keys", ipc_get(answer, "keys"));
-	}
-	ipc_set_bool(&m, "done", true);
-	ipc_set_u64(&m, "code", EX_NOPERM);
-	ipc_setc(&m, "error", "the second factor is needed, too");
-	fd_nonblock(q->reply, true);
-	(void)ipc_try_send(q->reply, &m);
-	ipc_done(&m);
-	question_free(q);
-}
-
-static void login_known(void *arg, const char *result, struct str user, const struct ipc_msg *answer)
-{
-	struct question *q = arg;
-	bool second = ipc_get(&q->m, "code").n > 0 || ipc_get(&q->m, "key").n > 0;
-
-	if (strcmp(result, "ok") == 0)
-		lookup("account", STR(""), user, login_account, q);
-	else if (strcmp(result, "limit") == 0)
-		refuse(q, EX_NOPERM, "too many failed logins: try again later", "limit");
-	else if (strcmp(result, "code") == 0)
-		ask_second(q, answer);
-	else if (strcmp(result, "fail") == 0)
-		refuse(q, EX_NOPERM, second ? "address, password or second factor is not right" : "address or password is not right", "unknown");
-	else
-		refuse(q, EX_TEMPFAIL, "logins are not possible now: try again", NULL);
-}
-
-/* What a browser says of a security key; what is no base64url is good for nothing, but was shown. */
-static struct str key_field(const struct question *q, const char *name)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	struct str s = ipc_get(&q->m, name);
-	size_t i;
-
-	for (i = 0; i < s.n && i < FRAME_KEY_MAX && s.p[i] && strchr(digits, s.p[i]); i++)
-		;
-	return i == s.n ? s : STR("-");
-}
-
-/* Password, and what came with it; a challenge counts here and now, or never. */
-static void login_begin(struct question *q)
-{
-	const struct challenge_for f = login_challenge(q);
-	struct sasl_second s = { .code = ipc_get(&q->m, "code"), .origin = f.origin, .key = key_field(q, "key"),
-		.client_data = key_field(q, "client_data"), .authenticator_data = key_field(q, "authenticator_data"),
-		.signature = key_field(q, "signature") };
-
-	if (s.key.n > 0 && challenge_take(authd.challenges, &f, ipc_get(&q->m, "challenge"), clock_mono_ms()))
-		s.challenge = ipc_get(&q->m, "challenge");
-	exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), &s, login_known, q);
-}
-
-static void invite(struct question *q)
-{
-	struct ipc_msg m;
-	struct audit a = { .who = "invitation", .verb = "user password" };
-	char text[ADDR_TEXT];
-	int reply = q->reply;
-
-	q->reply = -1;
-	snprintf(a.peer, sizeof(a.peer), "%s", addr_text(&q->peer, text));
-	if (audit_relay(&a, reply, &reply) == 0) {
-		ipc_init(&m, "control");
-		ipc_setc(&m, "verb", "invite redeem");
-		ipc_set(&m, "invite", ipc_get(&q->m, "invite"));
-		ipc_set(&m, "password", ipc_get(&q->m, "password"));
-		control_run(&m, reply);
-		arena_wipe(&m.arena);
-		ipc_done(&m);
-	}
-	question_free(q);
 }
 
 /* --- a message of webadmind --------------------------------------------------------------------- */
@@ -727,14 +531,14 @@ bool gate_message(struct client *c, struct ipc_msg *m)
 	if (strcmp(q->op, "verb") == 0) {
 		q->verb = verb_named(arena_cstr(&q->m.arena, ipc_get(&q->m, "verb")));
 		if (!q->verb) {
-			refuse(q, EX_USAGE, "there is no such verb", NULL);
+			question_refuse(q, EX_USAGE, "there is no such verb", NULL);
 			return true;
 		}
 	}
 	if (strcmp(q->op, "login") == 0)
-		login_begin(q);
+		gate_login(q);
 	else if (strcmp(q->op, "invite") == 0)
-		invite(q);
+		gate_invite(q);
 	else if (ipc_get(&q->m, "token").p)
 		by_token(q);
 	else if (ipc_get(&q->m, "cookie").p)

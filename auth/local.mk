@@ -52,7 +52,7 @@ AUTHD_LIBS = auth/libauthd.a $(AUTH_LIBS) $(TRACE_LIBS) $(MAIL_LIBS) $(DB_LIBS) 
 
 pkglibexec_PROGRAMS += libexec/authd
 libexec_authd_SOURCES = auth/authd.c auth/authd.h auth/authd_link.c auth/client.c auth/client.h \
-	auth/control.c auth/gate.c auth/gate.h auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/exchange_messages.c auth/exchange_private.h auth/expiry.c auth/expiry.h auth/before.c auth/oauth_link.c auth/oauth_link.h auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
+	auth/control.c auth/gate.c auth/gate.h auth/gate_private.h auth/gate_login.c auth/gate_send.c auth/guard.c auth/guard.h auth/verbs_ban.c auth/audit.c auth/verbs_login.c auth/exchange.c auth/exchange_messages.c auth/exchange_private.h auth/expiry.c auth/expiry.h auth/before.c auth/oauth_link.c auth/oauth_link.h auth/offer.c auth/lookup.c auth/pool.c auth/pool.h auth/worker.c auth/worker_private.h auth/answers.c auth/workers.c auth/worker.h
 libexec_authd_SOURCES += auth/oldserver_desk.c auth/oldserver_login.c auth/oldserver_login.h
 libexec_authd_LDADD = $(TLS_LIBS) $(AUTHD_LIBS) $(EVENT_LIBS)
 
