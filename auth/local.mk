@@ -14,7 +14,7 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl_password.c auth/sasl.h auth/sasl_private.h auth/sasl_bearer.c \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 # who guesses passwords
-auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth/ban.h auth/ban_file.c auth/ban_file.h auth/peek.c auth/peek.h
+auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth/ban.h auth/ban_private.h auth/ban_table.c auth/ban_file.c auth/ban_file.h auth/peek.c auth/peek.h
 # passwords that people bring, and their files
 auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
