@@ -48,7 +48,7 @@ smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/messag
 	smtp/queue/sent.c smtp/queue/sent.h smtp/queue/said.c smtp/queue/warmup.c smtp/queue/warmup.h smtp/queue/limits.c smtp/queue/limits.h smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
 	smtp/queue/rows_rcpts.c smtp/queue/rows_due.c \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c smtp/queue/notice.c \
-	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h
+	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h smtp/queue/task_change.c
 QUEUE_LIBS = smtp/libqueue.a $(TRACE_LIBS) $(MAIL_LIBS) $(NET_LIBS) $(DB_LIBS)
 pkglibexec_PROGRAMS += libexec/queued
 libexec_queued_SOURCES = smtp/queue/queued.c smtp/queue/links.c smtp/queue/links.h smtp/queue/removal.c smtp/queue/removal.h \

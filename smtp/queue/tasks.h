@@ -67,6 +67,8 @@ void task_next(struct ipc_msg *m, bool any, int64_t seconds);
 void task_end(struct task *t, int code, const char *error);
 /* lists.c: true while there is more */
 bool lists_slice(struct queue *q, struct task *t);
+/* task_change.c: does to the recipient what the verb says; false: not in this state */
+bool task_change(struct queue *q, struct task *t, const struct message_row *row, struct rcpt_row *x);
 /* tasks.c */
 void task_start(struct queue *q, struct task *t); /* takes t */
 void tasks_slice(struct queue *q);
