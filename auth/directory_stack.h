@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * directory_stack.h: what the files of the stack of back ends share: directory_stack.c (who knows it: questions),
- * stack_identity.c (numbers of accounts), stack_changes.c, stack_tables.c, stack_app_password.c (what belongs to an
+ * stack_identity.c (numbers of accounts), stack_changes.c, stack_tables.c, stack_secrets.c (what belongs to an
  * account), directory_list.c (lists).
  */
 #ifndef MANSIO_AUTH_DIRECTORY_STACK_H
@@ -48,7 +48,7 @@ int stack_layer_of(struct stack *s, uint64_t id, struct directory **layer_out, u
  * that its password takes tells nobody that it does not exist (C16). NULL: none. */
 struct directory *stack_could_be_of(struct stack *s, struct str name);
 
-/* stack_app_password.c */
+/* stack_secrets.c */
 int stack_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
 	struct directory_app_password *out);
 int stack_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v);

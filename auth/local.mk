@@ -19,7 +19,7 @@ auth_libauthd_a_SOURCES += auth/ring.h auth/spray.c auth/spray.h auth/ban.c auth
 auth_libauthd_a_SOURCES += auth/scheme.c auth/scheme.h auth/scheme_parse.c auth/scheme_private.h auth/verified.c auth/verified.h \
 	auth/userfile.c auth/userfile.h auth/verbs_import.c
 auth_libauthd_a_SOURCES += auth/delegation.c auth/delegation.h auth/verbs_delegation.c auth/verbs_leave.c \
-	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_app_password.c auth/verbs_app_password.c \
+	auth/app_password.c auth/app_password.h auth/directory_app_password.c auth/stack_secrets.c auth/verbs_app_password.c \
 	auth/totp.c auth/totp.h auth/second.c auth/second.h auth/directory_totp.c auth/verbs_totp.c \
 	auth/client_data.c auth/client_data.h auth/webauthn.c auth/webauthn.h auth/challenge.c auth/challenge.h \
 	auth/directory_security_key.c auth/verbs_second.c auth/verbs_security_key.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * stack_app_password.c: app passwords, second factors and shared secrets of a stack of back ends: beside the account where its back
+ * stack_secrets.c: app passwords, second factors, security keys and shared secrets of a stack of back ends: beside the account where its back
  * end has a place for them, else in the built-in database, by the account's number. So people of an LDAP directory
  * have theirs, too.
  */
@@ -20,20 +20,25 @@ static int keeper(struct directory *d, uint64_t account, struct directory **out,
 	return r;
 }
 
-/* An account that nobody has costs what one of somebody costs (C16). */
+/* The same of an account that nobody may have: that costs what one of somebody costs (C16). */
+static int keeper_or_other(struct directory *d, const struct directory_account *v, struct directory **out, uint64_t *own_id_out)
+{
+	struct directory *other = v->backend ? NULL : stack_could_be_of(stack_of(d), v->name);
+	int r = keeper(d, v->id, out, own_id_out);
+
+	if (r == 0 && other && other->ops->app_password)
+		*out = other;
+	return r;
+}
+
 int stack_app_password(struct directory *d, const struct directory_account *v, struct str digest, struct arena *a,
 	struct directory_app_password *out)
 {
 	struct directory_account mine = *v;
-	struct directory *e, *other;
-	int r = keeper(d, v->id, &e, &mine.id);
+	struct directory *e;
+	int r = keeper_or_other(d, v, &e, &mine.id);
 
-	if (r < 0)
-		return r;
-	other = v->backend ? NULL : stack_could_be_of(stack_of(d), v->name);
-	if (other && other->ops->app_password)
-		e = other;
-	return e->ops->app_password(e, &mine, digest, a, out);
+	return r < 0 ? r : e->ops->app_password(e, &mine, digest, a, out);
 }
 
 int stack_app_password_add(struct directory *d, uint64_t account, const struct directory_app_password *v)
@@ -148,15 +153,10 @@ int stack_shared_secret(struct directory *d, const struct directory_account *v, 
 	struct directory_shared_secret *out)
 {
 	struct directory_account mine = *v;
-	struct directory *e, *other;
-	int r = keeper(d, v->id, &e, &mine.id);
+	struct directory *e;
+	int r = keeper_or_other(d, v, &e, &mine.id);
 
-	if (r < 0)
-		return r;
-	other = v->backend ? NULL : stack_could_be_of(stack_of(d), v->name);
-	if (other && other->ops->shared_secret)
-		e = other;
-	return e->ops->shared_secret(e, &mine, a, out);
+	return r < 0 ? r : e->ops->shared_secret(e, &mine, a, out);
 }
 
 int stack_shared_secret_put(struct directory *d, uint64_t account, const struct directory_shared_secret *v)
