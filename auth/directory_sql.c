@@ -331,7 +331,7 @@ static int put_alias(struct directory *d, const struct directory_alias *v, struc
 }
 
 /* DELETE with one or two names. A foreign key that holds it: E_EXISTS. */
-static int remove_row(struct directory *d, enum sql_statement q, struct str first, struct str second)
+int sql_remove(struct directory *d, enum sql_statement q, struct str first, struct str second)
 {
 	struct sql *s;
 	int r = sql_begin(d, q, &s);
@@ -349,17 +349,17 @@ static int remove_row(struct directory *d, enum sql_statement q, struct str firs
 
 static int remove_domain(struct directory *d, struct str name)
 {
-	return remove_row(d, Q_DOMAIN_REMOVE, name, STR_NONE);
+	return sql_remove(d, Q_DOMAIN_REMOVE, name, STR_NONE);
 }
 
 static int remove_account(struct directory *d, struct str local, struct str domain)
 {
-	return remove_row(d, Q_ACCOUNT_REMOVE, local, domain);
+	return sql_remove(d, Q_ACCOUNT_REMOVE, local, domain);
 }
 
 static int remove_alias(struct directory *d, struct str address)
 {
-	return remove_row(d, Q_ALIAS_REMOVE, address, STR_NONE);
+	return sql_remove(d, Q_ALIAS_REMOVE, address, STR_NONE);
 }
 
 static int list_domains(struct directory *d,
@@ -430,135 +430,6 @@ static int list_aliases(struct directory *d, struct str domain,
 	return MIN(r, 0);
 }
 
-/* --- tokens, invitations --- */
-
-static void token_row(struct sql *s, struct arena *a, struct directory_token *out)
-{
-	out->id = sql_str(s, 0, a);
-	out->label = sql_str(s, 1, a);
-	out->digest = sql_str(s, 2, a);
-	out->roles = sql_str(s, 3, a);
-	out->created = sql_u64(s, 4);
-	out->expires = sql_u64(s, 5);
-	out->last = sql_u64(s, 6);
-}
-
-static int get_token(struct directory *d, struct str id, struct arena *a, struct directory_token *out)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_TOKEN, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_str(s, 1, id);
-	r = sql_one(s);
-	if (r == 0) {
-		token_row(s, a, out);
-		sql_reset(s);
-	}
-	return r;
-}
-
-static int add_token(struct directory *d, const struct directory_token *v)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_TOKEN_ADD, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_str(s, 1, v->id);
-	sql_bind_str(s, 2, v->label);
-	sql_bind_str(s, 3, v->digest);
-	sql_bind_str(s, 4, v->roles);
-	sql_bind_u64(s, 5, v->created);
-	sql_bind_u64(s, 6, v->expires);
-	return sql_change(s);
-}
-
-static int remove_token(struct directory *d, struct str id)
-{
-	return remove_row(d, Q_TOKEN_REMOVE, id, STR_NONE);
-}
-
-static int use_token(struct directory *d, struct str id, uint64_t when)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_TOKEN_USED, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_str(s, 1, id);
-	sql_bind_u64(s, 2, when);
-	return sql_change(s);
-}
-
-static int list_tokens(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg)
-{
-	struct directory_token v;
-	struct arena a;
-	struct sql *s;
-	bool more = true;
-	int r = sql_begin(d, Q_TOKENS, &s);
-
-	if (r < 0)
-		return r;
-	arena_init(&a);
-	while (more && (r = sql_step(s)) == 1) {
-		token_row(s, &a, &v);
-		more = fn(&v, arg);
-		arena_reset(&a);
-	}
-	sql_reset(s);
-	arena_done(&a);
-	return MIN(r, 0);
-}
-
-static int get_invite(struct directory *d, struct str id, struct arena *a, struct directory_invite *out)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_INVITE, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_str(s, 1, id);
-	r = sql_one(s);
-	if (r == 0) {
-		out->id = sql_str(s, 0, a);
-		out->digest = sql_str(s, 1, a);
-		out->account = sql_u64(s, 2);
-		out->expires = sql_u64(s, 3);
-		out->local = sql_str(s, 4, a);
-		out->domain = sql_str(s, 5, a);
-		sql_reset(s);
-	}
-	return r;
-}
-
-static int put_invite(struct directory *d, const struct directory_invite *v)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_INVITE_PUT, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_u64(s, 1, v->account);
-	sql_bind_str(s, 2, v->id);
-	sql_bind_str(s, 3, v->digest);
-	sql_bind_u64(s, 4, v->expires);
-	return sql_change(s);
-}
-
-static int remove_invite(struct directory *d, uint64_t account)
-{
-	struct sql *s;
-	int r = sql_begin(d, Q_INVITE_REMOVE, &s);
-
-	if (r < 0)
-		return r;
-	sql_bind_u64(s, 1, account);
-	return sql_change(s);
-}
-
 static const struct directory_ops common = {
 	.domain = get_domain,
 	.domain_size = get_domain_size,
@@ -577,14 +448,14 @@ static const struct directory_ops common = {
 	.domains = list_domains,
 	.accounts = list_accounts,
 	.aliases = list_aliases,
-	.token = get_token,
-	.token_add = add_token,
-	.token_remove = remove_token,
-	.token_used = use_token,
-	.tokens = list_tokens,
-	.invite = get_invite,
-	.invite_put = put_invite,
-	.invite_remove = remove_invite,
+	.token = directory_token,
+	.token_add = directory_token_add,
+	.token_remove = directory_token_remove,
+	.token_used = directory_token_used,
+	.tokens = directory_tokens,
+	.invite = directory_invite,
+	.invite_put = directory_invite_put,
+	.invite_remove = directory_invite_remove,
 	.route = directory_route,
 	.route_put = directory_route_put,
 	.route_remove = directory_route_remove,

@@ -2,8 +2,8 @@
  *
  * directory_sql.h: a directory in an SQL database. What is asked is written once
  * (directory_statements.c), and so is what the answers mean (directory_sql.c: accounts and what
- * belongs to them; directory_tables.c: routes, access, rewriting; directory_app_password.c). A driver runs the statements:
- * SQLite (directory_sqlite.c), PostgreSQL (directory_pgsql.c).
+ * belongs to them; directory_tables.c: routes, access, rewriting; a file for each
+ * other kind of thing). A driver runs the statements: SQLite (directory_sqlite.c), PostgreSQL (directory_pgsql.c).
  *
  * Every table of theirs stands in SQL_TABLES, so that one database can be copied into another
  * (directory_copy.c); what belongs to this host alone (identities, the secret) does not.
@@ -110,7 +110,19 @@ struct str sql_bytes(struct sql *s, int col);
 int sql_one(struct sql *s);
 /* A change of exactly one row: 0, or E_NOTFOUND if there was none. */
 int sql_change(struct sql *s);
+/* The row of these; 0 or E_NOTFOUND. */
+int sql_remove(struct directory *d, enum sql_statement q, struct str first, struct str second);
 int sql_transaction(struct directory *d, enum sql_transaction t);
+
+/* directory_token.c */
+int directory_token(struct directory *d, struct str id, struct arena *a, struct directory_token *out);
+int directory_token_add(struct directory *d, const struct directory_token *v);
+int directory_token_remove(struct directory *d, struct str id);
+int directory_token_used(struct directory *d, struct str id, uint64_t when);
+int directory_tokens(struct directory *d, bool (*fn)(const struct directory_token *v, void *arg), void *arg);
+int directory_invite(struct directory *d, struct str id, struct arena *a, struct directory_invite *out);
+int directory_invite_put(struct directory *d, const struct directory_invite *v);
+int directory_invite_remove(struct directory *d, uint64_t account);
 
 /* directory_tables.c */
 int directory_route(struct directory *d, struct str to, struct str from, struct arena *a,

@@ -10,7 +10,7 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
 	auth/password.c auth/password.h auth/prepare.c auth/prepare.h auth/resolve.c auth/resolve.h \
-	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/stack_identity.c auth/stack_changes.c auth/stack_tables.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
+	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/stack_identity.c auth/stack_changes.c auth/stack_tables.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_token.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl_password.c auth/sasl.h auth/sasl_private.h auth/sasl_bearer.c \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
 # who guesses passwords
