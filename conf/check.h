@@ -29,5 +29,7 @@ void conf_check_oauth(const struct conf *c, struct conf_report *r); /* oauth.c *
 /* Values that must fit one another, and texts with a grammar of their own
  * (addresses, networks, host names). Every mistake is reported. */
 void conf_check(const struct conf *c, struct conf_report *r);
+/* check_people.c: where people are kept */
+void conf_check_people(const struct conf *c, struct conf_report *r);
 
 #endif

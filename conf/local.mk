@@ -1,6 +1,6 @@
 noinst_LIBRARIES += conf/libconf.a
 conf_libconf_a_SOURCES = conf/sts.c conf/sts.h conf/oauth.c conf/oauth.h conf/conf.c conf/conf.h conf/keys.c conf/keys.def conf/value.c conf/value.h \
-	conf/warmup.c conf/warmup.h conf/sending.c conf/sending.h conf/near.c conf/near.h conf/trust.c conf/trust.h conf/realm.c conf/realm.h conf/check.c conf/check.h conf/edit.c conf/edit.h conf/print.c conf/manual.c \
+	conf/warmup.c conf/warmup.h conf/sending.c conf/sending.h conf/near.c conf/near.h conf/trust.c conf/trust.h conf/realm.c conf/realm.h conf/check.c conf/check.h conf/check_people.c conf/edit.c conf/edit.h conf/print.c conf/manual.c \
 	conf/program.c conf/program.h conf/zygote.c conf/zygote.h \
 	conf/verbs.c conf/verbs.h conf/verbs.def
 CONF_LIBS = conf/libconf.a $(NET_LIBS)
