@@ -6,7 +6,7 @@
 
 #include "base/rand.h"
 
-static const char letters[] = "abcdefghjkmnpqrstuvwxyz";
+static const char letters[] = SECRET_LETTERS;
 #define NLETTERS (sizeof(letters) - 1)
 #define FAIR (256 / NLETTERS * NLETTERS) /* bytes below: each letter as often as any other */
 
@@ -33,22 +33,7 @@ void app_password_new(char text_out[APP_PASSWORD_TEXT + 1], char digest_out[SECR
 
 bool app_password_digest(struct str typed, char digest_out[SECRET_HEX + 1])
 {
-	char bare[APP_PASSWORD_LETTERS];
-	size_t i, n = 0;
-
-	for (i = 0; i < typed.n; i++) {
-		char c = ascii_lower(typed.p[i]);
-
-		if (c == '-' || c == ' ')
-			continue;
-		if (n == sizeof(bare) || c == '\0' || !strchr(letters, c))
-			break;
-		bare[n++] = c;
-	}
-	if (i == typed.n && n == sizeof(bare))
-		secret_digest(str_make(bare, n), digest_out);
-	explicit_bzero(bare, sizeof(bare));
-	return i == typed.n && n == sizeof(bare);
+	return secret_typed(typed, APP_PASSWORD_LETTERS, digest_out);
 }
 
 int app_password_protocols(struct str text, char out[sizeof(APP_PASSWORD_ALL)])

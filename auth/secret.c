@@ -50,6 +50,27 @@ bool secret_split(struct str text, struct str *id_out, struct str *secret_out)
 	return true;
 }
 
+bool secret_typed(struct str typed, size_t n, char digest_out[SECRET_HEX + 1])
+{
+	char bare[SECRET_TYPED];
+	size_t i, k = 0;
+
+	BUG_ON(n > sizeof(bare));
+	for (i = 0; i < typed.n; i++) {
+		char c = ascii_lower(typed.p[i]);
+
+		if (c == '-' || c == ' ')
+			continue;
+		if (k == n || c == '\0' || !strchr(SECRET_LETTERS, c))
+			break;
+		bare[k++] = c;
+	}
+	if (i == typed.n && k == n)
+		secret_digest(str_make(bare, k), digest_out);
+	explicit_bzero(bare, sizeof(bare));
+	return i == typed.n && k == n;
+}
+
 bool secret_good(struct str secret, struct str digest)
 {
 	char have[SECRET_HEX + 1];

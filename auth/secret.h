@@ -19,6 +19,11 @@ void secret_new(char text_out[SECRET_TEXT + 1], char digest_out[SECRET_HEX + 1])
 /* The parts of a text; false: it has not that form. */
 bool secret_split(struct str text, struct str *id_out, struct str *secret_out);
 void secret_digest(struct str secret, char out[SECRET_HEX + 1]); /* SHA-256, hex */
+/* Of one that people type: n of these letters, in capitals or not, with "-" and blanks between them. False: it has not
+ * that form. */
+#define SECRET_LETTERS "abcdefghjkmnpqrstuvwxyz" /* no two that look alike */
+#define SECRET_TYPED 64
+bool secret_typed(struct str typed, size_t n, char digest_out[SECRET_HEX + 1]);
 /* Has this secret that digest? Takes the same time whatever they are. */
 bool secret_good(struct str secret, struct str digest);
 

@@ -14,7 +14,7 @@
 #define RECOVERY_LETTERS 10
 
 static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-static const char letters[] = "abcdefghjkmnpqrstuvwxyz"; /* no two that look alike */
+static const char letters[] = SECRET_LETTERS;
 
 void totp_new(char secret_out[TOTP_SECRET + 1])
 {
@@ -106,20 +106,5 @@ void totp_recovery_new(char text_out[TOTP_RECOVERY_TEXT + 1], char digest_out[SE
 
 bool totp_recovery_digest(struct str typed, char digest_out[SECRET_HEX + 1])
 {
-	char bare[RECOVERY_LETTERS];
-	size_t i, n = 0;
-
-	for (i = 0; i < typed.n; i++) {
-		char c = ascii_lower(typed.p[i]);
-
-		if (c == '-' || c == ' ')
-			continue;
-		if (n == sizeof(bare) || c == '\0' || !strchr(letters, c))
-			return false;
-		bare[n++] = c;
-	}
-	if (n != sizeof(bare))
-		return false;
-	secret_digest(str_make(bare, n), digest_out);
-	return true;
+	return secret_typed(typed, RECOVERY_LETTERS, digest_out);
 }
