@@ -12,12 +12,17 @@
  *   "owns" user address    -> "answer" result=ok|denied: is he an owner of that mailbox?
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
- *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some account has a shared secret
- *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [moved_in] [expires: of the app password] [lasting: by the main password] [no_submission: by an app password for others]; failed=1: it
- *                             is a "continue" that tells a failure, and the login has failed. With it the
- *                             second factor of the page (frame.h); result=code [ways] [keys]: one is missing
- *                             (second.h); copied=ID: a security key whose counter went back; result=ask ask=renew|introspect
- *                             [token]: oauthd must be asked, and what it says is the next step:
+ *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some
+ *                             account has a shared secret
+ *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [moved_in]
+ *                             expires: of the account or the app password
+ *                             lasting: by the main password
+ *                             no_submission: by an app password for others
+ *                             failed=1: it is a "continue" that tells a failure, and the login has failed
+ *                             result=code [ways] [keys]: the second factor of the page (frame.h) is missing (second.h)
+ *                             copied=ID: a security key whose counter went back
+ *                             result=ask ask=renew|introspect [token]: oauthd must be asked, and what it says is the
+ *                             next step:
  *   "sasl-told" id result=ok|inactive|temp [claims] -> "sasl" the same
  *   "sasl-step" id data    -> "sasl" the same
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1

@@ -382,6 +382,13 @@ static bool slice(struct queue *q, struct task *t)
 	return t->by == BY_DESTINATION ? slice_dests(q, t) : slice_messages(q, t);
 }
 
+/* One with nothing in it is good, too. */
+static bool is_list(enum task_verb verb)
+{
+	return verb == TASK_LIST || verb == TASK_SUPPRESSIONS || verb == TASK_DESTINATIONS ||
+		verb == TASK_WARMUPS || verb == TASK_LIMITS;
+}
+
 static void run(struct queue *q, struct task *t)
 {
 	deadline over = deadline_in(SLICE_MS);
@@ -391,8 +398,7 @@ static void run(struct queue *q, struct task *t)
 			return;
 	if (t->by == BY_SENDER)
 		table_each(&t->sums, sender_row, t);
-	if (t->verb != TASK_LIST && t->verb != TASK_SUPPRESSIONS && t->verb != TASK_DESTINATIONS && t->verb != TASK_WARMUPS && t->verb != TASK_LIMITS &&
-	    t->messages == 0)
+	if (t->messages == 0 && !is_list(t->verb))
 		task_end(t, EX_NOUSER, t->none ? t->none : "nothing matches");
 	else
 		task_end(t, EX_OK, NULL);

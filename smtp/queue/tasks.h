@@ -7,8 +7,10 @@
 
 #include "smtp/queue/queue.h"
 
-enum task_verb { /* those that only look stand first; then those that change recipients; last those that may end messages */
-	TASK_LIST, TASK_SHOW, TASK_SUPPRESSIONS, TASK_DESTINATIONS, TASK_DESTINATION, TASK_WARMUPS, TASK_LIMITS, TASK_LIMIT_RESET, TASK_SUPPRESS, TASK_UNSUPPRESS,
+/* Those that look, or change a list, stand first; then those that change recipients; last those that may end messages. */
+enum task_verb {
+	TASK_LIST, TASK_SHOW, TASK_SUPPRESSIONS, TASK_DESTINATIONS, TASK_DESTINATION, TASK_WARMUPS,
+	TASK_LIMITS, TASK_LIMIT_RESET, TASK_SUPPRESS, TASK_UNSUPPRESS,
 	TASK_RETRY, TASK_HOLD, TASK_RELEASE, TASK_REROUTE, TASK_REMOVE, TASK_BOUNCE
 };
 enum task_by { BY_NONE, BY_DESTINATION, BY_SENDER };
