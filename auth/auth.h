@@ -15,8 +15,9 @@
  *   checkd             domain link
  *   master             control verbs: domain, user, alias ...
  *
- * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without)
- * certificate="... EXTERNAL" (under TLS, to whom a certificate proved) apop=yes|no apop_clear=yes|no: what to advertise, at link time and after every change.
+ * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without) certificate="... EXTERNAL" (under
+ * TLS, to whom a certificate proved) apop=yes|no apop_clear=yes|no: what to advertise, at link time and after every
+ * change.
  *
  * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
  *             [cb_exporter cb_end_point cb_unique: raw channel bindings]
@@ -154,7 +155,8 @@ struct auth_test {
 int auth_route_send_test(int link, struct str address, struct str sender, uint64_t id);
 int auth_test_parse(const struct ipc_msg *m, struct arena *a, struct auth_test *out); /* of an answer that auth_route_parse takes */
 int auth_route_parse(const struct ipc_msg *m, struct arena *a, uint64_t *id_out, struct auth_route *out);
-/* Is that a domain of this server: AUTH_OK, AUTH_NODOMAIN, AUTH_TEMP? And by which ways its mail leaves, by the table of routes. */
+/* Is that a domain of this server: AUTH_OK, AUTH_NODOMAIN, AUTH_TEMP? And by which ways its mail leaves, by the table
+ * of routes. */
 struct auth_domain {
 	enum auth_result result;
 	struct str host; /* name or IP address of who takes all that no other route names; empty: no such route */
@@ -166,8 +168,8 @@ int auth_domain(int link, struct str domain, struct arena *a, struct auth_domain
  * IPC_MAX_FDS at a time are asked; this function loops. */
 int auth_keys(int link, const struct str *account, size_t n, int *key_out, deadline d);
 
-/* For a verb about one mailbox: the account whose address it is (where its mail goes on to is another's), and its key. A sysexits code;
- * why_out (arena) is for people. */
+/* For a verb about one mailbox: the account whose address it is (where its mail goes on to is another's), and its key.
+ * A sysexits code; why_out (arena) is for people. */
 int auth_mailbox(int link, struct str address, struct arena *a, struct auth_target *out, int *key_out,
 	const char **why_out, deadline d);
 /* For a backup. The accounts behind the address `after` in the order of their bytes, at most

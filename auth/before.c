@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * before.c: POP before SMTP ([auth] pop_before_smtp, off as shipped): a client of submission that sends MAIL without AUTH may be known by a
- * login to POP3 or IMAP that came from its very address not long ago (popbefore.h). The fronts ask by `before` (auth.h).
+ * before.c: POP before SMTP ([auth] pop_before_smtp, off as shipped): a client of submission that sends MAIL without
+ * AUTH may be known by a login to POP3 or IMAP that came from its very address not long ago (popbefore.h). The fronts
+ * ask by `before` (auth.h).
  *
- * An address proves little, so: submission alone, never port 25; only as one of the accounts that logged in from there, and only if
- * exactly one of them may send as the sender that MAIL names; not from a network that is banned, nor from one of [ban] never, where
- * many people have one address (webmail, proxies); what is told by an app password counts only if that is good for submission. It ends with another
- * password, suspension or removal (control.c), and is otherwise a login like others: a ticket, and an event `login`. A refusal is no guess of a password.
+ * An address proves little, so: submission alone, never port 25; only as one of the accounts that logged in from there,
+ * and only if exactly one of them may send as the sender that MAIL names; not from a network that is banned, nor from
+ * one of [ban] never, where many people have one address (webmail, proxies); what is told by an app password counts
+ * only if that is good for submission. It ends with another password, suspension or removal (control.c), and is
+ * otherwise a login like others: a ticket, and an event `login`. A refusal is no guess of a password.
  */
 #include "auth/authd.h"
 #include "auth/guard.h"

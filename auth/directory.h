@@ -38,7 +38,8 @@ struct directory_account {
 	uint64_t quota_bytes, quota_messages; /* 0: the default, none */
 	bool active; /* no: no logins; still receives */
 	uint64_t expires; /* Unix time from which on it is as if it were not active; 0: never */
-	/* Of one that is not active: when she left (Unix time), from when on her mail is refused, and with which words; 0: not */
+	/* Of one that is not active: when she left (Unix time), from when on her mail is refused, and with which words;
+	 * 0: not */
 	uint64_t left, refuse_from;
 	struct str refuse_text;
 	struct str roles; /* comma separated */
@@ -150,8 +151,8 @@ struct directory_ops {
 	int (*check)(struct directory *d, const struct directory_account *v, struct str password);
 	/* A secret that never changes, the same in every process. */
 	int (*secret)(struct directory *d, unsigned char out[DIRECTORY_SECRET]);
-	/* New forms of the same password, after a login, in place of `before`, the hash that it was verified by. E_NOTFOUND: there is
-	 * another one by now, which stays. */
+	/* New forms of the same password, after a login, in place of `before`, the hash that it was verified by.
+	 * E_NOTFOUND: there is another one by now, which stays. */
 	int (*credentials)(struct directory *d, uint64_t id, struct str before, struct str hash, struct str scram);
 
 	/* Changes; NULL in a back end that others keep. E_EXISTS, E_NOTFOUND. */
@@ -204,10 +205,10 @@ struct directory_ops {
 	int (*app_passwords)(struct directory *d, uint64_t account,
 		bool (*fn)(const struct directory_app_password *v, void *arg), void *arg);
 
-	/* Second factors; NULL in a back end that has no place for them. put: all but the recovery codes, which change by
-	 * totp_recover alone. try: one of `max` since the first of them; E_NOTFOUND: there were as many, the last one later than
-	 * `over`; a good step forgives them. step, recover: use up what is there only once, else E_NOTFOUND: a step that is later
-	 * than all before, a list of codes that is still this one. */
+	/* Second factors; NULL in a back end that has no place for them. put: all but the recovery codes, which change
+	 * by totp_recover alone. try: one of `max` since the first of them; E_NOTFOUND: there were as many, the last
+	 * one later than `over`; a good step forgives them. step, recover: use up what is there only once, else
+	 * E_NOTFOUND: a step that is later than all before, a list of codes that is still this one. */
 	int (*totp)(struct directory *d, uint64_t account, struct arena *a, struct directory_totp *out);
 	int (*totp_put)(struct directory *d, uint64_t account, const struct directory_totp *v);
 	int (*totp_remove)(struct directory *d, uint64_t account);
@@ -215,15 +216,16 @@ struct directory_ops {
 	int (*totp_step)(struct directory *d, uint64_t account, uint64_t step);
 	int (*totp_recover)(struct directory *d, uint64_t account, struct str before, struct str after);
 
-	/* Shared secrets; NULL in a back end that has no place for them. Of v as with app_password. any: has any account one? */
+	/* Shared secrets; NULL in a back end that has no place for them. Of v as with app_password. any: has any
+	 * account one? */
 	int (*shared_secret)(struct directory *d, const struct directory_account *v, struct arena *a,
 		struct directory_shared_secret *out);
 	int (*shared_secret_put)(struct directory *d, uint64_t account, const struct directory_shared_secret *v);
 	int (*shared_secret_remove)(struct directory *d, uint64_t account);
 	int (*shared_secret_any)(struct directory *d, bool *any_out);
 
-	/* Security keys; NULL in a back end that has no place for them. add: E_EXISTS: somebody has it. used: E_NOTFOUND also if
-	 * this counter is not later than the last one (both 0: it does not count). */
+	/* Security keys; NULL in a back end that has no place for them. add: E_EXISTS: somebody has it. used:
+	 * E_NOTFOUND also if this counter is not later than the last one (both 0: it does not count). */
 	int (*security_key_add)(struct directory *d, uint64_t account, const struct directory_security_key *v);
 	int (*security_key_remove)(struct directory *d, uint64_t account, struct str id);
 	int (*security_key_used)(struct directory *d, uint64_t account, const struct directory_security_key *v);

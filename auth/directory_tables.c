@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * directory_tables.c: the tables of the mail's way (see directory_sql.h). They name domains and addresses of others, so no row of
- * them belongs to an account or a domain of ours.
+ * directory_tables.c: the tables of the mail's way (see directory_sql.h). They name domains and addresses of others, so
+ * no row of them belongs to an account or a domain of ours.
  */
 #include "auth/directory_sql.h"
 

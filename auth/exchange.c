@@ -16,7 +16,8 @@
  *   ASK   the provider of tokens is asked (oauth_link.h), at most oauth.timeout
  *   LATE  the answer is known and held back (slowdown.h)
  *
- * A refused token is told in a "continue" (RFC 7628 3.2.2): it counts from then on, whether the client says another word or not.
+ * A refused token is told in a "continue" (RFC 7628 3.2.2): it counts from then on, whether the client says another
+ * word or not.
  *
  * Invariants: an exchange stays with the worker that began it, and ends when
  * that one dies; every start and step is answered exactly once unless aborted;

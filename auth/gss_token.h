@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * gss_token.h: is a client's first message what a Kerberos client sends? Looked at before the library sees it: MIT's falls over some
- * that are something else (1.20: an unknown kind of token, twice), and takes forms that no SASL client has.
+ * gss_token.h: is a client's first message what a Kerberos client sends? Looked at before the library sees it: MIT's
+ * falls over some that are something else (1.20: an unknown kind of token, twice), and takes forms that no SASL client
+ * has.
  */
 #ifndef MANSIO_AUTH_GSS_TOKEN_H
 #define MANSIO_AUTH_GSS_TOKEN_H

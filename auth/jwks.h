@@ -12,9 +12,9 @@
 #define JWKS_KEYS_MAX 64
 
 struct jwks;
-/* 0, or E_SYNTAX and a sentence in why. Keys of kinds that we do not know, and those for encryption, are left out
- * (RFC 7517 5); none left is an error. JWKS_STRICT: so is a private or a shared key, one too many, or one that is too weak; else
- * these are left out as well: what a provider shows counts as far as it can be used. */
+/* 0, or E_SYNTAX and a sentence in why. Keys of kinds that we do not know, and those for encryption, are left out (RFC
+ * 7517 5); none left is an error. JWKS_STRICT: so is a private or a shared key, one too many, or one that is too weak;
+ * else these are left out as well: what a provider shows counts as far as it can be used. */
 enum jwks_rule { JWKS_STRICT, JWKS_USABLE };
 int jwks_read(struct str text, enum jwks_rule rule, struct buf *why, struct jwks **out);
 void jwks_free(struct jwks *k);

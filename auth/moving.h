@@ -10,9 +10,9 @@
 
 /* Is the old server asked about this name, if it has no password here? */
 bool moving_covers(const struct sasl_service *s, struct str name);
-/* account: NULL if there is none; without a password. may: it may log in so. Else it takes as long, and is refused. 0: the
- * password is right and stored, the account is to be looked up again; E_EXISTS: it was right there, but one was stored here meanwhile,
- * which is to be looked up; E_DENIED; E_TEMP. why_out: lives as long as the arena. */
+/* account: NULL if there is none; without a password. may: it may log in so. Else it takes as long, and is refused. 0:
+ * the password is right and stored, the account is to be looked up again; E_EXISTS: it was right there, but one was
+ * stored here meanwhile, which is to be looked up; E_DENIED; E_TEMP. why_out: lives as long as the arena. */
 int moving_in(struct sasl_service *s, struct str name, const struct directory_account *account, bool may, struct str password,
 	struct arena *a, const char **why_out);
 

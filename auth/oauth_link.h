@@ -13,8 +13,8 @@ void oauth_peer(int fd);
 
 struct oauth_question;
 typedef void oauth_answer_fn(void *arg, const struct ipc_msg *answer);
-/* verb: renew or introspect. fn is called once and not at once, unless it is forgotten before; it does not hear of a provider that says
- * nothing: that is the caller's deadline. NULL: too many wait. */
+/* verb: renew or introspect. fn is called once and not at once, unless it is forgotten before; it does not hear of a
+ * provider that says nothing: that is the caller's deadline. NULL: too many wait. */
 struct oauth_question *oauth_ask(const char *verb, struct str token, oauth_answer_fn *fn, void *arg);
 void oauth_forget(struct oauth_question *q);
 

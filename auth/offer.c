@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM
- * of a hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing,
- * unless the settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up; EXTERNAL only to clients with a
- * certificate, where [auth] client_ca is. CRAM-MD5 and APOP (which is
- * no SASL mechanism: the greeting of POP3 shows it) only while an account has a shared secret. The directory is asked again after every change of it.
+ * offer.c: which mechanisms the fronts advertise and may begin: those of [auth] mechanisms, in that order; SCRAM of a
+ * hash only where there are keys for it (`auth.scram`), with -PLUS before it under TLS; without TLS nothing, unless the
+ * settings say so, and access tokens never: whoever reads one is the person. These only where [oauth] is set up;
+ * EXTERNAL only to clients with a certificate, where [auth] client_ca is. CRAM-MD5 and APOP (which is no SASL
+ * mechanism: the greeting of POP3 shows it) only while an account has a shared secret. The directory is asked again
+ * after every change of it.
  *
  * Invariant: each front was told of the offer in force; none is before the directory answered once, and then we
  * are ready.

@@ -18,7 +18,8 @@
 
 #define PREPARED_MAX 511 /* a password that would be longer stays as it is */
 
-/* The form of a password that is stored, into out (wiped by the caller). Never fails: what is no UTF-8, or has no such form, stays as it is. */
+/* The form of a password that is stored, into out (wiped by the caller). Never fails: what is no UTF-8, or has no such
+ * form, stays as it is. */
 void prepare_password(struct str given, struct buf *out);
 /* Why it may be no new password: half a sentence; NULL: it may. */
 const char *prepare_password_wrong(struct str given);

@@ -5,8 +5,8 @@
  * logs in for each click, then costs next to nothing.
  *
  * What counts for it: [auth] cache_time and login_cache_time, the shorter one; at most cache_entries. Any change of the
- * directory empties it. Only what an account's main password opens is kept, and nothing of what has an end of its own: the worker
- * says so ("lasting"). Bans, slow-down, limits and the log are before and behind it, as with any login.
+ * directory empties it. Only what an account's main password opens is kept, and nothing of what has an end of its own:
+ * the worker says so ("lasting"). Bans, slow-down, limits and the log are before and behind it, as with any login.
  *
  * Kept are the account's name and, as with verified.h, a digest of all that was sent, under a key that nobody else has.
  */

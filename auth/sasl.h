@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one
- * login attempt; it blocks while it looks up and hashes. No configuration
- * file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded (EXTERNAL is in the library itself; GSSAPI and GS2 where a keytab is set);
- * OAUTHBEARER and XOAUTH2 are ours, and so are CRAM-MD5 and APOP.
+ * sasl.h: SASL exchanges by Cyrus SASL, in a worker. One exchange is one login attempt; it blocks while it looks up and
+ * hashes. No configuration file, no password file and no plug-in but PLAIN, LOGIN and SCRAM is loaded (EXTERNAL is in
+ * the library itself; GSSAPI and GS2 where a keytab is set); OAUTHBEARER and XOAUTH2 are ours, and so are CRAM-MD5 and
+ * APOP.
  */
 #ifndef MANSIO_AUTH_SASL_H
 #define MANSIO_AUTH_SASL_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl_bearer.c: logins by access tokens: OAUTHBEARER (RFC 7628) and XOAUTH2 (bearer.h). Whoever has no good token learns
- * nothing of accounts: none is looked for. A refusal takes two messages (RFC 7628 3.2.3); it is a failed login from the first on.
+ * sasl_bearer.c: logins by access tokens: OAUTHBEARER (RFC 7628) and XOAUTH2 (bearer.h). Whoever has no good token
+ * learns nothing of accounts: none is looked for. A refusal takes two messages (RFC 7628 3.2.3); it is a failed login
+ * from the first on.
  *
  *   message --> judge --> in, or refused
  *                 `--> ask (an unknown key, or a token that only the provider knows) --sasl_exchange_told--> in, refused, or try later

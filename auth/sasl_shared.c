@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * sasl_shared.c: CRAM-MD5 (RFC 2195) and APOP (RFC 1939 7): logins by the shared secret of an account (shared_secret.h). Its main
- * password and its app passwords are no good here. The library's CRAM-MD5 is not used: its challenge has 32 random bits, and
- * APOP wants the same work.
+ * sasl_shared.c: CRAM-MD5 (RFC 2195) and APOP (RFC 1939 7): logins by the shared secret of an account
+ * (shared_secret.h). Its main password and its app passwords are no good here. The library's CRAM-MD5 is not used: its
+ * challenge has 32 random bits, and APOP wants the same work.
  *
  *   CRAM-MD5   (nothing) --challenge--> user SP digest --> good or bad
  *   APOP       challenge NUL user NUL digest --> good or bad; the challenge was front's greeting

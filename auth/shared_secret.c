@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * shared_secret.c: see shared_secret.h. Sealed is, in base64: a byte for the form, a nonce of 12 bytes, the secret, a tag of 16 (NIST SP 800-38D); the
- * number of the account is authenticated beside it. The nonce is random: 2^32 of them are safe, and there is one for each time
- * that an administrator sets a secret.
+ * shared_secret.c: see shared_secret.h. Sealed is, in base64: a byte for the form, a nonce of 12 bytes, the secret, a
+ * tag of 16 (NIST SP 800-38D); the number of the account is authenticated beside it. The nonce is random: 2^32 of them
+ * are safe, and there is one for each time that an administrator sets a secret.
  */
 #include "auth/shared_secret.h"
 

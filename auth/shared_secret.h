@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * shared_secret.h: a secret of an account that the server must be able to read, because CRAM-MD5 and APOP compute with
- * the secret itself. It is no password of the account's: it is good for these two mechanisms alone, and an administrator puts it there.
- * What the directory keeps is sealed, by AES-256-GCM with the key of this host (a file that is in no database), and for one account:
- * copied into the row of another one it opens no more.
+ * the secret itself. It is no password of the account's: it is good for these two mechanisms alone, and an
+ * administrator puts it there. What the directory keeps is sealed, by AES-256-GCM with the key of this host (a file
+ * that is in no database), and for one account: copied into the row of another one it opens no more.
  */
 #ifndef MANSIO_AUTH_SHARED_SECRET_H
 #define MANSIO_AUTH_SHARED_SECRET_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * stack_secrets.c: app passwords, second factors, security keys and shared secrets of a stack of back ends: beside the account where its back
- * end has a place for them, else in the built-in database, by the account's number. So people of an LDAP directory
- * have theirs, too.
+ * stack_secrets.c: app passwords, second factors, security keys and shared secrets of a stack of back ends: beside the
+ * account where its back end has a place for them, else in the built-in database, by the account's number. So people of
+ * an LDAP directory have theirs, too.
  */
 #include "auth/directory_stack.h"
 
@@ -177,7 +177,8 @@ int stack_shared_secret_remove(struct directory *d, uint64_t account)
 	return r < 0 ? r : e->ops->shared_secret_remove(e, own_id);
 }
 
-/* Those that back ends keep, and those of their people in the built-in database. One that is down has none of its own to log in. */
+/* Those that back ends keep, and those of their people in the built-in database. One that is down has none of its own
+ * to log in. */
 int stack_shared_secret_any(struct directory *d, bool *any_out)
 {
 	struct stack *s = stack_of(d);

@@ -50,8 +50,8 @@ void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result 
  * the arguments tell (control.c logs_out). */
 void verb_ends(struct verb *v, struct str who);
 
-/* Mail sessions of mailboxes that he owns, or that an alias of this name does, end with the verb: he may be no owner now, or not
- * one who may log in. Others of theirs come back. (verbs_delegation.c) */
+/* Mail sessions of mailboxes that he owns, or that an alias of this name does, end with the verb: he may be no owner
+ * now, or not one who may log in. Others of theirs come back. (verbs_delegation.c) */
 void verb_ends_owned(struct verb *v, struct str who);
 
 /* They end at this moment (Unix time; 0: never), or now if it is over. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs_shared_secret.c: mansio shared-secret set|remove|show: the secret by which an account logs in with CRAM-MD5 and APOP
- * (shared_secret.h). Administrators alone: whoever has one logs in by the weakest that there is. It is never the account's password, which so is
- * nowhere stored in a form that can be read. Its sessions end with it (control.c).
+ * verbs_shared_secret.c: mansio shared-secret set|remove|show: the secret by which an account logs in with CRAM-MD5 and
+ * APOP (shared_secret.h). Administrators alone: whoever has one logs in by the weakest that there is. It is never the
+ * account's password, which so is nowhere stored in a form that can be read. Its sessions end with it (control.c).
  */
 #include <sysexits.h>
 

@@ -3,11 +3,11 @@
  * verified.h: logins whose password was verified a moment ago: the next one with the same name, password and
  * protocol costs no hash. A phone that fetches mail every minute is then as cheap as one that does so once.
  *
- * What is kept is an HMAC-SHA-256 over all of that and the stored hash, with a random key that lives as long as
- * the workers: no name and no password rests in memory, and nobody who reads the table can try passwords against
- * it without the key. The account itself is looked up at each login that a worker decides (recent.h); with another password, or none, the
- * stored hash is another one, and nothing fits any more. Nothing is kept of logins that failed. Delays, bans and
- * limits are decided before and after, in authd, and know nothing of this.
+ * What is kept is an HMAC-SHA-256 over all of that and the stored hash, with a random key that lives as long as the
+ * workers: no name and no password rests in memory, and nobody who reads the table can try passwords against it without
+ * the key. The account itself is looked up at each login that a worker decides (recent.h); with another password, or
+ * none, the stored hash is another one, and nothing fits any more. Nothing is kept of logins that failed. Delays, bans
+ * and limits are decided before and after, in authd, and know nothing of this.
  *
  * The table is shared by all workers: made by their parent, in memory without a file, of a fixed size. Each
  * digest has a set of four places; the one that ends first gives way. A place is written under its own sequence

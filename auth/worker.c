@@ -64,7 +64,8 @@ static int rules_use(struct worker *w, int fd)
 	return 0;
 }
 
-/* The keys that tokens are signed with, in place of those before; master, or oauthd, has seen that they can be read. Takes fd. */
+/* The keys that tokens are signed with, in place of those before; master, or oauthd, has seen that they can be read.
+ * Takes fd. */
 static int keys_use(struct worker *w, int fd)
 {
 	struct jwks *keys = NULL;

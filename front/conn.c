@@ -280,7 +280,8 @@ const char *conn_mechs(const struct conn *c)
 
 bool conn_has_mech(const struct conn *c, struct str mech)
 {
-	/* who shows any certificate may try: authd tells the log what is wrong with it, and the client no more than of any login */
+	/* who shows any certificate may try: authd tells the log what is wrong with it, and the client no more than of
+	 * any login */
 	return parse_in_list(c->tls && c->client_cert ? c->front->mechs_certificate : conn_mechs(c), mech);
 }
 

@@ -164,7 +164,8 @@ static int parse_login(struct cur *c, struct arena *a, struct imap_line *l)
 	return 0;
 }
 
-/* authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")]. mutt 2.2 has the second SP also where it says nothing behind it. */
+/* authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")]. mutt 2.2 has the second SP also where it says nothing
+ * behind it. */
 static int parse_authenticate(struct cur *c, struct imap_line *l)
 {
 	struct str rest;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * pop3.c: POP3 before login, the AUTHORIZATION state (RFC 1939 4): greeting,
- * CAPA USER PASS APOP AUTH STLS QUIT (RFC 2449, 2595, 3206, 5034). USER and PASS
- * are PLAIN for authd. After a good login the session goes to pop3d, which
- * says +OK. The greeting has APOP's timestamp only while authd offers APOP (an account has a shared secret) on this connection as it is: a
- * client that sees one in clear shows a digest in clear.
+ * pop3.c: POP3 before login, the AUTHORIZATION state (RFC 1939 4): greeting, CAPA USER PASS APOP AUTH STLS QUIT (RFC
+ * 2449, 2595, 3206, 5034). USER and PASS are PLAIN for authd. After a good login the session goes to pop3d, which says
+ * +OK. The greeting has APOP's timestamp only while authd offers APOP (an account has a shared secret) on this
+ * connection as it is: a client that sees one in clear shows a digest in clear.
  */
 #include "base/rand.h"
 #include "front/conn.h"

@@ -5,9 +5,9 @@
  * room with everything behind it; the session comes back between messages. So does ETRN (RFC
  * 1985) of a client that may have mail sent on.
  *
- * AUTH is offered on the submission ports only, and never in clear but in a
- * try-out; there MAIL needs it, or POP before SMTP: authd is asked while MAIL waits unread. What EHLO said is forgotten with STARTTLS.
- * Replies carry enhanced codes (RFC 2034) but in greeting, HELO and EHLO.
+ * AUTH is offered on the submission ports only, and never in clear but in a try-out; there MAIL needs it, or POP before
+ * SMTP: authd is asked while MAIL waits unread. What EHLO said is forgotten with STARTTLS. Replies carry enhanced codes
+ * (RFC 2034) but in greeting, HELO and EHLO.
  */
 #include "base/codec.h"
 #include "front/conn.h"

@@ -100,7 +100,8 @@ static int word(struct parse *p, int argc, char **argv, bool options)
 	return set(p, (size_t)i, str_of(argv[1])) < 0 ? E_SYNTAX : 2;
 }
 
-/* A secret that may be left out is asked for if the login that it is for is named, or if it is said that there is one; not if none is wanted. */
+/* A secret that may be left out is asked for if the login that it is for is named, or if it is said that there is one;
+ * not if none is wanted. */
 static bool secret_wanted(const struct parse *p)
 {
 	int i = arg_named(p, STR("username")), given = arg_named(p, STR("given")), none = arg_named(p, STR("no_password"));

@@ -244,7 +244,8 @@ void proc_log(enum trace_level level, const char *event, const struct proc *p, c
 void links_out(struct master *m, struct proc *p); /* to those that p asks */
 void links_in(struct master *m, struct proc *p); /* to those that ask p */
 
-/* shared_key.c: adds `shared-secret.key` for authd, the key of this host, which is made when there is none. fd_out: to be closed when it is sent. */
+/* shared_key.c: adds `shared-secret.key` for authd, the key of this host, which is made when there is none. fd_out: to
+ * be closed when it is sent. */
 size_t shared_key_add(struct master *m, struct ipc_msg *msg, int *fd_out);
 /* certs.c: behind the configured certificates of m->set: the issued one, and if there is none at
  * all, a self-signed one. Replaces those of an earlier call. */
@@ -327,8 +328,8 @@ void notify_tick(struct master *m);
 void numbers_tick(struct master *m);
 
 /* run.c */
-/* 0, or negative and every error. kept not NULL: broken files of rules that have nothing to do with what changed are told there, and
- * the rules of before stay; else they are errors too. */
+/* 0, or negative and every error. kept not NULL: broken files of rules that have nothing to do with what changed are
+ * told there, and the rules of before stay; else they are errors too. */
 int run_reload(struct master *m, struct buf *errors, struct buf *restart_out, struct buf *kept);
 void run_stop(struct master *m, const char *why);
 int run(const char *config, const char *state, int ready_fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * shared_key.c: the key that shared secrets of accounts are sealed with (auth/shared_secret.h): secrets/shared-secret.key in the state folder,
- * made once, read by root alone, in every backup. authd gets it as memory; in its database there is nothing that opens them.
+ * shared_key.c: the key that shared secrets of accounts are sealed with (auth/shared_secret.h):
+ * secrets/shared-secret.key in the state folder, made once, read by root alone, in every backup. authd gets it as
+ * memory; in its database there is nothing that opens them.
  *
  * A file that is there is never written over: it may be what opens all that is stored.
  */

@@ -152,8 +152,8 @@ static int post(struct policyd *p, const struct task *t, int resolver, struct st
 	return get_post(&g, arena_cstr(&a, uri), "application/tlsrpt+gzip", packed, words);
 }
 
-/* A message of ours: its envelope sender is who the report comes from, so signd signs it as his; nobody is told if it fails. Its
- * field "TLS-Required: No" tells sender that no policy keeps it. */
+/* A message of ours: its envelope sender is who the report comes from, so signd signs it as his; nobody is told if it
+ * fails. Its field "TLS-Required: No" tells sender that no policy keeps it. */
 static int mail(struct policyd *p, const struct task *t, int queued, const struct tlsrpt *r, struct str packed, char *words)
 {
 	char boundary[BOUNDARY + 1], id[ID + 1], name[POLICY_DOMAIN];

@@ -7,12 +7,13 @@
  *   to more new recipients than a day may have     --> HELD: an administrator looks, releases or removes it
  *   so much of the account's is kept already       --> not taken: 452 4.7.1 (a spam run fills no disk)
  *
- * Counted is what somebody who was logged in brought: not what is forwarded, reports, mail of this host's programs, mail to
- * mailboxes here. A window begins with the first that it counts, and is over after its hour or day: what waits then has the
- * next one. All of it is written with the message, in the transaction of the turn (table `account`, `known`):
- * no sync more, and nothing is forgotten or counted twice by a crash. Recipients are kept as keyed digests, `[send] account_known`
- * of each account, those that it did not write to for the longest time go first; who is released is known from then on.
- * A queue.db that is built anew knows nobody: the limits count for what it finds as if it came now.
+ * Counted is what somebody who was logged in brought: not what is forwarded, reports, mail of this host's programs,
+ * mail to mailboxes here. A window begins with the first that it counts, and is over after its hour or day: what waits
+ * then has the next one. All of it is written with the message, in the transaction of the turn (table `account`,
+ * `known`): no sync more, and nothing is forgotten or counted twice by a crash. Recipients are kept as keyed digests,
+ * `[send] account_known` of each account, those that it did not write to for the longest time go first; who is released
+ * is known from then on. A queue.db that is built anew knows nobody: the limits count for what it finds as if it came
+ * now.
  */
 #ifndef MANSIO_SMTP_QUEUE_LIMITS_H
 #define MANSIO_SMTP_QUEUE_LIMITS_H

@@ -286,7 +286,8 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 	(*n)++;
 }
 
-/* What no client brought (a forward, a report) has no event of its own that names its recipients: a search finds it by these. */
+/* What no client brought (a forward, a report) has no event of its own that names its recipients: a search finds it by
+ * these. */
 static void name_recipients(const struct envelope *e, struct trace *t)
 {
 	size_t i;

@@ -67,8 +67,9 @@ static void reroute(struct queue *q, const struct task *t, const struct message_
 	say(row, x, "rerouted");
 }
 
-/* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time, of others
- * the time since which it is held. That does not count to its age: else the first failure after a long hold would be its end. */
+/* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time, of
+ * others the time since which it is held. That does not count to its age: else the first failure after a long hold
+ * would be its end. */
 static void release(struct queue *q, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
 	bool later = x->state == RCPT_HELD && x->next > now && x->attempts == 0;
