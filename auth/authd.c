@@ -26,6 +26,7 @@
 #include "auth/oauth_link.h"
 #include "auth/oldserver.h"
 #include "auth/recent.h"
+#include "auth/trouble.h"
 #include "auth/worker.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -119,6 +120,13 @@ static void control_readable(evutil_socket_t fd, short what, void *arg)
 	program_dispatch(&authd.program);
 }
 
+/* Of a back end, by a worker. */
+static void tell_trouble(struct str text)
+{
+	if (trouble_is_new(text, clock_mono_ms()))
+		trace_event(TRACE_WARN, "directory-trouble", NULL, "%.*s", STRF(text));
+}
+
 static void sweep(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -177,7 +185,7 @@ static void state_init(struct program *p, int parent, int mail)
 	/* who waits for the old server takes nobody's place */
 	if (old)
 		workers += (unsigned)p->conf->oldserver_connections;
-	authd.pool = pool_new(authd.base, directory_changed, parent, workers, (size_t)p->conf->auth_queue,
+	authd.pool = pool_new(authd.base, directory_changed, tell_trouble, parent, workers, (size_t)p->conf->auth_queue,
 		ipc_get(&p->start, "settings"), tables_take(&p->start));
 	if (old)
 		pool_none_ahead(authd.pool);

@@ -17,6 +17,7 @@
 #include "auth/directory_files.h"
 #include "auth/ldap_text.h"
 #include "auth/resolve.h"
+#include "auth/trouble.h"
 #include "base/codec.h"
 #include "base/rand.h"
 
@@ -136,16 +137,16 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 		return E_NOTFOUND;
 	v.key = key_of(e, a);
 	if (v.key.n == 0) {
-		fprintf(stderr, "mansio authd: ldap: %.*s has no %s: it names nobody's mailbox\n", STRF(e->dn), o->attr[A_ID]);
+		trouble_tell("ldap: %.*s has no %s: it names nobody's mailbox", STRF(e->dn), o->attr[A_ID]);
 		return E_TEMP;
 	}
 	v.name = first_value(e, A_NAME);
 	v.send_as = send_as(e, a);
 	v.hash = v.scram = v.roles = v.forward = STR("");
 	if (expires.n && ldap_expires(str_of(o->attr[A_EXPIRES]), expires, &v.expires) < 0)
-		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no time: the account does not end\n", STRF(e->dn), o->attr[A_EXPIRES]);
+		trouble_tell("ldap: %.*s: %s is no time: the account does not end", STRF(e->dn), o->attr[A_EXPIRES]);
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
-		fprintf(stderr, "mansio authd: ldap: %.*s: %s is no size: the default counts\n", STRF(e->dn), o->attr[A_QUOTA]);
+		trouble_tell("ldap: %.*s: %s is no size: the default counts", STRF(e->dn), o->attr[A_QUOTA]);
 	if (o->conf->ldap_admin_group.n) {
 		r = ldap_in_group(o, e, o->conf->ldap_admin_group, a);
 		if (r < 0)
@@ -206,7 +207,7 @@ static int person(struct ldap_directory *o, struct str address, struct arena *a,
 	if (!e)
 		return E_NOTFOUND;
 	if (e->next) {
-		fprintf(stderr, "mansio authd: ldap: %.*s and %.*s have one address: neither is used\n", STRF(e->dn), STRF(e->next->dn));
+		trouble_tell("ldap: %.*s and %.*s have one address: neither is used", STRF(e->dn), STRF(e->next->dn));
 		return E_TEMP;
 	}
 	r = belongs(o, e, a);

@@ -17,6 +17,7 @@
 #include "auth/directory_files.h"
 #include "auth/directory_sql.h"
 #include "auth/pgsql.h"
+#include "auth/trouble.h"
 #include "conf/conf.h"
 
 #define CHANNEL "mansio_directory"
@@ -170,7 +171,7 @@ static int ready(void *arg)
 	int r = version(o->db, &at);
 
 	if (r == 0 && at > (int64_t)ARRAY_LEN(schema)) {
-		fprintf(stderr, "mansio authd: pgsql: its tables were made by a newer program\n");
+		trouble_tell("pgsql: its tables were made by a newer program");
 		return E_UNSUPPORTED;
 	}
 	return r == 0 && at < (int64_t)ARRAY_LEN(schema) ? migrate(o->db) : r;

@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "auth/trouble.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -50,7 +51,7 @@ struct ldap_client {
 
 static void complain(const struct server *s, const char *what, const char *words)
 {
-	fprintf(stderr, "mansio authd: ldap: %s: %s: %s\n", s->uri, what, words);
+	trouble_tell("ldap: %s: %s: %s", s->uri, what, words);
 }
 
 static int connect_one(const struct sockaddr *addr, socklen_t n, int family, deadline d, int64_t timeout)

@@ -33,7 +33,7 @@ void ldap_client_free(struct ldap_client *c);
 
 enum ldap_scope { LDAP_ONE_ENTRY, LDAP_BELOW };
 /* Entries that fit, at most `limit` (more: E_LIMIT, out is untouched). attrs ends with NULL. One retry when the
- * connection had been broken; then E_TEMP (no server answers; says so on standard error when that is new).
+ * connection had been broken; then E_TEMP (no server answers; says so (trouble.h) when that is new).
  * E_NOTFOUND: the base is not there. */
 int ldap_find(struct ldap_client *c, struct str base, enum ldap_scope scope, struct str filter,
 	const char *const *attrs, size_t limit, struct arena *a, struct ldap_entry **out);

@@ -9,6 +9,7 @@
 #include "auth/directory_ldap_private.h"
 
 #include "auth/resolve.h"
+#include "auth/trouble.h"
 #include "base/table.h"
 
 #define MEMBERS_MAX 1000 /* groups and people looked at for one question */
@@ -170,7 +171,7 @@ int ldap_group_alias(struct ldap_directory *o, struct str address, struct arena 
 	if (!e)
 		return E_NOTFOUND;
 	if (e->next) {
-		fprintf(stderr, "mansio authd: ldap: the groups %.*s and %.*s have one address: neither is used\n", STRF(e->dn),
+		trouble_tell("ldap: the groups %.*s and %.*s have one address: neither is used", STRF(e->dn),
 			STRF(e->next->dn));
 		return E_TEMP;
 	}

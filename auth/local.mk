@@ -27,7 +27,7 @@ auth_libauthd_a_SOURCES += auth/popbefore.c auth/popbefore.h
 # secrets that can be read again, for CRAM-MD5 and APOP
 auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c auth/cram.h auth/sasl_shared.c auth/directory_shared_secret.c \
 	auth/verbs_shared_secret.c
-auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h
+auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h auth/trouble.c auth/trouble.h
 if WITH_LDAP
 auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
 endif
@@ -118,6 +118,9 @@ tests_unit_auth_app_password_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/stack_test
 tests_unit_auth_stack_test_SOURCES = tests/unit/auth/stack_test.c
 tests_unit_auth_stack_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/trouble_test
+tests_unit_auth_trouble_test_SOURCES = tests/unit/auth/trouble_test.c
+tests_unit_auth_trouble_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/ldap_text_test
 tests_unit_auth_ldap_text_test_SOURCES = tests/unit/auth/ldap_text_test.c
 tests_unit_auth_ldap_text_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)

@@ -58,6 +58,7 @@ struct worker {
 struct pool {
 	struct event_base *base;
 	void (*changed)(void);
+	void (*trouble)(struct str text);
 	int parent, pamd;
 	struct tables tables;
 	size_t max_jobs, waiting;
@@ -199,6 +200,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		w->pool->changed();
 		return;
 	}
+	if (r == 0 && ipc_is(&m, "trouble")) {
+		w->pool->trouble(ipc_get(&m, "text"));
+		ipc_done(&m);
+		return;
+	}
 	if (r == 0 && job && ipc_is(&m, "working") && is_verb(job)) {
 		ipc_done(&m);
 		arm(w->timer, JOB_MS);
@@ -305,14 +311,15 @@ void pool_none_ahead(struct pool *p)
 	p->none_ahead = true;
 }
 
-struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
-	struct str settings, struct tables tables)
+struct pool *pool_new(struct event_base *base, void (*changed)(void), void (*trouble)(struct str text), int parent,
+	unsigned hashers, size_t max_jobs, struct str settings, struct tables tables)
 {
 	struct pool *p = mem_alloc(1, sizeof(*p));
 	int i;
 
 	p->base = base;
 	p->changed = changed;
+	p->trouble = trouble;
 	p->parent = parent;
 	p->tables = tables;
 	p->pamd = -1;

@@ -29,9 +29,9 @@ struct pool_job {
 
 struct pool;
 /* `parent` is workers_start's link, taken over; settings are copied, tables taken over.
- * changed: somebody else changed the directory. */
-struct pool *pool_new(struct event_base *base, void (*changed)(void), int parent, unsigned hashers, size_t max_jobs,
-	struct str settings, struct tables tables);
+ * changed: somebody else changed the directory; trouble: a back end has some (trouble.h). */
+struct pool *pool_new(struct event_base *base, void (*changed)(void), void (*trouble)(struct str text), int parent,
+	unsigned hashers, size_t max_jobs, struct str settings, struct tables tables);
 /* New settings and tables (taken) for all workers, also those that come. */
 void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs);
 /* Other keys of access tokens for all workers, also those that come; taken over, -1: none. */

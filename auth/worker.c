@@ -18,6 +18,7 @@
 #include "auth/frame.h"
 #include "auth/kerberos.h"
 #include "auth/password.h"
+#include "auth/trouble.h"
 #include "auth/verbs.h"
 #include "base/clock.h"
 #include "base/db.h"
@@ -357,6 +358,17 @@ static void tell_changed(struct worker *w)
 	ipc_done(&m);
 }
 
+static void tell_trouble(void *arg, const char *text)
+{
+	struct worker *w = arg;
+	struct ipc_msg m;
+
+	ipc_init(&m, "trouble");
+	ipc_setc(&m, "text", text);
+	(void)ipc_send(w->link, &m);
+	ipc_done(&m);
+}
+
 /* A verb goes on and on: it is no worker that hangs. */
 static void tell_working(void *arg)
 {
@@ -407,6 +419,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 	w->link = link;
 	w->lookups = ipc_get_bool(start, "lookups");
 	w->close_after = -1;
+	trouble_to(tell_trouble, w);
 	buf_init(&w->service.dummy, 1024);
 	w->service.verified = room->verified;
 	if (conf_parse(ipc_get(start, "settings"), "settings", NULL, &w->conf) < 0)
