@@ -148,8 +148,14 @@ int oauth_keys(void)
 
 void oauth_reload(const struct conf *old)
 {
-	if (!conf_oauth_same_keys(old, authd.program.conf))
+	uint64_t until = (uint64_t)(clock_unix() + authd.program.conf->oauth_keys_kept / 1000);
+
+	if (!conf_oauth_same_keys(old, authd.program.conf)) {
 		fd_close(&peer.keys);
+	} else if (peer.keys >= 0 && until < peer.until) { /* kept for a shorter time from now on */
+		peer.until = until;
+		keys_watch();
+	}
 }
 
 /* --- the link --------------------------------------------------------------------------- */

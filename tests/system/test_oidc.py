@@ -275,8 +275,10 @@ def test_keys_outlive_their_provider_and_oauthd_but_not_for_ever(mail, provider)
     n = provider.count("/jwks")
     wait_for(lambda: provider.count("/jwks") > n)  # fetched again before they are old
     provider.stop()
-    wait_for(lambda: "UNAVAILABLE" in answer(mail, again))
-    provider.start()
+    try:
+        wait_for(lambda: "UNAVAILABLE" in answer(mail, again))
+    finally:
+        provider.start()
     set_oauth(mail, keys_kept="1d", keys_least="1m", keys_longest="1h")
 
 
