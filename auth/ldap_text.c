@@ -112,20 +112,63 @@ int ldap_quota(struct str value, uint64_t *out)
 
 #define YEAR_1601 11644473600 /* seconds from there to 1970 */
 
-static int generalized_time(struct str value, uint64_t *out)
+/* n digits; false: there are fewer. */
+static bool digits(struct str *s, size_t n, int *out)
+{
+	size_t i;
+
+	*out = 0;
+	for (i = 0; i < n; i++) {
+		if (i >= s->n || s->p[i] < '0' || s->p[i] > '9')
+			return false;
+		*out = *out * 10 + (s->p[i] - '0');
+	}
+	*s = str_from(*s, n);
+	return true;
+}
+
+/* Z, or how far the clock of the value is before UTC's: "+" hours [minutes], or behind it, "-" */
+static bool zone(struct str s, int64_t *seconds_out)
+{
+	bool behind = str_starts(s, "-");
+	int hours, minutes = 0;
+
+	*seconds_out = 0;
+	if (str_eqc(s, "Z"))
+		return true;
+	if (!behind && !str_starts(s, "+"))
+		return false;
+	s = str_from(s, 1);
+	if (!digits(&s, 2, &hours) || (s.n > 0 && !digits(&s, 2, &minutes)) || s.n > 0 || hours > 23 || minutes > 59)
+		return false;
+	*seconds_out = (behind ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+/* RFC 4517 3.3.13: minutes and seconds may be left out, of the last one there may be a fraction, which is none to us. */
+static int generalized_time(struct str s, uint64_t *out)
 {
 	struct tm tm = { 0 };
-	const char *end;
-	char s[32];
-	int64_t t;
+	int64_t t, ahead;
+	int ignored;
 
-	if (value.n < 15 || value.n >= sizeof(s) || value.p[value.n - 1] != 'Z')
+	if (!digits(&s, 4, &tm.tm_year) || !digits(&s, 2, &tm.tm_mon) || !digits(&s, 2, &tm.tm_mday) || !digits(&s, 2, &tm.tm_hour))
 		return E_SYNTAX;
-	snprintf(s, sizeof(s), "%.*s", STRF(value));
-	end = strptime(s, "%Y%m%d%H%M%S", &tm);
-	if (!end || (*end != 'Z' && *end != '.'))
+	if (digits(&s, 2, &tm.tm_min))
+		(void)digits(&s, 2, &tm.tm_sec);
+	if (str_starts(s, ".") || str_starts(s, ",")) {
+		s = str_from(s, 1);
+		if (!digits(&s, 1, &ignored))
+			return E_SYNTAX;
+		while (digits(&s, 1, &ignored))
+			;
+	}
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60 ||
+		!zone(s, &ahead))
 		return E_SYNTAX;
-	t = timegm(&tm);
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	t = timegm(&tm) - ahead;
 	*out = (uint64_t)MAX(t, 1);
 	return 0;
 }
