@@ -144,10 +144,12 @@ void verb_user_put(struct verb *v, const struct directory_account *acc, bool is_
 
 	/* told apart here: an account that exists and a domain that does not */
 	r = v->d->ops->domain(v->d, acc->domain, &v->a, &dom);
-	if (r < 0) {
+	if (r == E_NOTFOUND)
+		verb_fail(v, EX_NOUSER, "there is no domain %.*s: 'domain add' makes it", STRF(acc->domain));
+	else if (r < 0)
 		verb_error(v, r, "domain", acc->domain);
+	if (r < 0)
 		return;
-	}
 	r = v->d->ops->account_put ? v->d->ops->account_put(v->d, acc, is_new) : E_UNSUPPORTED;
 	if (r < 0)
 		verb_error(v, r, "user", address_name(acc->local, acc->domain, &v->a));
