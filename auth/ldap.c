@@ -170,8 +170,9 @@ static int secure(LDAP *ld, const struct conf *conf, const struct server *s, dea
 		char *text = NULL;
 
 		ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
-		/* the library compares "localhost" with this host's own name, and has no words for names that differ */
-		complain(s, "TLS failed", text && *text && !strstr(text, "unknown error") ? text : "its certificate has another name");
+		/* the library compares "localhost" with this host's own name, and has no words for names that differ, nor always for authorities */
+		complain(s, "TLS failed", text && *text && !strstr(text, "unknown error") ? text :
+			"its certificate has another name, or is of an authority that is not trusted here ([ldap] ca_file)");
 		ldap_memfree(text);
 	}
 	return r;

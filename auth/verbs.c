@@ -128,7 +128,7 @@ int verb_error(struct verb *v, int err, const char *what, struct str name)
 		return verb_fail(v, EX_UNAVAILABLE, "%s %.*s is kept by the directory '%s' and cannot be changed here: change it there",
 			what, STRF(name), v->d->kept ? v->d->kept : v->d->name);
 	default:
-		return verb_fail(v, EX_TEMPFAIL, "the directory failed: %s", err_text(err));
+		return verb_fail(v, EX_TEMPFAIL, "the directory failed: %s; the log may say why", err_text(err));
 	}
 }
 

@@ -240,7 +240,7 @@ enum verb_kind verb_kind(struct str name)
 		{ "renew_at", KIND_SINCE }, { "next_try", KIND_SINCE },
 		{ "job", KIND_NUMBER }, { "taken", KIND_NUMBER }, { "total", KIND_NUMBER }, { "added", KIND_NUMBER },
 		{ "changed", KIND_NUMBER }, { "removed", KIND_NUMBER },
-		{ "step", KIND_NUMBER }, { "ms", KIND_NUMBER }, { "expires", KIND_SINCE }, { "last", KIND_SINCE },
+		{ "step", KIND_NUMBER }, { "ms", KIND_NUMBER }, { "expires", KIND_SINCE }, { "until", KIND_SINCE }, { "last", KIND_SINCE },
 		{ "in", KIND_NUMBER }, { "out", KIND_NUMBER }, { "rejected", KIND_NUMBER }, { "deferred", KIND_NUMBER }, { "successes", KIND_NUMBER },
 		{ "bounced", KIND_NUMBER }, { "delivered", KIND_NUMBER }, { "queue", KIND_NUMBER },
 		{ "logins", KIND_NUMBER }, { "failed_logins", KIND_NUMBER }, { "delivery_p50", KIND_NUMBER },

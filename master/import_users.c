@@ -138,7 +138,7 @@ void import_users(const char *state, const struct verb *v, const struct ipc_msg 
 	}
 	bad = results(out, "bad");
 	if (out->code == 0 && bad)
-		answer_fail(out, EX_DATAERR, "%zu lines could not be taken", bad);
+		answer_fail(out, EX_DATAERR, "lines that could not be taken: %zu", bad);
 	if (out->code == 0)
 		snprintf(out->note, sizeof(out->note), "%zu new, %zu changed, %zu were here, %zu skipped", results(out, "new"),
 			results(out, "changed"), results(out, "exists"), results(out, "skipped"));
