@@ -260,7 +260,7 @@ static int set_up(void **state)
 	authd.tickets = tickets_new(10);
 	clients_init(authd.base, &ops);
 	assert_int_equal(ipc_pair(parent), 0);
-	authd.pool = pool_new(authd.base, directory_changed, parent[0], 1, 10, STR(""), none);
+	authd.pool = pool_new(authd.base, directory_changed, NULL, parent[0], 1, 10, STR(""), none);
 	for (i = 0; i < 2; i++) { /* the one for lookups, and ours */
 		assert_int_equal(ipc_recv(parent[1], &m), 0);
 		worker = ipc_take_fd(&m, "link");
