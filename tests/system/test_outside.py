@@ -428,7 +428,7 @@ def test_sending_is_limited(world, admin, provider):
         admin.does("How much one account may send")
         assert "news@example.org none, example.org new_day=500" in s.cli("config", "show", "send.account_limits").stdout
     finally:
-        s.cli("config", "set", "send.account_limits", "")
+        s.cli("config", "unset", "send.account_limits")
 
 
 def test_sending_from_a_program(world, admin, provider):
