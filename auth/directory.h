@@ -48,6 +48,7 @@ struct directory_account {
 	struct str send_as; /* one address or "@DOMAIN" a line: its back end says that it may send with these; may be empty */
 	bool shared; /* of several people: no password of its own, app passwords of its owners (auth/delegation.h) */
 	bool main_web; /* its password is good for the web page alone */
+	bool unlisted; /* not in the address book */
 	bool domain_active;
 	const char *backend; /* which one keeps it; static */
 	struct str key; /* what never changes about it there, not even its name (entryUUID, a number) */
@@ -182,6 +183,11 @@ struct directory_ops {
 		bool (*fn)(const struct directory_account *v, void *arg), void *arg);
 	int (*aliases)(struct directory *d, struct str domain,
 		bool (*fn)(const struct directory_alias *v, void *arg), void *arg);
+
+	/* As accounts and aliases of one domain (empty: of all), but a back end that is down is left out: `missing` gets its
+	 * name, a space before it. NULL: the two. fn of NULL: none of these. */
+	int (*people)(struct directory *d, struct str domain, bool (*account)(const struct directory_account *v, void *arg),
+		bool (*alias)(const struct directory_alias *v, void *arg), void *arg, struct buf *missing);
 
 	/* Tokens and invitations; NULL in a back end that has none. */
 	int (*token)(struct directory *d, struct str id, struct arena *a, struct directory_token *out);

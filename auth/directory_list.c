@@ -2,7 +2,8 @@
  *
  * directory_list.c: lists of all layers of a stack as one, in the order that every back end's
  * own list has; of two things of the same name the upper layer's counts. A layer that is down
- * fails the whole list: whoever lists must not take a part for all.
+ * fails the whole list: whoever lists must not take a part for all. Only the address book (stack_people) goes
+ * without it, and says so.
  *
  * A layer that cannot list (PAM) is listed as far as its accounts have been seen.
  */
@@ -171,15 +172,23 @@ static int collect_aliases(struct collection *c, struct str domain)
 	return c->layer->ops->aliases ? c->layer->ops->aliases(c->layer, domain, keep_alias, c) : 0;
 }
 
-/* All layers' things, in order; after a failure none. */
-static int collect(struct collection *c, struct str domain, int (*of_layer)(struct collection *c, struct str domain))
+/* All layers' things, in order; after a failure none. missing: NULL, or the names of those that fail are added, and they are
+ * left out. */
+static int collect(struct collection *c, struct str domain, int (*of_layer)(struct collection *c, struct str domain), struct buf *missing)
 {
+	size_t before;
 	int r = 0;
 
 	arena_init(&c->a);
 	for (c->rank = 0; c->rank < c->s->n && r == 0; c->rank++) {
 		c->layer = c->s->layer[c->rank].d;
+		before = c->n;
 		r = of_layer(c, domain);
+		if (r < 0 && missing) {
+			c->n = before; /* a part is not taken for all of it */
+			buf_fmt(missing, " %s", c->layer->name);
+			r = 0;
+		}
 	}
 	if (r < 0)
 		c->n = 0;
@@ -190,7 +199,7 @@ static int collect(struct collection *c, struct str domain, int (*of_layer)(stru
 int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain *v, void *arg), void *arg)
 {
 	struct collection c = { .s = stack_of(d) };
-	int r = collect(&c, STR(""), collect_domains);
+	int r = collect(&c, STR(""), collect_domains, NULL);
 	size_t i;
 
 	for (i = 0; i < c.n && fn(&c.item[i].v.domain, arg); i++)
@@ -199,11 +208,11 @@ int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain 
 	return r;
 }
 
-int stack_accounts(struct directory *d, struct str domain,
-	bool (*fn)(const struct directory_account *v, void *arg), void *arg)
+static int list_accounts(struct directory *d, struct str domain, bool (*fn)(const struct directory_account *v, void *arg), void *arg,
+	struct buf *missing)
 {
 	struct collection c = { .s = stack_of(d) };
-	int r = collect(&c, domain, collect_accounts);
+	int r = collect(&c, domain, collect_accounts, missing);
 	size_t i;
 
 	for (i = 0; i < c.n && fn(&c.item[i].v.account, arg); i++)
@@ -212,15 +221,35 @@ int stack_accounts(struct directory *d, struct str domain,
 	return r;
 }
 
-int stack_aliases(struct directory *d, struct str domain,
-	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+static int list_aliases(struct directory *d, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg,
+	struct buf *missing)
 {
 	struct collection c = { .s = stack_of(d) };
-	int r = collect(&c, domain, collect_aliases);
+	int r = collect(&c, domain, collect_aliases, missing);
 	size_t i;
 
 	for (i = 0; i < c.n && fn(&c.item[i].v.alias, arg); i++)
 		;
 	collection_done(&c);
 	return r;
+}
+
+int stack_accounts(struct directory *d, struct str domain,
+	bool (*fn)(const struct directory_account *v, void *arg), void *arg)
+{
+	return list_accounts(d, domain, fn, arg, NULL);
+}
+
+int stack_aliases(struct directory *d, struct str domain,
+	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+{
+	return list_aliases(d, domain, fn, arg, NULL);
+}
+
+int stack_people(struct directory *d, struct str domain, bool (*account)(const struct directory_account *v, void *arg),
+	bool (*alias)(const struct directory_alias *v, void *arg), void *arg, struct buf *missing)
+{
+	int r = account ? list_accounts(d, domain, account, arg, missing) : 0;
+
+	return r == 0 && alias ? list_aliases(d, domain, alias, arg, missing) : r;
 }

@@ -97,6 +97,8 @@ static const char *const schema[] = {
 	/* 10: mailboxes of several people, whose app passwords are those of owners */
 	"ALTER TABLE account ADD COLUMN shared" NUMBER(0) ";"
 	"ALTER TABLE app_password ADD COLUMN owner" TEXT ";",
+	/* 11: the address book */
+	"ALTER TABLE account ADD COLUMN unlisted" NUMBER(0) ";",
 };
 
 struct statement {

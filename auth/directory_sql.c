@@ -122,6 +122,7 @@ static void account_row(struct sql *s, struct arena *a, struct directory_account
 	out->refuse_from = sql_u64(s, 16);
 	out->refuse_text = sql_str(s, 17, a);
 	out->shared = sql_u64(s, 18) != 0;
+	out->unlisted = sql_u64(s, 19) != 0;
 	out->backend = s->o->d.name;
 	out->key = str_of(arena_fmt(a, "%llu", (unsigned long long)out->id));
 	out->home_local = out->home_domain = STR("");
@@ -309,8 +310,9 @@ static int put_account(struct directory *d, const struct directory_account *v, b
 	sql_bind_u64(s, 15, v->refuse_from);
 	sql_bind_str(s, 16, v->refuse_text.p ? v->refuse_text : STR(""));
 	sql_bind_u64(s, 17, v->shared);
+	sql_bind_u64(s, 18, v->unlisted);
 	if (is_new)
-		sql_bind_u64(s, 18, (uint64_t)clock_unix());
+		sql_bind_u64(s, 19, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 

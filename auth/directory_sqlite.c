@@ -164,6 +164,8 @@ static const char *const schema[] = {
 	/* 15: mailboxes of several people, whose app passwords are those of owners */
 	"ALTER TABLE account ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE app_password ADD COLUMN owner TEXT NOT NULL DEFAULT '';",
+	/* 16: the address book */
+	"ALTER TABLE account ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -336,6 +336,7 @@ static const struct directory_ops ops = {
 	.domains = stack_domains,
 	.accounts = stack_accounts,
 	.aliases = stack_aliases,
+	.people = stack_people,
 	.token = stack_token,
 	.token_add = stack_token_add,
 	.token_remove = stack_token_remove,

@@ -118,5 +118,7 @@ int stack_accounts(struct directory *d, struct str domain,
 	bool (*fn)(const struct directory_account *v, void *arg), void *arg);
 int stack_aliases(struct directory *d, struct str domain,
 	bool (*fn)(const struct directory_alias *v, void *arg), void *arg);
+int stack_people(struct directory *d, struct str domain, bool (*account)(const struct directory_account *v, void *arg),
+	bool (*alias)(const struct directory_alias *v, void *arg), void *arg, struct buf *missing);
 
 #endif

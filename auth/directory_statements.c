@@ -9,7 +9,7 @@
 #define ACCOUNT_COLUMNS                                                                  \
 	"a.id, a.local, a.domain, a.name, a.hash, a.scram, a.quota_bytes, a.quota_messages," \
 	" a.active, a.roles, d.active, a.forward, a.forward_keep, a.main_web, a.expires," \
-	" a.left_at, a.refuse_from, a.refuse_text, a.shared"    \
+	" a.left_at, a.refuse_from, a.refuse_text, a.shared, a.unlisted"    \
 	" FROM account a JOIN domain d ON d.name = a.domain "
 #define DOMAIN_SIZE(name)                                                                \
 	"(SELECT count(*) FROM account WHERE domain = " name "), (SELECT count(*) FROM alias WHERE domain = " name ")"
@@ -45,11 +45,12 @@ static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN_REMOVE] = "DELETE FROM domain WHERE name = $1",
 	[Q_ACCOUNT_ADD] = "INSERT INTO account(id, local, domain, name, hash, scram, quota_bytes,"
 		" quota_messages, active, roles, forward, forward_keep, main_web, expires,"
-		" left_at, refuse_from, refuse_text, shared, created)"
-		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+		" left_at, refuse_from, refuse_text, shared, unlisted, created)"
+		" VALUES(@id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
 	[Q_ACCOUNT_CHANGE] = "UPDATE account SET name = $3, hash = $4, scram = $5, quota_bytes = $6,"
 		" quota_messages = $7, active = $8, roles = $9, forward = $10, forward_keep = $11, main_web = $12,"
-		" expires = $13, left_at = $14, refuse_from = $15, refuse_text = $16, shared = $17 WHERE domain = $2 AND local = $1",
+		" expires = $13, left_at = $14, refuse_from = $15, refuse_text = $16, shared = $17,"
+		" unlisted = $18 WHERE domain = $2 AND local = $1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = $2 AND local = $1",
 	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
 	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",

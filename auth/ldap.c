@@ -16,8 +16,10 @@
 #include <netinet/tcp.h>
 #include <openldap.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -151,6 +153,33 @@ static const char *code_words(int r)
 	return r < 0 ? err_text(r) : ldap_err2string(r);
 }
 
+static volatile sig_atomic_t handshake_fd;
+
+static void too_late(int signal)
+{
+	(void)signal;
+	shutdown(handshake_fd, SHUT_RDWR);
+}
+
+/* The library begins a handshake again and again after SO_RCVTIMEO, and has no deadline for it: in time the socket is shut,
+ * and it sees the end. */
+static int install_tls(LDAP *ld, deadline d)
+{
+	struct sigaction act = { .sa_handler = too_late }, before;
+	int left = MAX(deadline_left(d), 1), fd = -1, r;
+	struct itimerval in_time = { .it_value = { left / 1000, left % 1000 * 1000 } }, off = { 0 };
+
+	ldap_get_option(ld, LDAP_OPT_DESC, &fd);
+	handshake_fd = fd;
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGALRM, &act, &before);
+	setitimer(ITIMER_REAL, &in_time, NULL);
+	r = ldap_install_tls(ld);
+	setitimer(ITIMER_REAL, &off, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	return r == LDAP_SUCCESS && deadline_passed(d) ? E_TIMEOUT : r;
+}
+
 /* TLS is there, or the connection is of this host. */
 static int secure(LDAP *ld, const struct conf *conf, const struct server *s, deadline d)
 {
@@ -165,8 +194,10 @@ static int secure(LDAP *ld, const struct conf *conf, const struct server *s, dea
 			return r;
 		}
 	}
-	r = ldap_install_tls(ld);
-	if (r != LDAP_SUCCESS) {
+	r = install_tls(ld, d);
+	if (r != LDAP_SUCCESS && deadline_passed(d)) {
+		complain(s, "TLS failed", err_text(E_TIMEOUT));
+	} else if (r != LDAP_SUCCESS) {
 		char *text = NULL;
 
 		ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);

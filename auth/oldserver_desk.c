@@ -99,8 +99,7 @@ static void answer(int link, struct str id, const char *result, const char *why)
 static void turn_end(struct turn *t)
 {
 	fd_close(&t->pipe);
-	explicit_bzero((char *)(uintptr_t)t->password.p, t->password.n);
-	arena_done(&t->a);
+	arena_wipe(&t->a);
 	*t = (struct turn){ .pipe = -1, .link = -1 };
 	desk.nturns--;
 }
@@ -270,6 +269,7 @@ static void link_readable(size_t i)
 		just_wait(desk.link[i], &q);
 	else if (r != -EAGAIN && r != -EINTR)
 		link_gone(i);
+	arena_wipe(&q.arena);
 	ipc_done(&q);
 }
 

@@ -56,6 +56,7 @@ static const struct {
 	{ "rewrite remove", verb_rewrite_remove },
 	{ "srs rotate", verb_srs_rotate },
 	{ "srs show", verb_srs_show },
+	{ "directory list", verb_directory_list },
 	{ "directory copy", verb_directory_copy },
 	{ "app-password add", verb_app_password_add },
 	{ "app-password list", verb_app_password_list },
@@ -300,7 +301,7 @@ bool verb_page_shows(struct verb_page *p, struct str key, struct str address, st
 	if (!p->begun && !is_after(p, key, domain))
 		return false;
 	p->begun = true;
-	if (!verb_in_scope(p->v, address, domain))
+	if (!p->no_scope && !verb_in_scope(p->v, address, domain))
 		return false;
 	if (p->match.n > 0 && str_search(lower(&p->v->a, address), p->match) < 0 &&
 		str_search(lower(&p->v->a, more), p->match) < 0)
@@ -318,6 +319,8 @@ static void answer(struct verb *v)
 	ipc_set_u64(&m, "code", (uint64_t)v->code);
 	if (v->error)
 		ipc_setc(&m, "error", v->error);
+	if (v->partial)
+		ipc_set_bool(&m, "partial", true);
 	verb_row(v, &m);
 }
 

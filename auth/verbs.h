@@ -28,6 +28,7 @@ struct verb {
 	int code; /* 0: good */
 	char *error;
 	bool changed; /* the directory is not what it was */
+	bool partial; /* it failed, but its rows are good */
 	struct ipc_msg *more; /* for authd's main process, NULL: nobody asks; verb_ends */
 };
 
@@ -70,6 +71,7 @@ struct verb_page {
 	struct str match; /* in lower case */
 	struct str after_key, after_domain;
 	bool begun;
+	bool no_scope; /* who calls looks after it */
 	uint64_t limit, n;
 };
 /* 0, or -1 after verb_fail. by_local: the list is in order of domain and local part, else of
@@ -129,6 +131,7 @@ void verb_rewrite_list(struct verb *v);
 void verb_rewrite_remove(struct verb *v);
 void verb_srs_rotate(struct verb *v);
 void verb_srs_show(struct verb *v);
+void verb_directory_list(struct verb *v);
 void verb_directory_copy(struct verb *v);
 void verb_app_password_add(struct verb *v);
 void verb_app_password_list(struct verb *v);

@@ -50,6 +50,7 @@ static bool row(const struct directory_account *acc, void *arg)
 	ipc_setc(&m, "password", acc->hash.n ? "yes" : "no");
 	ipc_setc(&m, "shared", acc->shared ? "yes" : "no");
 	ipc_setc(&m, "main_password", acc->main_web ? "web" : "all");
+	ipc_setc(&m, "listed", acc->unlisted ? "no" : "yes");
 	ipc_set(&m, "forward", forward_text(acc, &v->a));
 	ipc_setc(&m, "directory", acc->backend);
 	verb_row(v, &m);
@@ -78,9 +79,10 @@ static int main_password(struct verb *v, struct directory_account *acc)
 	return 0;
 }
 
-/* name= quota= quota_messages= roles= active= expires= main_password=; absent ones stay. */
+/* name= quota= quota_messages= roles= active= expires= main_password= listed=; absent ones stay. */
 static int arguments(struct verb *v, struct directory_account *acc)
 {
+	bool listed = !acc->unlisted;
 	struct str name = ipc_get(v->m, "name");
 
 	if (name.p && (name.n > NAME_MAX_BYTES || str_has_ctl(name) || !str_is_utf8(name)))
@@ -90,13 +92,14 @@ static int arguments(struct verb *v, struct directory_account *acc)
 		acc->name = name;
 	if (verb_size(v, "quota", &acc->quota_bytes) < 0 ||
 	    verb_size(v, "quota_messages", &acc->quota_messages) < 0 ||
-	    verb_bool(v, "active", &acc->active) < 0 || verb_moment(v, "expires", &acc->expires) < 0 ||
+	    verb_bool(v, "active", &acc->active) < 0 || verb_moment(v, "expires", &acc->expires) < 0 || verb_bool(v, "listed", &listed) < 0 ||
 	    main_password(v, acc) < 0)
 		return -1;
 	if (acc->active && acc->left) { /* she is back */
 		acc->left = acc->refuse_from = 0;
 		acc->forward = acc->refuse_text = STR("");
 	}
+	acc->unlisted = !listed;
 	return roles(v, &acc->roles);
 }
 

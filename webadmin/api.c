@@ -13,6 +13,7 @@
 
 #include <sysexits.h>
 
+#include "base/sha256.h"
 #include "webadmin/ask.h"
 #include "webadmin/cookie.h"
 #include "webadmin/headers.h"
@@ -215,6 +216,22 @@ static void answer_identity(struct call *c, const struct ipc_msg *m)
 	request_answer_buf(c->q, 200, "application/json", &b);
 }
 
+/* RFC 9110 8.8.3, 13.1.2: a list that the client has already. It still has to be asked for each time. */
+static bool is_unchanged(struct request *q, struct str body)
+{
+	unsigned char sha[SHA256_SIZE];
+	char hex[SHA256_HEX + 1], *etag;
+
+	sha256_of(body, sha);
+	sha256_print(sha, hex);
+	etag = arena_fmt(request_arena(q), "\"%.32s\"", hex);
+	request_set(q, "ETag", etag);
+	if (!str_eqc(request_header(q, "If-None-Match"), etag))
+		return false;
+	request_answer_static(q, 304, NULL, STR(""));
+	return true;
+}
+
 static void answer_rows(struct call *c, unsigned status, int code, struct str error)
 {
 	struct buf b;
@@ -229,7 +246,10 @@ static void answer_rows(struct call *c, unsigned status, int code, struct str er
 		buf_fmt(&b, ",\"code\":%d", code);
 	}
 	buf_c(&b, '}');
-	request_answer_buf(c->q, status, "application/json", &b);
+	if (code || !is_unchanged(c->q, buf_view(&b)))
+		request_answer_buf(c->q, status, "application/json", &b);
+	else
+		buf_done(&b);
 }
 
 static void answer_good(struct call *c, const struct ipc_msg *last)
@@ -315,7 +335,7 @@ static void done(void *arg, int code, struct str error, const struct ipc_msg *la
 	else if (!c->verb && c->own == OWN_LOGIN && last && ipc_get(last, "ways").n > 0)
 		answer_second(c, error, last);
 	else if (code && c->rows > 0 && is_table(c) && !(last && ipc_get_bool(last, "unknown")))
-		answer_rows(c, code == EX_DATAERR ? 200 : api_status(code, last), code, error);
+		answer_rows(c, code == EX_DATAERR || (last && ipc_get_bool(last, "partial")) ? 200 : api_status(code, last), code, error);
 	else if (code || !last) {
 		if (last && ipc_get_bool(last, "unknown"))
 			request_set(c->q, "WWW-Authenticate", "Bearer");
@@ -442,7 +462,7 @@ static void serve_verb(struct request *q, const struct verb *v, enum api_own how
 		ipc_done(&m);
 }
 
-/* NOUN/VERB or VERB; NULL: none, or one of this host alone. */
+/* NOUN/VERB, NOUN or VERB; NULL: none, or one of this host alone. */
 const struct verb *api_verb(struct request *q, struct str path)
 {
 	char name[64];
@@ -456,6 +476,10 @@ const struct verb *api_verb(struct request *q, struct str path)
 		name[slash] = ' ';
 	(void)q;
 	v = verb_named(name);
+	if (!v && slash < 0) { /* a noun alone is its list */
+		snprintf(name, sizeof(name), "%.*s list", STRF(str_sub(path, 0, sizeof(name) - sizeof(" list"))));
+		v = verb_named(name);
+	}
 	return v && v->who != WHO_HOST && v->owner != OWNER_HERE ? v : NULL;
 }
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from attackers import none_gets_in, plain, tries
+from attackers import logs_in, none_gets_in, plain, tries
 from conftest import MANSIO, TOP, Account, Suite, check_log, make_certificate, make_folder, wait_for
 from ldapserver import BASE, Slapd, dn, entry, group, person
 
@@ -216,11 +216,12 @@ class Hung:
             c.close()
 
 
-@pytest.mark.parametrize("say", [b"", b"\x30\x84\x7f\xff\xff\xff"], ids=["silent", "a byte at a time"])
-def test_a_server_that_hangs_costs_its_share_and_the_next_answers(own_suite, slapd, say):
+@pytest.mark.parametrize("scheme,say", [("ldap", b""), ("ldap", b"\x30\x84\x7f\xff\xff\xff"), ("ldaps", b""), ("ldaps", b"\x16\x03\x03\x40\x00\x02")],
+                         ids=["silent", "a byte at a time", "silent with TLS", "a byte of TLS at a time"])
+def test_a_server_that_hangs_costs_its_share_and_the_next_answers(own_suite, slapd, scheme, say):
     hung = Hung(say)
     try:
-        s = own_suite(slapd.settings(servers=f"ldap://127.0.0.1:{hung.port}, ldaps://127.0.0.1:{slapd.tls_port}", start_tls="no", timeout="2s", retry="60s"))
+        s = own_suite(slapd.settings(servers=f"{scheme}://127.0.0.1:{hung.port}, ldaps://127.0.0.1:{slapd.tls_port}", start_tls="no", timeout="2s", retry="60s"))
         s.cli("domain", "add", "example.org", check=False)
         assert tries(s, "anna@example.org", "anna's secret")
         held = len(hung.held)

@@ -24,6 +24,7 @@ const SCREENS = [
 	{ group: "Access", name: "audit", title: "Audit log", icon: "audit", needs: ["audit list"], load: () => import("./screens/audit.js") },
 	{ group: "You", name: "me", title: "My account", icon: "person", quick: true, load: () => import("./screens/me.js") },
 	{ group: "You", name: "mine", title: "My mail", icon: "trace", needs: ["trace search"], under: ["story"], quick: true, when: isPerson, load: () => import("./screens/trace.js") },
+	{ group: "You", name: "book", title: "Address book", icon: "people", needs: ["directory list"], load: () => import("./screens/book.js") },
 	{ group: "You", name: "about", title: "About", icon: "about", load: () => import("./screens/about.js") },
 	// reached from others
 	{ name: "domain", title: "Domain", needs: ["domain show"], load: () => import("./screens/domain.js") },

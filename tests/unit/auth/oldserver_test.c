@@ -2,6 +2,8 @@
  *
  * People who move in: what the old server says (RFC 9051, RFC 5530) and what comes of it; how often it is asked.
  */
+#include "auth/oldserver.h"
+
 #include "auth/oldserver_dialogue.h"
 #include "auth/oldserver_tries.h"
 
@@ -9,6 +11,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+#include "conf/conf.h"
 
 #define GREETING "* OK ready"
 #define PLAIN "* CAPABILITY IMAP4rev1 AUTH=PLAIN", "c OK done"
@@ -185,6 +189,27 @@ static void all_accounts_together_have_a_limit(void **state)
 	oldserver_tries_free(t);
 }
 
+static void it_is_asked_about_its_domains_until_that_day(void **state)
+{
+	const int64_t day = 1798761600; /* 2027-01-01 */
+	struct conf *c;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(conf_parse(STR("[oldserver]\nhost = old.example\ndomains = a.example, b.example\nuntil = 2027-01-01\nuser = %u+%d/%a%%\n"),
+		"c", NULL, &c), 0);
+	assert_true(oldserver_covers(c, STR("b.example"), day - 1));
+	assert_false(oldserver_covers(c, STR("b.example"), day));
+	assert_false(oldserver_covers(c, STR("c.example"), day - 1));
+	assert_true(str_eqc(oldserver_user(c, STR("anna@a.example"), &a), "anna+a.example/anna@a.example%"));
+	conf_free(c);
+	assert_int_equal(conf_parse(STR("[oldserver]\ndomains = a.example\n"), "c", NULL, &c), 0);
+	assert_false(oldserver_covers(c, STR("a.example"), 1));
+	conf_free(c);
+	arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_never_answers_ends),
 		cmocka_unit_test(a_refused_password_is_shown_once_an_hour),
 		cmocka_unit_test(all_accounts_together_have_a_limit),
+		cmocka_unit_test(it_is_asked_about_its_domains_until_that_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,6 +329,35 @@ static void a_list_has_everybody_once_in_order(void **state)
 	assert_int_equal(d->ops->accounts(d, STR(""), note, &s), E_TEMP);
 }
 
+static bool note_alias(const struct directory_alias *v, void *arg)
+{
+	struct seen *s = arg;
+	size_t n = strlen(s->text);
+
+	snprintf(s->text + n, sizeof(s->text) - n, "%.*s ", STRF(v->address));
+	return true;
+}
+
+static void the_address_book_goes_without_one_that_is_down(void **state)
+{
+	struct seen s = { "" };
+	struct buf missing;
+
+	(void)state;
+	use(&other.d, own);
+	buf_init(&missing, 100);
+	assert_int_equal(d->ops->people(d, STR("example.org"), note, NULL, &s, &missing), 0);
+	assert_true(strlen(s.text) > 0 && missing.n == 0);
+	assert_int_equal(found("carl@example.org"), 0);
+	other.down = true;
+	s.text[0] = '\0';
+	assert_int_equal(d->ops->people(d, STR("example.org"), note, note_alias, &s, &missing), 0);
+	assert_non_null(strstr(s.text, "bob:sqlite"));
+	assert_null(strstr(s.text, "carl"));
+	assert_non_null(strstr(buf_cstr(&missing), "other"));
+	buf_done(&missing);
+}
+
 static void changes_go_to_who_keeps_it(void **state)
 {
 	char where[100];
@@ -532,6 +561,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(numbers_and_mail_stay_with_the_key, begin, end),
 		cmocka_unit_test_setup_teardown(no_number_is_given_twice, begin, end),
 		cmocka_unit_test_setup_teardown(a_list_has_everybody_once_in_order, begin, end),
+		cmocka_unit_test_setup_teardown(the_address_book_goes_without_one_that_is_down, begin, end),
 		cmocka_unit_test_setup_teardown(changes_go_to_who_keeps_it, begin, end),
 		cmocka_unit_test_setup_teardown(scram_needs_keys_in_every_back_end, begin, end),
 		cmocka_unit_test_setup_teardown(a_name_that_nobody_has_costs_what_one_of_somebody_costs, begin, end),

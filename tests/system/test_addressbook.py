@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: ISC
+"""The people as an address book: whom who finds by command and API, from an LDAP directory and the built-in one; what is unchanged is not sent again."""
+import json
+import shutil
+import signal
+
+import pytest
+
+from conftest import Account, Suite, check_log, make_folder, wait_for
+from ldapserver import Slapd, group, dn, person
+from web import Web
+
+PASSWORD = "secret pass 1"
+OWN = ["anna@example.org", "ben@example.org", "staff@example.org", "zoe@example.org"]
+
+
+@pytest.fixture(scope="module")
+def slapd(tmp_path_factory):
+    s = Slapd(tmp_path_factory.mktemp("slapd"))
+    s.add(person("anna", "anna's secret") + person("gone", "gone's secret", accountActive="FALSE")
+          + group("staff", dn("anna"), dn("gone"), mail="staff@example.org"))
+    yield s
+    s.stop()
+
+
+@pytest.fixture(scope="module")
+def house(slapd, system_users):
+    folder = make_folder()
+    s = Suite(folder, {**slapd.settings(), "auth.directory": "sqlite, ldap", "ldap.domains": "example.org", "ldap.timeout": "9s", "ldap.retry": "100ms", "auth.failure_delay": "0"}).start()
+    for domain in ("example.org", "other.example", "off.example"):
+        s.cli("domain", "add", domain, check=False)
+    for name, options in {"ben@example.org": ["name=Ben Huber"], "zoe@example.org": ["name=Zoë"], "hidden@example.org": ["listed=no"],
+                          "suspended@example.org": ["active=no"], "expired@example.org": ["expires=2020-01-01"], "olga@other.example": ["name=Olga"],
+                          "boss@other.example": ["roles=admin@other.example"], "root@example.org": ["roles=admin", "listed=no"],
+                          "nobody@off.example": []}.items():
+        s.account(name, PASSWORD, *options)
+    s.cli("domain", "change", "off.example", "active=no")
+    s.cli("alias", "add", "team@other.example", "olga@other.example", "boss@other.example")
+    s.cli("alias", "add", "one@other.example", "olga@other.example")
+    yield s
+    slapd.process.send_signal(signal.SIGCONT)
+    s.stop()
+    check_log(s)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def browser(s, address):
+    return Web(s, Account(address, PASSWORD))
+
+
+def found(answer):
+    assert answer.status == 200, answer
+    return [r["address"] for r in answer.json["rows"]]
+
+
+def test_a_person_finds_her_own_domain_and_nobody_who_is_hidden(house):
+    ben = browser(house, "ben@example.org")
+    answer = ben.get("directory")
+    assert found(answer) == OWN
+    rows = {r["address"]: r for r in answer.json["rows"]}
+    assert rows["staff@example.org"]["kind"] == "list" and rows["zoe@example.org"] == {"address": "zoe@example.org", "name": "Zoë", "kind": "person"}
+    assert found(ben.get("directory/list?match=hub")) == ["ben@example.org"]
+    assert found(ben.get("directory?limit=2")) == OWN[:2]
+    assert found(ben.get("directory?limit=2&after=ben@example.org")) == OWN[2:]
+    assert ben.get("directory?domain=other.example").status == 403
+    assert ben.get("user").status == 403, "a noun alone is its list, for those who may"
+    assert browser(house, "olga@other.example").get("directory").json["rows"] == [
+        {"address": "boss@other.example", "name": "", "kind": "person"}, {"address": "olga@other.example", "name": "Olga", "kind": "person"},
+        {"address": "team@other.example", "name": "", "kind": "list"}]
+
+
+def test_administrators_find_those_whom_they_look_after(house):
+    assert "ben@example.org" not in found(browser(house, "boss@other.example").get("directory"))
+    all_of_them = found(browser(house, "root@example.org").get("directory"))
+    assert all_of_them == OWN + ["boss@other.example", "olga@other.example", "team@other.example"]
+    assert [r["address"] for r in json.loads(house.cli("directory", "list", "other.example", "--json").stdout)] == all_of_them[4:]
+    assert Web(house).get("directory").status == 401
+    house.cli("user", "change", "ben@example.org", "listed=no")
+    assert "ben@example.org" not in found(browser(house, "zoe@example.org").get("directory"))
+    house.cli("user", "change", "ben@example.org", "listed=yes")
+
+
+def test_what_is_unchanged_is_not_sent_again(house):
+    ben = browser(house, "ben@example.org")
+    answer = ben.get("directory")
+    tag = {k.lower(): v for k, v in answer.headers.items()}["etag"]
+    again = ben.get("directory", **{"If-None-Match": tag})
+    assert (again.status, again.body) == (304, b"")
+    house.cli("user", "change", "zoe@example.org", "name=Zoe")
+    assert found(ben.get("directory", **{"If-None-Match": tag})) == OWN
+    house.cli("user", "change", "zoe@example.org", "name=Zoë")
+
+
+def test_the_setting_says_whom_people_find(house):
+    ben = browser(house, "ben@example.org")
+    house.cli("config", "set", "directory.visible", "off")
+    assert ben.get("directory").status == 403
+    assert "ben@example.org" in found(browser(house, "root@example.org").get("directory"))
+    assert found(browser(house, "boss@other.example").get("directory"))[0] == "boss@other.example"
+    house.cli("config", "set", "directory.visible", "all")
+    assert found(ben.get("directory")) == OWN + ["boss@other.example", "olga@other.example", "team@other.example"]
+    house.cli("config", "unset", "directory.visible")
+    assert found(ben.get("directory")) == OWN
+
+
+def test_a_directory_that_hangs_is_missing_and_that_is_said(house, slapd):
+    house.settings["ldap.timeout"] = "500ms"
+    house.stop()
+    house.write_config()
+    house.start()
+    slapd.process.send_signal(signal.SIGSTOP)
+    try:
+        answer = browser(house, "ben@example.org").get("directory")
+        assert found(answer) == ["ben@example.org", "zoe@example.org"]
+        assert "ldap" in answer.json["error"] and answer.json["code"] == 75
+        p = house.cli("directory", "list", check=False)
+        assert p.returncode == 75 and "ldap" in p.stderr and "olga@other.example" in p.stdout
+    finally:
+        slapd.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: found(browser(house, "ben@example.org").get("directory")) == OWN, 60)
