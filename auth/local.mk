@@ -9,7 +9,7 @@ auth_libauthd_a_SOURCES = auth/ticket.c auth/ticket.h auth/renewal.c auth/renewa
 	auth/cache.c auth/cache.h auth/recent.c auth/recent.h auth/fair.c auth/fair.h auth/secret.c auth/secret.h auth/logins.c auth/logins.h \
 	auth/rights.c auth/rights.h auth/roles.h auth/key.c auth/key.h \
 	auth/frame.c auth/frame.h auth/gs2.c auth/gs2.h \
-	auth/password.c auth/password.h auth/prepare.c auth/prepare.h auth/resolve.c auth/resolve.h \
+	auth/password.c auth/password.h auth/shacrypt.c auth/shacrypt.h auth/prepare.c auth/prepare.h auth/resolve.c auth/resolve.h \
 	auth/directory.h auth/directory.c auth/directory_stack.h auth/directory_stack.c auth/stack_identity.c auth/stack_changes.c auth/stack_tables.c auth/directory_list.c auth/directory_identity.c auth/directory_sql.c auth/directory_token.c auth/directory_sql.h auth/directory_statements.c auth/directory_sqlite.c auth/directory_sqlite.h auth/directory_tables.c auth/route.c auth/route.h auth/rules.c auth/rules.h \
 	auth/rulefile.c auth/rulefile.h auth/rulefile_private.h auth/rulefile_parse.c auth/sasl.c auth/sasl_password.c auth/sasl.h auth/sasl_private.h auth/sasl_bearer.c \
 	auth/verbs.c auth/verbs.h auth/verbs_domain.c auth/verbs_user.c auth/verbs_alias.c auth/verbs_forward.c auth/verbs_token.c auth/verbs_route.c auth/verbs_rule.c
@@ -74,6 +74,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/auth/system_user_test
 tests_unit_auth_system_user_test_SOURCES = tests/unit/auth/system_user_test.c
 tests_unit_auth_system_user_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/shacrypt_test
+tests_unit_auth_shacrypt_test_SOURCES = tests/unit/auth/shacrypt_test.c
+tests_unit_auth_shacrypt_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/kerberos_test
 tests_unit_auth_kerberos_test_SOURCES = tests/unit/auth/kerberos_test.c
 tests_unit_auth_kerberos_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
@@ -183,6 +186,11 @@ tests_fuzz_scheme_SOURCES = tests/fuzz/scheme.c $(FUZZ_MAIN)
 tests_fuzz_scheme_LDADD = $(AUTHD_LIBS)
 tests_fuzz_scheme_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/scheme
+check_PROGRAMS += tests/fuzz/shacrypt
+tests_fuzz_shacrypt_SOURCES = tests/fuzz/shacrypt.c $(FUZZ_MAIN)
+tests_fuzz_shacrypt_LDADD = $(AUTHD_LIBS)
+tests_fuzz_shacrypt_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/shacrypt
 check_PROGRAMS += tests/fuzz/peek
 tests_fuzz_peek_SOURCES = tests/fuzz/peek.c $(FUZZ_MAIN)
 tests_fuzz_peek_LDADD = $(AUTHD_LIBS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * password.c: see password.h. Hashing is libxcrypt's, key derivation OpenSSL's;
+ * password.c: see password.h. Hashing is libxcrypt's (sha256-crypt and sha512-crypt: shacrypt.c), key derivation OpenSSL's;
  * work areas are wiped after use.
  */
 #include "auth/password.h"
@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 
 #include "auth/prepare.h"
+#include "auth/shacrypt.h"
 #include "base/codec.h"
 #include "base/rand.h"
 
@@ -62,12 +63,13 @@ int password_hash(struct str password, unsigned cost, struct buf *out)
 
 bool password_verify(struct str password, struct str hash)
 {
-	char setting[CRYPT_OUTPUT_SIZE], phrase[PASSWORD_MAX + 1] = "";
-	const char *made;
+	char setting[CRYPT_OUTPUT_SIZE], phrase[PASSWORD_MAX + 1] = "", sha[SHACRYPT_SIZE];
+	const char *made = sha;
 	bool good = phrase_of(password, phrase) == 0 && hash.n > 0 && hash.n < sizeof(setting);
 
 	snprintf(setting, sizeof(setting), "%.*s", STRF(hash));
-	made = crypt_rn(phrase, setting, &work, sizeof(work));
+	if (!shacrypt(str_of(phrase), str_of(setting), sha))
+		made = crypt_rn(phrase, setting, &work, sizeof(work));
 	/* a failed crypt() gives NULL or "*0": neither is a hash */
 	good = good && made && made[0] != '*' && strlen(made) == hash.n &&
 	       CRYPTO_memcmp(made, hash.p, hash.n) == 0;

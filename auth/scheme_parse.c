@@ -14,6 +14,7 @@
 
 #include <argon2.h>
 
+#include "auth/shacrypt.h"
 #include "base/codec.h"
 #include "base/cur.h"
 
@@ -357,6 +358,14 @@ static bool rounds_take(struct cur *c, const char *word, uint64_t otherwise, str
 	return !cur_word(c, word) || cur_u64(c, ROUNDS_MAX, &h->work) == 1;
 }
 
+static bool sha_takes(struct str text, struct cur *c, struct scheme_hash *h)
+{
+	bool good = rounds_take(c, "rounds=", 5000, h);
+
+	h->work = shacrypt_work(text, h->work);
+	return good;
+}
+
 /* What a method of crypt(5) takes; false: no method that we know, or not its form. */
 static bool crypt_takes(struct str text, struct scheme_hash *h)
 {
@@ -372,7 +381,7 @@ static bool crypt_takes(struct str text, struct scheme_hash *h)
 	else if (cur_word(&c, "$2"))
 		return bcrypt_takes(&c, h);
 	else if (cur_word(&c, "$5$") || cur_word(&c, "$6$"))
-		return rounds_take(&c, "rounds=", 5000, h);
+		return sha_takes(text, &c, h);
 	else if (cur_word(&c, "$1$"))
 		h->work = 1000;
 	else if (cur_word(&c, "$sha1$"))
