@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Sourced by tools/fresh and tools/package-test: empty Debian systems in FRESH_DIR (default /var/tmp/mansio-fresh).
 #   chroot_base            makes $dir/base with debootstrap, once
-#   chroot_new NAME        $dir/NAME: a copy of it
+#   chroot_new NAME        $dir/NAME: a copy of it, which trusts the certificate authorities that were added to this machine
 #   inside NAME CMD...     runs there, in a mount and process namespace of its own
 #   booted NAME SCRIPT     boots it with systemd-nspawn, without a network, and runs the file SCRIPT as root
 dir=${FRESH_DIR:-/var/tmp/mansio-fresh}
@@ -36,6 +36,16 @@ chroot_new() {
 	rm -rf --one-file-system "${dir:?}/$1"
 	cp -a "$dir/base" "$dir/$1"
 	cp /etc/hosts "$dir/$1/etc/hosts"
+	authorities "$1"
+}
+
+# What this machine's administrator added to Debian's certificate authorities: the way out may lead through a proxy that opens TLS.
+authorities() {
+	local added=/usr/local/share/ca-certificates
+	[ -n "$(find $added -name '*.crt' 2>/dev/null)" ] || return 0
+	mkdir -p "$dir/$1$added"
+	cp -rL $added/. "$dir/$1$added"
+	inside "$1" update-ca-certificates >/dev/null 2>&1 || { echo "$0: update-ca-certificates failed in $dir/$1" >&2; exit 1; }
 }
 
 inside() {

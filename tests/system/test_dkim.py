@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """DKIM: what people here send leaves signed, and others' verifiers agree; keys come and go by the rules (smtp/sign/keys.h)."""
-import hashlib
 import json
 import os
 import pathlib
@@ -16,6 +15,7 @@ import pytest
 from conftest import BUILD, DOMAIN, ROOT, TOP, wait_for
 from fakehost import FakeHost
 from nameservers import Knot, Namespace, Scripted, wire_record
+import npm
 from test_send import arrived, post, stuffed_right
 
 
@@ -339,24 +339,10 @@ def cases(tmp_path_factory):
     return out, known
 
 
-def mailauth_modules():
-    """The pinned npm packages, in a folder that git does not see."""
-    here = TOP / "tests" / "system" / "mailauth"
-    lock = (here / "package-lock.json").read_bytes()
-    folder = TOP / "tests" / ".cache" / ("mailauth-" + hashlib.sha256(lock).hexdigest()[:12])
-    if not folder.exists():
-        new = folder.with_name(f"{folder.name}.{os.getpid()}")
-        new.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(here / name, new)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=new, check=True, timeout=150)
-        new.rename(folder)
-    return folder
-
-
 def test_mailauth_agrees_on_every_corner(cases):
     messages, known = cases
-    p = subprocess.run(["node", TOP / "tests/system/mailauth/judge.cjs", mailauth_modules()], capture_output=True, text=True, check=True,
+    p = subprocess.run(["node", TOP / "tests/system/mailauth/judge.cjs", npm.fetched(TOP / "tests/system/mailauth")],
+                       capture_output=True, text=True, check=True,
                        input=json.dumps({"records": known, "files": [str(f) for f in messages]}))
     for (path, good), said in zip(messages.items(), json.loads(p.stdout), strict=True):
         assert set(said) == {k.split("._domainkey.")[0] for k in known}, (path.name, said)

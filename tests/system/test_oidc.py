@@ -3,7 +3,6 @@
 asked about (introspection). The provider hangs, dies, lies and changes its key meanwhile."""
 import base64
 import contextlib
-import hashlib
 import http.cookiejar
 import json
 import os
@@ -20,23 +19,9 @@ import urllib.request
 import pytest
 
 from conftest import TOP, Suite, check_log, free_ports, make_certificate, make_folder, wait_for
+import npm
 import test_oauth
 from test_oauth import Imap, bearer, gets_in
-
-
-def modules():
-    """The pinned npm packages, in a folder that git does not see."""
-    here = TOP / "tests" / "system" / "oidc"
-    lock = (here / "package-lock.json").read_bytes()
-    folder = TOP / "tests" / ".cache" / ("oidc-" + hashlib.sha256(lock).hexdigest()[:12])
-    if not folder.exists():
-        new = folder.with_name(f"{folder.name}.{os.getpid()}")
-        new.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(here / name, new)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=new, check=True, timeout=150)
-        new.rename(folder)
-    return folder
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -58,7 +43,8 @@ class Provider:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(["node", TOP / "tests/system/oidc/provider.mjs", modules(), str(self.port), self.cert, self.key],
+        self.process = subprocess.Popen(["node", TOP / "tests/system/oidc/provider.mjs", npm.fetched(TOP / "tests/system/oidc"),
+                                         str(self.port), self.cert, self.key],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ready = threading.Semaphore(0)
         threading.Thread(target=self.read, args=(self.process.stdout,), daemon=True).start()

@@ -6,7 +6,6 @@ and any text; what the real API answers, `walk` shows: it does with a running su
 administrator does on the first day.
 """
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ import pytest
 from conftest import DOMAIN, MANSIO, TOP, Suite, check_log, make_certificate, make_folder, wait_for
 from fakehost import FakeHost
 from nameservers import TYPES, Scripted, wire_name, wire_record
+import npm
 from test_hooks import Receiver
 from test_tlsrpt import dkim_key, letter
 
@@ -27,17 +27,8 @@ WEB = TOP / "tests" / "web"
 
 @pytest.fixture(scope="module")
 def modules():
-    """The pinned npm packages, in a folder that git does not see."""
-    lock = (WEB / "package-lock.json").read_bytes()
-    folder = TOP / "tests" / ".cache" / ("web-" + hashlib.sha256(lock).hexdigest()[:12])
-    if not folder.exists():
-        new = folder.with_name(f"{folder.name}.{os.getpid()}")
-        new.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(WEB / name, new)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=new, check=True, timeout=150)
-        new.rename(folder)
-    return folder / "node_modules"
+    """The folder node_modules of tests/web."""
+    return npm.fetched(WEB) / "node_modules"
 
 
 def crowd(s, n):
