@@ -282,6 +282,10 @@ class Suite:
         return self.state / "mail" / domain / user
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures time or memory, in a file whose other tests ./runtests lets run beside others")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def system_users():
     if ROOT:

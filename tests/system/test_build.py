@@ -13,6 +13,10 @@ NOT_IN_THE_ARCHIVE = (".ci/", ".gitignore")
 PROGRAMS = ("front", "authd", "smtpd", "lmtpd", "imapd", "pop3d", "traced", "mailboxd")
 
 
+# not optimised, without debug symbols: that those build, too, is seen by the builds that everything else here is tested with
+QUICK = "-O0 -g0 -U_FORTIFY_SOURCE"
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_binaries_are_hardened(name):
     binary = BUILD / "libexec" / name
@@ -32,7 +36,7 @@ def test_rooms_link_neither_tls_nor_sql(name):
 
 
 def test_configure_without_optional_back_ends(tmp_path):
-    subprocess.run([TOP / "configure", "-q", "--without-ldap", "--without-pgsql", "--without-pam", "--without-gssapi"],
+    subprocess.run([TOP / "configure", "-q", "--without-ldap", "--without-pgsql", "--without-pam", "--without-gssapi", f"CFLAGS={QUICK}"],
                    cwd=tmp_path, check=True, capture_output=True, timeout=120)
     subprocess.run(["make", "-s", "-j2", "libexec/authd"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
 
@@ -46,11 +50,9 @@ def failed_tests():
 @pytest.mark.timeout(900)
 def test_distcheck():
     """The release archive builds and installs by itself; what it holds are the same files that both builds here were tested with."""
-    # not optimised, without debug symbols: those builds are tested elsewhere; what is in the archive is the question here
-    flags = "CFLAGS='-O0 -g0 -U_FORTIFY_SOURCE'"
     tests = ["TESTS=tests/unit/floors_test.sh", "check_PROGRAMS="]
     p = subprocess.run(["make", "-s", "-C", BUILD, "-j2", "distcheck", *tests], capture_output=True, text=True, timeout=850,
-                       env={**os.environ, "DISTCHECK_CONFIGURE_FLAGS": flags})
+                       env={**os.environ, "DISTCHECK_CONFIGURE_FLAGS": f"CFLAGS='{QUICK}'"})
     assert p.returncode == 0, p.stdout[-3000:] + p.stderr[-3000:] + failed_tests()
     archive, = BUILD.glob("mansio-*.tar.xz")
     with tarfile.open(archive) as f:

@@ -136,6 +136,7 @@ def exists(f):
     return line
 
 
+@pytest.mark.alone
 def test_idle_shows_new_mail_at_once(suite, anna):
     c = suite.context().wrap_socket(suite.connect("imaps"), server_hostname="localhost")
     f = c.makefile("rb")

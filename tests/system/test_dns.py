@@ -124,6 +124,7 @@ def test_line_ends_in_answers_are_data(r):
     assert r.ask("lines.liar.test", "MX")["record"] == [r"10 a\013\010b\046c.org"]
 
 
+@pytest.mark.alone
 def test_each_question_ends_at_its_deadline(r):
     def ask():
         began = time.monotonic()
@@ -133,6 +134,7 @@ def test_each_question_ends_at_its_deadline(r):
     in_time(5, ask)
 
 
+@pytest.mark.alone
 def test_thousands_at_once_are_bounded_and_others_go_on(world):
     r = Resolver(world.zones, "queries = 500", f"trust_anchor = {world.anchor}")
     try:
@@ -203,6 +205,7 @@ def test_a_wrong_anchor_file_is_told():
         Resolver("trust_anchor = /nonexistent")
 
 
+@pytest.mark.alone
 def test_it_is_small_at_rest(world):
     r = Resolver()
     try:

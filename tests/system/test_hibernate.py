@@ -599,6 +599,7 @@ def asleep(suite):
     return sum(r["state"] == "asleep" for r in rows)
 
 
+@pytest.mark.alone
 def test_a_silent_tls_connection_costs_the_door_little(own_suite):
     """KiB of front for one that says nothing before login (in clear: test_crowd.py)."""
     s = own_suite({"limit.connections_per_address": "100000", "limit.connections_per_network": "100000", "log.level": "info"})
@@ -619,6 +620,7 @@ def test_a_silent_tls_connection_costs_the_door_little(own_suite):
 SLEEPERS = 1000
 
 
+@pytest.mark.alone
 def test_a_thousand_sleepers_cost_little_and_wake_alone(own_suite):
     """At most 48 KiB each in all processes together, 24 KiB of it in front; no process; news wake whom they concern."""
     s = own_suite({**SETTINGS, "limit.sessions_per_user": "1000", "limit.connections_per_address": "100000", "log.level": "info"})

@@ -14,7 +14,7 @@ from conftest import in_time, wait_for
 AWAKE = {"smtp.park_after": "1h", "smtp.park_pressed": "1h"}
 
 
-def lines(c, timeout=5):
+def lines(c, timeout=20):
     c.settimeout(timeout)
     data = b""
     try:
@@ -95,11 +95,11 @@ def test_overlong_lines_before_login(suite):
     c = suite.connect("smtp")
     c.recv(100)
     c.sendall(b"EHLO " + b"x" * 20000 + b"\r\nNOOP\r\n")
-    assert lines(c, 2).startswith(b"500 ")
+    assert c.recv(1000).startswith(b"500 ")
     c = suite.connect("imap")
     c.recv(1000)
     c.sendall(b"a NOOP " + b"x" * 20000)
-    assert b"B" in lines(c, 2)  # BAD or BYE
+    assert b"B" in c.recv(1000)  # BAD or BYE
 
 
 def test_message_and_recipient_limits(own_suite):
@@ -118,6 +118,7 @@ def test_message_and_recipient_limits(own_suite):
         assert i.select("INBOX")[1] == [b"0"]
 
 
+@pytest.mark.alone
 def test_silent_crowd_does_not_stop_honest_work(suite, anna):
     """Test 19 in short form: 1,500 silent connections from 100 addresses; honest login and mail go on."""
     held = []
@@ -133,6 +134,7 @@ def test_silent_crowd_does_not_stop_honest_work(suite, anna):
             c.close()
 
 
+@pytest.mark.alone
 def test_more_senders_than_smtpds_wait_or_get_421(own_suite):
     """Every smtpd is busy with a stalled sender: the next hears 421, and service is back when they go."""
     s = own_suite({"smtp.processes": "2", "server.processes": "1", **AWAKE})
@@ -206,6 +208,7 @@ def submits(s, a, peer):
         return c.sendmail(a.address, [a.address], b"Subject: ours\r\n\r\nHello.\r\n") == {}
 
 
+@pytest.mark.alone
 def test_a_network_that_stalls_leaves_room_for_others(own_suite):
     """Ten sessions of one /24 stop after MAIL: a quarter of the smtpds is theirs, the rest works on."""
     s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "2", "smtp.processes": "16", "limit.room_wait": "600ms", **AWAKE})
@@ -221,6 +224,7 @@ def test_a_network_that_stalls_leaves_room_for_others(own_suite):
     wait_for(lambda: codes([Proxied(s, "203.0.113.1").begin()]) == {250: 1})
 
 
+@pytest.mark.alone
 def test_strangers_of_many_networks_leave_a_quarter_to_our_people(own_suite):
     s = own_suite({"server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.room_wait": "600ms", **AWAKE})
     anna = s.account()
@@ -231,6 +235,7 @@ def test_strangers_of_many_networks_leave_a_quarter_to_our_people(own_suite):
     assert submits(s, anna, "192.0.2.7")
 
 
+@pytest.mark.alone
 def test_who_waits_for_a_place_gets_it_in_order(own_suite):
     s = own_suite({**AWAKE, "server.proxy_from": "127.0.0.1", "server.processes": "1", "smtp.processes": "8", "limit.smtp_share": "1",
                    "limit.room_wait": "20s"})

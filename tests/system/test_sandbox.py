@@ -207,6 +207,7 @@ def test_mail_root_is_locked_to_authd_and_users_to_mail(houses):
     assert st.st_uid == pwd.getpwnam("_auth").pw_uid
 
 
+@pytest.mark.alone
 def test_a_killed_process_is_back_within_a_second(houses):
     """Each kind in turn; the service goes on."""
     for name in sorted(USERS):

@@ -587,6 +587,7 @@ def many_accounts(s, n):
     db.close()
 
 
+@pytest.mark.alone
 def test_ten_thousand_rows_and_a_browser_that_does_not_read(own_suite):
     s = own_suite({"web.stream_buffer": "4096", "web.heartbeat": "100ms", "web.body_wait": "1s"})
     w = Web(s, s.account("boss", "boss pass 1", "roles=admin"))
@@ -619,6 +620,7 @@ def memory(pid):
     return int(re.search(r"^VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not ROOT, reason="nobody else may look into a process that cannot be dumped")
 def test_the_suite_at_rest_is_small(own_suite):
     s = own_suite({"smtp.processes": "4"})
@@ -631,6 +633,7 @@ def test_the_suite_at_rest_is_small(own_suite):
     assert sum(share.values()) < 60 * 1024 or SANITIZED, share
 
 
+@pytest.mark.alone
 def test_deaths_and_memory(own_suite):
     s = own_suite()
     boss = s.account("boss", "boss pass 1", "roles=admin")
@@ -658,6 +661,7 @@ def test_deaths_and_memory(own_suite):
     assert wait_for(lambda: Web(s).login(boss).status == 200, 20)
 
 
+@pytest.mark.alone
 def test_a_stop_waits_for_answers_but_not_for_live_pages(own_suite):
     s = own_suite({"auth.failure_delay": "500ms", "server.stop_grace": "20s"})
     who = s.account("boss", "boss pass 1", "roles=admin")

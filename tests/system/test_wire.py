@@ -9,7 +9,7 @@
                                         (?P<name>...) in it is {name} from then on
     S* 250[ -].*                        any number of lines that match (greedy), until one does not
     STARTTLS                            TLS handshake now
-    CLOSED                              the server closes within 5 s
+    CLOSED                              the server closes within 30 s
     SILENT 0.3                          nothing comes for that time
     2C: 2C~ 2S: 2S*                     the same on a second connection
 """
@@ -30,7 +30,7 @@ class Dialogue:
     def __init__(self, suite, service, tls):
         self.suite = suite
         self.s = suite.connect(service)
-        self.s.settimeout(8)
+        self.s.settimeout(30)
         self.buf = b""
         self.held = None
         if tls:
@@ -120,7 +120,7 @@ def run(path, suite):
                     data = d.s.recv(1)
                     raise AssertionError(f"not silent: {data!r}")
                 except (socket.timeout, TimeoutError):
-                    d.s.settimeout(8)
+                    d.s.settimeout(30)
             else:
                 raise ValueError("not a line of a dialogue")
         except Exception as e:
