@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/rand.h"
 
 static const struct {
 	const char *word;
@@ -325,6 +326,46 @@ int auth_sender(int link, struct str user, struct str address, struct arena *a,
 		*rewritten_out = arena_str(a, ipc_get(&m, "rewritten"));
 	ipc_done(&m);
 	ipc_done(&q);
+	return r;
+}
+
+static int senders_send(int link, struct str user, const struct str *address, size_t n, uint64_t first)
+{
+	struct ipc_msg q;
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < n && r == 0; i++) {
+		ipc_init(&q, "sender");
+		ipc_set_u64(&q, "id", first + i);
+		ipc_set(&q, "user", user);
+		ipc_set(&q, "address", address[i]);
+		r = ipc_send(link, &q);
+		ipc_done(&q);
+	}
+	return r;
+}
+
+int auth_senders(int link, struct str user, const struct str *address, size_t n, enum auth_result *out, deadline d)
+{
+	uint64_t first = rand_u64() >> 16, id; /* answers to older questions may still come */
+	size_t missing = n, i;
+	int r;
+
+	BUG_ON(n > AUTH_SENDERS_MAX);
+	for (i = 0; i < n; i++)
+		out[i] = AUTH_TEMP;
+	r = senders_send(link, user, address, n, first);
+	while (r == 0 && missing > 0) {
+		struct ipc_msg m;
+
+		r = ipc_recv_until(link, &m, d);
+		if (r == 0 && ipc_get_u64(&m, "id", UINT64_MAX, &id) == 0 && id >= first && id - first < n) {
+			r = ipc_is(&m, "answer") ? result_parse(&m, &out[id - first]) : E_PEER;
+			missing--;
+		}
+		ipc_done(&m);
+	}
 	return r;
 }
 

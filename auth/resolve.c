@@ -376,13 +376,36 @@ int resolve_own(const struct resolver *r, struct str address, struct arena *a, s
 	return walk(&w, r, address, a, out);
 }
 
+/* The address is none of his. Of a domain that we do not know: NODOMAIN (one that is switched off we do). */
+static int not_his(const struct resolver *r, struct str address, struct arena *a, enum auth_result *out)
+{
+	struct directory_domain dom;
+	struct str local, domain;
+	int e = 0;
+
+	if (address_read(address, a, &local, &domain) == 0)
+		e = r->d->ops->domain(r->d, domain, a, &dom);
+	if (e < 0 && e != E_NOTFOUND)
+		return e;
+	*out = e == E_NOTFOUND ? AUTH_NODOMAIN : AUTH_DENIED;
+	return 0;
+}
+
+static bool leads_to(const struct auth_rcpt *rcpt, struct str account)
+{
+	size_t i;
+
+	for (i = 0; i < rcpt->ntargets; i++)
+		if (str_eq(rcpt->target[i].account, account))
+			return true;
+	return false;
+}
+
 int resolve_sender(const struct resolver *r, struct str user, struct str address, struct arena *a,
 	enum auth_result *out)
 {
 	struct directory_account acc;
 	struct auth_rcpt who;
-	struct str name;
-	size_t i;
 	int e = resolve_account(r, user, a, &acc);
 
 	if (e < 0 && e != E_NOTFOUND)
@@ -392,15 +415,9 @@ int resolve_sender(const struct resolver *r, struct str user, struct str address
 		return 0;
 	}
 	e = resolve_own(r, address, a, &who);
-	if (e < 0)
-		return e;
-	*out = AUTH_DENIED;
-	name = address_name(acc.local, acc.domain, a);
-	for (i = 0; i < who.ntargets; i++)
-		if (str_eq(who.target[i].account, name))
-			*out = AUTH_OK;
-	e = *out == AUTH_OK ? 0 : delegation_sends(r, &acc, address, a);
+	if (e == 0 && !leads_to(&who, address_name(acc.local, acc.domain, a)))
+		e = delegation_sends(r, &acc, address, a);
 	if (e == 0)
 		*out = AUTH_OK;
-	return e == E_NOTFOUND ? 0 : e;
+	return e == E_NOTFOUND ? not_his(r, address, a, out) : e;
 }

@@ -52,5 +52,8 @@ struct header_address {
  * next comma. Linear time, no recursion. */
 size_t address_list(struct str body, struct arena *a, size_t max, struct header_address **out,
 	bool *cut_out);
+/* The same of a field in which nothing may be left out: 0, E_LIMIT, or E_SYNTAX (a broken part, quotes or a comment
+ * without end). */
+int address_list_all(struct str body, struct arena *a, size_t max, struct header_address **out, size_t *n_out);
 
 #endif

@@ -28,6 +28,7 @@ struct parser {
 	struct header_address *list;
 	size_t n, cap, max;
 	bool full;
+	bool broken; /* a part was skipped, or the end came inside quotes or a comment */
 };
 
 /* atext, and every byte that has no meaning of its own (8 bit, lone '\\'). */
@@ -61,6 +62,7 @@ static bool skip_cfws(struct parser *p)
 			break;
 		}
 	}
+	p->broken |= depth > 0;
 	return p->c.p > start;
 }
 
@@ -75,6 +77,7 @@ static void take_quoted(struct parser *p)
 		if (b != '\r' && b != '\n')
 			buf_c(&p->text, (char)b);
 	}
+	p->broken |= b < 0;
 }
 
 /* A word or a '.'; false at anything else. Words with space between them are
@@ -130,6 +133,7 @@ static struct str taken(struct parser *p)
 /* To the next comma, or semicolon in a group, outside quotes and comments. */
 static void skip_broken(struct parser *p)
 {
+	p->broken = true;
 	for (;;) {
 		skip_cfws(p);
 		if (cur_end(&p->c) || *p->c.p == ',' || (*p->c.p == ';' && p->in_group))
@@ -336,31 +340,50 @@ static bool address(struct parser *p)
 	}
 }
 
+/* p: zero but for a and max. */
+static void read_list(struct parser *p, struct str body)
+{
+	p->c = cur_of(body);
+	buf_init(&p->text, body.n * 2 + 16);
+	for (;;) {
+		while (skip_cfws(p) || cur_take(&p->c, ','))
+			;
+		if (cur_end(&p->c) || p->full)
+			break;
+		if (cur_take(&p->c, ';')) {
+			end_group(p);
+			continue;
+		}
+		if (!address(p))
+			skip_broken(p);
+		else if (!p->full && !cur_end(&p->c) && !strchr(",;", *p->c.p) &&
+			p->n && p->list[p->n - 1].kind != HEADER_GROUP_START)
+			skip_broken(p);
+	}
+	end_group(p);
+	buf_done(&p->text);
+}
+
 size_t address_list(struct str body, struct arena *a, size_t max, struct header_address **out,
 	bool *cut_out)
 {
-	struct parser p = { .c = cur_of(body), .a = a, .max = max };
+	struct parser p = { .a = a, .max = max };
 
-	buf_init(&p.text, body.n * 2 + 16);
-	for (;;) {
-		while (skip_cfws(&p) || cur_take(&p.c, ','))
-			;
-		if (cur_end(&p.c) || p.full)
-			break;
-		if (cur_take(&p.c, ';')) {
-			end_group(&p);
-			continue;
-		}
-		if (!address(&p))
-			skip_broken(&p);
-		else if (!p.full && !cur_end(&p.c) && !strchr(",;", *p.c.p) &&
-			p.n && p.list[p.n - 1].kind != HEADER_GROUP_START)
-			skip_broken(&p);
-	}
-	end_group(&p);
-	buf_done(&p.text);
+	read_list(&p, body);
 	if (cut_out)
 		*cut_out = p.full;
 	*out = p.list;
 	return p.n;
+}
+
+int address_list_all(struct str body, struct arena *a, size_t max, struct header_address **out, size_t *n_out)
+{
+	struct parser p = { .a = a, .max = max };
+
+	read_list(&p, body);
+	if (p.full || p.broken)
+		return p.full ? E_LIMIT : E_SYNTAX;
+	*out = p.list;
+	*n_out = p.n;
+	return 0;
 }

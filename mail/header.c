@@ -77,7 +77,7 @@ bool header_walk(struct header_walk *w, struct header_field *out)
 	memset(out, 0, sizeof *out);
 	out->raw = str_sub(m, start, end);
 	line = without_eol(out->raw);
-	if ((!start && str_starts(line, "From ")) || !split_field(line, &out->name, &out->body)) {
+	if (!split_field(line, &out->name, &out->body)) {
 		out->name = STR("");
 		out->body = line;
 	}

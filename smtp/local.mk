@@ -1,7 +1,7 @@
 noinst_LIBRARIES += smtp/libreceive.a
 smtp_libreceive_a_SOURCES = smtp/receive/session.c smtp/receive/session.h smtp/receive/verbs.c \
 	smtp/receive/cmd_mail.c smtp/receive/cmd_rcpt.c smtp/receive/cmd_data.c smtp/receive/cmd_bdat.c \
-	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_rcpt.c \
+	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_author.c smtp/receive/policy_rcpt.c \
 	smtp/receive/local.c smtp/receive/park.c smtp/receive/content.c smtp/receive/submit.c smtp/receive/complaint.c smtp/receive/tlsreport.c smtp/receive/queue.c \
 	smtp/receive/lmtp.c smtp/receive/lmtp.h
 pkglibexec_PROGRAMS += libexec/smtpd
@@ -12,6 +12,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp/receive_test
 tests_unit_smtp_receive_test_SOURCES = tests/unit/smtp/receive_test.c
 tests_unit_smtp_receive_test_LDADD = smtp/libreceive.a smtp/libtlsrpt.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/author_test
+tests_unit_smtp_author_test_SOURCES = tests/unit/smtp/author_test.c
+tests_unit_smtp_author_test_LDADD = smtp/libreceive.a $(TRACE_LIBS) $(MAIL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_test
 tests_unit_smtp_queue_test_SOURCES = tests/unit/smtp/queue_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)

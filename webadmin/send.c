@@ -115,7 +115,7 @@ static unsigned status_of(const struct send *s, const struct courier_result *r, 
 		*code_out = EX_DATAERR;
 		return 413;
 	}
-	if (r->mail && str_starts(last->status, "5.7.")) {
+	if (str_starts(last->status, "5.7.")) { /* the sender, or the author in the header */
 		*code_out = EX_NOPERM;
 		return 403;
 	}

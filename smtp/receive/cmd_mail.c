@@ -272,8 +272,8 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	tx->priority_given = p->priority_given;
 	tx->verp = arena_str(&tx->a, p->verp);
 	tx->envid = arena_str(&tx->a, p->envid);
-	if (!c->null_path)
-		tx->sender = arena_str(&tx->a, s->rewritten.n ? s->rewritten : printed(s, c));
+	tx->named = arena_str(&tx->a, printed(s, c));
+	tx->sender = s->rewritten.n ? arena_str(&tx->a, s->rewritten) : tx->named;
 	s->messages++;
 	tx->accepted = true;
 	event_begin(s, &t, TRACE_INFO, "mail");

@@ -98,6 +98,7 @@ int content_check(struct session *s, struct dsn *why)
 	}
 	if (begins_with_header(message))
 		f = read_header(message);
+	s->tx.header = str_sub(message, 0, f.size);
 	s->tx.subject = f.subject;
 	s->tx.message_id = f.message_id;
 	if (f.size > conf->smtp_header_size) {

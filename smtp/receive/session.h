@@ -78,6 +78,7 @@ struct tx {
 	struct arena a;
 	char id[TX_ID + 1]; /* m= in every event, the id of Received, the delivery id */
 	struct str sender; /* printed, empty: null */
+	struct str named; /* the same as MAIL named it, before rewriting */
 	bool smtputf8, body8;
 	bool hold; /* a rule of access wants it kept in the queue */
 	bool relay; /* a rule of access lets this client send to other domains */
@@ -94,7 +95,7 @@ struct tx {
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap, refused;
 	struct buf body; /* the message as it came */
-	struct str subject, message_id; /* of its header, as they stand there (content_check) */
+	struct str header, subject, message_id; /* its header, and what stands there (content_check) */
 	int64_t began; /* the message was whole: monotonic µs */
 	struct smtp_data reader;
 	struct park park;
@@ -128,7 +129,7 @@ struct session {
 	bool refused_before;
 	bool skipping; /* bytes come that are thrown away: not the time to sleep */
 	bool silent; /* as it was told */
-	const char *about; /* "to", "from": whom a refusal is about, for its event; else NULL */
+	const char *about; /* "to", "from", "author": whom a refusal is about, for its event; else NULL */
 	struct str about_whom;
 	deadline turn; /* from then on it goes back to front between two messages */
 	struct stream io;
@@ -209,6 +210,8 @@ void cmd_not_here(struct session *s, struct str args);
 
 /* policy_*.c: 0, or -1 with the refusal in why. */
 int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why);
+/* Of the whole message: may it have the authors that its header names? */
+int policy_author(struct session *s, struct dsn *why);
 /* Has the client a right to send from here: logged in, in [smtp] relay_networks, with one of
  * relay_certificates, or by a rule? */
 bool policy_trusted(const struct session *s);

@@ -159,7 +159,7 @@ void submit(struct session *s)
 	bool queued = false;
 
 	s->tx.began = clock_mono_us();
-	if (!content_check(s, &why))
+	if (!content_check(s, &why) && !policy_author(s, &why))
 		queued = find_place(s, &why);
 	if (why.code == 250) {
 		trace_accepted(s, queued ? "queue" : "straight");
@@ -167,5 +167,6 @@ void submit(struct session *s)
 		tlsreport_look(s);
 	}
 	reply_dsn(s, &why);
+	s->about = NULL;
 	tx_reset(s);
 }

@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import smtplib
+import subprocess
 
 import pytest
 
@@ -72,6 +73,40 @@ def test_by_http_as_well(house):
     assert Web(s, token=token).post("send", mail).status == 200
     s.cli("send-as", "remove", who.address, f"address={other.address}")
     assert page.post("send", mail).status == 403
+
+
+def test_the_author_that_people_see(house):
+    """docs/AUTH.md: From must be one whom the account may send as, by swaks and by HTTP; the setting. Every form of the header is in
+    tests/unit/smtp/author_test.c, the wire's replies in tests/wire/submission/author.t."""
+    s, who, other = house, house.account(), house.account()
+    s.cli("domain", "add", "off.example")
+    s.cli("domain", "change", "off.example", "active=no")
+    page = Web(s, who)
+
+    def code(author):
+        p = subprocess.run(["swaks", "--server", "localhost", "--port", str(s.ports["submission"]), "--tls", "--auth", "PLAIN", "--auth-user", who.address,
+                            "--auth-password", who.password, "--from", who.address, "--to", who.address, "--h-From", author], capture_output=True, text=True, timeout=60)
+        refused = [line for line in p.stdout.splitlines() if line.startswith("<~* ")]
+        assert len(refused) == (p.returncode != 0), p.stdout
+        return refused[0][4:] if refused else 250
+
+    def by_http(author):
+        letter = f"From: {author}\r\nTo: {who.address}\r\nSubject: x\r\n\r\nx\r\n".encode()
+        return page.request("POST", f"/api/v1/send?from={who.address}&to={who.address}", letter, {"Content-Type": "message/rfc822"}).status
+    assert code(f"{other.address} <{who.address}>") == 250 and by_http(who.address) == 200
+    assert code(f"The boss <{other.address}>").startswith(f"550 5.7.1 From: <{other.address}> is not an address of the account {who.address}")
+    assert by_http(other.address) == by_http("boss@elsewhere.example") == 403
+    wait_for(lambda: f"author={other.address}" in s.log())
+    s.cli("send-as", "add", who.address, f"address={other.address}")
+    assert by_http(other.address) == 200
+    s.cli("send-as", "remove", who.address, f"address={other.address}")
+    s.cli("config", "set", "smtp.header_from", "outside")
+    assert code("boss@elsewhere.example") == 250 and by_http("boss@elsewhere.example") == 200
+    assert by_http(other.address) == by_http("boss@off.example") == 403
+    s.cli("config", "set", "smtp.header_from", "any")
+    assert by_http(other.address) == 200
+    s.cli("config", "unset", "smtp.header_from")
+    assert by_http(other.address) == 403
 
 
 def test_who_may_say_so(house):

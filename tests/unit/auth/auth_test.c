@@ -222,6 +222,52 @@ static void keys_of_many_accounts_come_in_their_order(void **state)
 	finish(link);
 }
 
+/* A child that answers four questions, the last first, after one that nobody asked; then two, and is gone. The result is
+ * what stands before the @. */
+static void backwards(int link)
+{
+	struct ipc_msg q[4], m;
+	size_t n, i, k;
+
+	for (n = 4; n >= 2; n -= 2) {
+		for (i = 0; i < n; i++)
+			BUG_ON(ipc_recv(link, &q[i]) != 0);
+		for (i = n + 1; i-- > 0;) {
+			k = i < n ? i : 0;
+			ipc_init(&m, "answer");
+			if (i < n)
+				ipc_set(&m, "id", ipc_get(&q[k], "id"));
+			else
+				ipc_set_u64(&m, "id", 7);
+			ipc_set(&m, "result", str_sub(ipc_get(&q[k], "address"), 0, (size_t)str_find(ipc_get(&q[k], "address"), '@')));
+			BUG_ON(ipc_send(link, &m) != 0);
+			ipc_done(&m);
+		}
+	}
+	_exit(0);
+}
+
+static void senders_of_a_message_in_one_trip(void **state)
+{
+	const struct str good[] = { STR("ok@a"), STR("nodomain@b"), STR("denied@c"), STR("temp@d") }, bad[] = { STR("ok@a"), STR("frob@b") };
+	enum auth_result r[4];
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(ipc_pair(pair), 0);
+	if (fork() == 0) {
+		close(pair[0]);
+		backwards(pair[1]);
+	}
+	close(pair[1]);
+	assert_int_equal(auth_senders(pair[0], STR("a"), good, 4, r, deadline_in(20000)), 0);
+	assert_true(r[0] == AUTH_OK && r[1] == AUTH_NODOMAIN && r[2] == AUTH_DENIED && r[3] == AUTH_TEMP);
+	assert_int_equal(auth_senders(pair[0], STR("a"), NULL, 0, r, deadline_in(20000)), 0);
+	assert_int_equal(auth_senders(pair[0], STR("a"), bad, 2, r, deadline_in(20000)), E_PEER);
+	assert_true(auth_senders(pair[0], STR("a"), good, 4, r, deadline_in(20000)) < 0);
+	finish(pair[0]);
+}
+
 static void silence(const struct ipc_msg *q, struct ipc_msg *m)
 {
 	(void)q;
@@ -253,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_route_is_read_whole_or_not_at_all),
 		cmocka_unit_test(a_test_hears_of_the_rule_about_it),
 		cmocka_unit_test(keys_of_many_accounts_come_in_their_order),
+		cmocka_unit_test(senders_of_a_message_in_one_trip),
 		cmocka_unit_test(a_dead_authd_is_an_error_in_time),
 	};
 

@@ -63,6 +63,9 @@ static void lines_without_name_do_not_end_the_header(void **state)
 	eq(h.field[0].name, "");
 	eq(h.field[1].name, "");
 	eq(header_get(&h, "to", 0)->body, " x");
+	/* the obsolete form (RFC 5322 4.5) is a field, also where a line of an mbox might stand */
+	header_parse(STR("From : boss@example.org\n"), NULL, &a, &h);
+	eq(header_get(&h, "from", 0)->body, " boss@example.org");
 	header_parse(STR(""), NULL, &a, &h);
 	assert_int_equal(h.n, 0);
 	assert_int_equal(h.size, 0);

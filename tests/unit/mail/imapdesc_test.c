@@ -99,6 +99,26 @@ static void C08_lists_end_at_the_maximum_with_groups_closed(void **state)
 	assert_false(cut);
 }
 
+static void of_a_whole_list_nothing_is_left_out(void **state)
+{
+	static const char *const good[] = { "", " , ", "a@b", "A (x) <a@b>,\r\n g: c@d, <e@f>;, h", "\"a\\\"b\"@c (d (e) \\) f)", "a@b; c@d" };
+	static const char *const bad[] = { "a b@c", "a@b c@d", "<a@b> <c@d>", "a@b, <c@d", "\"a@b", "a@b (c", "a@b (c <d@e>", "a@b <c@d> e",
+		"g:h:a@b;", "@a", "a@", "a@b, \"x" };
+	struct header_address *list = NULL;
+	size_t n = 99, i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		if (address_list_all(str_of(bad[i]), &a, 9, &list, &n) != E_SYNTAX)
+			fail_msg("%s", bad[i]);
+	assert_int_equal(address_list_all(STR("a@b,c@d"), &a, 1, &list, &n), E_LIMIT);
+	assert_true(n == 99 && !list);
+	for (i = 0; i < ARRAY_LEN(good); i++)
+		if (address_list_all(str_of(good[i]), &a, 9, &list, &n) != 0)
+			fail_msg("%s", good[i]);
+	assert_int_equal(n, 2);
+}
+
 static void envelope_is(const char *message, const char *want)
 {
 	struct header h;
@@ -212,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(address_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_addresses_are_skipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(C08_lists_end_at_the_maximum_with_groups_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_a_whole_list_nothing_is_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(envelopes, setup, teardown),
 		cmocka_unit_test_setup_teardown(strings, setup, teardown),
 		cmocka_unit_test_setup_teardown(structures, setup, teardown),

@@ -53,6 +53,17 @@ int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	return 0;
 }
 
+int auth_senders(int link, struct str user, const struct str *address, size_t n, enum auth_result *out, deadline d)
+{
+	size_t i;
+
+	(void)link;
+	(void)d;
+	for (i = 0; i < n; i++)
+		out[i] = str_eq(user, address[i]) ? AUTH_OK : AUTH_DENIED;
+	return 0;
+}
+
 int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *out, deadline d)
 {
 	static struct auth_target target;
@@ -745,6 +756,21 @@ static void senders_of_others_are_refused(void **state)
 	assert_string_equal(codes, "421");
 }
 
+/* Every way that a message of an account comes; corners of the rule are in author_test.c. */
+static void authors_of_others_are_refused(void **state)
+{
+	(void)state;
+	submission("MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org>\r\nDATA\r\nFrom: Bert <bert@example.org>\r\n\r\nx\r\n.\r\n"
+		"MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org>\r\nDATA\r\nFrom: Anna <anna@example.org>\r\n\r\nx\r\n.\r\n"
+		"MAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.org>\r\nBDAT 29 LAST\r\nFrom: bert@example.org\r\n\r\nx\r\n",
+		"250 250 354 550 250 250 354 250 250 250 550");
+	assert_non_null(strstr(output, "550 5.7.1 From: <bert@example.org> is not an address of the account anna@example.org"));
+	assert_null(strstr(mail, "From: Bert"));
+	assert_non_null(strstr(mail, "From: Anna"));
+	submission("MAIL FROM:<>\r\nRCPT TO:<bert@example.org>\r\nDATA\r\nFrom: bert@example.org\r\n\r\nx\r\n.\r\n", "250 250 354 550");
+	mx(ENVELOPE "DATA\r\nFrom: bert@example.org\r\nFrom: x@example.net\r\n\r\nx\r\n.\r\n", "250 250 354 250");
+}
+
 static void parameters(void **state)
 {
 	static const struct {
@@ -1058,6 +1084,7 @@ int main(void)
 		TEST(rules_refuse_hold_and_rewrite),
 		TEST(postmaster_needs_no_domain),
 		TEST(senders_of_others_are_refused),
+		TEST(authors_of_others_are_refused),
 		TEST(parameters),
 		TEST(order),
 		TEST(two_messages_in_one_session),
