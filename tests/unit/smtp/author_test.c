@@ -138,7 +138,7 @@ static void what_cannot_be_read_is_refused(void **state)
 	int i;
 
 	(void)state;
-	CHECK(554, "From: anna@example.org\r\nFrom: anna@example.org\r\n\r\n", "From: anna@example.org\r\nfrom : boss@example.org\r\n\r\n",
+	CHECK(554, "From: anna@example.org\r\nSender: anna@example.org\r\nFrom: anna@example.org\r\n\r\n", "From: anna@example.org\r\nfrom : boss@example.org\r\n\r\n",
 		"From:\r\n\r\n", "From: <>\r\n\r\n", "From: nobody:;\r\n\r\n", "From: (anna@example.org)\r\n\r\n",
 		"From: root\r\n\r\n", "From: root (Cron Daemon)\r\n\r\n", "From: Anna <anna>\r\n\r\n", "From: \"\"@example.org\r\n\r\n",
 		"From: =?utf-8?q?boss=40example.org?=\r\n\r\n", "From: anna@example.org <boss@example.org\r\n\r\n",
