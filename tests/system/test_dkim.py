@@ -106,6 +106,7 @@ def test_mail_of_a_person_is_signed_by_both_keys_and_a_strangers_is_not(house, h
     # who writes another domain of this host into From is signed as what he is
     s.cli("domain", "add", "other.example")
     s.cli("dkim", "rotate", "other.example")
+    s.cli("send-as", "add", s.anna.address, "domain=other.example")
     send(s, sender="boss@other.example", subject="across")
     wait_for(lambda: by_subject(host, "across"), 20)
     assert {d for _, d, _ in signatures(by_subject(host, "across"))} == {DOMAIN.encode()}
