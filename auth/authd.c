@@ -105,11 +105,19 @@ static void on_reload(struct program *p, struct ipc_msg *m, const struct conf *o
 	directory_changed();
 }
 
+static void on_stop(struct program *p)
+{
+	(void)p;
+	ipc_turn_end();
+	exit(0);
+}
+
 static const struct program_ops ops = {
 	.peer = on_peer,
 	.client = on_client,
 	.reload = on_reload,
 	.control = control_message,
+	.stop = on_stop,
 };
 
 static void control_readable(evutil_socket_t fd, short what, void *arg)
@@ -241,8 +249,10 @@ int main(int argc, char **argv)
 	event_add(workers, NULL);
 	event_add(timer, &every);
 	offer_refresh();
-	while (!file_fsync_failed() && event_base_loop(authd.base, EVLOOP_ONCE) == 0)
-		;
+	while (!file_fsync_failed() && event_base_loop(authd.base, EVLOOP_ONCE) == 0) {
+		trace_flush(); /* the log knows of a login before its client does */
+		ipc_turn_end();
+	}
 	if (file_fsync_failed())
 		give_up(EX_IOERR, "a mailbox directory could not be synced", -EIO);
 	give_up(EX_OSERR, "the event loop ended", E_TEMP);

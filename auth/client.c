@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * client.c: see client.h. Reads are limited to READS messages a turn, so that
- * no link starves the others; what the peer's socket cannot take waits in `out`.
+ * client.c: see client.h. One packet of a link is read a turn, so that no link
+ * starves the others; what the peer's socket cannot take waits in `out`.
  */
 #include "auth/client.h"
 
 #include "base/file.h"
-
-#define READS 32
 
 static struct event_base *base;
 static const struct client_ops *ops;
@@ -17,17 +15,6 @@ void clients_init(struct event_base *b, const struct client_ops *o)
 {
 	base = b;
 	ops = o;
-}
-
-static void out_drop(struct client *c)
-{
-	struct outgoing *o = STAILQ_FIRST(&c->out);
-
-	STAILQ_REMOVE_HEAD(&c->out, link);
-	c->nout--;
-	o->m.owns_fds = true;
-	ipc_done(&o->m);
-	free(o);
 }
 
 void client_hold(struct client *c)
@@ -53,30 +40,20 @@ void client_drop(struct client *c)
 	event_free(c->writable);
 	fd_close(&c->fd);
 	LIST_REMOVE(c, link);
-	while (!STAILQ_EMPTY(&c->out))
-		out_drop(c);
+	ipc_queue_done(&c->out);
 	ops->closed(c);
 	client_release(c); /* the link's own hold */
 }
 
-/* Only a full socket keeps a message; one that cannot be sent at all is a bug
- * of ours or the peer's end. */
-static void flush(struct client *c)
+static void flush(void *arg)
 {
-	int r;
+	struct client *c = arg;
+	int r = ipc_queue_flush(&c->out);
 
-	while (c->fd >= 0 && !STAILQ_EMPTY(&c->out)) {
-		r = ipc_try_send(c->fd, &STAILQ_FIRST(&c->out)->m);
-		if (r == -EAGAIN) {
-			event_add(c->writable, NULL);
-			return;
-		}
-		if (r == E_CLOSED || r == -EPIPE || r == -ECONNRESET) {
-			client_drop(c);
-			return;
-		}
-		out_drop(c);
-	}
+	if (r == -EAGAIN)
+		event_add(c->writable, NULL);
+	else if (r < 0)
+		client_drop(c);
 }
 
 static void writable(evutil_socket_t fd, short what, void *arg)
@@ -88,33 +65,34 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 
 void client_send(struct client *c, struct ipc_msg *m)
 {
-	struct outgoing *o = mem_alloc(1, sizeof(*o));
-
-	o->m = *m;
-	*m = (struct ipc_msg){ 0 };
-	STAILQ_INSERT_TAIL(&c->out, o, link);
-	c->nout++;
-	if (c->fd < 0)
-		out_drop(c);
-	else if (c->nout > CLIENT_OUT)
-		client_drop(c);
-	else if (c->nout == 1)
-		flush(c);
+	if (c->fd >= 0) {
+		ipc_queue_add(&c->out, m);
+		if (c->out.n > CLIENT_OUT)
+			client_drop(c);
+	} else {
+		m->owns_fds = true;
+		ipc_done(m);
+	}
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
+	struct ipc_packet k;
 	struct ipc_msg m;
-	int i, r = 0;
+	int r = ipc_packet_recv(fd, &k);
 
 	(void)what;
 	client_hold(c);
-	for (i = 0; i < READS && r == 0 && c->fd >= 0; i++) {
-		r = ipc_recv(fd, &m);
-		if (r == 0 && !ops->message(c, &m))
-			r = E_PEER;
-		ipc_done(&m);
+	if (r == 0) {
+		while (c->fd >= 0 && (r = ipc_packet_next(&k, &m)) > 0) {
+			if (!ops->message(c, &m))
+				r = E_PEER;
+			ipc_done(&m);
+			if (r < 0)
+				break;
+		}
+		ipc_packet_done(&k);
 	}
 	if (r < 0 && r != -EAGAIN && r != -EINTR)
 		client_drop(c);
@@ -130,7 +108,8 @@ struct client *client_new(const char *name, int instance, int fd)
 	c->fd = fd;
 	c->holds = 1;
 	fd_nonblock(fd, true);
-	STAILQ_INIT(&c->out);
+	/* the others take one message a packet */
+	ipc_queue_init(&c->out, fd, strcmp(name, "front") == 0, flush, c);
 	table_init(&c->exchanges);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable, c);
 	c->writable = event_new(base, fd, EV_WRITE, writable, c);

@@ -10,12 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/table.h"
-#include "net/ipc.h"
-
-struct outgoing {
-	STAILQ_ENTRY(outgoing) link;
-	struct ipc_msg m;
-};
+#include "net/ipc_queue.h"
 
 /* Lives until its link is closed and nobody holds it. */
 struct client {
@@ -25,8 +20,7 @@ struct client {
 	int fd; /* -1: the link is closed, answers go nowhere */
 	unsigned holds;
 	struct event *readable, *writable;
-	STAILQ_HEAD(outgoing_list, outgoing) out;
-	size_t nout;
+	struct ipc_queue out;
 	struct table exchanges; /* front: id -> exchange */
 	size_t questions; /* not answered yet */
 };
@@ -42,8 +36,9 @@ struct client *client_new(const char *name, int instance, int fd);
 void client_drop(struct client *c);
 void client_hold(struct client *c);
 void client_release(struct client *c);
-/* Sends and ends the message, with the descriptors in it. A peer that does not
- * read CLIENT_OUT messages loses its link. */
+/* Sends and ends the message, with the descriptors in it: to fronts at the end of
+ * the turn (ipc_turn_end), all in one packet. A peer that does not read CLIENT_OUT
+ * messages loses its link. */
 #define CLIENT_OUT 10000
 void client_send(struct client *c, struct ipc_msg *m);
 void clients_each(void (*fn)(struct client *c));

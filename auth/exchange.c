@@ -152,7 +152,7 @@ void exchange_log(const struct exchange *x, const char *event, struct str why, i
 		trace_str(&t, "why", why);
 	if (delay > 0)
 		trace_u64(&t, "delay_ms", (uint64_t)delay);
-	trace_end(&t);
+	trace_later(&t);
 }
 
 /* The counter of a security key went back (WebAuthn 6.1.1). */

@@ -28,7 +28,6 @@
 void question_free(struct question *q)
 {
 	fd_close(&q->reply);
-	arena_wipe(&q->m.arena);
 	ipc_done(&q->m);
 	free(q);
 }
@@ -125,7 +124,6 @@ void question_answer(struct question *q, struct ipc_msg *m)
 	ipc_set_u64(m, "code", EX_OK);
 	fd_nonblock(q->reply, true);
 	(void)ipc_try_send(q->reply, m);
-	arena_wipe(&m->arena);
 	ipc_done(m);
 	question_free(q);
 }
@@ -255,7 +253,6 @@ static void pass(struct question *q)
 		else
 			close(reply);
 	}
-	arena_wipe(&m.arena);
 	ipc_done(&m);
 	question_free(q);
 }

@@ -127,7 +127,6 @@ void gate_invite(struct question *q)
 		ipc_set(&m, "invite", ipc_get(&q->m, "invite"));
 		ipc_set(&m, "password", ipc_get(&q->m, "password"));
 		control_run(&m, reply);
-		arena_wipe(&m.arena);
 		ipc_done(&m);
 	}
 	question_free(q);

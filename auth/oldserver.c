@@ -80,7 +80,6 @@ int oldserver_check(struct oldserver *o, struct str name, struct str password, b
 	*why_out = r == 0 ? arena_cstr(a, ipc_get(&answer, "why")) : "the old server cannot be asked";
 	r = str_eqc(result, "ok") && !nobody ? 0 : str_eqc(result, "denied") ? E_DENIED : E_TEMP;
 	ipc_done(&answer);
-	arena_wipe(&q.arena);
 	ipc_done(&q);
 	return r;
 }

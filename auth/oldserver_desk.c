@@ -269,7 +269,6 @@ static void link_readable(size_t i)
 		just_wait(desk.link[i], &q);
 	else if (r != -EAGAIN && r != -EINTR)
 		link_gone(i);
-	arena_wipe(&q.arena);
 	ipc_done(&q);
 }
 

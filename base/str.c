@@ -6,28 +6,6 @@
  */
 #include "base/str.h"
 
-struct str str_of(const char *cstring)
-{
-	if (!cstring)
-		return STR_NONE;
-	return (struct str){ cstring, strlen(cstring) };
-}
-
-struct str str_make(const void *p, size_t n)
-{
-	return (struct str){ p, n };
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool str_eqc(struct str a, const char *cstring)
-{
-	return str_eq(a, str_of(cstring));
-}
-
 /* memcmp with ASCII letters folded. */
 static int fold_cmp(const char *a, const char *b, size_t n)
 {

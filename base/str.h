@@ -19,10 +19,27 @@ struct str {
 /* For printf: "%.*s", STRF(s) */
 #define STRF(s) (int)MIN((s).n, (size_t)INT32_MAX), (s).p ? (s).p : ""
 
-struct str str_of(const char *cstring); /* NULL gives STR_NONE */
-struct str str_make(const void *p, size_t n);
-bool str_eq(struct str a, struct str b);
-bool str_eqc(struct str a, const char *cstring);
+/* The length of a literal is known where these are called: it costs nothing there. */
+static inline struct str str_of(const char *cstring) /* NULL gives STR_NONE */
+{
+	return cstring ? (struct str){ cstring, strlen(cstring) } : STR_NONE;
+}
+
+static inline struct str str_make(const void *p, size_t n)
+{
+	return (struct str){ p, n };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool str_eqc(struct str a, const char *cstring)
+{
+	return str_eq(a, str_of(cstring));
+}
+
 /* ASCII case folded; bytes above 127 compare exactly. */
 bool str_ieq(struct str a, struct str b);
 bool str_ieqc(struct str a, const char *cstring);

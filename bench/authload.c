@@ -9,9 +9,11 @@
  *   proxymap   WHERE: the socket of Postfix's proxymap service; keys of the table -T
  *
  * The users u0001@bench.test ... are asked about in turn, their password is "bench"; DEPTH questions are on their way on each
- * connection (proxymap: one, it answers in order). Each answer is checked: it is about that user, and good. -D: read and
- * forget what comes there (the link of the log). It ends after SECONDS and ANSWERS, whichever is later. One line comes out: answers, seconds, how many a second, bad ones, microseconds
- * to the median answer and to that of which 99 % were faster, own processor seconds.
+ * connection (proxymap: one, it answers in order). What one turn has to ask on a connection is one write: several lines, or
+ * a packet of several messages, as a front sends them (net/ipc_queue.h). Each answer is checked: it is about that user, and
+ * good. -D: read and forget what comes there (the link of the log). It ends after SECONDS and ANSWERS, whichever is later.
+ * One line comes out: answers, seconds, how many a second, bad ones, microseconds to the median answer and to that of which
+ * 99 % were faster, own processor seconds.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,8 +33,12 @@
 #define ROOM 65536
 #define TIMES 2000000
 
+#define NAME 40
+#define BATCH 32 /* questions of one write; of ours below the limits of net/ipc.h */
+#define QUESTION 1000
+
 struct slot {
-	unsigned long id; /* 0: free */
+	unsigned long id; /* 0: free; its number is the rest by DEPTH */
 	unsigned user;
 	double began;
 };
@@ -41,7 +47,18 @@ struct connection {
 	int fd;
 	char in[ROOM]; /* of a stream: what is no whole answer yet */
 	size_t n;
+	char out[BATCH * QUESTION];
+	size_t nout;
+	unsigned asked; /* questions in out */
 	struct slot slot[DEPTH];
+};
+
+/* What is known of a question before it is asked: FIRST number BETWEEN session LAST, the last one about the user. */
+struct question {
+	char user[NAME];
+	size_t nuser;
+	char last[QUESTION / 2];
+	size_t nlast;
 };
 
 /* One that answers. parse: a whole answer at p: its length, 0: not yet; id and user out as they stand there. */
@@ -63,8 +80,10 @@ static struct {
 static struct connection conn[CONNECTIONS];
 static float times[TIMES];
 static size_t ntimes;
+static struct question *question; /* of each user */
 static unsigned long last_id, answers, bad;
 static unsigned next_user;
+static double turn; /* when it began */
 
 static void die(const char *what)
 {
@@ -101,25 +120,24 @@ static size_t base64(const char *in, size_t n, char *out)
 
 /* --- questions ------------------------------------------------------------------ */
 
-static size_t ask_authd(char *out, unsigned long id, const char *user)
+static void last_authd(struct question *q)
 {
-	return (size_t)sprintf(out, "mansio 1 sasl-start\nid=%lu\nservice=imap\nmech=PLAIN\ninitial=%%00%s%%00bench\npeer=127.0.0.1\n"
-		"local=127.0.0.1\nsession=bench%07lu\n", id, user, id % 10000000);
+	q->nlast = (size_t)snprintf(q->last, sizeof(q->last), "\nservice=imap\nmech=PLAIN\ninitial=%%00%s%%00bench\npeer=127.0.0.1\n"
+		"local=127.0.0.1\n", q->user);
 }
 
-static size_t ask_arrival(char *out, unsigned long id, const char *user)
+static void last_arrival(struct question *q)
 {
-	return (size_t)sprintf(out, "mansio 1 arrival\naddress=%s\nsender=somebody@elsewhere.test\nclient=127.0.0.1\nid=%lu\n", user, id);
+	q->nlast = (size_t)snprintf(q->last, sizeof(q->last), "\naddress=%s\nsender=somebody@elsewhere.test\nclient=127.0.0.1\n", q->user);
 }
 
-static size_t ask_dovecot(char *out, unsigned long id, const char *user)
+static void last_dovecot(struct question *q)
 {
 	char plain[200], text[300];
-	int n = snprintf(plain, sizeof(plain), "%c%s%cbench", 0, user, 0);
+	int n = snprintf(plain, sizeof(plain), "%c%s%cbench", 0, q->user, 0);
 
 	base64(plain, (size_t)n, text);
-	return (size_t)sprintf(out, "AUTH\t%lu\tPLAIN\tservice=imap\tsecured\tsession=bench%07lu\tlip=127.0.0.1\trip=127.0.0.1\tresp=%s\n",
-		id, id % 10000000, text);
+	q->nlast = (size_t)snprintf(q->last, sizeof(q->last), "\tlip=127.0.0.1\trip=127.0.0.1\tresp=%s\n", text);
 }
 
 static size_t put(char *out, size_t at, const char *name, const char *value)
@@ -128,49 +146,42 @@ static size_t put(char *out, size_t at, const char *name, const char *value)
 	return at + (size_t)sprintf(out + at, "%s", value) + 1;
 }
 
-static size_t ask_proxymap(char *out, unsigned long id, const char *user)
+static void last_proxymap(struct question *q)
 {
-	size_t n = put(out, 0, "request", "lookup");
+	size_t n = put(q->last, 0, "request", "lookup");
 
-	(void)id;
-	n = put(out, n, "table", o.table);
-	n = put(out, n, "flags", "64");
-	n = put(out, n, "key", user);
-	out[n++] = '\0';
-	return n;
+	n = put(q->last, n, "table", o.table);
+	n = put(q->last, n, "flags", "64");
+	n = put(q->last, n, "key", q->user);
+	q->last[n++] = '\0';
+	q->nlast = n;
 }
 
 /* --- answers -------------------------------------------------------------------- */
 
-/* The value of a line "name=value" of ours. */
-static const char *field(const char *p, size_t n, const char *name, size_t *len)
-{
-	char key[40];
-	int nkey = snprintf(key, sizeof(key), "\n%s=", name);
-	const char *at = memmem(p, n, key, (size_t)nkey), *end;
-
-	if (!at)
-		return NULL;
-	at += nkey;
-	end = memchr(at, '\n', (size_t)(p + n - at));
-	*len = end ? (size_t)(end - at) : 0;
-	return at;
-}
-
+/* One message of a packet; it ends where the next one begins. */
 static size_t parse_ours(const char *p, size_t n, struct answer *a)
 {
-	bool login = memcmp(p, "mansio 1 sasl\n", n < 14 ? n : 14) == 0;
-	const char *v;
-	size_t len;
+	static const char login[] = "mansio 1 sasl\n", answer[] = "mansio 1 answer\n", next[] = "mansio 1 ";
+	bool ours = (n >= sizeof(login) - 1 && memcmp(p, login, sizeof(login) - 1) == 0) ||
+		(n >= sizeof(answer) - 1 && memcmp(p, answer, sizeof(answer) - 1) == 0);
+	const char *at = p, *end, *v;
 
-	if (!login && memcmp(p, "mansio 1 answer\n", n < 16 ? n : 16) != 0)
-		return n; /* offers, bans */
-	v = field(p, n, "id", &len);
-	a->id = v ? strtoul(v, NULL, 10) : 0;
-	v = field(p, n, "result", &len);
-	a->good = v && len == 2 && memcmp(v, "ok", 2) == 0;
-	a->user = field(p, n, login ? "user" : "target", &a->nuser);
-	return n;
+	while (at < p + n && (end = memchr(at, '\n', (size_t)(p + n - at))) != NULL) {
+		if (at > p && *at == 'm' && (size_t)(end - at) >= sizeof(next) - 1 && memcmp(at, next, sizeof(next) - 1) == 0)
+			break;
+		v = memchr(at, '=', (size_t)(end - at));
+		if (ours && v && memcmp(at, "id=", 3) == 0)
+			a->id = strtoul(v + 1, NULL, 10);
+		else if (ours && v && memcmp(at, "result=", 7) == 0)
+			a->good = end - v == 3 && memcmp(v + 1, "ok", 2) == 0;
+		else if (ours && v && (memcmp(at, "user=", 5) == 0 || memcmp(at, "target=", 7) == 0)) {
+			a->user = v + 1;
+			a->nuser = (size_t)(end - v - 1);
+		}
+		at = end + 1;
+	}
+	return (size_t)(at - p);
 }
 
 static size_t parse_dovecot(const char *p, size_t n, struct answer *a)
@@ -216,59 +227,94 @@ static size_t parse_proxymap(const char *p, size_t n, struct answer *a)
 
 static const struct kind {
 	const char *name;
-	size_t (*ask)(char *out, unsigned long id, const char *user);
+	const char *first, *between; /* of a question; first NULL: no number in it; between NULL: no session */
+	void (*last)(struct question *q);
 	size_t (*parse)(const char *p, size_t n, struct answer *a);
 	bool packets; /* and the descriptors were there before us */
 } kinds[] = {
-	{ "authd", ask_authd, parse_ours, true },
-	{ "arrival", ask_arrival, parse_ours, true },
-	{ "dovecot", ask_dovecot, parse_dovecot, false },
-	{ "proxymap", ask_proxymap, parse_proxymap, false },
+	{ "authd", "mansio 1 sasl-start\nid=", "\nsession=bench", last_authd, parse_ours, true },
+	{ "arrival", "mansio 1 arrival\nid=", NULL, last_arrival, parse_ours, true },
+	{ "dovecot", "AUTH\t", "\tPLAIN\tservice=imap\tsecured\tsession=bench", last_dovecot, parse_dovecot, false },
+	{ "proxymap", NULL, NULL, last_proxymap, parse_proxymap, false },
 };
 static const struct kind *kind;
 
 /* --- the load ---------------------------------------------------------------------- */
 
-static void send_one(struct connection *c, struct slot *s)
+static void flush(struct connection *c)
 {
-	char user[40], text[2000];
-	size_t n, sent = 0;
+	size_t sent = 0;
 	ssize_t r;
 
-	s->id = ++last_id;
-	s->user = next_user++ % o.users + 1;
-	s->began = now();
-	snprintf(user, sizeof(user), "u%04u@bench.test", s->user);
-	n = kind->ask(text, s->id, user);
-	while (sent < n) {
-		r = send(c->fd, text + sent, n - sent, MSG_NOSIGNAL);
+	while (sent < c->nout) {
+		r = send(c->fd, c->out + sent, c->nout - sent, MSG_NOSIGNAL);
 		if (r < 0 && errno != EINTR)
 			die("send");
 		sent += r > 0 ? (size_t)r : 0;
 	}
+	c->nout = c->asked = 0;
+}
+
+static void add(struct connection *c, const char *p, size_t n)
+{
+	memcpy(c->out + c->nout, p, n);
+	c->nout += n;
+}
+
+static void add_number(struct connection *c, unsigned long v, unsigned least)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v || sizeof(digits) - at < least);
+	add(c, digits + at, sizeof(digits) - at);
+}
+
+static void ask(struct connection *c, unsigned i)
+{
+	struct slot *s = &c->slot[i];
+	const struct question *q;
+
+	if (c->asked == BATCH)
+		flush(c);
+	last_id += DEPTH;
+	s->id = last_id + i;
+	s->user = next_user++ % o.users;
+	s->began = turn;
+	q = &question[s->user];
+	if (kind->first) {
+		add(c, kind->first, strlen(kind->first));
+		add_number(c, s->id, 1);
+	}
+	if (kind->between) {
+		add(c, kind->between, strlen(kind->between));
+		add_number(c, s->id % 10000000, 7);
+	}
+	add(c, q->last, q->nlast);
+	c->asked++;
 }
 
 static void take(struct connection *c, const struct answer *a, bool more)
 {
-	char user[40];
-	unsigned i;
+	unsigned i = a->id == ~0ul ? 0 : (unsigned)(a->id % DEPTH);
+	const struct question *q;
 
-	for (i = 0; i < o.depth; i++)
-		if (c->slot[i].id && (a->id == ~0ul || c->slot[i].id == a->id))
-			break;
-	if (i == o.depth) {
+	if (!c->slot[i].id || (a->id != ~0ul && c->slot[i].id != a->id)) {
 		fprintf(stderr, "authload: an answer that nobody asked for\n");
 		exit(1);
 	}
-	snprintf(user, sizeof(user), "u%04u@bench.test", c->slot[i].user);
-	if (!a->good || !a->user || a->nuser != strlen(user) || memcmp(a->user, user, a->nuser) != 0)
+	q = &question[c->slot[i].user];
+	if (!a->good || !a->user || a->nuser != q->nuser || memcmp(a->user, q->user, a->nuser) != 0)
 		bad++;
 	answers++;
 	if (ntimes < TIMES)
-		times[ntimes++] = (float)(now() - c->slot[i].began);
+		times[ntimes++] = (float)(turn - c->slot[i].began);
 	c->slot[i].id = 0;
 	if (more)
-		send_one(c, &c->slot[i]);
+		ask(c, i);
 }
 
 static void receive(struct connection *c, bool more)
@@ -293,6 +339,7 @@ static void receive(struct connection *c, bool more)
 	}
 	memmove(c->in, c->in + at, c->n - at);
 	c->n -= at;
+	flush(c);
 }
 
 static void forget(int fd)
@@ -320,9 +367,12 @@ static void load(void)
 	unsigned i, k;
 	bool more = true;
 
-	for (i = 0; i < o.connections; i++)
+	turn = now();
+	for (i = 0; i < o.connections; i++) {
 		for (k = 0; k < o.depth; k++)
-			send_one(&conn[i], &conn[i].slot[k]);
+			ask(&conn[i], k);
+		flush(&conn[i]);
+	}
 	while (more || waiting()) {
 		for (i = 0; i < o.connections; i++)
 			f[i] = (struct pollfd){ .fd = conn[i].fd, .events = POLLIN };
@@ -330,12 +380,26 @@ static void load(void)
 			errno = ETIMEDOUT;
 			die("no answer");
 		}
-		more = more && (now() < ends || answers < o.answers);
+		turn = now();
+		more = more && (turn < ends || answers < o.answers);
 		for (i = 0; i < o.connections; i++)
 			if (f[i].revents)
 				receive(&conn[i], more);
 		if (o.drain >= 0)
 			forget(o.drain);
+	}
+}
+
+static void questions(void)
+{
+	unsigned i;
+
+	question = calloc(o.users, sizeof(*question));
+	if (!question)
+		die("memory");
+	for (i = 0; i < o.users; i++) {
+		question[i].nuser = (size_t)snprintf(question[i].user, sizeof(question[i].user), "u%04u@bench.test", i + 1);
+		kind->last(&question[i]);
 	}
 }
 
@@ -419,6 +483,7 @@ int main(int argc, char **argv)
 	double began;
 
 	options(argc, argv);
+	questions();
 	open_all();
 	began = now();
 	load();

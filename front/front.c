@@ -329,6 +329,10 @@ int main(int argc, char **argv)
 	enter_sandbox(f);
 	event_add(&f->ev_control, NULL);
 	program_ready(&f->program);
-	event_base_dispatch(f->base);
+	do {
+		if (event_base_loop(f->base, EVLOOP_ONCE) != 0)
+			break;
+		ipc_turn_end();
+	} while (!event_base_got_exit(f->base));
 	return 0;
 }

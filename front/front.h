@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "conf/program.h"
 #include "front/limits.h"
+#include "net/ipc_queue.h"
 #include "net/tls.h"
 
 struct conn;
@@ -53,6 +54,8 @@ struct link {
 	bool current; /* the one that is sent to */
 	bool busy; /* being read: not to be freed now */
 	struct event ev;
+	struct ipc_queue out; /* what links_send sent; the others are written straight */
+	struct event ev_out;
 };
 
 struct front {
@@ -87,6 +90,9 @@ struct front {
 /* links.c */
 void links_set(struct front *f, const char *name, int fd);
 struct link *links_current(struct front *f, const char *name);
+/* To the current one of a name whose reader takes several messages a packet, at the end of this turn. Takes the message if
+ * it returns 0; E_CLOSED: there is none; -EAGAIN: it does not read. */
+int links_send(struct front *f, const char *name, struct ipc_msg *m);
 /* Reads all that waits on the links of that name; what a room sent before it
  * closed a session is known after this. */
 void links_drain(struct front *f, const char *name);

@@ -4,12 +4,17 @@
  * is sent to; replaced ones are read until their end, because sessions that
  * went through them still answer there. A peer that breaks the IPC rules
  * loses its link, never the door its life.
+ *
+ * Logins are many: what goes to authd waits for the end of the turn, and leaves
+ * as one packet (net/ipc_queue.h), as its answers come.
  */
 #include "front/conn.h"
 
 #include <unistd.h>
 
 #include "trace/trace.h"
+
+#define AUTHD_OUT 10000 /* messages that wait for it at most */
 
 static void dispatch(struct link *l, struct ipc_msg *m)
 {
@@ -32,6 +37,8 @@ static void unlink_it(struct link *l)
 		at = &(*at)->next;
 	*at = l->next;
 	event_del(&l->ev);
+	event_del(&l->ev_out);
+	ipc_queue_done(&l->out);
 	close(l->fd);
 	free(l);
 	if (authd)
@@ -43,17 +50,22 @@ static void unlink_it(struct link *l)
 /* All that waits. False: the link is gone. */
 static bool drain(struct link *l)
 {
+	struct ipc_packet k;
 	struct ipc_msg m;
 	int r;
 
 	if (l->busy)
 		return true;
 	l->busy = true;
-	while ((r = ipc_try_recv(l->fd, &m)) == 0) {
-		dispatch(l, &m);
-		ipc_done(&m);
+	while ((r = ipc_packet_recv(l->fd, &k)) == 0) {
+		while ((r = ipc_packet_next(&k, &m)) > 0) {
+			dispatch(l, &m);
+			ipc_done(&m);
+		}
+		ipc_packet_done(&k);
+		if (r < 0)
+			break;
 	}
-	ipc_done(&m);
 	l->busy = false;
 	if (r == -EAGAIN || r == -EINTR)
 		return true;
@@ -67,6 +79,34 @@ static void link_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	drain(arg);
+}
+
+/* There may be room again. */
+static void link_flush(void *arg)
+{
+	struct link *l = arg;
+
+	/* that it is gone is told by its other event */
+	if (ipc_queue_flush(&l->out) == -EAGAIN)
+		event_add(&l->ev_out, NULL);
+}
+
+static void link_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	link_flush(arg);
+}
+
+int links_send(struct front *f, const char *name, struct ipc_msg *m)
+{
+	struct link *l = links_current(f, name);
+
+	if (!l)
+		return E_CLOSED;
+	if (l->out.n >= AUTHD_OUT)
+		return -EAGAIN;
+	ipc_queue_add(&l->out, m);
+	return 0;
 }
 
 void links_drain(struct front *f, const char *name)
@@ -104,6 +144,8 @@ void links_set(struct front *f, const char *name, int fd)
 	f->links = l;
 	event_assign(&l->ev, f->base, fd, EV_READ | EV_PERSIST, link_event, l);
 	event_add(&l->ev, NULL);
+	event_assign(&l->ev_out, f->base, fd, EV_WRITE, link_writable, l);
+	ipc_queue_init(&l->out, fd, strcmp(name, "authd") == 0, link_flush, l);
 	if (old && strcmp(name, "acmed") == 0)
 		challenge_clear(); /* the new one tells its own */
 	if (old && strcmp(name, "authd") == 0)

@@ -35,13 +35,6 @@ static void forget_exchange(struct conn *c)
 	c->sasl_turn = c->sasl_final = false;
 }
 
-static int send_to_authd(struct front *f, const struct ipc_msg *m)
-{
-	struct link *l = links_current(f, "authd");
-
-	return l ? ipc_send(l->fd, m) : E_CLOSED;
-}
-
 void sasl_abort(struct conn *c)
 {
 	struct ipc_msg m;
@@ -50,21 +43,18 @@ void sasl_abort(struct conn *c)
 		return;
 	ipc_init(&m, "sasl-abort");
 	ipc_set_u64(&m, "id", c->sasl);
-	send_to_authd(c->front, &m); /* lost: authd's own deadline ends it */
+	links_send(c->front, "authd", &m); /* lost: authd's own deadline ends it */
 	ipc_done(&m);
 	forget_exchange(c);
 }
 
 void sasl_forget(struct conn *c)
 {
-	struct link *l = links_current(c->front, "authd");
 	struct ipc_msg m;
 
-	if (!l)
-		return;
 	ipc_init(&m, "forget");
 	ipc_setc(&m, "session", c->id);
-	ipc_try_send(l->fd, &m); /* lost: it ends with its age */
+	links_send(c->front, "authd", &m); /* lost: it ends with its age */
 	ipc_done(&m);
 }
 
@@ -77,7 +67,7 @@ static void give_up(struct conn *c, enum sasl_result r)
 /* Sends a step; from TALK to AUTHD, or tells the client that it cannot be. */
 static void submit(struct conn *c, struct ipc_msg *m)
 {
-	if (send_to_authd(c->front, m) < 0) {
+	if (links_send(c->front, "authd", m) < 0) {
 		give_up(c, SASL_UNAVAILABLE);
 		return;
 	}

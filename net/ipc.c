@@ -13,7 +13,7 @@
  * refuses a packet closes what came with it. Messages carry passwords and
  * tickets, so buffers are wiped when they have been used.
  */
-#include "net/ipc.h"
+#include "net/ipc_private.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -48,9 +48,11 @@ static cur_class class = {
 
 static bool is_name(struct str s)
 {
-	struct cur c = cur_of(s);
+	size_t i;
 
-	return s.n && s.n <= IPC_NAME_MAX && cur_span(&c, class, NAME).n == s.n;
+	for (i = 0; i < s.n && (class[(unsigned char)s.p[i]] & NAME); i++)
+		;
+	return s.n && i == s.n && s.n <= IPC_NAME_MAX;
 }
 
 void ipc_init(struct ipc_msg *m, const char *verb)
@@ -73,20 +75,11 @@ void ipc_done(struct ipc_msg *m)
 	*m = (struct ipc_msg){ 0 };
 }
 
-void ipc_set(struct ipc_msg *m, const char *name, struct str value)
+/* The next free field; what was there moves when it is full. */
+static struct ipc_field *field_new(struct ipc_msg *m)
 {
 	struct ipc_field *grown;
 
-	if (m->err)
-		return;
-	if (!is_name(str_of(name)) || strcmp(name, "fds") == 0) {
-		m->err = E_SYNTAX;
-		return;
-	}
-	if (m->nfields >= IPC_MAX_FIELDS || value.n > IPC_MAX) {
-		m->err = E_LIMIT;
-		return;
-	}
 	if (m->nfields == m->cap) {
 		m->cap = m->cap ? m->cap * 2 : 16;
 		grown = arena_array(&m->arena, m->cap, sizeof *grown);
@@ -94,9 +87,27 @@ void ipc_set(struct ipc_msg *m, const char *name, struct str value)
 			memcpy(grown, m->field, m->nfields * sizeof *grown);
 		m->field = grown;
 	}
-	m->field[m->nfields++] = (struct ipc_field){
-		arena_str(&m->arena, str_of(name)), arena_str(&m->arena, value)
-	};
+	return &m->field[m->nfields++];
+}
+
+void ipc_set(struct ipc_msg *m, const char *name, struct str value)
+{
+	struct str n = str_of(name);
+	struct ipc_field *f;
+
+	if (m->err)
+		return;
+	if (!is_name(n) || str_eqc(n, "fds")) {
+		m->err = E_SYNTAX;
+		return;
+	}
+	if (m->nfields >= IPC_MAX_FIELDS || value.n > IPC_MAX) {
+		m->err = E_LIMIT;
+		return;
+	}
+	f = field_new(m);
+	f->name = arena_str(&m->arena, n);
+	f->value = arena_str(&m->arena, value);
 }
 
 void ipc_setc(struct ipc_msg *m, const char *name, const char *value)
@@ -107,15 +118,33 @@ void ipc_setc(struct ipc_msg *m, const char *name, const char *value)
 
 void ipc_set_u64(struct ipc_msg *m, const char *name, uint64_t v)
 {
-	char text[24];
+	char digits[20];
+	size_t at = sizeof digits;
 
-	snprintf(text, sizeof text, "%llu", (unsigned long long)v);
-	ipc_setc(m, name, text);
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	ipc_set(m, name, str_make(digits + at, sizeof digits - at));
 }
 
 void ipc_set_bool(struct ipc_msg *m, const char *name, bool v)
 {
 	ipc_setc(m, name, v ? "1" : "0");
+}
+
+/* A name and its descriptor; false: there is no room for more. */
+static bool fd_new(struct ipc_msg *m, struct str name, int fd)
+{
+	if (m->nfds == IPC_MAX_FDS)
+		return false;
+	if (!m->fd) {
+		m->fd = arena_array(&m->arena, IPC_MAX_FDS, sizeof *m->fd);
+		m->fd_name = arena_array(&m->arena, IPC_MAX_FDS, sizeof *m->fd_name);
+	}
+	m->fd[m->nfds] = fd;
+	m->fd_name[m->nfds++] = arena_str(&m->arena, name);
+	return true;
 }
 
 void ipc_add_fd(struct ipc_msg *m, const char *name, int fd)
@@ -124,29 +153,19 @@ void ipc_add_fd(struct ipc_msg *m, const char *name, int fd)
 		return;
 	if (fd < 0)
 		m->err = -EBADF;
-	else if (m->nfds == IPC_MAX_FDS)
-		m->err = E_LIMIT;
 	else if (!is_name(str_of(name)))
 		m->err = E_SYNTAX;
-	if (m->err)
-		return;
-	m->fd[m->nfds] = fd;
-	m->fd_name[m->nfds++] = arena_str(&m->arena, str_of(name));
+	else if (!fd_new(m, str_of(name), fd))
+		m->err = E_LIMIT;
 }
 
-struct str ipc_get(const struct ipc_msg *m, const char *name)
+struct str ipc_get_named(const struct ipc_msg *m, struct str name, size_t i)
 {
-	return ipc_get_nth(m, name, 0);
-}
+	const struct ipc_field *f, *end = m->field + m->nfields;
 
-struct str ipc_get_nth(const struct ipc_msg *m, const char *name, size_t i)
-{
-	struct str want = str_of(name);
-	size_t at;
-
-	for (at = 0; at < m->nfields; at++)
-		if (str_eq(m->field[at].name, want) && i-- == 0)
-			return m->field[at].value;
+	for (f = m->field; f < end; f++)
+		if (str_eq(f->name, name) && i-- == 0)
+			return f->value;
 	return STR_NONE;
 }
 
@@ -177,11 +196,6 @@ int ipc_take_fd(struct ipc_msg *m, const char *name)
 	return -1;
 }
 
-bool ipc_is(const struct ipc_msg *m, const char *verb)
-{
-	return str_eqc(m->verb, verb);
-}
-
 /* ---- printing and parsing ---- */
 
 static void put_value(struct buf *out, struct str value)
@@ -205,7 +219,7 @@ int ipc_print(const struct ipc_msg *m, struct buf *out)
 
 	if (m->err)
 		return m->err;
-	buf_fmt(out, "mansio %d ", IPC_VERSION);
+	buf_puts(out, IPC_FIRST);
 	buf_str(out, m->verb);
 	buf_c(out, '\n');
 	for (i = 0; i < m->nfds; i++) {
@@ -223,36 +237,54 @@ int ipc_print(const struct ipc_msg *m, struct buf *out)
 	return out->err;
 }
 
-static int hex_digit(int c)
+static int hex_digit(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Decodes a value into the arena; false if a byte in it may not be there. */
-static bool get_value(struct arena *a, struct str s, struct str *out)
+/* A value, decoded in its place and closed by a NUL; *at moves behind its line. */
+static bool get_value(char **at, struct str *out)
 {
-	struct cur c = cur_of(s);
-	char *to = arena_alloc(a, s.n + 1);
-	size_t n = 0;
+	char *from = *at, *to = from, *start = from;
+	int hi, lo;
 
-	while (!cur_end(&c)) {
-		struct str plain = cur_span(&c, class, PLAIN);
-		int hi, lo;
+	for (;;) {
+		char *plain = from;
 
-		if (plain.n) {
-			memcpy(to + n, plain.p, plain.n);
-			n += plain.n;
-			continue;
-		}
-		if (!cur_take(&c, '%'))
+		while (class[(unsigned char)*from] & PLAIN)
+			from++;
+		if (to != plain)
+			memmove(to, plain, (size_t)(from - plain));
+		to += from - plain;
+		if (*from != '%')
+			break;
+		/* before the end of the line there is no digit behind it: no byte behind the packet is read */
+		hi = hex_digit(from[1]);
+		lo = hi < 0 ? -1 : hex_digit(from[2]);
+		if (lo < 0)
 			return false;
-		hi = hex_digit(cur_next(&c));
-		lo = hex_digit(cur_next(&c));
-		if (hi < 0 || lo < 0)
-			return false;
-		to[n++] = (char)(hi << 4 | lo);
+		*to++ = (char)(hi << 4 | lo);
+		from += 3;
 	}
-	*out = str_make(to, n);
+	if (*from != '\n')
+		return false;
+	*to = '\0';
+	*out = str_make(start, (size_t)(to - start));
+	*at = from + 1;
+	return true;
+}
+
+/* A name, closed by a NUL where `after` was; *at moves behind it. */
+static bool get_name(char **at, char after, struct str *out)
+{
+	char *from = *at;
+
+	while (class[(unsigned char)**at] & NAME)
+		(*at)++;
+	*out = str_make(from, (size_t)(*at - from));
+	if (**at != after || out->n == 0 || out->n > IPC_NAME_MAX)
+		return false;
+	*(*at)++ = '\0';
 	return true;
 }
 
@@ -263,61 +295,42 @@ static int get_fd_names(struct ipc_msg *m, struct str list)
 	while (list.p) {
 		struct str name = str_cut(&list, ',');
 
-		if (m->nfds == IPC_MAX_FDS || !is_name(name))
+		if (!is_name(name) || !fd_new(m, name, -1))
 			return E_PEER;
-		m->fd[m->nfds] = -1;
-		m->fd_name[m->nfds++] = arena_str(&m->arena, name);
 	}
 	return 0;
 }
 
-static int get_field(struct ipc_msg *m, struct str line)
+static int get_field(struct ipc_msg *m, char **at)
 {
-	struct ipc_field *f;
-	struct str name = str_cut(&line, '=');
+	struct str name, value;
 
-	if (!line.p || !is_name(name))
+	if (!get_name(at, '=', &name) || !get_value(at, &value))
 		return E_PEER;
 	if (str_eqc(name, "fds"))
-		return get_fd_names(m, line);
-	if (m->nfields == m->cap)
+		return get_fd_names(m, value);
+	if (m->nfields == IPC_MAX_FIELDS)
 		return E_PEER;
-	f = &m->field[m->nfields];
-	if (!get_value(&m->arena, line, &f->value))
-		return E_PEER;
-	f->name = arena_str(&m->arena, name);
-	m->nfields++;
+	*field_new(m) = (struct ipc_field){ name, value };
 	return 0;
 }
 
-static int get_verb(struct ipc_msg *m, struct str line)
-{
-	struct cur c = cur_of(line);
-	uint64_t version;
-
-	if (!cur_word(&c, "mansio ") || cur_u64(&c, UINT32_MAX, &version) != 1 ||
-		version != IPC_VERSION || !cur_take(&c, ' ') || !is_name(cur_rest(&c)))
-		return E_PEER;
-	m->verb = arena_str(&m->arena, cur_rest(&c));
-	return 0;
-}
-
+/* The message lies in the arena as it came, and is taken apart there: each line ends with LF, so that no loop leaves it. */
 int ipc_parse(struct str packet, struct ipc_msg *m)
 {
-	struct str rest = packet;
-	size_t lines = 0, i;
-	int err;
+	char *at, *end;
+	int err = 0;
 
 	*m = (struct ipc_msg){ .owns_fds = true };
-	if (packet.n == 0 || packet.n > IPC_MAX || packet.p[packet.n - 1] != '\n')
+	if (packet.n == 0 || packet.n > IPC_MAX || packet.p[packet.n - 1] != '\n' || !str_starts(packet, IPC_FIRST))
 		return E_PEER;
-	for (i = 0; i < packet.n; i++)
-		lines += packet.p[i] == '\n';
-	m->cap = MIN(lines - 1, (size_t)IPC_MAX_FIELDS);
-	m->field = arena_array(&m->arena, m->cap, sizeof *m->field);
-	err = get_verb(m, str_cut(&rest, '\n'));
-	while (!err && rest.n)
-		err = get_field(m, str_cut(&rest, '\n'));
+	at = arena_cstr(&m->arena, packet);
+	end = at + packet.n;
+	at += strlen(IPC_FIRST);
+	if (!get_name(&at, '\n', &m->verb))
+		return E_PEER;
+	while (!err && at < end)
+		err = get_field(m, &at);
 	return err;
 }
 
@@ -328,25 +341,19 @@ union control {
 	char bytes[CMSG_SPACE(IPC_MAX_FDS * sizeof(int))];
 };
 
-static int send_flags(int sock, const struct ipc_msg *m, int flags)
+int ipc_put(int sock, struct str packet, const int *fd, size_t nfds, int flags)
 {
-	struct buf packet;
-	struct iovec iov;
+	struct iovec iov = { (void *)(uintptr_t)packet.p, packet.n };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union control ctl = { 0 };
+	union control ctl;
 	ssize_t n;
-	int err;
 
-	buf_init(&packet, IPC_MAX);
-	err = ipc_print(m, &packet);
-	if (err)
-		goto out;
-	iov = (struct iovec){ packet.p, packet.n };
-	if (m->nfds) {
-		size_t bytes = m->nfds * sizeof m->fd[0];
+	if (nfds) {
+		size_t bytes = nfds * sizeof fd[0];
 
+		memset(&ctl, 0, sizeof ctl);
 		ctl.align = (struct cmsghdr){ CMSG_LEN(bytes), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(&ctl.align), m->fd, bytes);
+		memcpy(CMSG_DATA(&ctl.align), fd, bytes);
 		h.msg_control = &ctl;
 		h.msg_controllen = CMSG_SPACE(bytes);
 	}
@@ -354,8 +361,19 @@ static int send_flags(int sock, const struct ipc_msg *m, int flags)
 		n = sendmsg(sock, &h, MSG_NOSIGNAL | flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		err = errno == EPIPE || errno == ECONNRESET ? E_CLOSED : -errno;
-out:
+		return errno == EPIPE || errno == ECONNRESET ? E_CLOSED : -errno;
+	return 0;
+}
+
+static int send_flags(int sock, const struct ipc_msg *m, int flags)
+{
+	struct buf packet;
+	int err;
+
+	buf_init(&packet, IPC_MAX);
+	err = ipc_print(m, &packet);
+	if (!err)
+		err = ipc_put(sock, buf_view(&packet), m->fd, m->nfds, flags);
 	buf_wipe(&packet);
 	return err;
 }
@@ -396,18 +414,17 @@ static int collect_fds(struct msghdr *h, int fd[IPC_MAX_FDS])
 	return E_PEER;
 }
 
-static int recv_flags(int sock, struct ipc_msg *m, int flags)
+int ipc_take(int sock, struct str *packet_out, int fd[IPC_MAX_FDS], size_t *nfds_out, int flags)
 {
 	static char packet[IPC_MAX]; /* pages that no message needs stay untouched */
 	struct iovec iov = { packet, sizeof packet };
 	union control ctl;
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl,
 		.msg_controllen = sizeof ctl };
-	int fd[IPC_MAX_FDS], nfds, err;
 	bool reset = false;
 	ssize_t n;
+	int nfds;
 
-	*m = (struct ipc_msg){ 0 };
 	for (;;) {
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | flags);
 		if (n >= 0)
@@ -426,9 +443,16 @@ static int recv_flags(int sock, struct ipc_msg *m, int flags)
 		return nfds;
 	if (n == 0 && nfds == 0)
 		return E_CLOSED;
-	err = ipc_parse(str_make(packet, (size_t)n), m);
-	explicit_bzero(packet, (size_t)n);
-	if (!err && m->nfds != (size_t)nfds)
+	*packet_out = str_make(packet, (size_t)n);
+	*nfds_out = (size_t)nfds;
+	return 0;
+}
+
+int ipc_parse_with(struct str text, const int *fd, size_t nfds, struct ipc_msg *m)
+{
+	int err = ipc_parse(text, m);
+
+	if (!err && m->nfds != nfds)
 		err = E_PEER;
 	if (err) {
 		while (nfds)
@@ -437,8 +461,23 @@ static int recv_flags(int sock, struct ipc_msg *m, int flags)
 		return err;
 	}
 	if (nfds)
-		memcpy(m->fd, fd, (size_t)nfds * sizeof fd[0]);
+		memcpy(m->fd, fd, nfds * sizeof fd[0]);
 	return 0;
+}
+
+static int recv_flags(int sock, struct ipc_msg *m, int flags)
+{
+	int fd[IPC_MAX_FDS], err;
+	struct str packet;
+	size_t nfds;
+
+	*m = (struct ipc_msg){ 0 };
+	err = ipc_take(sock, &packet, fd, &nfds, flags);
+	if (err)
+		return err;
+	err = ipc_parse_with(packet, fd, nfds, m);
+	explicit_bzero((void *)(uintptr_t)packet.p, packet.n);
+	return err;
 }
 
 int ipc_recv(int sock, struct ipc_msg *m)

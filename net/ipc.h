@@ -2,7 +2,8 @@
  *
  * ipc.h: messages between the suite's own processes.
  *
- * A message is one SOCK_SEQPACKET packet of text lines, the first is
+ * A message is one SOCK_SEQPACKET packet (or part of one: net/ipc_queue.h) of
+ * text lines, the first is
  * "mansio 1 VERB", each other "name=value" with control characters, '%' and
  * bytes above 126 percent-escaped; with it may travel up to IPC_MAX_FDS
  * descriptors, in the order of the names in "fds=a,b". Never a struct image.
@@ -17,10 +18,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-#define IPC_VERSION 1
 #define IPC_MAX (128 * 1024) /* bytes of a packet */
 #define IPC_MAX_FIELDS 4096
 #define IPC_MAX_FDS 64 /* the start of front: listening sockets, certificates, keys */
+/* Of a packet of several messages (net/ipc_queue.h). */
+#define IPC_BATCH_MESSAGES 256
+#define IPC_BATCH_BYTES (32 * 1024)
 
 struct ipc_field {
 	struct str name, value; /* decoded, in the message's arena */
@@ -28,14 +31,15 @@ struct ipc_field {
 
 /* A received message, or one being built. Descriptors of a received message
  * belong to it until taken: ipc_done closes the rest. Descriptors added to a
- * message that is built stay the caller's. */
+ * message that is built stay the caller's. All that it points to, `fd` among
+ * it, is in the arena. */
 struct ipc_msg {
 	struct arena arena;
 	struct str verb;
 	struct ipc_field *field;
 	size_t nfields, cap;
-	int fd[IPC_MAX_FDS];
-	struct str fd_name[IPC_MAX_FDS];
+	int *fd;
+	struct str *fd_name;
 	size_t nfds;
 	bool owns_fds;
 	int err; /* sticky while building */
@@ -49,16 +53,26 @@ void ipc_set_u64(struct ipc_msg *m, const char *name, uint64_t v);
 void ipc_set_bool(struct ipc_msg *m, const char *name, bool v);
 void ipc_add_fd(struct ipc_msg *m, const char *name, int fd);
 
-/* The first value of that name, STR_NONE if absent. */
-struct str ipc_get(const struct ipc_msg *m, const char *name);
 /* The i-th value of that name (repeated fields), STR_NONE past the last. */
-struct str ipc_get_nth(const struct ipc_msg *m, const char *name, size_t i);
+struct str ipc_get_named(const struct ipc_msg *m, struct str name, size_t i);
+static inline struct str ipc_get_nth(const struct ipc_msg *m, const char *name, size_t i)
+{
+	return ipc_get_named(m, str_of(name), i);
+}
+/* The first value of that name, STR_NONE if absent. */
+static inline struct str ipc_get(const struct ipc_msg *m, const char *name)
+{
+	return ipc_get_named(m, str_of(name), 0);
+}
 /* 0; E_NOTFOUND if absent; E_SYNTAX, E_LIMIT. */
 int ipc_get_u64(const struct ipc_msg *m, const char *name, uint64_t max, uint64_t *out);
 bool ipc_get_bool(const struct ipc_msg *m, const char *name); /* "1" */
 /* Takes the descriptor of that name out of the message: caller owns it; -1. */
 int ipc_take_fd(struct ipc_msg *m, const char *name);
-bool ipc_is(const struct ipc_msg *m, const char *verb);
+static inline bool ipc_is(const struct ipc_msg *m, const char *verb)
+{
+	return str_eqc(m->verb, verb);
+}
 
 /* Sends on a blocking or non-blocking socket. 0, -EAGAIN (a blocking link of
  * ipc_pair: full for 10 s), E_CLOSED, -errno; the building error of m. */

@@ -1,5 +1,5 @@
 noinst_LIBRARIES += net/libnet.a
-net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/stream.c net/stream.h \
+net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/ipc_private.h net/ipc_queue.c net/ipc_queue.h net/stream.c net/stream.h \
 	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h net/catchup.c net/catchup.h net/suppressed.c net/suppressed.h net/suppressfilter.c net/suppressfilter.h \
 	net/dns.c net/dns.h net/fingerprint.c net/fingerprint.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h net/url.c net/url.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)
@@ -32,6 +32,9 @@ tests_unit_net_dns_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/ipc_test
 tests_unit_net_ipc_test_SOURCES = tests/unit/net/ipc_test.c
 tests_unit_net_ipc_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/net/ipc_queue_test
+tests_unit_net_ipc_queue_test_SOURCES = tests/unit/net/ipc_queue_test.c
+tests_unit_net_ipc_queue_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/net/suppressfilter_test
 tests_unit_net_suppressfilter_test_SOURCES = tests/unit/net/suppressfilter_test.c
 tests_unit_net_suppressfilter_test_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
@@ -53,7 +56,7 @@ tests_fuzz_ipc_SOURCES = tests/fuzz/ipc.c $(FUZZ_MAIN)
 tests_fuzz_ipc_LDADD = $(NET_LIBS)
 tests_fuzz_ipc_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/ipc/handover tests/fuzz/corpus/ipc/ready \
-	tests/fuzz/corpus/ipc/result tests/fuzz/corpus/ipc/version
+	tests/fuzz/corpus/ipc/result tests/fuzz/corpus/ipc/version tests/fuzz/corpus/ipc/batch
 
 # TLS, PROXY, hand-over
 if HAVE_CMOCKA

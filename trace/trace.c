@@ -2,8 +2,8 @@
  *
  * trace.c: builds one event as one line and sends it to traced.
  *
- * A packet is "L event key=value ...": L is the level's digit. Time, program
- * and process id are not in it: traced takes them from its clock, from the
+ * A packet is lines "L event key=value ...", LF between them: L is the level's
+ * digit. Time, program and process id are not in it: traced takes them from its clock, from the
  * link, and from the kernel (SCM_CREDENTIALS), so that a program taken over by
  * a stranger cannot write in another's name.
  *
@@ -25,10 +25,24 @@ static struct {
 	const char *program;
 	uint64_t dropped; /* events that could not be sent, not yet told */
 	int64_t least; /* level */
-} trace = { -1, "mansio", 0, 0 };
+	char text[TRACE_PACKET_MAX]; /* events that wait for a flush, LF behind each */
+	size_t n;
+	uint64_t events, told; /* in it, and the dropped ones that it tells of */
+} trace = { .link = -1, .program = "mansio" };
+
+void trace_flush(void)
+{
+	if (trace.n == 0)
+		return;
+	if (trace.link < 0 || send(trace.link, trace.text, trace.n - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		trace.dropped += trace.events + trace.told;
+	trace.n = 0;
+	trace.events = trace.told = 0;
+}
 
 void trace_open(int link, const char *program)
 {
+	trace_flush();
 	if (trace.link >= 0 && trace.link != link)
 		close(trace.link);
 	trace.link = link;
@@ -198,14 +212,20 @@ static bool to_stderr(struct trace *t)
 	return good;
 }
 
+static void tell_dropped(struct trace *t)
+{
+	if (trace.dropped)
+		buf_fmt(&t->line, " dropped=%llu", (unsigned long long)trace.dropped);
+}
+
 void trace_end(struct trace *t)
 {
 	bool good;
 
 	if (t->off)
 		return;
-	if (trace.dropped)
-		buf_fmt(&t->line, " dropped=%llu", (unsigned long long)trace.dropped);
+	trace_flush();
+	tell_dropped(t);
 	if (trace.link < 0)
 		good = to_stderr(t);
 	else
@@ -214,6 +234,28 @@ void trace_end(struct trace *t)
 		trace.dropped = 0;
 	else
 		trace.dropped++;
+	buf_done(&t->line);
+}
+
+void trace_later(struct trace *t)
+{
+	static bool at_exit;
+
+	if (!at_exit)
+		at_exit = atexit(trace_flush) == 0;
+	if (t->off || trace.link < 0 || !at_exit) {
+		trace_end(t);
+		return;
+	}
+	if (trace.n > sizeof(trace.text) - TRACE_LINE_MAX - 1)
+		trace_flush();
+	tell_dropped(t);
+	memcpy(trace.text + trace.n, t->line.p, t->line.n);
+	trace.n += t->line.n;
+	trace.text[trace.n++] = '\n';
+	trace.events++;
+	trace.told += trace.dropped;
+	trace.dropped = 0;
 	buf_done(&t->line);
 }
 

@@ -40,6 +40,10 @@ void trace_long(struct trace *t, const char *key, struct str value);
 void trace_s(struct trace *t, const char *key, const char *value);
 void trace_u64(struct trace *t, const char *key, uint64_t v);
 void trace_end(struct trace *t);
+/* The same for a loop that has many: it leaves with others in one packet by trace_flush, which ends the turn, before the
+ * next event that cannot wait, or at the process's end. */
+void trace_later(struct trace *t);
+void trace_flush(void);
 
 /* What an administrator did (`mansio audit list`): who, from where (an address, "command"), the
  * verb, its arguments without secrets, and what came of it (sysexits; negative: not known). */

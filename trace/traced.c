@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * traced.c: the process that writes the log: one packet from a program
- * (trace/trace.c), one line; and hands each event on to the process that keeps
+ * traced.c: the process that writes the log: the lines of each packet from a
+ * program (trace/trace.c); and hands each event on to the process that keeps
  * them (keeper.h).
  *
  * Peers are untrusted. The program's name comes from the link, the process id
@@ -31,7 +31,7 @@
 #define KEEPER_MS 150
 #define KEEPER_END_MS 2000
 #define LINKS_MAX 4096
-#define PACKETS_PER_TURN 64 /* of one link, so that none starves the others */
+#define LINES_PER_TURN 64 /* of one link, and the rest of a packet: none starves the others */
 #define EVENTS 64 /* of one wait */
 #define STOP_QUIET_MS 20 /* no packet for this long: the others are gone */
 
@@ -235,10 +235,25 @@ static pid_t sender_of(struct msghdr *h)
 	return pid;
 }
 
-/* One packet: 1 read, 0 nothing there, negative: the peer is gone or bad. */
+/* 0, or E_PEER. */
+static int take_line(const struct peer *p, pid_t pid, struct str line)
+{
+	enum trace_level level;
+	struct str text;
+
+	if (trace_line_parse(line, &level, &text) < 0)
+		return E_PEER;
+	if ((int64_t)level >= g.p.conf->log_level && level != TRACE_FACT)
+		sink_line(&g.sink, p->name, pid, level, text);
+	if ((int64_t)level >= MIN(g.p.conf->log_level, (int64_t)TRACE_INFO))
+		keeper_line_of(p->name, pid, level, text);
+	return 0;
+}
+
+/* One packet: how many lines it had, 0 nothing there, negative: the peer is gone or bad. */
 static int take_packet(const struct peer *p)
 {
-	char packet[TRACE_LINE_MAX + 1];
+	static char packet[TRACE_PACKET_MAX + 1];
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(16 * sizeof(int))];
@@ -246,10 +261,10 @@ static int take_packet(const struct peer *p)
 	struct iovec iov = { packet, sizeof(packet) };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
-	enum trace_level level;
-	struct str text;
+	struct str rest;
 	ssize_t n;
 	pid_t pid;
+	int lines = 0, r = 0;
 
 	n = recvmsg(p->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
@@ -257,13 +272,11 @@ static int take_packet(const struct peer *p)
 	pid = sender_of(&h);
 	if (n == 0)
 		return E_CLOSED;
-	if ((h.msg_flags & MSG_TRUNC) || trace_line_parse(str_make(packet, (size_t)n), &level, &text) < 0)
+	if (h.msg_flags & MSG_TRUNC)
 		return E_PEER;
-	if ((int64_t)level >= g.p.conf->log_level && level != TRACE_FACT)
-		sink_line(&g.sink, p->name, pid, level, text);
-	if ((int64_t)level >= MIN(g.p.conf->log_level, (int64_t)TRACE_INFO))
-		keeper_line_of(p->name, pid, level, text);
-	return 1;
+	for (rest = str_make(packet, (size_t)n); rest.p && r == 0; lines++)
+		r = take_line(p, pid, str_cut(&rest, '\n'));
+	return r < 0 ? r : lines;
 }
 
 static void serve(struct peer *p)
@@ -271,7 +284,7 @@ static void serve(struct peer *p)
 	char who[64];
 	int k, r = 1;
 
-	for (k = 0; k < PACKETS_PER_TURN && r > 0; k++)
+	for (k = 0; k < LINES_PER_TURN && r > 0; k += r)
 		r = take_packet(p);
 	if (r >= 0)
 		return;

@@ -395,7 +395,6 @@ static bool fields(struct request *q, struct ipc_msg *m, const char *const *name
 	} else {
 		request_fail(q, 400, EX_USAGE, "%s", buf_cstr(&why));
 	}
-	arena_wipe(&given.arena);
 	ipc_done(&given);
 	buf_done(&why);
 	return good;

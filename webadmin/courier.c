@@ -364,7 +364,6 @@ static void first_offer(struct courier *c, const struct courier_origin *o, int r
 	ipc_init(&m, "handover");
 	handover_print(&h, &m);
 	offer(c, &m, room_fd);
-	arena_wipe(&m.arena);
 	ipc_done(&m);
 }
 

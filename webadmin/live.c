@@ -42,7 +42,6 @@ static void live_free(struct live *l)
 		l->prev->next = l->next;
 	else
 		lives = l->next;
-	arena_wipe(&l->who.arena);
 	ipc_done(&l->who);
 	free(l);
 }

@@ -93,8 +93,10 @@ static void go_on(void)
 {
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		assert_true(event_base_loop(authd.base, EVLOOP_NONBLOCK) >= 0);
+		ipc_turn_end();
+	}
 }
 
 static void hear(int fd, struct ipc_msg *m)
@@ -104,6 +106,7 @@ static void hear(int fd, struct ipc_msg *m)
 	while ((r = ipc_try_recv(fd, m)) == -EAGAIN) {
 		ipc_done(m);
 		assert_true(event_base_loop(authd.base, EVLOOP_ONCE) >= 0);
+		ipc_turn_end();
 	}
 	assert_int_equal(r, 0);
 }
