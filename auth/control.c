@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * control.c: verbs of the mansio command on their way to a worker. One runs at
- * a time: so a verb may look before it changes something.
+ * a time: so a verb may look before it changes something. Who asks from outside
+ * (the gate) waits in a lane of his own, for few at a time: nobody's crowd of
+ * questions stands before the command, nor before another's.
  */
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,9 +16,10 @@
 #include "mail/address.h"
 
 #define VERBS_MAX 100
+#define ASKER_MAX 10 /* of one who is no global administrator */
 
 struct waiting {
-	STAILQ_ENTRY(waiting) link;
+	struct fair_job turn; /* first member */
 	struct pool_job *job;
 	int reply;
 	char *logged_out; /* account whose sessions do not come back when it is done; NULL: none */
@@ -28,8 +31,7 @@ struct waiting {
 	char *added; /* a domain that is to get keys when it is there; NULL: none */
 };
 
-static STAILQ_HEAD(waiting_list, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
-static size_t nqueue;
+static struct fair queue;
 static bool running;
 
 static void next(void);
@@ -160,9 +162,7 @@ static void next(void)
 {
 	struct waiting *w;
 
-	while (!running && (w = STAILQ_FIRST(&queue)) != NULL) {
-		STAILQ_REMOVE_HEAD(&queue, link);
-		nqueue--;
+	while (!running && (w = (struct waiting *)fair_take(&queue)) != NULL) {
 		running = true;
 		if (pool_add(authd.pool, STR("control"), w->job)) {
 			lookup_past_cache(w->changes);
@@ -270,6 +270,14 @@ void control_message(struct program *p, struct ipc_msg *m)
 		control_run(m, reply);
 }
 
+/* The command has no asker. */
+static bool is_room(const struct ipc_msg *m)
+{
+	struct str asker = ipc_get(m, "asker");
+
+	return queue.n < VERBS_MAX && (asker.n == 0 || ipc_get_bool(m, "asker_admin") || fair_waiting(&queue, asker) < ASKER_MAX);
+}
+
 void control_run(const struct ipc_msg *m, int reply)
 {
 	const struct verb *verb;
@@ -278,7 +286,9 @@ void control_run(const struct ipc_msg *m, int reply)
 
 	if (gate_own_verb(m, reply))
 		return;
-	if (nqueue >= VERBS_MAX) {
+	if (!queue.turn.tqh_last)
+		fair_init(&queue);
+	if (!is_room(m)) {
 		refuse(reply, EX_TEMPFAIL, "too many commands at once: try again");
 		fd_close(&reply);
 		return;
@@ -302,7 +312,6 @@ void control_run(const struct ipc_msg *m, int reply)
 			m->field[i].value);
 	if (reply >= 0)
 		ipc_add_fd(&w->job->m, "reply", reply);
-	STAILQ_INSERT_TAIL(&queue, w, link);
-	nqueue++;
+	fair_add(&queue, ipc_get(m, "asker"), &w->turn);
 	next();
 }

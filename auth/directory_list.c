@@ -99,6 +99,8 @@ static bool keep_account(const struct directory_account *v, void *arg)
 	mine->scram = arena_str(&c->a, v->scram);
 	mine->roles = arena_str(&c->a, v->roles);
 	mine->forward = arena_str(&c->a, v->forward);
+	mine->refuse_text = arena_str(&c->a, v->refuse_text);
+	mine->send_as = arena_str(&c->a, v->send_as);
 	mine->key = arena_str(&c->a, v->key);
 	mine->home_local = mine->home_domain = STR("");
 	mine->backend = c->layer->name;
@@ -172,21 +174,29 @@ static int collect_aliases(struct collection *c, struct str domain)
 	return c->layer->ops->aliases ? c->layer->ops->aliases(c->layer, domain, keep_alias, c) : 0;
 }
 
-/* All layers' things, in order; after a failure none. missing: NULL, or the names of those that fail are added, and they are
- * left out. */
-static int collect(struct collection *c, struct str domain, int (*of_layer)(struct collection *c, struct str domain), struct buf *missing)
+/* Layers that failed: none is asked a second time, nor named. */
+struct left_out {
+	bool layer[DIRECTORY_STACK + 1];
+	struct buf *names; /* a space before each */
+};
+
+/* All layers' things, in order; after a failure none. out: NULL, or those that fail are left out. */
+static int collect(struct collection *c, struct str domain, int (*of_layer)(struct collection *c, struct str domain), struct left_out *out)
 {
 	size_t before;
 	int r = 0;
 
 	arena_init(&c->a);
 	for (c->rank = 0; c->rank < c->s->n && r == 0; c->rank++) {
+		if (out && out->layer[c->rank])
+			continue;
 		c->layer = c->s->layer[c->rank].d;
 		before = c->n;
 		r = of_layer(c, domain);
-		if (r < 0 && missing) {
+		if (r < 0 && out) {
 			c->n = before; /* a part is not taken for all of it */
-			buf_fmt(missing, " %s", c->layer->name);
+			out->layer[c->rank] = true;
+			buf_fmt(out->names, " %s", c->layer->name);
 			r = 0;
 		}
 	}
@@ -209,10 +219,10 @@ int stack_domains(struct directory *d, bool (*fn)(const struct directory_domain 
 }
 
 static int list_accounts(struct directory *d, struct str domain, bool (*fn)(const struct directory_account *v, void *arg), void *arg,
-	struct buf *missing)
+	struct left_out *out)
 {
 	struct collection c = { .s = stack_of(d) };
-	int r = collect(&c, domain, collect_accounts, missing);
+	int r = collect(&c, domain, collect_accounts, out);
 	size_t i;
 
 	for (i = 0; i < c.n && fn(&c.item[i].v.account, arg); i++)
@@ -222,10 +232,10 @@ static int list_accounts(struct directory *d, struct str domain, bool (*fn)(cons
 }
 
 static int list_aliases(struct directory *d, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg,
-	struct buf *missing)
+	struct left_out *out)
 {
 	struct collection c = { .s = stack_of(d) };
-	int r = collect(&c, domain, collect_aliases, missing);
+	int r = collect(&c, domain, collect_aliases, out);
 	size_t i;
 
 	for (i = 0; i < c.n && fn(&c.item[i].v.alias, arg); i++)
@@ -249,7 +259,8 @@ int stack_aliases(struct directory *d, struct str domain,
 int stack_people(struct directory *d, struct str domain, bool (*account)(const struct directory_account *v, void *arg),
 	bool (*alias)(const struct directory_alias *v, void *arg), void *arg, struct buf *missing)
 {
-	int r = account ? list_accounts(d, domain, account, arg, missing) : 0;
+	struct left_out out = { .names = missing };
+	int r = account ? list_accounts(d, domain, account, arg, &out) : 0;
 
-	return r == 0 && alias ? list_aliases(d, domain, alias, arg, missing) : r;
+	return r == 0 && alias ? list_aliases(d, domain, alias, arg, &out) : r;
 }

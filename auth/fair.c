@@ -53,6 +53,18 @@ void fair_add(struct fair *f, struct str lane, struct fair_job *job)
 	f->n++;
 }
 
+size_t fair_waiting(const struct fair *f, struct str lane)
+{
+	const struct fair_lane *l = table_get(&f->lanes, lane);
+	const struct fair_job *job;
+	size_t n = 0;
+
+	if (l)
+		TAILQ_FOREACH(job, &l->jobs, link)
+			n++;
+	return n;
+}
+
 void fair_remove(struct fair *f, struct fair_job *job)
 {
 	struct fair_lane *l = job->lane;

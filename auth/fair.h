@@ -27,6 +27,7 @@ void fair_init(struct fair *f);
 void fair_done(struct fair *f); /* jobs are forgotten, not freed */
 void fair_add(struct fair *f, struct str lane, struct fair_job *job);
 struct fair_job *fair_take(struct fair *f); /* NULL: empty */
+size_t fair_waiting(const struct fair *f, struct str lane); /* jobs of this lane */
 void fair_remove(struct fair *f, struct fair_job *job); /* not queued: nothing happens */
 
 #endif

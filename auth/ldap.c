@@ -157,8 +157,11 @@ static volatile sig_atomic_t handshake_fd;
 
 static void too_late(int signal)
 {
+	int before = errno;
+
 	(void)signal;
 	shutdown(handshake_fd, SHUT_RDWR);
+	errno = before;
 }
 
 /* The library begins a handshake again and again after SO_RCVTIMEO, and has no deadline for it: in time the socket is shut,
@@ -459,8 +462,11 @@ int ldap_find(struct ldap_client *c, struct str base, enum ldap_scope scope, str
 	}
 	if (r == LDAP_NO_SUCH_OBJECT)
 		return E_NOTFOUND;
-	if (r == E_LIMIT || r == LDAP_SIZELIMIT_EXCEEDED)
+	if (r == E_LIMIT || r == LDAP_SIZELIMIT_EXCEEDED) {
+		if (limit > PAGE)
+			complain(&c->server[c->search.server], "it does not tell the whole list: [ldap] bind_dn needs a higher limit of sizes there", code_words(r));
 		return E_LIMIT;
+	}
 	if (r != LDAP_SUCCESS) {
 		if (!is_trouble(r))
 			complain(&c->server[c->search.server], "search refused", code_words(r));

@@ -6,6 +6,7 @@
 #include "auth/verbs.h"
 
 #include <sysexits.h>
+#include <unicase.h>
 
 #include "auth/password.h"
 #include "base/clock.h"
@@ -255,11 +256,18 @@ bool verb_in_scope(const struct verb *v, struct str address, struct str domain)
 	return i == 0;
 }
 
+/* In lower case and composed, as what is looked for. */
 static struct str lower(struct arena *a, struct str s)
 {
 	char *p = arena_cstr(a, s);
-	size_t i;
+	uint8_t *made;
+	size_t i, n = 0;
 
+	if (!str_is_ascii(s) && (made = u8_tolower((const uint8_t *)s.p, s.n, NULL, UNINORM_NFC, NULL, &n)) != NULL) {
+		p = arena_cstr(a, str_make(made, n));
+		free(made);
+		return str_make(p, n);
+	}
 	for (i = 0; i < s.n; i++)
 		p[i] = ascii_lower(p[i]);
 	return str_make(p, s.n);

@@ -61,6 +61,18 @@ static bool is_active(struct book *b, struct str domain)
 	return b->last_active;
 }
 
+/* One line: whoever makes a card of it need not doubt what another directory has. */
+static struct str one_line(struct str name, struct arena *a)
+{
+	char *p = arena_cstr(a, name);
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
+			p[i] = ' ';
+	return str_make(p, name.n);
+}
+
 static void add(struct book *b, struct entry e)
 {
 	struct arena *a = &b->v->a;
@@ -70,7 +82,7 @@ static void add(struct book *b, struct entry e)
 		b->entry = mem_grow(b->entry, b->cap, sizeof(*b->entry));
 	}
 	b->entry[b->n++] = (struct entry){ .domain = arena_str(a, e.domain), .local = arena_str(a, e.local),
-		.address = arena_str(a, e.address), .name = arena_str(a, e.name), .list = e.list, .shared = e.shared };
+		.address = arena_str(a, e.address), .name = one_line(e.name, a), .list = e.list, .shared = e.shared };
 }
 
 static bool person(const struct directory_account *acc, void *arg)
@@ -107,7 +119,9 @@ static int by_name(const void *x, const void *y)
 	const struct entry *a = x, *b = y;
 	int c = str_cmp(a->domain, b->domain);
 
-	return c ? c : str_cmp(a->local, b->local);
+	if (c == 0)
+		c = str_cmp(a->local, b->local);
+	return c ? c : (int)a->list - (int)b->list;
 }
 
 static int collect(struct book *b, struct str domain, struct buf *missing)
@@ -129,7 +143,8 @@ static void show(const struct book *b, struct verb_page *page)
 	for (i = 0; i < b->n && !verb_page_full(page); i++) {
 		const struct entry *e = &b->entry[i];
 
-		if (!verb_page_shows(page, e->local, e->address, e->domain, e->name))
+		/* one line an address: of an account and an alias of that name the account gets the mail */
+		if ((i > 0 && str_eq(e->address, e[-1].address)) || !verb_page_shows(page, e->local, e->address, e->domain, e->name))
 			continue;
 		ipc_init(&m, "result");
 		ipc_set(&m, "address", e->address);
@@ -187,7 +202,7 @@ void verb_directory_list(struct verb *v)
 	if (r < 0) {
 		verb_error(v, r, "user", STR(""));
 	} else if (missing.n > 0) {
-		verb_fail(v, EX_TEMPFAIL, "a directory does not answer (%.*s): its people are missing", STRF(str_trim(buf_view(&missing))));
+		verb_fail(v, EX_TEMPFAIL, "a directory cannot be read now (%.*s): its people are missing", STRF(str_trim(buf_view(&missing))));
 		v->partial = true;
 	}
 	free(b.entry);

@@ -216,17 +216,32 @@ static void answer_identity(struct call *c, const struct ipc_msg *m)
 	request_answer_buf(c->q, 200, "application/json", &b);
 }
 
-/* RFC 9110 8.8.3, 13.1.2: a list that the client has already. It still has to be asked for each time. */
+/* RFC 9110 13.1.2: is it one of these tags, weak or not? */
+static bool has_tag(struct str tags, const char *etag)
+{
+	struct str tag;
+
+	while (tags.n > 0) {
+		tag = str_trim(str_cut(&tags, ','));
+		if (str_eqc(str_starts(tag, "W/") ? str_from(tag, 2) : tag, etag) || str_eqc(tag, "*"))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 9110 8.8.3: a list that the client has already. It still has to be asked for each time. */
 static bool is_unchanged(struct request *q, struct str body)
 {
 	unsigned char sha[SHA256_SIZE];
 	char hex[SHA256_HEX + 1], *etag;
 
+	if (request_is_post(q)) /* what was done is always told */
+		return false;
 	sha256_of(body, sha);
 	sha256_print(sha, hex);
 	etag = arena_fmt(request_arena(q), "\"%.32s\"", hex);
 	request_set(q, "ETag", etag);
-	if (!str_eqc(request_header(q, "If-None-Match"), etag))
+	if (!has_tag(request_header(q, "If-None-Match"), etag))
 		return false;
 	request_answer_static(q, 304, NULL, STR(""));
 	return true;
@@ -324,6 +339,7 @@ static void answer_second(struct call *c, struct str error, const struct ipc_msg
 static void done(void *arg, int code, struct str error, const struct ipc_msg *last)
 {
 	struct call *c = arg;
+	bool partial = last && ipc_get_bool(last, "partial");
 
 	c->ask = NULL;
 	if (c->verb && c->verb->shape == SHAPE_SOME && c->rows == 0 && code == 0) {
@@ -334,8 +350,8 @@ static void done(void *arg, int code, struct str error, const struct ipc_msg *la
 		request_fail(c->q, 500, EX_DATAERR, "the answer is too long ([web] answer): ask for less");
 	else if (!c->verb && c->own == OWN_LOGIN && last && ipc_get(last, "ways").n > 0)
 		answer_second(c, error, last);
-	else if (code && c->rows > 0 && is_table(c) && !(last && ipc_get_bool(last, "unknown")))
-		answer_rows(c, code == EX_DATAERR || (last && ipc_get_bool(last, "partial")) ? 200 : api_status(code, last), code, error);
+	else if (code && (c->rows > 0 || partial) && is_table(c) && !(last && ipc_get_bool(last, "unknown")))
+		answer_rows(c, code == EX_DATAERR || partial ? 200 : api_status(code, last), code, error);
 	else if (code || !last) {
 		if (last && ipc_get_bool(last, "unknown"))
 			request_set(c->q, "WWW-Authenticate", "Bearer");

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """The people as an address book: whom who finds by command and API, from an LDAP directory and the built-in one; what is unchanged is not sent again."""
+import base64
+import hashlib
 import json
 import shutil
 import signal
+import threading
+import urllib.parse
 
 import pytest
 
@@ -17,7 +21,7 @@ OWN = ["anna@example.org", "ben@example.org", "staff@example.org", "zoe@example.
 @pytest.fixture(scope="module")
 def slapd(tmp_path_factory):
     s = Slapd(tmp_path_factory.mktemp("slapd"))
-    s.add(person("anna", "anna's secret") + person("gone", "gone's secret", accountActive="FALSE")
+    s.add(person("anna", "anna's secret").replace("cn: Anna", f"cn:: {base64.b64encode(b'Anna' + bytes([13, 10]) + b'TEL:1').decode()}") + person("gone", "gone's secret", accountActive="FALSE")
           + group("staff", dn("anna"), dn("gone"), mail="staff@example.org"))
     yield s
     s.stop()
@@ -59,7 +63,11 @@ def test_a_person_finds_her_own_domain_and_nobody_who_is_hidden(house):
     assert found(answer) == OWN
     rows = {r["address"]: r for r in answer.json["rows"]}
     assert rows["staff@example.org"]["kind"] == "list" and rows["zoe@example.org"] == {"address": "zoe@example.org", "name": "Zoë", "kind": "person"}
+    assert rows["anna@example.org"]["name"] == "Anna  TEL:1", "one line, whatever the other directory has"
     assert found(ben.get("directory/list?match=hub")) == ["ben@example.org"]
+    for word in ("zoë", "ZOË", "ZOE\u0308"):
+        assert found(ben.get("directory?match=" + urllib.parse.quote(word))) == ["zoe@example.org"]
+    assert found(ben.get("directory?domain=example.org")) == OWN
     assert found(ben.get("directory?limit=2")) == OWN[:2]
     assert found(ben.get("directory?limit=2&after=ben@example.org")) == OWN[2:]
     assert ben.get("directory?domain=other.example").status == 403
@@ -86,9 +94,20 @@ def test_what_is_unchanged_is_not_sent_again(house):
     tag = {k.lower(): v for k, v in answer.headers.items()}["etag"]
     again = ben.get("directory", **{"If-None-Match": tag})
     assert (again.status, again.body) == (304, b"")
+    for tags in ("W/" + tag, '"other", ' + tag, "*"):
+        assert ben.get("directory", **{"If-None-Match": tags}).status == 304
+    assert ben.get("directory", **{"If-None-Match": '"other"'}).status == 200
+    assert browser(house, "zoe@example.org").get("directory", **{"If-None-Match": tag}).status == 304, "the same list"
     house.cli("user", "change", "zoe@example.org", "name=Zoe")
     assert found(ben.get("directory", **{"If-None-Match": tag})) == OWN
     house.cli("user", "change", "zoe@example.org", "name=Zoë")
+
+
+def test_what_was_done_is_told_whatever_the_client_has(house):
+    root, empty = browser(house, "root@example.org"), b'{"rows":[]}'
+    for _ in range(2):
+        answer = root.post("mailbox/check", {"address": "root@example.org"}, If_None_Match='"%s"' % hashlib.sha256(empty).hexdigest()[:32])
+        assert (answer.status, answer.body) == (200, empty)
 
 
 def test_the_setting_says_whom_people_find(house):
@@ -103,6 +122,27 @@ def test_the_setting_says_whom_people_find(house):
     assert found(ben.get("directory")) == OWN
 
 
+def test_one_persons_crowd_of_questions_is_refused(house, slapd):
+    ben, answers = browser(house, "ben@example.org"), []
+
+    def ask():
+        one = Web(house)
+        one.cookie = ben.cookie
+        answers.append(one.get("directory"))
+
+    slapd.process.send_signal(signal.SIGSTOP)
+    crowd = [threading.Thread(target=ask) for _ in range(24)]
+    try:
+        for t in crowd:
+            t.start()
+        wait_for(lambda: any(a.status == 503 and "too many" in a.json["error"] for a in answers), 60)
+    finally:
+        slapd.process.send_signal(signal.SIGCONT)
+    for t in crowd:
+        t.join()
+    assert {a.status for a in answers} == {200, 503}
+
+
 def test_a_directory_that_hangs_is_missing_and_that_is_said(house, slapd):
     house.settings["ldap.timeout"] = "500ms"
     house.stop()
@@ -112,7 +152,9 @@ def test_a_directory_that_hangs_is_missing_and_that_is_said(house, slapd):
     try:
         answer = browser(house, "ben@example.org").get("directory")
         assert found(answer) == ["ben@example.org", "zoe@example.org"]
-        assert "ldap" in answer.json["error"] and answer.json["code"] == 75
+        assert "(ldap)" in answer.json["error"] and answer.json["code"] == 75
+        nobody = browser(house, "ben@example.org").get("directory?match=is-nowhere")
+        assert found(nobody) == [] and nobody.json["code"] == 75
         p = house.cli("directory", "list", check=False)
         assert p.returncode == 75 and "ldap" in p.stderr and "olga@other.example" in p.stdout
     finally:

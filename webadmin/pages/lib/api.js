@@ -77,7 +77,11 @@ function unpack(said) {
 
 export async function read(verb, args) {
 	const q = query(args);
-	return unpack(await send("GET", pathOf(verb) + (q ? "?" + q : "")));
+	const said = await send("GET", pathOf(verb) + (q ? "?" + q : "")), answer = unpack(said);
+	// the rows are good, and not all that there are
+	if (said.rows && said.error)
+		answer.missing = said.error;
+	return answer;
 }
 
 export async function change(verb, args) {

@@ -8,7 +8,7 @@ import { useStill } from "./ask.js";
 
 const STEP = 500;
 
-// key: the column that `after` names. {rows, error, loading, more, reload}; rows null: not yet there
+// key: the column that `after` names. {rows, missing, error, loading, more, reload}; rows null: not yet there; missing: why these are not all
 export function usePaged(verb, args, key, text) {
 	const paged = can(verb, "limit") && can(verb, "after"), match = can(verb, "match");
 	const find = useStill(match ? text.trim() : ""), turn = useRef(0);
@@ -20,7 +20,7 @@ export function usePaged(verb, args, key, text) {
 		try {
 			const rows = await read(verb, { ...args, ...(find ? { match: find } : {}), ...(paged ? { limit: STEP, ...(after ? { after } : {}) } : {}) });
 			if (mine === turn.current)
-				set((s) => ({ rows: after ? [...s.rows, ...rows] : rows, error: null, loading: false, rest: paged && rows.length === STEP }));
+				set((s) => ({ rows: after ? [...s.rows, ...rows] : rows, missing: rows.missing, error: null, loading: false, rest: paged && rows.length === STEP }));
 		} catch (error) {
 			if (mine === turn.current)
 				set((s) => ({ ...s, rows: s.rows || [], error, loading: false }));

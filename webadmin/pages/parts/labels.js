@@ -9,6 +9,7 @@ export const LABELS = {
 	quota_messages: { label: "Messages at most", hint: "0: no limit." },
 	roles: { label: "Roles", hint: "admin: everything. admin@example.org: that domain. Several: separated by commas." },
 	active: { label: "May log in" },
+	listed: { label: "In the address book", initial: true },
 	catchall: { label: "Catch-all", hint: "Who gets mail to unknown addresses of the domain; empty: nobody, such mail is refused." },
 	target: { label: "Goes to", hint: "One address a line." },
 	keep: { label: "Keep a copy in the mailbox" },

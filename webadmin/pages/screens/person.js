@@ -79,7 +79,7 @@ export default function Person({ id }) {
 		return ask.reload();
 	};
 	const edit = () => open((close) => html`<${VerbDialog} verb="user change" title=${`Change ${id}`} fixed=${{ address: id }} changes=${true} button="Save" done="Saved" onClose=${close} onDone=${reload}
-		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active), expires: moment(u.expires), main_password: u.main_password }}
+		initial=${{ name: u.name, quota: Number(u.quota) ? String(u.quota) : "", quota_messages: String(u.quota_messages ?? 0), roles: u.roles, active: f.yes(u.active), expires: moment(u.expires), main_password: u.main_password, listed: f.yes(u.listed) }}
 		fields=${{ name: { placeholder: "" }, expires: EXPIRES, main_password: { label: "The password is good for", quiet: true, choices: [["all", "everything"], ["web", "this page alone; mail programs need app passwords"]] } }} />`);
 	const suspend = () => open((close) => f.yes(u.active) ? html`<${Confirm} title=${`Suspend ${id}?`} button="Suspend" act=${async () => {
 			await change("user change", { address: id, active: false });
