@@ -5,6 +5,7 @@
 #include "auth/webauthn.h"
 
 #include "base/codec.h"
+#include "base/cur.h"
 #include "base/sha256.h"
 #include "net/addr.h"
 
@@ -31,6 +32,9 @@ int webauthn_rp_id(struct str origin, struct str *out)
 #include <fido/rs256.h>
 
 #define USER_PRESENT 1 /* flag of authenticator data (6.1) */
+#define HEAD (SHA256_SIZE + 1 + 4) /* hash of the name, flags, counter */
+#define KEY_HEAD (HEAD + 16 + 2) /* who made it, length of the key's name */
+#define DEPTH 8
 
 static const struct algorithm {
 	const char *name;
@@ -77,6 +81,59 @@ static void *key_of(int cose, struct str bytes)
 	return NULL;
 }
 
+/* --- CBOR (RFC 8949) ---------------------------------------------------------------------- */
+
+/* One item, and what is in it. Lengths that are not said first are not for keys (CTAP 2.1, 8: canonical). */
+static bool item(struct cur *c, unsigned depth)
+{
+	int first = cur_next(c), major = first >> 5, info = first & 31;
+	uint64_t n = (uint64_t)info, i, bytes;
+	struct str skipped;
+
+	if (first < 0 || depth == DEPTH || info > 27)
+		return false;
+	if (info > 23) {
+		bytes = 1u << (info - 24);
+		if (cur_left(c) < bytes)
+			return false;
+		for (n = 0; bytes > 0; bytes--)
+			n = n << 8 | (uint64_t)cur_next(c);
+	}
+	switch (major) {
+	case 2:
+	case 3:
+		return n <= cur_left(c) && cur_bytes(c, (size_t)n, &skipped);
+	case 4:
+	case 5:
+		if (n > cur_left(c))
+			return false;
+		for (i = 0; i < (major == 5 ? 2 * n : n); i++)
+			if (!item(c, depth + 1))
+				return false;
+		return true;
+	case 6:
+		return item(c, depth + 1);
+	}
+	return true;
+}
+
+/* The decoder behind libfido2 makes room for as many items as an array or a map says that it has, gigabytes if it likes:
+ * it gets none that says more than is there. Where the items begin is told by the head; what else is wrong with it is
+ * libfido2's to say. */
+static bool is_honest(struct str data, bool with_key)
+{
+	size_t at = HEAD;
+	struct cur c;
+
+	if (with_key && data.n >= KEY_HEAD)
+		at = KEY_HEAD + ((size_t)(unsigned char)data.p[KEY_HEAD - 2] << 8 | (unsigned char)data.p[KEY_HEAD - 1]);
+	c = cur_of(str_from(data, MIN(at, data.n)));
+	while (!cur_end(&c))
+		if (!item(&c, 0))
+			return false;
+	return true;
+}
+
 /* --- a new key ------------------------------------------------------------------------- */
 
 /* The key within authenticator data, if it is one of this algorithm. */
@@ -89,7 +146,7 @@ static const char *read_key(const struct algorithm *alg, struct str rp_id, struc
 	void *pk = NULL;
 
 	sha256_of(rp_id, digest);
-	if (!cred || fido_cred_set_type(cred, alg->cose) != FIDO_OK ||
+	if (!is_honest(data, true) || !cred || fido_cred_set_type(cred, alg->cose) != FIDO_OK ||
 		fido_cred_set_authdata_raw(cred, (const unsigned char *)data.p, data.n) != FIDO_OK || !fido_cred_id_ptr(cred) ||
 		!(pk = key_of(alg->cose, str_make(fido_cred_pubkey_ptr(cred), fido_cred_pubkey_len(cred)))))
 		why = unreadable;
@@ -149,7 +206,7 @@ static bool signed_by(const struct webauthn_key *key, struct str rp_id, struct s
 	sha256_of(said, digest);
 	if (decoded(key->public, &bytes, &public) && i < ARRAY_LEN(algorithms))
 		pk = key_of(algorithms[i].cose, public);
-	if (assert && pk && fido_assert_set_count(assert, 1) == FIDO_OK && fido_assert_set_rp(assert, name) == FIDO_OK &&
+	if (is_honest(data, false) && assert && pk && fido_assert_set_count(assert, 1) == FIDO_OK && fido_assert_set_rp(assert, name) == FIDO_OK &&
 		fido_assert_set_clientdata_hash(assert, digest, sizeof(digest)) == FIDO_OK &&
 		fido_assert_set_up(assert, FIDO_OPT_TRUE) == FIDO_OK && fido_assert_set_uv(assert, FIDO_OPT_OMIT) == FIDO_OK &&
 		fido_assert_set_authdata_raw(assert, 0, (const unsigned char *)data.p, data.n) == FIDO_OK &&

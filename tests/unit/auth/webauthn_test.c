@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -235,6 +236,42 @@ static void a_key_for_another_name_or_of_bad_data_is_not_taken(void **state)
 	EVP_PKEY_free(k);
 }
 
+static size_t most_memory(void)
+{
+	struct rusage u;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+	return (size_t)u.ru_maxrss / 1024;
+}
+
+static void a_key_costs_no_more_memory_than_it_has_bytes(void **state)
+{
+	static const char many[] = "\x9a\x08\x00\x00\x00", pairs[] = "\xba\x08\x00\x00\x00";
+	struct str create = said("webauthn.create", CHALLENGE, ORIGIN, ""), get = said("webauthn.get", CHALLENGE, ORIGIN, "");
+	size_t before = most_memory(), i;
+	struct webauthn_key key;
+	const char *why;
+	uint32_t counter;
+	struct buf b;
+
+	(void)state;
+	assert_int_equal(begin("EdDSA", "mail.example.org", TOUCHED | NEW, create, &key, NULL), 0);
+	for (i = 0; i < 4; i++) { /* 2^27 items are said to follow: in the key, and in what comes with a signature */
+		bool is_new = i < 2;
+
+		data_begin(&b, "mail.example.org", TOUCHED | (is_new ? NEW : 0x80), 8);
+		if (is_new)
+			buf_str(&b, str_make("0123456789abcdef\0\x04name\xa4\x01\x01\x03\x27\x20", 28));
+		buf_str(&b, str_make(i % 2 ? many : pairs, 5));
+		if (is_new)
+			assert_int_equal(webauthn_new(&asked, text(create), text(buf_view(&b)), &a, &key, &why), E_SYNTAX);
+		else
+			assert_int_equal(webauthn_check(&asked, &key, text(get), text(buf_view(&b)), text(STR("x")), &counter, &why), E_SYNTAX);
+		buf_done(&b);
+	}
+	assert_true(most_memory() < before + 200); /* MiB; it was one GiB, and could be any number */
+}
+
 static void a_page_has_the_name_of_its_origin(void **state)
 {
 	static const char *const bad[] = { "", "https://", "http://mail.example.org", "https://192.0.2.1", "https://192.0.2.1:8443", "https://[2001:db8::1]:8443", "mail.example.org" };
@@ -380,6 +417,7 @@ int main(void)
 		cmocka_unit_test(keys_of_each_algorithm_are_taken_and_sign),
 		cmocka_unit_test(an_answer_to_something_else_is_none),
 		cmocka_unit_test(a_key_for_another_name_or_of_bad_data_is_not_taken),
+		cmocka_unit_test(a_key_costs_no_more_memory_than_it_has_bytes),
 		cmocka_unit_test(a_page_has_the_name_of_its_origin),
 		cmocka_unit_test(a_challenge_is_good_once_for_what_it_was_made_for),
 		cmocka_unit_test(its_counter_goes_up_or_there_may_be_two_of_it),
