@@ -34,6 +34,7 @@ const VERBS = {
 	"user invite": ["domain", "change", "address!", "link expires"],
 	"user forward": ["person", "change", "address! target* keep:bool", ""],
 	"alias list": ["domain", "read", "domain? target match after limit:number", "address targets"],
+	"directory list": ["person", "read", "domain? match after limit:number", "address name kind"],
 	"alias who": ["domain", "read", "address!", "step address kind words"],
 	"alias add": ["domain", "change", "address! target+", ""],
 	"alias change": ["domain", "change", "address! target+", ""],
@@ -166,9 +167,9 @@ export function rows(verb, n, text = plain) {
 }
 
 // Answers every call of the page in the server's place. role: admin, domain, person; n rows of each list;
-// without: verbs that are not there, looked at anew when the page is loaded anew
+// without: verbs that are not there, looked at anew when the page is loaded anew; missing: error and code beside the rows
 export async function pretend(page, options = {}) {
-	const { role = "admin", n = 1, text = plain, fail = null } = options;
+	const { role = "admin", n = 1, text = plain, fail = null, missing = {} } = options;
 	const me = { address: "anna@example.org", name: text === plain ? "Anna Albers" : text(0, "name"), roles: { admin: ["admin"], domain: ["admin@example.org"], person: [] }[role], domains: role === "domain" ? ["example.org"] : [], csrf: "c" };
 	const made = new Map(), asked = [];
 	await page.route("**/api/v1/**", async (route) => {
@@ -204,7 +205,7 @@ export async function pretend(page, options = {}) {
 			out = out.slice(out.findIndex((r) => r.address === q.get("after")) + 1);
 		if (Number(q.get("limit")) && verb !== "queue list")
 			out = out.slice(0, Number(q.get("limit")));
-		return json({ rows: out });
+		return json({ rows: out, ...missing });
 	});
 	return asked;
 }
@@ -212,5 +213,5 @@ export async function pretend(page, options = {}) {
 // every screen: where it is, and the verb of its main list ("": none)
 export const SCREENS = [["dashboard", "status"], ["checks", "changes list"], ["trace", "trace search"], ["story/id0", "trace show"], ["queue", "queue list"], ["message/m0", ""], ["sending", ""], ["sending?tab=destinations", "destination list"], ["sending?tab=routes", "route list"], ["sending?tab=rules", "access list"],
 	["sending?tab=suppressed", "suppression list"], ["sending?tab=reports", "accounting list"], ["log", ""], ["domains", "domain list"],
-	["domain/example.org", "domain check"], ["people", "user list"], ["person/someone0%40example.org", "mailbox list"], ["aliases", "alias list"], ["sessions", "session list"], ["bans", "ban list"], ["certs", "cert list"], ["backups", "backup list"],
+	["domain/example.org", "domain check"], ["people", "user list"], ["person/someone0%40example.org", "mailbox list"], ["aliases", "alias list"], ["book", "directory list"], ["sessions", "session list"], ["bans", "ban list"], ["certs", "cert list"], ["backups", "backup list"],
 	["imports", "import list"], ["settings", "config list"], ["settings?view=history", "config history"], ["admins", "user list"], ["tokens", "token list"], ["audit", "audit list"], ["me", "mailbox list"], ["about", ""]];

@@ -78,10 +78,19 @@ await Promise.all([Promise.resolve().then(() => size(0)).then(() => size(1)), si
 	await page.context().close();
 }
 
+// a part is not shown as the whole
+{
+	const [page] = await begin({ n: 2, missing: { error: "the moon has its people", code: 75 } });
+	await visit(page, "book");
+	same(await page.locator("main tbody tr").count(), 2, "the people that are there");
+	check((await page.textContent("main .note.warn")).includes("the moon has its people"), "why they are not all");
+	await page.context().close();
+}
+
 // what is not allowed, or does not exist, is not shown
 {
 	const [page] = await begin({ role: "person", n: 2 });
-	same((await page.locator(".side nav a").allTextContents()).join(), "My account,My mail,About", "what a person sees");
+	same((await page.locator(".side nav a").allTextContents()).join(), "My account,My mail,Address book,About", "what a person sees");
 	await page.evaluate(() => { location.hash = "#/queue"; });
 	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
 	await page.context().close();

@@ -116,6 +116,23 @@ await press("Let in again");
 await send("Let in");
 await has("active");
 
+// the address book, with her and without
+async function finds(words) {
+	await visit(page, "book");
+	await page.fill("main [data-search]", "carla@first");
+	await has(words);
+}
+await finds("Carla Conti");
+check(await page.locator("main a[href='mailto:carla@first.example']").count() === 1, "a click writes to her");
+for (const listed of [false, true]) {
+	await visit(page, "person/carla%40first.example");
+	await press("Change");
+	await page.setChecked("dialog [name=listed]", listed);
+	await send();
+	await finds(listed ? "Carla Conti" : "Nobody found");
+}
+await visit(page, "person/carla%40first.example");
+
 // a day on which it ends; somebody who may send as her; she leaves, and is back
 await press("Change");
 await fill({ expires: "2999-12-31" });
