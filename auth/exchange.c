@@ -307,7 +307,7 @@ static void ask(struct exchange *x, const struct ipc_msg *answer)
 {
 	const char *verb = str_eqc(ipc_get(answer, "ask"), "introspect") ? "introspect" : "renew";
 
-	x->question = x->fn ? NULL : oauth_ask(verb, ipc_get(answer, "token"), told, x);
+	x->question = x->fn ? NULL : oauth_ask(verb, x->lane, ipc_get(answer, "token"), told, x);
 	x->state = ASK;
 	if (x->question) {
 		arm(x, authd.program.conf->oauth_timeout);

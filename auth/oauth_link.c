@@ -4,6 +4,9 @@
  *
  * Keys outlive oauthd, which is another one after each reload: they are good until the time that came with them. oauthd says
  * "keys" before it answers who waits for them, and the workers are told at once: a login that goes on finds them there.
+ *
+ * A reload reaches authd and oauthd at different times. What oauthd says names the provider that its settings had: of another
+ * one nothing counts. Then the one that is right has to say it (again): it is asked after each reload, and when it comes.
  */
 #include "auth/oauth_link.h"
 
@@ -12,6 +15,7 @@
 #include <unistd.h>
 
 #include "auth/authd.h"
+#include "auth/fair.h"
 #include "auth/jwks.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,6 +25,7 @@
 #define WATCH_S 3600 /* the wall clock may be set meanwhile */
 
 struct oauth_question {
+	struct fair_job place; /* only counted: the turns are given by oauthd */
 	struct ipc_msg m;
 	uint64_t id;
 	oauth_answer_fn *fn;
@@ -31,6 +36,7 @@ static struct {
 	int fd;
 	struct event *readable;
 	struct table questions; /* id -> question */
+	struct fair places; /* of networks */
 	uint64_t serial;
 	int keys; /* memory; -1 */
 	uint64_t until;
@@ -44,13 +50,16 @@ static struct str key_of(const uint64_t *id)
 
 /* --- questions --------------------------------------------------------------------- */
 
-struct oauth_question *oauth_ask(const char *verb, struct str token, oauth_answer_fn *fn, void *arg)
+struct oauth_question *oauth_ask(const char *verb, struct str network, struct str token, oauth_answer_fn *fn, void *arg)
 {
+	const struct conf *c = authd.program.conf;
 	struct oauth_question *q;
 
-	if (!peer.questions.bucket)
+	if (!peer.questions.bucket) {
 		table_init(&peer.questions);
-	if (peer.questions.n >= (size_t)authd.program.conf->oauth_waiting)
+		fair_init(&peer.places);
+	}
+	if (peer.questions.n >= (size_t)c->oauth_waiting || fair_waiting(&peer.places, network) >= (size_t)c->oauth_waiting_per_network)
 		return NULL;
 	q = mem_alloc(1, sizeof(*q));
 	q->id = ++peer.serial;
@@ -58,9 +67,11 @@ struct oauth_question *oauth_ask(const char *verb, struct str token, oauth_answe
 	q->arg = arg;
 	ipc_init(&q->m, verb);
 	ipc_set_u64(&q->m, "id", q->id);
+	ipc_set(&q->m, "network", network);
 	if (token.p)
 		ipc_set(&q->m, "token", token);
 	table_set(&peer.questions, key_of(&q->id), q);
+	fair_add(&peer.places, network, &q->place);
 	if (peer.fd >= 0)
 		(void)ipc_try_send(peer.fd, &q->m); /* full: its login ends at its time */
 	return q;
@@ -69,6 +80,7 @@ struct oauth_question *oauth_ask(const char *verb, struct str token, oauth_answe
 void oauth_forget(struct oauth_question *q)
 {
 	table_remove(&peer.questions, key_of(&q->id));
+	fair_remove(&peer.places, &q->place);
 	ipc_done(&q->m);
 	free(q);
 }
@@ -146,6 +158,32 @@ int oauth_keys(void)
 	return peer.keys < 0 ? -1 : fcntl(peer.keys, F_DUPFD_CLOEXEC, 3);
 }
 
+static bool again(struct str key, void *value, void *arg)
+{
+	struct oauth_question *q = value;
+
+	(void)key;
+	(void)arg;
+	(void)ipc_try_send(peer.fd, &q->m);
+	return true;
+}
+
+static void ask_again(void)
+{
+	if (peer.questions.bucket)
+		table_each(&peer.questions, again, NULL);
+}
+
+/* The keys that it has. */
+static void ask_keys(void)
+{
+	struct ipc_msg m;
+
+	ipc_init(&m, "tell");
+	(void)ipc_try_send(peer.fd, &m); /* full: they come before they are old */
+	ipc_done(&m);
+}
+
 void oauth_reload(const struct conf *old)
 {
 	uint64_t until = (uint64_t)(clock_unix() + authd.program.conf->oauth_keys_kept / 1000);
@@ -155,6 +193,10 @@ void oauth_reload(const struct conf *old)
 	} else if (peer.keys >= 0 && until < peer.until) { /* kept for a shorter time from now on */
 		peer.until = until;
 		keys_watch();
+	}
+	if (peer.fd >= 0) {
+		ask_keys();
+		ask_again();
 	}
 }
 
@@ -168,6 +210,14 @@ static void gone(void)
 	fd_close(&peer.fd);
 }
 
+static bool of_ours(const struct ipc_msg *m)
+{
+	char of[CONF_OAUTH_PROVIDER];
+
+	conf_oauth_provider(authd.program.conf, of);
+	return str_eqc(ipc_get(m, "of"), of);
+}
+
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipc_msg m;
@@ -177,7 +227,9 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	for (i = 0; i < MESSAGES && r == 0; i++) {
 		r = ipc_try_recv(fd, &m);
-		if (r == 0 && ipc_is(&m, "answer"))
+		if (r == 0 && !of_ours(&m))
+			; /* its settings were others */
+		else if (r == 0 && ipc_is(&m, "answer"))
 			answered(&m);
 		else if (r == 0 && ipc_is(&m, "keys"))
 			keys_take(&m);
@@ -187,16 +239,6 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		gone(); /* master gives another */
 }
 
-static bool again(struct str key, void *value, void *arg)
-{
-	struct oauth_question *q = value;
-
-	(void)key;
-	(void)arg;
-	(void)ipc_try_send(peer.fd, &q->m);
-	return true;
-}
-
 void oauth_peer(int fd)
 {
 	gone();
@@ -204,6 +246,5 @@ void oauth_peer(int fd)
 	peer.fd = fd;
 	peer.readable = event_new(authd.base, fd, EV_READ | EV_PERSIST, readable, NULL);
 	event_add(peer.readable, NULL);
-	if (peer.questions.bucket)
-		table_each(&peer.questions, again, NULL);
+	ask_again();
 }

@@ -14,7 +14,6 @@
 #include "base/proc.h"
 #include "base/rand.h"
 #include "base/sandbox.h"
-#include "conf/oauth.h"
 #include "net/url.h"
 #include "trace/trace.h"
 
@@ -35,6 +34,7 @@ void oauthd_answer(struct oauthd *o, struct ids *ids, const char *result, const 
 	for (i = 0; i < ids->n && o->authd >= 0; i++) {
 		ipc_init(&m, "answer");
 		ipc_set_u64(&m, "id", ids->v[i]);
+		ipc_setc(&m, "of", o->of);
 		ipc_setc(&m, "result", result);
 		ipc_setc(&m, "claims", claims);
 		(void)ipc_try_send(o->authd, &m); /* full: authd gives the login up at its time */
@@ -100,12 +100,14 @@ static void from_authd(struct oauthd *o)
 
 	for (i = 0; i < MESSAGES && r == 0; i++) {
 		r = ipc_try_recv(o->authd, &m);
-		if (r == 0 && ipc_get_u64(&m, "id", UINT64_MAX, &id) < 0)
+		if (r == 0 && ipc_is(&m, "tell"))
+			keys_tell(o);
+		else if (r == 0 && ipc_get_u64(&m, "id", UINT64_MAX, &id) < 0)
 			r = E_PEER;
 		else if (r == 0 && ipc_is(&m, "renew"))
 			keys_renew(o, id);
 		else if (r == 0 && ipc_is(&m, "introspect"))
-			token_ask(o, id, ipc_get(&m, "token"));
+			token_ask(o, id, ipc_get(&m, "network"), ipc_get(&m, "token"));
 		else if (r == 0)
 			r = E_PEER;
 		ipc_done(&m);
@@ -208,6 +210,7 @@ int main(int argc, char **argv)
 	program_start(&o->program, "oauthd", &ops, argc, argv);
 	o->program.data = o;
 	o->conf = o->program.conf;
+	conf_oauth_provider(o->conf, o->of);
 	o->resolver = o->authd = -1;
 	for (i = 0; i < OAUTHD_ASKERS; i++)
 		o->asker[i].link = -1;

@@ -9,15 +9,18 @@
  *   oauthd_asker.c    the children that ask it: the network, and no file
  *
  *   authd -> oauthd   renew id                  a token has a key that is not known
- *                     introspect id token       is it good?
+ *                     introspect id token network   is it good? (who asks)
+ *                     tell                      what keys are there?
  *   oauthd -> authd   answer id result=ok|inactive|temp [claims]   renew: ok: no newer keys can be had now than were sent
  *                     keys text until           a JWK Set, good until then (Unix time); unasked, and before the `answer`
+ *                     both with `of`            the provider as our settings have it (conf/oauth.h)
  *
  * Always true:
  *   1. authd waits [oauth] timeout for an answer, whatever happens here; what comes later is there for the next login.
  *   2. A provider that hangs, dies or lies costs its own questions and a bounded number of children; who asks about a token
  *      that is known is answered at once.
- *   3. The loop parses nothing from outside and opens no connection. A token is kept as long as it is asked about, then its
+ *   3. Tokens are asked about one of each network in turn, and of one network [oauth] waiting_per_network wait at most.
+ *   4. The loop parses nothing from outside and opens no connection. A token is kept as long as it is asked about, then its
  *      keyed digest; neither it nor our secret is logged.
  */
 #ifndef MANSIO_AUTH_OAUTHD_H
@@ -25,9 +28,11 @@
 
 #include <sys/queue.h>
 
+#include "auth/fair.h"
 #include "auth/provider.h"
 #include "base/clock.h"
 #include "base/table.h"
+#include "conf/oauth.h"
 #include "conf/program.h"
 #include "net/https.h"
 
@@ -43,7 +48,8 @@ struct ids {
 
 enum token_state { TOKEN_WAITS, TOKEN_ASKED, TOKEN_KNOWN };
 struct token {
-	TAILQ_ENTRY(token) link; /* of its state's list; those that are known: the oldest first */
+	struct fair_job turn; /* waits */
+	TAILQ_ENTRY(token) link; /* of its state's list: the oldest first */
 	unsigned char digest[32];
 	enum token_state state;
 	struct buf text; /* until it is known */
@@ -76,6 +82,7 @@ struct provider_keys {
 struct oauthd {
 	struct program program;
 	const struct conf *conf;
+	char of[CONF_OAUTH_PROVIDER];
 	int resolver, authd; /* -1 */
 	struct buf trust, secret;
 	struct asker asker[OAUTHD_ASKERS];
@@ -83,6 +90,7 @@ struct oauthd {
 	unsigned char digest_key[32];
 	struct table known; /* all tokens, by digest */
 	struct tokens waiting, asked, kept;
+	struct fair turns; /* of those that wait, by network */
 	size_t nwaiting, nkept;
 	deadline quiet; /* the failure that was logged last is not logged again before */
 	char told[OAUTHD_WORDS];
@@ -102,7 +110,7 @@ deadline keys_next(const struct oauthd *o);
 
 /* oauthd_tokens.c */
 void tokens_start(struct oauthd *o);
-void token_ask(struct oauthd *o, uint64_t id, struct str token);
+void token_ask(struct oauthd *o, uint64_t id, struct str network, struct str token);
 void token_done(struct oauthd *o, struct token *t, const struct ipc_msg *m); /* as keys_done */
 void tokens_tick(struct oauthd *o);
 deadline tokens_next(const struct oauthd *o);

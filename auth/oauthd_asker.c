@@ -17,7 +17,6 @@
 #include "auth/jwks.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "conf/oauth.h"
 #include "trace/trace.h"
 
 #define GRACE_MS 1000 /* beyond the child's own time */

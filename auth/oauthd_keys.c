@@ -10,7 +10,6 @@
  */
 #include "auth/oauthd.h"
 
-#include "conf/oauth.h"
 #include "trace/trace.h"
 
 #define FIRST_RETRY_MS 1000
@@ -29,6 +28,7 @@ void keys_tell(struct oauthd *o)
 	if (o->authd < 0 || o->keys.text.n == 0)
 		return;
 	ipc_init(&m, "keys");
+	ipc_setc(&m, "of", o->of);
 	ipc_set(&m, "text", buf_view(&o->keys.text));
 	ipc_set_u64(&m, "until", o->keys.until);
 	(void)ipc_send(o->authd, &m);

@@ -2,9 +2,10 @@
  *
  * oauthd_tokens.c: tokens that the provider is asked about (RFC 7662; see oauthd.h).
  *
- *   token_ask --> WAITS --an asker is free--> ASKED --its word--> KNOWN --[oauth] introspect_cache, or its end--> gone
- *                    `------ too late ----------`--> "temp", gone
+ *   token_ask --> WAITS --its turn, and an asker is free--> ASKED --its word--> KNOWN --[oauth] introspect_cache, or its end--> gone
+ *                    `------ too late ------------------------`--> "temp", gone
  *
+ * Turns go by network (fair.h): whoever floods us from one waits behind himself. A token is of the network that asked first.
  * What is known lies under a digest keyed with a random number of this process: who could read the memory finds no token. Of
  * those that are known at most [oauth] introspect_entries are kept, the newest.
  */
@@ -19,6 +20,7 @@ void tokens_start(struct oauthd *o)
 {
 	table_init(&o->known);
 	TAILQ_INIT(&o->waiting);
+	fair_init(&o->turns);
 	TAILQ_INIT(&o->asked);
 	TAILQ_INIT(&o->kept);
 }
@@ -37,6 +39,7 @@ static struct tokens *list_of(struct oauthd *o, enum token_state s)
 static void move(struct oauthd *o, struct token *t, enum token_state to)
 {
 	TAILQ_REMOVE(list_of(o, t->state), t, link);
+	fair_remove(&o->turns, &t->turn);
 	o->nwaiting -= t->state != TOKEN_KNOWN && to == TOKEN_KNOWN;
 	o->nkept += t->state != TOKEN_KNOWN && to == TOKEN_KNOWN;
 	t->state = to;
@@ -46,6 +49,7 @@ static void move(struct oauthd *o, struct token *t, enum token_state to)
 static void drop(struct oauthd *o, struct token *t)
 {
 	TAILQ_REMOVE(list_of(o, t->state), t, link);
+	fair_remove(&o->turns, &t->turn);
 	o->nwaiting -= t->state != TOKEN_KNOWN;
 	o->nkept -= t->state == TOKEN_KNOWN;
 	table_remove(&o->known, key_of(t));
@@ -60,7 +64,7 @@ static void give_up(struct oauthd *o, struct token *t)
 	drop(o, t);
 }
 
-static struct token *add(struct oauthd *o, const unsigned char digest[32], struct str text)
+static struct token *add(struct oauthd *o, const unsigned char digest[32], struct str network, struct str text)
 {
 	struct token *t = mem_alloc(1, sizeof *t);
 
@@ -69,6 +73,7 @@ static struct token *add(struct oauthd *o, const unsigned char digest[32], struc
 	buf_str(&t->text, text);
 	t->until = deadline_in(o->conf->oauth_timeout);
 	TAILQ_INSERT_TAIL(&o->waiting, t, link);
+	fair_add(&o->turns, network, &t->turn);
 	o->nwaiting++;
 	table_set(&o->known, key_of(t), t);
 	return t;
@@ -79,7 +84,9 @@ static void dispatch(struct oauthd *o)
 	struct token *t;
 	size_t i;
 
-	while ((t = TAILQ_FIRST(&o->waiting)) && (i = asker_free(o)) > 0) {
+	_Static_assert(offsetof(struct token, turn) == 0, "a fair_job is cast back to its token");
+	while (o->turns.n > 0 && (i = asker_free(o)) > 0) {
+		t = (struct token *)fair_take(&o->turns);
 		if (!asker_ask(o, i, t)) {
 			give_up(o, t);
 			continue;
@@ -88,7 +95,7 @@ static void dispatch(struct oauthd *o)
 	}
 }
 
-void token_ask(struct oauthd *o, uint64_t id, struct str text)
+void token_ask(struct oauthd *o, uint64_t id, struct str network, struct str text)
 {
 	unsigned char digest[32];
 	struct ids one = { { id }, 1 };
@@ -105,12 +112,13 @@ void token_ask(struct oauthd *o, uint64_t id, struct str text)
 		return;
 	}
 	if (o->conf->oauth_introspect.n == 0 || text.n == 0 || text.n > TOKEN_MAX || (t && t->ids.n == OAUTHD_IDS) ||
-		(!t && o->nwaiting >= (size_t)o->conf->oauth_waiting)) {
+		(!t && (o->nwaiting >= (size_t)o->conf->oauth_waiting ||
+			fair_waiting(&o->turns, network) >= (size_t)o->conf->oauth_waiting_per_network))) {
 		oauthd_answer(o, &one, "temp", NULL);
 		return;
 	}
 	if (!t)
-		t = add(o, digest, text);
+		t = add(o, digest, network, text);
 	t->ids.v[t->ids.n++] = id;
 	dispatch(o);
 }

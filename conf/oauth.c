@@ -4,6 +4,7 @@
  */
 #include "conf/oauth.h"
 
+#include "base/sha256.h"
 #include "conf/check.h"
 #include "net/url.h"
 
@@ -29,6 +30,22 @@ bool conf_oauth_asks(const struct conf *c)
 bool conf_oauth_same_keys(const struct conf *a, const struct conf *b)
 {
 	return conf_oauth_keys(a) == conf_oauth_keys(b) && str_eq(a->oauth_jwks, b->oauth_jwks) && str_eq(a->oauth_issuer, b->oauth_issuer);
+}
+
+void conf_oauth_provider(const struct conf *c, char out[CONF_OAUTH_PROVIDER])
+{
+	const struct str part[] = { c->oauth_issuer, c->oauth_jwks_file, c->oauth_jwks, c->oauth_introspect, c->oauth_client_id, c->oauth_claim };
+	unsigned char sum[SHA256_SIZE];
+	struct sha256 s;
+	size_t i;
+
+	sha256_init(&s);
+	for (i = 0; i < ARRAY_LEN(part); i++) {
+		sha256_add(&s, part[i].p, part[i].n);
+		sha256_add(&s, "", 1);
+	}
+	sha256_end(&s, sum);
+	sha256_print(sum, out);
 }
 
 /* --- mistakes ---------------------------------------------------------------- */

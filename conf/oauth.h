@@ -16,5 +16,8 @@ bool conf_oauth_on(const struct conf *c);
 bool conf_oauth_asks(const struct conf *c);
 /* Do both take their keys from the same place? */
 bool conf_oauth_same_keys(const struct conf *a, const struct conf *b);
+/* Which provider, and what it is asked: another text for other settings. */
+#define CONF_OAUTH_PROVIDER 65
+void conf_oauth_provider(const struct conf *c, char out[CONF_OAUTH_PROVIDER]);
 
 #endif

@@ -49,9 +49,9 @@ void guard_undecided(const struct addr *peer, enum ban_answer was)
 }
 
 /* The provider is asked, and says nothing. */
-struct oauth_question *oauth_ask(const char *verb, struct str token, oauth_answer_fn *fn, void *arg)
+struct oauth_question *oauth_ask(const char *verb, struct str network, struct str token, oauth_answer_fn *fn, void *arg)
 {
-	(void)verb, (void)token, (void)fn, (void)arg;
+	(void)verb, (void)network, (void)token, (void)fn, (void)arg;
 	return (struct oauth_question *)(uintptr_t)&authd;
 }
 
