@@ -129,6 +129,11 @@ struct directory_delegation {
 
 #define DIRECTORY_SECRET 32
 
+struct directory_name {
+	struct str local, domain;
+};
+#define DIRECTORY_PREFETCH 16 /* names at a time */
+
 struct directory;
 struct directory_ops {
 	void (*close)(struct directory *d);
@@ -138,6 +143,10 @@ struct directory_ops {
 	int (*domain_size)(struct directory *d, struct str name, uint64_t *accounts_out, uint64_t *aliases_out);
 	int (*account)(struct directory *d, struct str local, struct str domain, struct arena *a,
 		struct directory_account *out);
+	/* `account` will be asked for these names (DIRECTORY_PREFETCH at most) now: a back end on the network may ask for all of
+	 * them at once. What it is told then is what `account` says of them, until this is called again (n 0: nothing is
+	 * known any more) or something is changed by way of d. If it is told nothing each is asked for as ever. NULL: it does not. */
+	void (*prefetch)(struct directory *d, const struct directory_name *name, size_t n);
 	int (*alias)(struct directory *d, struct str address, struct arena *a,
 		struct directory_alias *out);
 	/* The account that reads a domain's postmaster mail: its first admin, else its first account. */

@@ -17,6 +17,7 @@
 #include "auth/directory_files.h"
 #include "auth/directory_sql.h"
 #include "auth/pgsql.h"
+#include "auth/prefetched.h"
 #include "auth/trouble.h"
 #include "conf/conf.h"
 
@@ -28,6 +29,8 @@
 	" FOR EACH STATEMENT EXECUTE FUNCTION mansio_changed();"
 #define TEXT " text COLLATE \"C\" NOT NULL DEFAULT ''"
 #define NUMBER(n) " bigint NOT NULL DEFAULT " #n
+#define TEXT_OID 25 /* of pg_type.dat, for ever */
+#define NAMES_MAX 65536 /* bytes of the names of one question */
 #define NOW " bigint NOT NULL DEFAULT extract(epoch FROM now())::bigint"
 
 static const char *const schema[] = {
@@ -115,6 +118,7 @@ struct statement {
 struct pgsql_directory {
 	struct sql_directory sql;
 	struct pgsql *db;
+	struct prefetched ahead;
 };
 
 static struct pgsql_directory *own(struct directory *d)
@@ -264,7 +268,10 @@ static int step(struct sql *s)
 static int run(struct sql *s)
 {
 	struct statement *t = s->handle;
-	int r = t->impossible ? E_SYNTAX : pgsql_run(own(&s->o->d)->db, &t->query, &t->result);
+	int r;
+
+	prefetched_clear(&own(&s->o->d)->ahead);
+	r = t->impossible ? E_SYNTAX : pgsql_run(own(&s->o->d)->db, &t->query, &t->result);
 
 	t->changes = r == 0 ? strtoull(PQcmdTuples(t->result), NULL, 10) : 0;
 	reset(s);
@@ -305,6 +312,7 @@ static int transaction(struct sql_directory *o, enum sql_transaction t)
 {
 	struct pgsql *db = own(&o->d)->db;
 
+	prefetched_clear(&own(&o->d)->ahead);
 	switch (t) {
 	case SQL_READ:
 		return pgsql_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -330,6 +338,87 @@ static const struct sql_driver driver = {
 	.transaction = transaction,
 };
 
+/* --- accounts ahead ------------------------------------------------------------------- */
+
+static void number(struct buf *b, uint32_t v)
+{
+	const unsigned char be[4] = { (unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v };
+
+	buf_add(b, be, sizeof(be));
+}
+
+/* The binary form of text[] (array_recv): one dimension, no NULLs, numbered from 1. */
+static void text_array(struct buf *b, const struct prefetched *p, bool domains)
+{
+	size_t i;
+
+	number(b, 1);
+	number(b, 0);
+	number(b, TEXT_OID);
+	number(b, (uint32_t)p->n);
+	number(b, 1);
+	for (i = 0; i < p->n; i++) {
+		struct str s = domains ? p->account[i].name.domain : p->account[i].name.local;
+
+		number(b, (uint32_t)s.n);
+		buf_str(b, s);
+	}
+}
+
+static int ask_ahead(struct directory *d, struct prefetched *p)
+{
+	struct directory_account v = { .id = 0 };
+	struct buf local, domain;
+	struct sql *s;
+	int r = sql_begin(d, Q_ACCOUNTS_NAMED, &s);
+
+	buf_init(&local, NAMES_MAX);
+	buf_init(&domain, NAMES_MAX);
+	text_array(&local, p, false);
+	text_array(&domain, p, true);
+	if (local.err || domain.err)
+		r = E_LIMIT;
+	if (r == 0) {
+		sql_bind_bytes(s, 1, buf_view(&local));
+		sql_bind_bytes(s, 2, buf_view(&domain));
+		while ((r = sql_step(s)) == 1) {
+			sql_account(s, &p->a, &v);
+			prefetched_tell(p, &v);
+		}
+	}
+	buf_done(&local);
+	buf_done(&domain);
+	return r;
+}
+
+static bool can_be(struct str s)
+{
+	return str_is_utf8(s) && str_find(s, '\0') < 0;
+}
+
+/* One name alone is asked for as ever. After a failure each is: it has its own retry, and a database that is down its brake. */
+static void prefetch(struct directory *d, const struct directory_name *name, size_t n)
+{
+	struct prefetched *p = &own(d)->ahead;
+	size_t i;
+
+	prefetched_clear(p);
+	for (i = 0; n > 1 && i < n; i++)
+		if (can_be(name[i].local) && can_be(name[i].domain))
+			(void)prefetched_expect(p, &name[i]);
+	if (p->n > 0 && (p->n == 1 || ask_ahead(d, p) < 0))
+		prefetched_clear(p);
+}
+
+static int (*account_alone)(struct directory *d, struct str local, struct str domain, struct arena *a, struct directory_account *out);
+
+static int account(struct directory *d, struct str local, struct str domain, struct arena *a, struct directory_account *out)
+{
+	int r;
+
+	return prefetched_get(&own(d)->ahead, local, domain, a, out, &r) ? r : account_alone(d, local, domain, a, out);
+}
+
 /* --- the directory ------------------------------------------------------------------ */
 
 static void pgsql_close(struct directory *d)
@@ -347,6 +436,7 @@ static void pgsql_close(struct directory *d)
 		free(t);
 	}
 	pgsql_free(o->db);
+	prefetched_done(&o->ahead);
 	free(d->domains);
 	free(o);
 }
@@ -378,11 +468,15 @@ int directory_pgsql_open(const struct conf *c, struct directory **out)
 
 	_Static_assert(SQL_PARAMETERS <= PGSQL_PARAMETERS && Q_MAX <= PGSQL_QUERIES, "room for every statement");
 	sql_init(&o->sql, &driver, &ops);
+	account_alone = ops.account;
+	ops.account = account;
+	ops.prefetch = prefetch;
 	ops.close = pgsql_close;
 	ops.watch = pgsql_watch;
 	ops.news_fd = pgsql_news_fd;
 	ops.news = pgsql_has_news;
 	ops.secret = NULL; /* of each host */
+	prefetched_init(&o->ahead);
 	o->sql.d.name = "pgsql";
 	o->sql.d.domains = directory_domains(&c->pgsql_domains);
 	arena_init(&a);

@@ -101,7 +101,7 @@ static void domain_row(struct sql *s, struct arena *a, struct directory_domain *
 	out->backup = sql_u64(s, 5) != 0;
 }
 
-static void account_row(struct sql *s, struct arena *a, struct directory_account *out)
+void sql_account(struct sql *s, struct arena *a, struct directory_account *out)
 {
 	out->id = sql_u64(s, 0);
 	out->local = sql_str(s, 1, a);
@@ -180,7 +180,7 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 	sql_bind_str(s, 2, domain);
 	r = sql_one(s);
 	if (r == 0) {
-		account_row(s, a, out);
+		sql_account(s, a, out);
 		sql_reset(s);
 	}
 	return r;
@@ -214,7 +214,7 @@ static int get_keeper(struct directory *d, struct str domain, struct arena *a,
 	sql_bind_str(s, 1, domain);
 	r = sql_one(s);
 	if (r == 0) {
-		account_row(s, a, out);
+		sql_account(s, a, out);
 		sql_reset(s);
 	}
 	return r;
@@ -400,7 +400,7 @@ static int list_accounts(struct directory *d, struct str domain,
 	sql_bind_str(s, 1, domain);
 	arena_init(&a);
 	while (more && (r = sql_step(s)) == 1) {
-		account_row(s, &a, &v);
+		sql_account(s, &a, &v);
 		more = fn(&v, arg);
 		arena_reset(&a);
 	}

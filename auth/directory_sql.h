@@ -53,7 +53,9 @@ enum sql_statement {
 	Q_SECURITY_KEY_ADD, Q_SECURITY_KEY_REMOVE, Q_SECURITY_KEY_USED, Q_SECURITY_KEYS,
 	SQL_TABLES(SQL_TABLE_STATEMENTS) Q_HOW_MUCH,
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
-	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_DOMAIN_SIZE, Q_MAX
+	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_DOMAIN_SIZE,
+	/* of databases that have arrays: the accounts of many names; two arrays of text, one element of each for a name */
+	Q_ACCOUNTS_NAMED, Q_MAX
 };
 #define SQL_PARAMETERS 24
 
@@ -113,6 +115,9 @@ int sql_change(struct sql *s);
 /* The row of these; 0 or E_NOTFOUND. */
 int sql_remove(struct directory *d, enum sql_statement q, struct str first, struct str second);
 int sql_transaction(struct directory *d, enum sql_transaction t);
+
+/* The row of a statement that asks for accounts. */
+void sql_account(struct sql *s, struct arena *a, struct directory_account *out);
 
 /* directory_token.c */
 int directory_token(struct directory *d, struct str id, struct arena *a, struct directory_token *out);

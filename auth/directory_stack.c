@@ -152,6 +152,44 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 	return r;
 }
 
+/* Each layer gets the names that it is asked about first: who is known by a layer does not wait for one below it. The
+ * built-in one is there at once, and says so. */
+static bool ends_here(struct stack *s, struct directory *e, const struct directory_name *name)
+{
+	struct directory_account v;
+	struct arena a;
+	int r;
+
+	if (e != s->own)
+		return true;
+	arena_init(&a);
+	r = e->ops->account(e, name->local, name->domain, &a, &v);
+	arena_done(&a);
+	return r != E_NOTFOUND;
+}
+
+static void prefetch(struct directory *d, const struct directory_name *name, size_t n)
+{
+	struct stack *s = stack_of(d);
+	struct directory_name here[DIRECTORY_PREFETCH];
+	bool placed[DIRECTORY_PREFETCH] = { false };
+	size_t i, k, m;
+
+	for (i = 0; i < s->n; i++) {
+		if (!s->layer[i].accounts)
+			continue;
+		for (k = m = 0; k < n; k++) {
+			if (placed[k] || !stack_asks(s->layer[i].d, name[k].domain))
+				continue;
+			placed[k] = ends_here(s, s->layer[i].d, &name[k]);
+			if (placed[k])
+				here[m++] = name[k];
+		}
+		if (s->layer[i].d->ops->prefetch)
+			s->layer[i].d->ops->prefetch(s->layer[i].d, here, m);
+	}
+}
+
 static int get_alias(struct directory *d, struct str address, struct arena *a, struct directory_alias *out)
 {
 	struct directory_alias v;
@@ -315,6 +353,7 @@ static const struct directory_ops ops = {
 	.domain = get_domain,
 	.domain_size = get_domain_size,
 	.account = get_account,
+	.prefetch = prefetch,
 	.alias = get_alias,
 	.keeper = get_keeper,
 	.scram_complete = get_scram_complete,

@@ -31,6 +31,10 @@ static const char *const sql[Q_MAX] = {
 	[Q_DOMAIN] = "SELECT name, active, catchall, 0, 0, backup FROM domain WHERE name = $1",
 	[Q_DOMAIN_SIZE] = "SELECT " DOMAIN_SIZE("$1"),
 	[Q_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $2 AND a.local = $1",
+	/* a row of the index for each name, however many accounts the planner expects; it does not look into the arrays, so that
+	 * one plan is good for all */
+	[Q_ACCOUNTS_NAMED] = "SELECT x.* FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS n(local, domain),"
+		" LATERAL (SELECT " ACCOUNT_COLUMNS "WHERE a.domain = n.domain AND a.local = n.local OFFSET 0) x",
 	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = $1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $1"
 		" ORDER BY CASE WHEN ',' || a.roles || ',' LIKE '%,admin,%' THEN 0 ELSE 1 END, a.id LIMIT 1",

@@ -27,7 +27,7 @@ auth_libauthd_a_SOURCES += auth/popbefore.c auth/popbefore.h
 # secrets that can be read again, for CRAM-MD5 and APOP
 auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c auth/cram.h auth/sasl_shared.c auth/directory_shared_secret.c \
 	auth/verbs_shared_secret.c
-auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/ldap_text.c auth/ldap_text.h auth/trouble.c auth/trouble.h
+auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/prefetched.c auth/prefetched.h auth/ldap_text.c auth/ldap_text.h auth/trouble.c auth/trouble.h
 if WITH_LDAP
 auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
 endif
@@ -95,6 +95,11 @@ tests_unit_auth_scheme_test_SOURCES = tests/unit/auth/scheme_test.c
 tests_unit_auth_scheme_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 tests_unit_auth_verified_test_SOURCES = tests/unit/auth/verified_test.c
 tests_unit_auth_verified_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/pool_test tests/unit/auth/prefetched_test
+tests_unit_auth_pool_test_SOURCES = tests/unit/auth/pool_test.c auth/pool.c
+tests_unit_auth_pool_test_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS) $(CMOCKA_LIBS)
+tests_unit_auth_prefetched_test_SOURCES = tests/unit/auth/prefetched_test.c
+tests_unit_auth_prefetched_test_LDADD = $(AUTHD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/auth/exchange_test
 tests_unit_auth_exchange_test_SOURCES = tests/unit/auth/exchange_test.c auth/exchange.c auth/exchange_messages.c auth/exchange_private.h auth/pool.c auth/client.c
 tests_unit_auth_exchange_test_LDADD = $(AUTHD_LIBS) $(EVENT_LIBS) $(CMOCKA_LIBS)

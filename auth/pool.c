@@ -5,11 +5,13 @@
  *   pool_add -> waiting (shared queue, or the pinned worker's own)
  *            -> running (a worker has it)                 dispatch()
  *            -> done(answer) | done(NULL)                 readable(), worker_lost()
- *            -> waiting again: not begun when its worker was lost
+ *            -> waiting again: not begun when its worker was lost, or given back
  *
- * A worker does one job after the other, in the order in which it got them. While all are busy one that is quick gets
- * the next job ahead, so that it need not sleep until we hear its answer and say the next: with cheap work that costs more
- * than the work. Who hashes gets one ahead, and none behind or before a verb; lookups all are worker 0's, and short.
+ * A worker does one job after the other, in the order in which it got them. One that is quick gets the next ones ahead, as
+ * many as it does in AHEAD_US: it need not sleep until we hear its answer and say the next, asks its directory once
+ * for all of them, and no other worker need wake up; with cheap work all that costs more than the work. One that hashes, or
+ * waits long for its directory, does nobody else's work meanwhile: whoever is idle gets the next job then, and if nobody is,
+ * it waits here. None goes behind a verb; lookups all are worker 0's, and short.
  *
  * Invariants: answers come in the order of the jobs; a job pinned to a worker never
  * moves to another; a worker that breaks the rules, dies, or takes longer than
@@ -27,9 +29,9 @@
 #include "base/file.h"
 
 #define JOB_MS 30000
-#define QUICK_MS 2 /* a worker whose last job took less gets the next one ahead */
-#define AHEAD 2 /* jobs that a worker has at most: one that it does, and one that waits */
-#define AHEAD_LOOKUPS 16
+#define AHEAD 16 /* jobs that a worker has at most */
+#define AHEAD_US 2000 /* which take no longer than this together, as its last ones did */
+#define LATE_US 5000 /* it has been at its first one for so long: it gets none behind that */
 #define YOUNG_MS 10000
 #define BRAKE_MIN_MS 100
 #define BRAKE_MAX_MS 10000
@@ -47,10 +49,10 @@ struct worker {
 	struct event *readable, *writable, *timer; /* timer: job deadline, or time of the restart */
 	bool full; /* its socket, and writable waits for room */
 	struct fair pinned;
-	struct pool_job *job[AHEAD_LOOKUPS]; /* that it has; it does the first one */
+	struct pool_job *job[AHEAD]; /* that it has; it does the first one */
 	unsigned njobs;
-	int64_t began_ms; /* the first one */
-	bool quick;
+	int64_t began_us; /* the first one */
+	int64_t takes_us; /* for a job, of late */
 	STAILQ_HEAD(words, word) words;
 	int64_t born_ms, brake_ms;
 };
@@ -112,7 +114,7 @@ static void finish(struct pool_job *job, struct ipc_msg *answer)
 	pool_job_free(job);
 }
 
-/* It was not begun: it waits again, the last of a lane without a name. */
+/* It was not begun: it waits again, the last of its lane. */
 static void put_back(struct worker *w, struct pool_job *job)
 {
 	struct pool *p = w->pool;
@@ -121,7 +123,7 @@ static void put_back(struct worker *w, struct pool_job *job)
 	if (!job->pinned)
 		job->worker = POOL_ANY;
 	p->waiting++;
-	fair_add(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, STR(""), &job->fair);
+	fair_add(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, job->lane, &job->fair);
 }
 
 static void word_drop(struct worker *w)
@@ -136,7 +138,7 @@ static void word_drop(struct worker *w)
 static void worker_lost(struct worker *w)
 {
 	struct pool *p = w->pool;
-	struct pool_job *job[AHEAD_LOOKUPS];
+	struct pool_job *job[AHEAD];
 	unsigned n = w->njobs, i;
 	struct fair_job *f;
 
@@ -152,7 +154,7 @@ static void worker_lost(struct worker *w)
 		word_drop(w);
 	memcpy(job, w->job, sizeof(job));
 	w->njobs = 0;
-	w->quick = false;
+	w->takes_us = AHEAD_US;
 	if (clock_mono_ms() - w->born_ms < YOUNG_MS)
 		w->brake_ms = MIN(MAX(w->brake_ms * 2, BRAKE_MIN_MS), BRAKE_MAX_MS);
 	else
@@ -169,18 +171,34 @@ static void worker_lost(struct worker *w)
 	dispatch_any(p);
 }
 
-/* The first job of a worker is answered: it does the next. */
+/* The worker is done with its first job: it does the next. */
 static void job_done(struct worker *w)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_us(), took = now - w->began_us;
 
-	w->quick = now - w->began_ms < QUICK_MS;
-	w->began_ms = now;
+	w->takes_us += (MIN(took, AHEAD_US) - w->takes_us) / 8;
+	w->began_us = now;
 	memmove(&w->job[0], &w->job[1], --w->njobs * sizeof(w->job[0]));
 	if (w->njobs)
 		arm(w->timer, JOB_MS);
 	else
 		evtimer_del(w->timer);
+}
+
+/* It does not begin its first job, as the one before took long; of a login that it began nobody else can do the rest. */
+static void job_given_back(struct worker *w)
+{
+	struct pool_job *job = w->job[0];
+	int64_t takes_us = w->takes_us;
+
+	if (job->pinned) {
+		worker_lost(w);
+		return;
+	}
+	job_done(w);
+	w->takes_us = takes_us;
+	put_back(w, job);
+	dispatch_any(w->pool);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -208,6 +226,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	if (r == 0 && job && ipc_is(&m, "working") && is_verb(job)) {
 		ipc_done(&m);
 		arm(w->timer, JOB_MS);
+		return;
+	}
+	if (r == 0 && job && ipc_is(&m, "back")) {
+		ipc_done(&m);
+		job_given_back(w);
 		return;
 	}
 	if (r < 0 || !job) {
@@ -336,6 +359,7 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), void (*tro
 		w->pool = p;
 		w->index = i;
 		w->fd = -1;
+		w->takes_us = AHEAD_US;
 		fair_init(&w->pinned);
 		STAILQ_INIT(&w->words);
 		w->timer = evtimer_new(base, timeout, w);
@@ -364,9 +388,10 @@ static bool takes(const struct worker *w)
 		return false;
 	if (w->njobs == 0)
 		return true;
-	if (w->index == 0)
-		return w->njobs < AHEAD_LOOKUPS;
-	return !w->pool->none_ahead && w->njobs < AHEAD && w->quick && !is_verb(w->job[0]);
+	if (w->index == 0 || w->njobs == AHEAD)
+		return w->njobs < AHEAD;
+	return !w->pool->none_ahead && !is_verb(w->job[w->njobs - 1]) &&
+		w->njobs * w->takes_us < AHEAD_US && clock_mono_us() - w->began_us < LATE_US;
 }
 
 /* It goes on when the worker has read; one that does nothing and does not read either is lost. */
@@ -417,7 +442,7 @@ static void dispatch(struct worker *w)
 		job->life = w->life;
 		job->running = true;
 		if (w->njobs == 0) {
-			w->began_ms = clock_mono_ms();
+			w->began_us = clock_mono_us();
 			arm(w->timer, JOB_MS);
 		}
 		w->job[w->njobs++] = job;
@@ -433,21 +458,23 @@ static void dispatch(struct worker *w)
 	}
 }
 
-/* Who does a job that anybody can do: one that has nothing to do, else one that takes it ahead. */
+/* Who does a job that anybody can do: one that takes it ahead, else one that has nothing to do. */
 static void dispatch_any(struct pool *p)
 {
-	int i, ahead = 0;
+	int i, idle = 0;
 
 	for (i = 1; i < p->nworkers; i++) {
-		if (takes(&p->worker[i]) && !p->worker[i].njobs) {
+		if (!takes(&p->worker[i]))
+			continue;
+		if (p->worker[i].njobs) {
 			dispatch(&p->worker[i]);
 			return;
 		}
-		if (takes(&p->worker[i]))
-			ahead = i;
+		if (!idle)
+			idle = i;
 	}
-	if (ahead)
-		dispatch(&p->worker[ahead]);
+	if (idle)
+		dispatch(&p->worker[idle]);
 }
 
 bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
@@ -464,6 +491,7 @@ bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
 	}
 	p->waiting++;
 	job->pinned = w != NULL;
+	job->lane = arena_str(&job->m.arena, lane);
 	if (w)
 		fair_add(&w->pinned, lane, &job->fair);
 	else

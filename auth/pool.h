@@ -18,6 +18,7 @@
 struct pool_job {
 	struct fair_job fair;
 	struct ipc_msg m; /* the question; pool_job_free ends it */
+	struct str lane;
 	bool lookup;
 	int worker; /* POOL_ANY, or the only one that can do it; set when it runs */
 	uint64_t life; /* of that worker: another one after its death */

@@ -2,6 +2,9 @@
  *
  * worker.c: see worker.h.
  *
+ * It takes all questions that wait for it (a batch), asks the directory once for the accounts that their logins begin with,
+ * and then does one after the other. After one that took long the logins behind it are given back: others can begin them.
+ *
  * A worker that cannot go on (its database fails, authd closed the link) exits; authd asks for
  * another. The one that answers lookups hears what others change in a directory that tells.
  */
@@ -18,6 +21,8 @@
 #include "auth/frame.h"
 #include "auth/kerberos.h"
 #include "auth/password.h"
+#include "auth/peek.h"
+#include "auth/resolve.h"
 #include "auth/trouble.h"
 #include "auth/verbs.h"
 #include "base/clock.h"
@@ -26,6 +31,8 @@
 #include "base/proc.h"
 #include "net/client_cert.h"
 #include "net/ipc.h"
+
+#define LATE_MS 5 /* a question took so long: who waits behind it shall wait no longer */
 
 static void settings_use(struct worker *w)
 {
@@ -269,11 +276,20 @@ static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_ms
 		answer_step(w, i, step.data, NULL, out);
 }
 
+static void forget_ahead(struct worker *w)
+{
+	struct directory *d = w->service.resolver.d;
+
+	if (d->ops->prefetch)
+		d->ops->prefetch(d, NULL, 0);
+}
+
 static void answer_control(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
 {
 	int reply = ipc_take_fd(q, "reply");
 	bool changed;
 
+	forget_ahead(w); /* it sees what is there now */
 	/* Verbs write, and are rare: a connection that was made while there was no room or no
 	 * descriptor may be one for reading only (db_stuck), and not know it yet. */
 	if (w->service.resolver.d->ops->renew(w->service.resolver.d) < 0)
@@ -398,6 +414,85 @@ static int wait_for_question(struct worker *w)
 	return 0;
 }
 
+/* The name that a login begins with. */
+static bool name_of(const struct ipc_msg *q, struct arena *a, struct directory_name *out)
+{
+	struct str initial = ipc_is(q, "sasl-start") ? ipc_get(q, "initial") : STR_NONE;
+
+	return initial.p && address_read(peek_name(ipc_get(q, "mech"), initial, a), a, &out->local, &out->domain) == 0;
+}
+
+static void look_ahead(struct worker *w, size_t n)
+{
+	struct directory *d = w->service.resolver.d;
+	struct directory_name name[DIRECTORY_PREFETCH];
+	struct arena a;
+	size_t i, m = 0;
+
+	if (n < 2 || !d->ops->prefetch)
+		return;
+	arena_init(&a);
+	for (i = 0; i < n; i++)
+		m += name_of(&w->batch[i], &a, &name[m]);
+	if (m > 1)
+		d->ops->prefetch(d, name, m);
+	arena_wipe(&a);
+}
+
+/* How many questions are there, of which the first one is waited for. */
+static int take_batch(struct worker *w, size_t *n_out)
+{
+	int r = ipc_recv(w->link, &w->batch[0]);
+	size_t n = 1;
+
+	*n_out = n;
+	if (r < 0)
+		return r;
+	while (r == 0 && n < ARRAY_LEN(w->batch)) {
+		r = ipc_try_recv(w->link, &w->batch[n]);
+		if (r == 0)
+			n++;
+		else
+			ipc_done(&w->batch[n]);
+	}
+	*n_out = n;
+	return r == -EAGAIN ? 0 : r;
+}
+
+static int give_back(struct worker *w)
+{
+	struct ipc_msg m;
+	int r;
+
+	ipc_init(&m, "back");
+	r = ipc_send(w->link, &m);
+	ipc_done(&m);
+	return r;
+}
+
+/* In their order, which is that of the answers. */
+static int serve_batch(struct worker *w, size_t n)
+{
+	int64_t began, now;
+	bool late = false;
+	size_t i;
+	int r = 0;
+
+	look_ahead(w, n);
+	began = clock_mono_ms();
+	for (i = 0; i < n && r == 0; i++) {
+		r = late && ipc_is(&w->batch[i], "sasl-start") ? give_back(w) : serve(w, &w->batch[i]);
+		if (file_fsync_failed() || db_stuck())
+			_exit(EX_IOERR);
+		now = clock_mono_ms();
+		late |= now - began > LATE_MS;
+		began = now;
+	}
+	if (n > 1)
+		forget_ahead(w);
+	return r;
+}
+
 /* Before the sandbox: how verbs and logins open shared secrets. */
 static void take_shared_key(struct worker *w)
 {
@@ -412,7 +507,7 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
 	struct directory *d;
-	struct ipc_msg m;
+	size_t n;
 	int r;
 
 	proc_title("authd worker");
@@ -447,17 +542,16 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 	if (r == 0)
 		r = tables_use(w, &tables);
 	while (r == 0) {
+		n = 0;
 		r = wait_for_question(w);
-		if (r == 0) {
-			r = ipc_recv(link, &m);
-			if (r == 0)
-				r = serve(w, &m);
-			ipc_done(&m);
-		}
+		if (r == 0)
+			r = take_batch(w, &n);
+		if (r == 0)
+			r = serve_batch(w, n);
+		while (n > 0)
+			ipc_done(&w->batch[--n]);
 		if (r == -EINTR)
 			r = 0;
-		if (file_fsync_failed() || db_stuck())
-			_exit(EX_IOERR);
 	}
 	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);
 }

@@ -30,6 +30,7 @@
  *   "sasl-abort" id           (not answered)
  *   "keys" [+ fd "keys"]      (not answered): of access tokens, in place of those before
  *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
+ * A "sasl-start" may be answered by "back": it was not begun, and another worker shall do it.
  * worker -> authd, at any time: "changed": somebody else changed the directory; "trouble" text (trouble.h)
  */
 #ifndef MANSIO_AUTH_WORKER_H

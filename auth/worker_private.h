@@ -14,6 +14,7 @@
 
 struct worker {
 	int link;
+	struct ipc_msg batch[DIRECTORY_PREFETCH]; /* questions that were there together */
 	bool lookups; /* the one whose answers are cached */
 	int close_after; /* a descriptor that goes out with an answer; -1: none */
 	struct conf *conf;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The directory in PostgreSQL: a real one, started here, killed, frozen and moved under a running suite."""
+import base64
 import contextlib
+import hashlib
 import imaplib
 import json
 import os
@@ -8,6 +10,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -135,6 +138,47 @@ def test_a_database_that_dies_stands_still_or_moves_stops_its_people_alone(postg
     wait_for(works)
     assert login(s, ben) == "OK"
     assert "pgsql" in s.log()
+    check_log(s)
+
+
+def all_at_once(s, tries):
+    """How each of these logins ends, begun together."""
+    sessions = [s.imap() for _ in tries]
+
+    def one(session, who):
+        try:
+            with session as c:
+                c.login(*who)
+                return "OK"
+        except imaplib.IMAP4.error as e:
+            return "UNAVAILABLE" if "UNAVAILABLE" in str(e) else "NO"
+    with ThreadPoolExecutor(len(tries)) as threads:
+        return list(threads.map(one, sessions, tries))
+
+
+def test_logins_that_come_together_are_one_question_and_each_has_its_own_answer(postgres, own_suite):
+    postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    s = own_suite(postgres.settings(**{"auth.workers": "1", "auth.login_cache_time": "0", "auth.failure_delay": "0", "auth.yescrypt_cost": "1",
+                                       "auth.upgrade_hashes": "no", "pgsql.timeout": "9s", "pgsql.retry": "50ms", "ban.never": "127.0.0.0/8"}))
+    s.account("anna")
+    for n in range(6):
+        digest = base64.b64encode(hashlib.sha1(b"pass %d" % n).digest()).decode()
+        postgres.sql(f"INSERT INTO account(local, domain, hash) VALUES('p{n}', '{DOMAIN}', '{{SHA}}{digest}')")
+    tries = [(f"p{n}@{DOMAIN}", f"pass {n}") for n in range(6)]
+    tries += [(f"p{n}@{DOMAIN}", f"pass {n + 1}") for n in range(2)] + [(f"q{n}@{DOMAIN}", "pass 1") for n in range(2)] + tries[:2]
+    ends = 6 * ["OK"] + 4 * ["NO"] + 2 * ["OK"]
+    together = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%unnest%' AND pid <> pg_backend_pid()"
+
+    def asked_together():
+        assert all_at_once(s, tries) == ends
+        return postgres.sql(together) != "0"
+    wait_for(asked_together, 60)
+    postgres.sql("UPDATE account SET active = 0 WHERE local = 'p5'")  # counts for who comes after it
+    assert all_at_once(s, tries) == 5 * ["OK"] + 5 * ["NO"] + 2 * ["OK"]
+    postgres.kill()
+    assert all_at_once(s, tries) == 12 * ["UNAVAILABLE"]
+    postgres.start(postgres.port)
+    wait_for(lambda: "UNAVAILABLE" not in all_at_once(s, tries))
     check_log(s)
 
 

@@ -31,6 +31,7 @@ struct fake {
 	struct person *people; /* ends with key NULL */
 	bool down;
 	unsigned asked, checked;
+	char ahead[200]; /* names of the last prefetch */
 };
 
 static void fake_close(struct directory *d)
@@ -84,7 +85,18 @@ static int fake_aliases(struct directory *d, struct str domain, bool (*fn)(const
 	return f->down ? E_TEMP : 0;
 }
 
-static const struct directory_ops fake_ops = { .close = fake_close, .account = fake_account, .check = fake_check, .aliases = fake_aliases };
+static void fake_prefetch(struct directory *d, const struct directory_name *name, size_t n)
+{
+	struct fake *f = (struct fake *)d;
+	size_t i, at = 0;
+
+	f->ahead[0] = '\0';
+	for (i = 0; i < n; i++)
+		at += (size_t)snprintf(f->ahead + at, sizeof(f->ahead) - at, " %.*s", STRF(name[i].local));
+}
+
+static const struct directory_ops fake_ops = { .close = fake_close, .account = fake_account, .prefetch = fake_prefetch,
+	.check = fake_check, .aliases = fake_aliases };
 
 static struct person people[] = {
 	{ "k1", "anna", "example.org", "annas" },
@@ -565,11 +577,35 @@ static void an_account_of_two_databases_is_one(void **state)
 	arena_done(&a);
 }
 
+/* A layer is asked ahead for those names alone that it is asked about first: one that is down stops nobody above it. */
+static void a_layer_is_asked_ahead_for_its_own_names(void **state)
+{
+	const struct directory_name names[] = { { STR("anna"), STR("example.org") }, { STR("nobody"), STR("example.org") },
+		{ STR("carl"), STR("other.example") }, { STR("bob"), STR("example.org") } };
+	static char domains[] = ",example.org,";
+
+	(void)state;
+	use(&other.d, own);
+	d->ops->prefetch(d, names, ARRAY_LEN(names));
+	assert_string_equal(other.ahead, " anna nobody carl bob");
+	d->ops->prefetch(d, NULL, 0);
+	assert_string_equal(other.ahead, "");
+	free(d);
+	use(own, &other.d);
+	d->ops->prefetch(d, names, ARRAY_LEN(names));
+	assert_string_equal(other.ahead, " nobody carl");
+	other.d.domains = domains;
+	d->ops->prefetch(d, names, ARRAY_LEN(names));
+	assert_string_equal(other.ahead, " nobody");
+	assert_int_equal(other.asked, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_first_that_knows_an_account_decides, begin, end),
 		cmocka_unit_test_setup_teardown(one_that_is_down_fails_its_own_alone, begin, end),
+		cmocka_unit_test_setup_teardown(a_layer_is_asked_ahead_for_its_own_names, begin, end),
 		cmocka_unit_test_setup_teardown(above_others_it_fails_what_it_may_know, begin, end),
 		cmocka_unit_test_setup_teardown(numbers_and_mail_stay_with_the_key, begin, end),
 		cmocka_unit_test_setup_teardown(no_number_is_given_twice, begin, end),
