@@ -61,6 +61,12 @@ def free_ports(n):
     raise RuntimeError("no free ports")
 
 
+def built(program):
+    """A program of `make check`; made here, for it need not be there yet."""
+    subprocess.run(["make", "-s", "-C", BUILD, program], check=True, capture_output=True, timeout=170)
+    return BUILD / program
+
+
 def make_certificate(folder, *names, name="cert"):
     cert, key = folder / f"{name}.pem", folder / f"{name}.key"
     san = ",".join(["IP:127.0.0.1", "IP:::1"] + [f"DNS:{n}" for n in names])

@@ -12,7 +12,7 @@ import time
 import dkim
 import pytest
 
-from conftest import BUILD, DOMAIN, ROOT, TOP, wait_for
+from conftest import DOMAIN, ROOT, TOP, built, wait_for
 from fakehost import FakeHost
 from nameservers import Knot, Namespace, Scripted, wire_record
 import npm
@@ -313,7 +313,7 @@ SIGNATURE = re.compile(rb"DKIM-Signature: (?:[^\r]|\r\n[ \t])*\r\n")
 
 def sign_all(folder):
     """Each *.eml there with both keys (tests/unit/smtp/dkim_test.c): NAME.signed; the records of the keys."""
-    p = subprocess.run([BUILD / "tests/unit/smtp/dkim_test"], env={**os.environ, "DKIM_DIR": str(folder), "MANSIO_SRCDIR": str(TOP)},
+    p = subprocess.run([built("tests/unit/smtp/dkim_test")], env={**os.environ, "DKIM_DIR": str(folder), "MANSIO_SRCDIR": str(TOP)},
                        capture_output=True, text=True)
     assert p.returncode == 0, p.stderr
     return dict(line.split(" ", 1) for line in (folder / "records").read_text().splitlines())

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, MANSIO, ROOT, TOP, wait_for
+from conftest import MANSIO, ROOT, TOP, built, wait_for
 from fakehost import FakeHost
 from test_attacks import SANITIZED, fill_disk, make_room, small_disk
 
@@ -472,10 +472,9 @@ def cpu(pid):
 @pytest.mark.skipif(not ROOT, reason="the database must belong to _trace")
 def test_half_a_million_events_cost_little_memory_and_searching_reads_few(own_suite):
     s = own_suite({"log.level": "info"}, start=False)
-    subprocess.run(["make", "-s", "-C", BUILD, "tests/unit/trace/fill"], check=True, capture_output=True)
     folder = s.state / "trace"
     folder.mkdir(mode=0o700)
-    subprocess.run([BUILD / "tests" / "unit" / "trace" / "fill", folder, "100000"], check=True, timeout=120)
+    subprocess.run([built("tests/unit/trace/fill"), folder, "100000"], check=True, timeout=120)
     for p in (folder, *folder.iterdir()):
         os.chown(p, pwd.getpwnam("_trace").pw_uid, pwd.getpwnam("_trace").pw_gid)
     s.start()
