@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -426,3 +427,13 @@ def test_a_copy_is_of_one_moment_and_all_or_nothing(postgres, own_suite, tmp_pat
     let_go(postgres, holder)
     assert tables_there(postgres, names, number) == moment
     assert login(s, anna) == "OK"
+
+
+def test_a_host_that_says_nothing_is_left_for_the_next(postgres, own_suite):
+    postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        s = own_suite(postgres.settings("sqlite, pgsql", **{
+            "pgsql.hosts": f"127.0.0.1:{silent.getsockname()[1]}, localhost:{postgres.port}", "pgsql.domains": "pg.example",
+            "pgsql.timeout": "500ms", "pgsql.retry": "50ms", "auth.failure_delay": "0"}))
+        assert "UNAVAILABLE" not in login(s, s.account("ben"))
+        wait_for(lambda: s.cli("domain", "add", "pg.example", check=False).returncode == 0)
