@@ -160,3 +160,12 @@ def test_a_directory_that_hangs_is_missing_and_that_is_said(house, slapd):
     finally:
         slapd.process.send_signal(signal.SIGCONT)
     wait_for(lambda: found(browser(house, "ben@example.org").get("directory")) == OWN, 60)
+
+
+def test_a_directory_that_cuts_its_lists_is_missing_and_the_log_says_why(house, slapd):
+    file = slapd.folder / "slapd.conf"
+    slapd.stop()
+    file.write_text("sizelimit 1\n" + file.read_text())
+    slapd.start()
+    wait_for(lambda: "(ldap)" in browser(house, "ben@example.org").get("directory").json.get("error", ""), 60)
+    house.wait_log("does not tell the whole list")
