@@ -85,8 +85,8 @@ struct owned {
 	struct arena *a;
 	struct owned_row {
 		struct owned_row *next;
-		struct str who, mailbox;
-	} *first;
+		struct directory_delegation v;
+	} *first, **end;
 };
 
 static bool keep_row(const struct directory_delegation *v, void *arg)
@@ -97,14 +97,19 @@ static bool keep_row(const struct directory_delegation *v, void *arg)
 	if (!str_eqc(v->kind, DELEGATION_OWNER))
 		return true;
 	row = ARENA_NEW(o->a, struct owned_row);
-	*row = (struct owned_row){ o->first, arena_str(o->a, v->who), arena_str(o->a, v->address) };
-	o->first = row;
+	*row = (struct owned_row){ NULL, *v };
+	row->v.kind = STR(DELEGATION_OWNER);
+	row->v.who = arena_str(o->a, v->who);
+	row->v.address = arena_str(o->a, v->address);
+	*o->end = row;
+	o->end = &row->next;
 	return true;
 }
 
-int delegation_owned(const struct resolver *r, struct str who, struct arena *a, void (*fn)(struct str mailbox, void *arg), void *arg)
+int delegation_owned(const struct resolver *r, struct str who, struct arena *a,
+	void (*fn)(const struct directory_delegation *row, void *arg), void *arg)
 {
-	struct owned o = { .a = a };
+	struct owned o = { .a = a, .end = &o.first };
 	struct owned_row *row;
 	struct rows *one = ARENA_NEW(a, struct rows);
 	struct arena each;
@@ -113,11 +118,11 @@ int delegation_owned(const struct resolver *r, struct str who, struct arena *a, 
 	arena_init(&each);
 	one->n = 1;
 	for (row = o.first; e == 0 && row; row = row->next) {
-		one->who[0] = row->who;
+		one->who[0] = row->v.who;
 		e = among(r, who, one, &each);
 		arena_reset(&each);
 		if (e == 0)
-			fn(row->mailbox, arg);
+			fn(&row->v, arg);
 		if (e == E_NOTFOUND)
 			e = 0;
 	}

@@ -26,8 +26,9 @@ int delegation_sends(const struct resolver *r, const struct directory_account *a
 /* Is this account an owner of that mailbox, and may it log in? Names in normal form. 0 and the account, E_NOTFOUND: no, or
  * negative. */
 int delegation_owns(const struct resolver *r, struct str who, struct str mailbox, struct arena *a, struct directory_account *out);
-/* Every mailbox that it owns, or whose owners are an alias of this name; more than once if it owns it in several ways. 0 or
- * negative. */
-int delegation_owned(const struct resolver *r, struct str who, struct arena *a, void (*fn)(struct str mailbox, void *arg), void *arg);
+/* The row of every mailbox that it owns by its name or as one of an alias or group, or whose owners are an alias of this name.
+ * 0 or negative. */
+int delegation_owned(const struct resolver *r, struct str who, struct arena *a,
+	void (*fn)(const struct directory_delegation *row, void *arg), void *arg);
 
 #endif

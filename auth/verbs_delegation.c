@@ -110,21 +110,28 @@ struct list {
 	struct str kind;
 };
 
-static bool list_row(const struct directory_delegation *row, void *arg)
+static bool in_scope(const struct verb *v, struct str address)
 {
-	const struct list *l = arg;
-	struct verb *v = l->v;
-	struct str domain = str_from(row->address, (size_t)(str_rfind(row->address, '@') + 1));
-	struct str his = str_from(row->who, (size_t)(str_rfind(row->who, '@') + 1));
+	return verb_in_scope(v, address, str_from(address, (size_t)(str_rfind(address, '@') + 1)));
+}
+
+static void tell(struct verb *v, const struct directory_delegation *row)
+{
 	struct ipc_msg m;
 
-	if (!str_eq(row->kind, l->kind) || (!verb_in_scope(v, row->address, domain) && !verb_in_scope(v, row->who, his)))
-		return true;
 	ipc_init(&m, "result");
 	ipc_set(&m, "who", row->who);
 	ipc_set(&m, "address", row->address);
 	ipc_set_u64(&m, "since", row->created);
 	verb_row(v, &m);
+}
+
+static bool list_row(const struct directory_delegation *row, void *arg)
+{
+	const struct list *l = arg;
+
+	if (str_eq(row->kind, l->kind) && (in_scope(l->v, row->address) || in_scope(l->v, row->who)))
+		tell(l->v, row);
 	return true;
 }
 
@@ -160,9 +167,26 @@ void verb_send_as_list(struct verb *v)
 	list(v, STR(DELEGATION_SEND_AS));
 }
 
+static void tell_owned(const struct directory_delegation *row, void *arg)
+{
+	tell(arg, row);
+}
+
+/* who= alone: all that he looks after, as one of an alias or group, too. */
 void verb_owner_list(struct verb *v)
 {
-	list(v, STR(DELEGATION_OWNER));
+	struct str who;
+	int r;
+
+	if (name_of(v, "who", &who) < 0)
+		return;
+	if (ipc_get(v->m, "address").n > 0 || who.n == 0 || !in_scope(v, who)) {
+		list(v, STR(DELEGATION_OWNER));
+		return;
+	}
+	r = delegation_owned(v->resolver, who, &v->a, tell_owned, v);
+	if (r < 0)
+		verb_error(v, r, "mailboxes of", who);
 }
 
 static void take_away(struct verb *v, struct str kind)
@@ -190,12 +214,12 @@ void verb_owner_remove(struct verb *v)
 	take_away(v, STR(DELEGATION_OWNER));
 }
 
-static void end_mail(struct str mailbox, void *arg)
+static void end_mail(const struct directory_delegation *row, void *arg)
 {
 	struct verb *v = arg;
 
 	if (v->more)
-		ipc_set(v->more, "ended_mail", mailbox);
+		ipc_set(v->more, "ended_mail", row->address);
 }
 
 void verb_ends_owned(struct verb *v, struct str who)

@@ -274,6 +274,10 @@ def test_the_document_of_owners(house):
             s.cli(*line)
         assert (sends(a, box), sends(b, box)) == (250, 250)
         assert s.cli(*lines[3]).stdout.count(box) == 2
+        # by his name alone he is none, as one of the team he is
+        mine = Web(s, ben).get(f"owner/list?who={ben.address}").json["rows"]
+        assert [(r["who"], r["address"]) for r in mine] == [("team@example.org", box)]
+        assert Web(s, ben).get(f"owner/list?who={anna.address}").json["rows"] == []
         phone = Account(box, json.loads(s.cli("--json", *lines[4]).stdout)["password"])
         row, = json.loads(s.cli("--json", *lines[5]).stdout)
         assert row["owner"] == anna.address and logs_in(s, phone) == "is"

@@ -11,7 +11,7 @@ const TIMES = "until time oldest since last expires not_after renew_at last_try 
 const AGES = "age left seconds next";
 const FIXED = { active: "yes", type: null };
 // columns that mean another thing in one list
-const OTHER = { "ban list": { until: (i) => (i % 4 ? now() + 3600 * i : ""), door: (i) => ["closed", "open"][i % 2], network: (i) => `192.0.${i >> 8}.${i % 256}/32` }, "session list": { service: (i) => ["web", "imaps", "submission"][i % 3] }, "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { ms: (i) => 7 * i }, "report list": { state: (i) => ["received", "waiting", "sent"][i % 3], by: (i) => (i % 3 ? "us" : "others") }, "report show": { sessions: (i) => i } };
+const OTHER = { "send-as list": { address: () => "someone0@example.org" }, "ban list": { until: (i) => (i % 4 ? now() + 3600 * i : ""), door: (i) => ["closed", "open"][i % 2], network: (i) => `192.0.${i >> 8}.${i % 256}/32` }, "session list": { service: (i) => ["web", "imaps", "submission"][i % 3] }, "destination list": { limit: (i) => i % 7, active: (i) => i % 3, state: (i) => ["up", "slow", "down"][i % 3] }, "queue list": { active: (i) => i % 3 }, "dkim list": { state: (i) => ["next", "active", "old"][i % 3] }, "test delivery": { ms: (i) => 7 * i }, "report list": { state: (i) => ["received", "waiting", "sent"][i % 3], by: (i) => (i % 3 ? "us" : "others") }, "report show": { sessions: (i) => i } };
 const kindOf = Object.fromEntries([[NUMBERS, "number"], [SIZES, "size"], [TIMES, "time"], [AGES, "age"]].flatMap(([names, kind]) => names.split(" ").map((n) => [n, kind])));
 const address = /^(address|user|sender|recipient|who)$/;
 
@@ -83,6 +83,12 @@ const VERBS = {
 	"app-password list": ["person", "read", "address!", "id label protocols since expires last peer"],
 	"app-password add": ["person", "change", "address! label protocols expires old:secret", "id password"],
 	"app-password remove": ["person", "change", "address! id!", ""],
+	"owner list": ["person", "read", "address who", "who address since"],
+	"owner add": ["domain", "change", "address! who!", ""],
+	"owner remove": ["domain", "change", "address! who!", ""],
+	"send-as list": ["person", "read", "address who", "who address since"],
+	"send-as add": ["person", "change", "who! address domain", ""],
+	"send-as remove": ["person", "change", "who! address domain", ""],
 	"totp show": ["person", "read", "address!", "on since recovery_left"],
 	"totp on": ["person", "change", "address! code old:secret", "secret uri"],
 	"totp off": ["person", "change", "address! old:secret", ""],
@@ -199,6 +205,9 @@ export async function pretend(page, options = {}) {
 		// a person's list has no other's
 		if (role === "person" && /^(session|login) list$/.test(verb))
 			out = out.map((r) => ({ ...r, user: me.address }));
+		// the owners of one mailbox, the mailboxes of one owner
+		if (verb === "owner list")
+			out = out.map((r) => ({ ...r, ...Object.fromEntries(q) }));
 		if (q.get("match"))
 			out = out.filter((r) => Object.values(r).join(" ").includes(q.get("match")));
 		if (q.get("after"))

@@ -91,6 +91,14 @@ await Promise.all([Promise.resolve().then(() => size(0)).then(() => size(1)), si
 {
 	const [page] = await begin({ role: "person", n: 2 });
 	same((await page.locator(".side nav a").allTextContents()).join(), "My account,My mail,Address book,About", "what a person sees");
+	// a mailbox that one owns: neither what its holder alone has, nor who says who owns it
+	await visit(page, "person/office%40example.org");
+	await page.waitForSelector("main section[aria-label='Owners'] td");
+	check(!/Second factor|Sessions/.test(await page.textContent("main")), "an owner sees nothing of its holder");
+	same(await page.locator("main button:text-is('New owner'), main .head button:text-is('Password')").count(), 0, "what an owner may not do");
+	await page.click("section[aria-label='App passwords'] button:text-is('New')");
+	check(await page.locator("dialog[open] [name=old]").count() === 1, "an owner is asked for the own password");
+	await page.keyboard.press("Escape");
 	await page.evaluate(() => { location.hash = "#/queue"; });
 	await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "Not here");
 	await page.context().close();

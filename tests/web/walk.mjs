@@ -142,6 +142,17 @@ await press("Let somebody");
 await fill({ who: ADMIN[0] });
 await send("Let them");
 await has(ADMIN[0]);
+// an owner of her mailbox: seen there and on the owner's own page, and taken away
+await press("New owner");
+await fill({ who: ADMIN[0] });
+await send("Make an owner");
+const owner = `section[aria-label='Owners'] tbody tr:has-text('${ADMIN[0]}')`;
+await page.waitForSelector(owner);
+await visit(page, "me");
+await page.click("section[aria-label='You look after'] tbody a:text-is('carla@first.example')");
+await page.click(`${owner} button`);
+await send("Take it away");
+await page.waitForSelector(owner, { state: "detached" });
 await press("Leaves");
 await fill({ target: ADMIN[0], until: "2999-12-31", reply: "Write to ben@first.example" });
 await send("Close the account");

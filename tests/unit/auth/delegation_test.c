@@ -202,6 +202,15 @@ static void an_owner_and_a_group_of_them(void **state)
 	assert_int_equal(sends("box@a.example", "ben@a.example"), AUTH_DENIED);
 	assert_int_equal(verb("owner list", NULL), 0);
 	assert_int_equal(rows, 2);
+	/* what somebody looks after, as one of a group too; others' groups are not his to see */
+	assert_int_equal(verb("owner list", "who", "Ben@a.example", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("owner list", "who", "ben@a.example", "scope", "ben@a.example", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("owner list", "who", "ben@a.example", "address", "anna@a.example", NULL), 0);
+	assert_int_equal(rows, 0);
+	assert_int_equal(verb("owner list", "who", "anna@a.example", "scope", "ben@a.example", NULL), 0);
+	assert_int_equal(rows, 0);
 	assert_int_equal(verb("send-as list", NULL), 0);
 	assert_int_equal(rows, 1);
 	/* one who may not log in owns nothing; sessions that he may have there end */

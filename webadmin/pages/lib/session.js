@@ -68,4 +68,7 @@ export function can(verb, arg) {
 export const argsOf = (verb) => session.verbs.get(verb)?.args || [];
 export const roles = () => session.me?.roles || [];
 export const isAdmin = () => roles().includes("admin");
+export const administers = (address) => isAdmin() || roles().includes(`admin${address.slice(address.lastIndexOf("@"))}`);
+// a mailbox that one looks at as an owner of it, not as its holder nor as an administrator
+export const asOwner = (address) => address !== session.me.address && !administers(address);
 export const isPerson = () => !roles().some((r) => r === "admin" || r.startsWith("admin@"));

@@ -2,26 +2,27 @@
 // devices.js: the app passwords of an account, one for each device, and the second factors of this page: codes of a telephone,
 // security keys. What is secret is shown once, when it is made.
 import { html } from "../lib/dom.js";
-import { can, session } from "../lib/session.js";
+import { can, session, asOwner } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { change } from "../lib/api.js";
 import { canKeys, makeKey } from "../lib/key.js";
 import { Card, Answer, Icon, Table, VerbDialog, VerbForm, Confirm, Dialog, Code, useDialog, Time, say } from "../parts/all.js";
 
 const isOwn = (address) => address === session.me.address;
-const oldField = (address) => isOwn(address) ? { label: "Your password", needed: true, invent: false, autocomplete: "current-password" } : { skip: true };
+const oldField = (address) => isOwn(address) || asOwner(address) ? { label: "Your password", needed: true, invent: false, autocomplete: "current-password" } : { skip: true };
 // one dialog after the other
 const then = (open, f) => setTimeout(() => open(f));
 
-function newAppPassword(open, address, reload) {
+// shared: a mailbox of several people, whose app passwords are one owner's each; an owner makes his own alone
+function newAppPassword(open, address, reload, shared) {
 	const show = (said) => then(open, (close) => html`<${Dialog} title="Type it into the device now" onClose=${close}><p>It is shown this once. The name of the account is ${address}; dashes may be left out.</p>
 		<div class="secret"><${Code} text=${said.password} what="App password" /></div><//>`);
 	open((close) => html`<${VerbDialog} verb="app-password add" title="New app password" fixed=${{ address }} button="Make it" onClose=${close} onDone=${(a, said) => { reload(); show(said); }}
-		fields=${{ label: { label: "Device or program", placeholder: "phone" }, protocols: { label: "Good for", placeholder: "imap, pop3, submission", hint: "Empty: all three." }, expires: { label: "For how long", placeholder: "30d", hint: "Empty: for ever." }, owner: { skip: true }, old: oldField(address) }} />`);
+		fields=${{ label: { label: "Device or program", placeholder: "phone" }, protocols: { label: "Good for", placeholder: "imap, pop3, submission", hint: "Empty: all three." }, expires: { label: "For how long", placeholder: "30d", hint: "Empty: for ever." }, owner: shared && !asOwner(address) ? { label: "Owner", hint: "For whom: good for as long as they own the mailbox. Empty: nobody's, like a scanner's." } : { skip: true }, old: oldField(address) }} />`);
 }
 
-export function AppPasswords({ address }) {
-	const ask = useAsk("app-password list", { address }), [dialog, open] = useDialog(), add = () => newAppPassword(open, address, ask.reload);
+export function AppPasswords({ address, shared }) {
+	const ask = useAsk("app-password list", { address }), [dialog, open] = useDialog(), add = () => newAppPassword(open, address, ask.reload, shared);
 	const remove = (r) => open((close) => html`<${Confirm} title=${`Remove the app password ${r.label || r.id}?`} button="Remove" act=${() => change("app-password remove", { address, id: r.id })} done="It is void" onClose=${close} onDone=${ask.reload}>
 		<p>The device that has it is signed out. Others connect again by themselves.</p><//>`);
 	return html`<${Card} title="App passwords" pad=${false} tools=${can("app-password add") && html`<button type="button" class="mini" onClick=${add}><${Icon} name="plus" />New</button>`}>

@@ -10,7 +10,7 @@ import { Head, Card, Facts, Problem, useDialog, Code } from "../parts/all.js";
 import { Usage, Folders, Sessions, passwordDialog, forwardDialog, forwardOf, forwardWords } from "./person.js";
 import { Roles } from "./people.js";
 import { AppPasswords, Codes, SecurityKeys } from "./devices.js";
-import { SendAs } from "./delegation.js";
+import { LooksAfter, Owners, SendAs } from "./delegation.js";
 
 export default function Me() {
 	const me = session.me, ask = useAsk(can("user show") ? "user show" : null, { address: me.address }), [dialog, open] = useDialog(), u = ask.data || {};
@@ -26,6 +26,7 @@ export default function Me() {
 			<${Card} title="Your mail program"><div class="stack"><${Facts} rows=${[["User", me.address], ["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS`],
 				["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=${me.address}`} what="Link" />`]]} />
 				<p>An iPhone or iPad sets itself up when its camera sees this:</p><img class="qr" src=${`/apple.svg?address=${encodeURIComponent(me.address)}`} width="192" height="192" alt="QR code of the link for iPhone and iPad" /></div><//></div>
+			${can("owner list") && html`<${LooksAfter} address=${me.address} title="You look after" /><${Owners} address=${me.address} />`}
 			${can("send-as list") && html`<${SendAs} address=${me.address} />`}
 			${can("app-password list") && html`<${AppPasswords} address=${me.address} />`}
 			${can("totp show") && html`<${Codes} address=${me.address} />`}

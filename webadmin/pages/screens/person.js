@@ -2,7 +2,7 @@
 // person.js: one person as an administrator sees them: how full the mailbox is, which addresses
 // lead there, password, hand-out link, forwarding, sessions, suspension, roles.
 import { html, useState } from "../lib/dom.js";
-import { can, session } from "../lib/session.js";
+import { can, session, asOwner } from "../lib/session.js";
 import { useAsk } from "../lib/ask.js";
 import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
@@ -11,7 +11,7 @@ import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, use
 import { Device, serviceOf, stateOf, isWeb, HERE } from "../parts/session.js";
 import { Roles } from "./people.js";
 import { AppPasswords, Codes, SecurityKeys } from "./devices.js";
-import { SendAs, State, EXPIRES, leaveDialog, moment } from "./delegation.js";
+import { LooksAfter, Owners, SendAs, State, EXPIRES, leaveDialog, moment } from "./delegation.js";
 
 export function Usage({ address }) {
 	const ask = useAsk("mailbox status", { address });
@@ -89,8 +89,8 @@ export default function Person({ id }) {
 		: html`<${Confirm} title=${`Let ${id} in again?`} button="Let in" danger=${false} act=${() => change("user change", { address: id, active: true })} done="Active again" onClose=${close} onDone=${ask.reload}><p>The old password counts again.</p><//>`);
 	const remove = () => open((close) => html`<${Confirm} title=${`Remove ${id}?`} button="Remove" act=${() => change("user remove", { address: id })} done=${`${id} is gone`} onClose=${close} onDone=${() => go("people")}><p>The account is removed; new mail for it is refused. Its mail stays on the disk.</p><//>`);
 	return html`<${Head} title=${u?.name || id} text=${u?.name ? id : ""} crumbs=${can("user list") && html`<a href=${link("people")}>People</a>`}>
-			${u && html`${can("user change") && html`<button type="button" onClick=${edit}>Change</button>`}${can("user password") && html`<button type="button" onClick=${() => passwordDialog(open, id)}>Password</button>`}
-			${can("user invite") && html`<button type="button" onClick=${() => inviteDialog(open, id)}>Hand-out link</button>`}
+			${u && html`${can("user change") && html`<button type="button" onClick=${edit}>Change</button>`}${can("user password") && !asOwner(id) && !f.yes(u.shared) && html`<button type="button" onClick=${() => passwordDialog(open, id)}>Password</button>`}
+			${can("user invite") && !f.yes(u.shared) && html`<button type="button" onClick=${() => inviteDialog(open, id)}>Hand-out link</button>`}
 			${can("user forward") && html`<button type="button" onClick=${() => forwardDialog(open, id, forwardOf(u), ask.reload)}>Forward</button>`}
 			${can("user change") && html`<button type="button" onClick=${suspend}>${f.yes(u.active) ? "Suspend" : "Let in again"}</button>`}
 			${can("user leave") && f.yes(u.active) && html`<button type="button" onClick=${() => leaveDialog(open, id, reload)}>Leaves</button>`}
@@ -98,17 +98,18 @@ export default function Person({ id }) {
 		<${Problem} error=${ask.error} again=${ask.reload} />
 		${!u ? !ask.error && html`<${Wait} />` : html`<div class="stack"><div class="grid even">
 			<${Card} title="Account"><${Facts} rows=${[["Address", id], ["State", html`<${State} of=${u} />`],
-				u.password === "no" ? ["Password", html`<${Badge} word="none yet: nobody can log in" mood="warn" />`] : null,
+				f.yes(u.shared) ? ["Password", "never: a mailbox of several people"] : u.password === "no" ? ["Password", html`<${Badge} word="none yet: nobody can log in" mood="warn" />`] : null,
 				["Roles", u.roles ? html`<${Roles} roles=${u.roles} />` : html`<span class="soft">none</span>`], ["Forwards to", forwardWords(u)],
-				can("trace search") && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
+				can("trace search") && !asOwner(id) && ["Mail", html`<a href=${link("trace", "", { address: id })}>Trace it</a>`]]} /><//>
 			${can("mailbox status") && html`<${Usage} key=${turn} address=${id} />`}</div>
 			${can("alias list") && html`<${Aliases} address=${id} />`}
+			${can("owner list") && html`<${Owners} address=${id} shared=${f.yes(u.shared)} /><${LooksAfter} address=${id} title="Looks after" />`}
 			${can("send-as list") && html`<${SendAs} address=${id} />`}
-			${can("app-password list") && html`<${AppPasswords} address=${id} />`}
-			${can("totp show") && html`<${Codes} address=${id} />`}
-			${can("security-key list") && html`<${SecurityKeys} address=${id} />`}
+			${can("app-password list") && html`<${AppPasswords} address=${id} shared=${f.yes(u.shared)} />`}
+			${!asOwner(id) && html`${can("totp show") && !f.yes(u.shared) && html`<${Codes} address=${id} />`}
+			${can("security-key list") && !f.yes(u.shared) && html`<${SecurityKeys} address=${id} />`}
 			${can("limit list") && html`<${Limits} address=${id} />`}
-			<${Sessions} address=${id} />
+			<${Sessions} address=${id} />`}
 			${can("mailbox list") && html`<${Folders} address=${id} />`}</div>`}${dialog}`;
 }
 
