@@ -7,7 +7,7 @@
  *   DOMAIN  also who has the role for the domain that `domain`, `address` or `user` names
  *   PERSON  also whom `address` or `user` names; of some verbs (rights_of_owner), an owner of that mailbox
  * Every argument of these names counts, not just the first. A verb with `scope`
- * needs none: its rows are narrowed to what the asker may see, also if a person names the domain that he is of. An argument marked
+ * needs none: its rows are narrowed to what the asker may see. An argument marked
  * '#' is a global administrator's. Addresses are compared in normal form.
  */
 #include "auth/rights.h"
@@ -141,10 +141,8 @@ static bool may_touch(const struct identity *id, const struct verb *v, struct st
 			out->address = address_name(local, domain, a);
 		return true;
 	}
-	if (v->who != WHO_PERSON || id->user.n == 0)
+	if (domain_only || v->who != WHO_PERSON || id->user.n == 0)
 		return false;
-	if (domain_only) /* his own, where he sees of it what is for him */
-		return verb_scoped(v) && str_eq(domain, str_from(id->user, (size_t)(str_rfind(id->user, '@') + 1)));
 	name = address_name(local, domain, a);
 	out->address = name;
 	return str_eq(name, id->user) || (id->owned.n > 0 && str_eq(name, id->owned));
