@@ -31,7 +31,7 @@
 #define JOB_MS 30000
 #define AHEAD 16 /* jobs that a worker has at most */
 #define AHEAD_US 2000 /* which take no longer than this together, as its last ones did */
-#define LATE_US 5000 /* it has been at its first one for so long: it gets none behind that */
+#define LATE_US 20000 /* it has been at its first one for so long: it gets none behind that */
 #define YOUNG_MS 10000
 #define BRAKE_MIN_MS 100
 #define BRAKE_MAX_MS 10000

@@ -32,7 +32,7 @@
 #include "net/client_cert.h"
 #include "net/ipc.h"
 
-#define LATE_MS 5 /* a question took so long: who waits behind it shall wait no longer */
+#define LATE_MS 20 /* a question took so long: who waits behind it shall wait no longer */
 
 static void settings_use(struct worker *w)
 {
