@@ -31,7 +31,7 @@ struct question {
 	struct key_part {
 		struct question *q;
 		unsigned index;
-	} part[IPC_MAX_FDS];
+	} *part;
 };
 
 static struct question *question_new(struct client *c, uint64_t id)
@@ -53,6 +53,7 @@ static void answer(struct question *q, struct ipc_msg *m)
 	ipc_set_u64(m, "id", q->id);
 	free(q->sender);
 	free(q->client);
+	free(q->part);
 	free(q);
 	c->questions--;
 	client_send(c, m);
@@ -227,6 +228,7 @@ static bool ask_keys(struct client *c, struct ipc_msg *m, uint64_t id)
 	ipc_init(&q->answer, "answer");
 	ipc_setc(&q->answer, "result", "ok");
 	q->waiting = n + 1; /* and this function itself */
+	q->part = mem_alloc(n + 1, sizeof(*q->part));
 	for (i = 0; i < n; i++) {
 		q->part[i].q = q;
 		q->part[i].index = i;
@@ -251,12 +253,13 @@ static void resolved(void *arg, const struct ipc_msg *found)
 	}
 	ipc_init(m, "answer");
 	for (i = 0; i < found->nfields; i++)
-		ipc_set(m, arena_cstr(&m->arena, found->field[i].name), found->field[i].value);
+		ipc_set_named(m, found->field[i].name, found->field[i].value);
 	q->waiting = 1;
 	if (q->with_key && ipc_get(m, "target").p && !ipc_get_nth(m, "target", 1).p) {
 		q->waiting++;
-		q->part[0] = (struct key_part){ .q = q };
-		lookup("account", STR(""), ipc_get(m, "target"), key_found, &q->part[0]);
+		q->part = mem_alloc(1, sizeof(*q->part));
+		q->part->q = q;
+		lookup("account", STR(""), ipc_get(m, "target"), key_found, q->part);
 	}
 	part_ready(q);
 }
@@ -291,7 +294,7 @@ static void arrived(void *arg, const struct ipc_msg *found)
 	}
 	ipc_init(&q->answer, "answer");
 	for (i = 0; i < found->nfields; i++)
-		ipc_set(&q->answer, arena_cstr(&q->answer.arena, found->field[i].name), found->field[i].value);
+		ipc_set_named(&q->answer, found->field[i].name, found->field[i].value);
 	/* only reports come back, and only so many: nobody floods a person over us */
 	if (str_eqc(ipc_get(found, "srs"), "good") && q->sender[0] == '\0' &&
 		!bounce_take(&authd.bounces, ipc_get(found, "rewritten"), clock_unix(), authd.program.conf->forward_bounces))
@@ -374,7 +377,7 @@ static void route_found(struct pool_job *job, struct ipc_msg *found)
 	}
 	ipc_init(&m, "answer");
 	for (i = 0; i < found->nfields; i++)
-		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
+		ipc_set_named(&m, found->field[i].name, found->field[i].value);
 	answer(q, &m);
 }
 
@@ -410,7 +413,7 @@ static void passed_on(struct pool_job *job, struct ipc_msg *found)
 	}
 	ipc_init(&m, "answer");
 	for (i = 0; i < found->nfields; i++)
-		ipc_set(&m, arena_cstr(&m.arena, found->field[i].name), found->field[i].value);
+		ipc_set_named(&m, found->field[i].name, found->field[i].value);
 	fd = ipc_take_fd(found, "database");
 	if (fd >= 0)
 		ipc_add_fd(&m, "database", fd);

@@ -33,10 +33,14 @@
 
 /* --- life of an exchange ---------------------------------------------------------- */
 
+static void expired(evutil_socket_t fd, short what, void *arg);
+
 static void arm(struct exchange *x, int64_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
 
+	if (!x->timer)
+		x->timer = evtimer_new(authd.base, expired, x);
 	event_add(x->timer, &tv);
 }
 
@@ -56,7 +60,8 @@ void exchange_free(struct exchange *x)
 		c->questions--;
 		authd.exchanges--;
 	}
-	event_free(x->timer);
+	if (x->timer)
+		event_free(x->timer);
 	ipc_done(&x->late);
 	arena_done(&x->a);
 	free(x);
@@ -286,6 +291,17 @@ void exchange_decided(struct exchange *x, const struct ipc_msg *answer, bool goo
 	hold(x, delay);
 }
 
+/* That of its network; made when it is needed first. */
+static struct str lane_of(struct exchange *x)
+{
+	struct addr net = addr_network(&x->start.peer);
+	char text[ADDR_TEXT];
+
+	if (!x->lane.p)
+		x->lane = x->start.peer.family ? arena_str(&x->a, str_of(addr_text(&net, text))) : STR("local");
+	return x->lane;
+}
+
 /* What oauthd says is the exchange's next step. */
 static void told(void *arg, const struct ipc_msg *answer)
 {
@@ -307,7 +323,7 @@ static void ask(struct exchange *x, const struct ipc_msg *answer)
 {
 	const char *verb = str_eqc(ipc_get(answer, "ask"), "introspect") ? "introspect" : "renew";
 
-	x->question = x->fn ? NULL : oauth_ask(verb, x->lane, ipc_get(answer, "token"), told, x);
+	x->question = x->fn ? NULL : oauth_ask(verb, lane_of(x), ipc_get(answer, "token"), told, x);
 	x->state = ASK;
 	if (x->question) {
 		arm(x, authd.program.conf->oauth_timeout);
@@ -389,24 +405,13 @@ void exchange_run(struct exchange *x, struct pool_job *job)
 	x->state = RUN;
 	x->job = job;
 	arm(x, authd.program.conf->auth_exchange_time);
-	if (pool_add(authd.pool, x->lane, job))
+	if (pool_add(authd.pool, lane_of(x), job))
 		return;
 	x->job = NULL;
 	pool_job_free(job);
 	if (!x->failed)
 		guard_undecided(&x->start.peer, x->asked);
 	exchange_answer(x, "unavailable", NULL);
-}
-
-static struct str lane_of(struct arena *a, const struct addr *peer)
-{
-	struct addr net;
-	char text[ADDR_TEXT];
-
-	if (!peer->family)
-		return STR("local");
-	net = addr_network(peer);
-	return str_of(arena_fmt(a, "%s", addr_text(&net, text)));
 }
 
 struct exchange *exchange_new(struct client *c, const struct sasl_start *start)
@@ -424,9 +429,7 @@ struct exchange *exchange_new(struct client *c, const struct sasl_start *start)
 	x->start.mech = arena_str(&x->a, start->mech);
 	x->start.session = arena_str(&x->a, start->session);
 	x->start.initial = x->start.cb_exporter = x->start.cb_end_point = x->start.cb_unique = x->start.client_chain = STR_NONE;
-	x->lane = lane_of(&x->a, &start->peer);
 	x->user = STR("");
-	x->timer = evtimer_new(authd.base, expired, x);
 	client_hold(c);
 	c->questions++;
 	authd.exchanges++;

@@ -19,12 +19,12 @@ struct exchange {
 	enum exchange_state state;
 	struct arena a;
 	struct sasl_start start; /* strings in the arena, no client data */
-	struct str lane;
+	struct str lane; /* p NULL: not needed yet */
 	struct pool_job *job; /* RUN */
 	struct oauth_question *question; /* ASK */
 	int worker;
 	uint64_t life;
-	struct event *timer;
+	struct event *timer; /* NULL: it never had to wait */
 	struct ipc_msg late; /* LATE: the answer, without the ticket */
 	bool good; /* LATE: it is an "ok" */
 	bool half; /* LATE, for the gate: the second factor is missing, `late` says what there is */

@@ -46,10 +46,33 @@ static bool apop_offered(bool tls)
 	return listed && shared_offered(tls);
 }
 
+/* Is this one of [auth] mechanisms offered now? */
+static bool offered_one(enum offer to, struct str mech)
+{
+	bool tls = to != OFFER_CLEAR;
+	const struct conf *c = authd.program.conf;
+	unsigned kind = scram_kind(mech);
+
+	if (sasl_shared_is(mech) ? !shared_offered(tls) || str_eqc(mech, "APOP") : !tls && !c->auth_allow_clear)
+		return false;
+	if (kind && !(authd.scram & kind))
+		return false;
+	if (bearer_is(mech) && (!tls || !conf_oauth_on(c)))
+		return false;
+	if (str_eqc(mech, "EXTERNAL") && (to != OFFER_CERTIFICATE || c->auth_client_ca.n == 0))
+		return false;
+	return !kerberos_is(mech) || (authd.kerberos && c->kerberos_keytab.n > 0);
+}
+
+/* With a second name, bound to the channel. */
+static bool has_plus(enum offer to, struct str mech)
+{
+	return to != OFFER_CLEAR && (scram_kind(mech) || str_starts(mech, "GS2-"));
+}
+
 /* What is offered now: words with a space between. */
 static struct text offered(enum offer to)
 {
-	bool tls = to != OFFER_CLEAR;
 	const struct conf *c = authd.program.conf;
 	struct text t = { "" };
 	struct buf b;
@@ -58,19 +81,10 @@ static struct text offered(enum offer to)
 	buf_init(&b, sizeof(t.p) - 1);
 	for (i = 0; i < c->auth_mechanisms.n; i++) {
 		struct str mech = c->auth_mechanisms.v[i];
-		unsigned kind = scram_kind(mech);
 
-		if (sasl_shared_is(mech) ? !shared_offered(tls) || str_eqc(mech, "APOP") : !tls && !c->auth_allow_clear)
+		if (!offered_one(to, mech))
 			continue;
-		if (kind && !(authd.scram & kind))
-			continue;
-		if (bearer_is(mech) && (!tls || !conf_oauth_on(c)))
-			continue;
-		if (str_eqc(mech, "EXTERNAL") && (to != OFFER_CERTIFICATE || c->auth_client_ca.n == 0))
-			continue;
-		if (kerberos_is(mech) && (!authd.kerberos || c->kerberos_keytab.n == 0))
-			continue;
-		if ((kind || str_starts(mech, "GS2-")) && tls)
+		if (has_plus(to, mech))
 			buf_fmt(&b, "%s%.*s-PLUS", b.n ? " " : "", STRF(mech));
 		buf_fmt(&b, "%s%.*s", b.n ? " " : "", STRF(mech));
 	}
@@ -81,14 +95,19 @@ static struct text offered(enum offer to)
 
 bool offer_has(enum offer to, struct str mech)
 {
-	struct text t = offered(to);
-	struct str rest = str_of(t.p);
+	const struct conf *c = authd.program.conf;
+	bool plus = str_ends(mech, "-PLUS");
+	struct str name = plus ? str_sub(mech, 0, mech.n - strlen("-PLUS")) : mech;
+	size_t i;
 
 	if (str_eqc(mech, "APOP"))
 		return apop_offered(to != OFFER_CLEAR);
-	while (rest.n > 0)
-		if (str_eq(str_cut(&rest, ' '), mech))
+	for (i = 0; i < c->auth_mechanisms.n; i++) {
+		struct str v = c->auth_mechanisms.v[i];
+
+		if ((str_eq(v, mech) || (plus && str_eq(v, name) && has_plus(to, v))) && offered_one(to, v))
 			return true;
+	}
 	return false;
 }
 

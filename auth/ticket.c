@@ -60,6 +60,22 @@ void tickets_limit(struct tickets *t, size_t max)
 		drop(t, TAILQ_FIRST(&t->list));
 }
 
+/* Random bytes for 32 of them are asked of the kernel at once. Each is used once and wiped; the process that
+ * makes tickets never forks. */
+static void draw(unsigned char out[TICKET_LEN / 2])
+{
+	static unsigned char pool[32 * TICKET_LEN / 2];
+	static size_t left;
+
+	if (left == 0) {
+		rand_bytes(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= TICKET_LEN / 2;
+	memcpy(out, pool + left, TICKET_LEN / 2);
+	explicit_bzero(pool + left, TICKET_LEN / 2);
+}
+
 void ticket_issue(struct tickets *t, struct str user, struct str service, int64_t now_ms,
 	int64_t life_ms, char out[TICKET_LEN + 1])
 {
@@ -68,7 +84,7 @@ void ticket_issue(struct tickets *t, struct str user, struct str service, int64_
 	struct buf hex;
 
 	BUG_ON(service.n >= sizeof(k->service));
-	rand_bytes(random, sizeof(random));
+	draw(random);
 	buf_init(&hex, TICKET_LEN + 1);
 	hex_encode(str_make(random, sizeof(random)), &hex);
 	memcpy(k->id, hex.p, TICKET_LEN);

@@ -45,6 +45,8 @@ static bool grow(struct buf *b, size_t n)
 
 	if (b->err)
 		return false;
+	if (b->p && n <= b->max - b->n && n < b->cap - b->n)
+		return true;
 	check(b);
 	if (n > b->max - b->n) {
 		b->err = E_LIMIT;
@@ -71,11 +73,6 @@ void buf_add(struct buf *b, const void *p, size_t n)
 void buf_str(struct buf *b, struct str s)
 {
 	buf_add(b, s.p, s.n);
-}
-
-void buf_puts(struct buf *b, const char *cstring)
-{
-	buf_add(b, cstring, strlen(cstring));
 }
 
 void buf_c(struct buf *b, char c)

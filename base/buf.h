@@ -23,7 +23,10 @@ void buf_wipe(struct buf *b); /* as buf_done, secrets zeroed first */
 void buf_reset(struct buf *b); /* empty, error cleared, memory kept */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
-void buf_puts(struct buf *b, const char *cstring);
+static inline void buf_puts(struct buf *b, const char *cstring)
+{
+	buf_add(b, cstring, strlen(cstring));
+}
 void buf_c(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);

@@ -90,11 +90,28 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 	return sizeof in6;
 }
 
+/* What inet_ntop would say; it is asked for with every login. */
+static const char *text_v4(const uint8_t ip[4], char out[ADDR_TEXT])
+{
+	char *to = out;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (ip[i] >= 100)
+			*to++ = (char)('0' + ip[i] / 100);
+		if (ip[i] >= 10)
+			*to++ = (char)('0' + ip[i] / 10 % 10);
+		*to++ = (char)('0' + ip[i] % 10);
+		*to++ = i < 3 ? '.' : '\0';
+	}
+	return out;
+}
+
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT])
 {
-	int family = a->family == 4 ? AF_INET : AF_INET6;
-
-	if (!a->family || !inet_ntop(family, a->ip, out, ADDR_TEXT))
+	if (a->family == 4)
+		return text_v4(a->ip, out);
+	if (!a->family || !inet_ntop(AF_INET6, a->ip, out, ADDR_TEXT))
 		snprintf(out, ADDR_TEXT, "unknown");
 	return out;
 }

@@ -90,14 +90,13 @@ static struct ipc_field *field_new(struct ipc_msg *m)
 	return &m->field[m->nfields++];
 }
 
-void ipc_set(struct ipc_msg *m, const char *name, struct str value)
+void ipc_set_named(struct ipc_msg *m, struct str name, struct str value)
 {
-	struct str n = str_of(name);
 	struct ipc_field *f;
 
 	if (m->err)
 		return;
-	if (!is_name(n) || str_eqc(n, "fds")) {
+	if (!is_name(name) || str_eqc(name, "fds")) {
 		m->err = E_SYNTAX;
 		return;
 	}
@@ -106,7 +105,7 @@ void ipc_set(struct ipc_msg *m, const char *name, struct str value)
 		return;
 	}
 	f = field_new(m);
-	f->name = arena_str(&m->arena, n);
+	f->name = arena_str(&m->arena, name);
 	f->value = arena_str(&m->arena, value);
 }
 

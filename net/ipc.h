@@ -47,7 +47,11 @@ struct ipc_msg {
 
 void ipc_init(struct ipc_msg *m, const char *verb);
 void ipc_done(struct ipc_msg *m);
-void ipc_set(struct ipc_msg *m, const char *name, struct str value);
+void ipc_set_named(struct ipc_msg *m, struct str name, struct str value);
+static inline void ipc_set(struct ipc_msg *m, const char *name, struct str value)
+{
+	ipc_set_named(m, str_of(name), value);
+}
 void ipc_setc(struct ipc_msg *m, const char *name, const char *value); /* NULL: not set */
 void ipc_set_u64(struct ipc_msg *m, const char *name, uint64_t v);
 void ipc_set_bool(struct ipc_msg *m, const char *name, bool v);

@@ -18,6 +18,7 @@
 #define TRACE_FIELD_MAX 512
 #define TRACE_LONG_MAX 1100 /* the words of another server: all that the queue keeps of them */
 #define TRACE_TAIL 64
+#define TRACE_USUAL 300 /* most lines are shorter */
 
 /* Appends the finished line, without LF. */
 void trace_line_print(struct buf *out, int64_t unix_us, const char *program, pid_t pid,

@@ -93,6 +93,17 @@ static bool deceptive(uint32_t cp)
 		(cp >= 0xe0000 && cp <= 0xe0fff);
 }
 
+/* As most values are: they stand as they are. */
+static bool is_plain(struct str v)
+{
+	size_t i;
+
+	for (i = 0; i < v.n; i++)
+		if (v.p[i] <= ' ' || v.p[i] >= 0x7f || v.p[i] == '"' || v.p[i] == '=' || v.p[i] == '\\')
+			return false;
+	return v.n > 0;
+}
+
 static bool needs_quotes(struct str v)
 {
 	size_t i;
@@ -110,6 +121,10 @@ static void escape(struct str value, size_t max, struct buf *out)
 	size_t i = 0, len, end = out->n + max;
 	uint32_t cp;
 
+	if (value.n <= max && is_plain(value)) {
+		buf_str(out, value);
+		return;
+	}
 	if (quotes)
 		buf_c(out, '"');
 	while (i < v.n && out->n < end && out->err == 0) {
@@ -148,7 +163,9 @@ void trace_begin(struct trace *t, enum trace_level level, const char *event)
 	if (t->off)
 		return;
 	buf_init(&t->line, TRACE_LINE_MAX);
-	buf_fmt(&t->line, "%d ", (int)level);
+	(void)buf_room(&t->line, TRACE_USUAL);
+	buf_c(&t->line, (char)('0' + level));
+	buf_c(&t->line, ' ');
 	buf_puts(&t->line, event);
 }
 
