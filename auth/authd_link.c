@@ -245,15 +245,13 @@ static void resolved(void *arg, const struct ipc_msg *found)
 {
 	struct question *q = arg;
 	struct ipc_msg *m = &q->answer;
-	size_t i;
 
 	if (!found) {
 		answer_result(q, "temp");
 		return;
 	}
 	ipc_init(m, "answer");
-	for (i = 0; i < found->nfields; i++)
-		ipc_set_named(m, found->field[i].name, found->field[i].value);
+	ipc_set_all(m, found);
 	q->waiting = 1;
 	if (q->with_key && ipc_get(m, "target").p && !ipc_get_nth(m, "target", 1).p) {
 		q->waiting++;
@@ -286,15 +284,13 @@ static void access_found(void *arg, const struct ipc_msg *found)
 static void arrived(void *arg, const struct ipc_msg *found)
 {
 	struct question *q = arg;
-	size_t i;
 
 	if (!found) {
 		answer_result(q, "temp");
 		return;
 	}
 	ipc_init(&q->answer, "answer");
-	for (i = 0; i < found->nfields; i++)
-		ipc_set_named(&q->answer, found->field[i].name, found->field[i].value);
+	ipc_set_all(&q->answer, found);
 	/* only reports come back, and only so many: nobody floods a person over us */
 	if (str_eqc(ipc_get(found, "srs"), "good") && q->sender[0] == '\0' &&
 		!bounce_take(&authd.bounces, ipc_get(found, "rewritten"), clock_unix(), authd.program.conf->forward_bounces))
@@ -369,15 +365,13 @@ static void route_found(struct pool_job *job, struct ipc_msg *found)
 {
 	struct question *q = job->arg;
 	struct ipc_msg m;
-	size_t i;
 
 	if (!found) {
 		answer_result(q, "temp");
 		return;
 	}
 	ipc_init(&m, "answer");
-	for (i = 0; i < found->nfields; i++)
-		ipc_set_named(&m, found->field[i].name, found->field[i].value);
+	ipc_set_all(&m, found);
 	answer(q, &m);
 }
 
@@ -404,7 +398,6 @@ static void passed_on(struct pool_job *job, struct ipc_msg *found)
 {
 	struct question *q = job->arg;
 	struct ipc_msg m;
-	size_t i;
 	int fd;
 
 	if (!found || str_eqc(ipc_get(found, "result"), "temp")) {
@@ -412,8 +405,7 @@ static void passed_on(struct pool_job *job, struct ipc_msg *found)
 		return;
 	}
 	ipc_init(&m, "answer");
-	for (i = 0; i < found->nfields; i++)
-		ipc_set_named(&m, found->field[i].name, found->field[i].value);
+	ipc_set_all(&m, found);
 	fd = ipc_take_fd(found, "database");
 	if (fd >= 0)
 		ipc_add_fd(&m, "database", fd);

@@ -83,12 +83,17 @@ static bool forgotten(const struct slowdown *s, const struct pair *p, int64_t no
 static void key_of(struct buf *b, struct str name, const struct addr *peer)
 {
 	struct addr net = addr_network(peer);
+	char *p = buf_room(b, 1 + sizeof(net.ip) + name.n);
 	size_t i;
 
-	buf_c(b, (char)net.family);
-	buf_add(b, net.ip, sizeof(net.ip));
+	if (!p)
+		return;
+	*p++ = (char)net.family;
+	memcpy(p, net.ip, sizeof(net.ip));
+	p += sizeof(net.ip);
 	for (i = 0; i < name.n; i++)
-		buf_c(b, ascii_lower(name.p[i]));
+		p[i] = ascii_lower(name.p[i]);
+	buf_grew(b, 1 + sizeof(net.ip) + name.n);
 }
 
 static struct pair *pair_new(struct slowdown *s, struct str key)

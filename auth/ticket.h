@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * ticket.h: the tickets of logged-in sessions: 128 random bits that say, once,
+ * ticket.h: the tickets of logged-in sessions: a number and 128 random bits that say, once,
  * for one service and until a point in time, which account this is. In memory
  * of authd alone: a restart of authd makes all of them void.
  */
@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-#define TICKET_LEN 32
+#define TICKET_LEN 40
 
 struct tickets;
 struct tickets *tickets_new(size_t max);

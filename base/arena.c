@@ -4,18 +4,20 @@
  *
  * A list of chunks; allocation bumps a mark in the current one. A chunk that
  * is too small for a request stays behind with its rest unused, and each new
- * one is twice as large as the last, up to CHUNK_MAX. In the sanitizer build
- * what is not handed out is poisoned, with a red zone behind each piece.
+ * one is twice as large as the last, up to CHUNK_MAX. A few first chunks are
+ * kept for the next arenas: most arenas live for one message and need no more.
+ * In the sanitizer build none is, and what is not handed out is poisoned, with
+ * a red zone behind each piece.
  */
 #include "base/arena.h"
 
 #ifdef SANITIZE
 #include <sanitizer/asan_interface.h>
-enum { RED_ZONE = 16 };
+enum { RED_ZONE = 16, SPARES = 0 };
 #define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
-enum { RED_ZONE = 0 };
+enum { RED_ZONE = 0, SPARES = 8 };
 #define POISON(p, n) ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
@@ -27,6 +29,9 @@ struct arena_chunk {
 	size_t size, used;
 	_Alignas(ALIGN) char data[];
 };
+
+static struct arena_chunk *spare;
+static unsigned spares;
 
 void arena_init(struct arena *a)
 {
@@ -40,7 +45,13 @@ static void free_from(struct arena_chunk *c)
 	for (; c; c = next) {
 		next = c->next;
 		UNPOISON(c->data, c->size);
-		free(c);
+		if (c->size == CHUNK_MIN && spares < SPARES) {
+			c->next = spare;
+			spare = c;
+			spares++;
+		} else {
+			free(c);
+		}
 	}
 }
 
@@ -73,17 +84,31 @@ void arena_reset(struct arena *a)
 	a->used = 0;
 }
 
-static struct arena_chunk *chunk_new(struct arena *a, size_t need)
+static struct arena_chunk *chunk_alloc(size_t size)
 {
-	size_t size = a->cur ? MIN(a->cur->size * 2, (size_t)CHUNK_MAX) : CHUNK_MIN, bytes;
-	struct arena_chunk *c;
+	struct arena_chunk *c = spare;
+	size_t bytes;
 
-	size = MAX(size, need);
+	if (c && size == CHUNK_MIN) {
+		spare = c->next;
+		spares--;
+		return c;
+	}
 	if (!size_add(size, sizeof *c, &bytes))
-		die_oom(need);
+		die_oom(size);
 	c = malloc(bytes);
 	if (!c)
 		die_oom(bytes);
+	return c;
+}
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t need)
+{
+	size_t size = a->cur ? MIN(a->cur->size * 2, (size_t)CHUNK_MAX) : CHUNK_MIN;
+	struct arena_chunk *c;
+
+	size = MAX(size, need);
+	c = chunk_alloc(size);
 	c->next = NULL;
 	c->size = size;
 	c->used = 0;

@@ -132,6 +132,36 @@ void ipc_set_bool(struct ipc_msg *m, const char *name, bool v)
 	ipc_setc(m, name, v ? "1" : "0");
 }
 
+static struct str put_text(char **at, struct str s)
+{
+	struct str copy = { *at, s.n };
+
+	if (s.n)
+		memcpy(*at, s.p, s.n);
+	*at += s.n + 1;
+	return copy;
+}
+
+void ipc_set_all(struct ipc_msg *m, const struct ipc_msg *from)
+{
+	size_t i, bytes = 0;
+	char *at;
+
+	for (i = 0; i < from->nfields; i++)
+		bytes += from->field[i].name.n + from->field[i].value.n + 2;
+	if (!m->err && (from->nfields > IPC_MAX_FIELDS - m->nfields || bytes > 2 * IPC_MAX))
+		m->err = E_LIMIT;
+	if (m->err)
+		return;
+	at = arena_alloc(&m->arena, bytes);
+	for (i = 0; i < from->nfields; i++) {
+		struct ipc_field *f = field_new(m);
+
+		f->name = put_text(&at, from->field[i].name);
+		f->value = put_text(&at, from->field[i].value);
+	}
+}
+
 /* A name and its descriptor; false: there is no room for more. */
 static bool fd_new(struct ipc_msg *m, struct str name, int fd)
 {

@@ -55,6 +55,7 @@ static inline void ipc_set(struct ipc_msg *m, const char *name, struct str value
 void ipc_setc(struct ipc_msg *m, const char *name, const char *value); /* NULL: not set */
 void ipc_set_u64(struct ipc_msg *m, const char *name, uint64_t v);
 void ipc_set_bool(struct ipc_msg *m, const char *name, bool v);
+void ipc_set_all(struct ipc_msg *m, const struct ipc_msg *from); /* the fields of another, behind its own */
 void ipc_add_fd(struct ipc_msg *m, const char *name, int fd);
 
 /* The i-th value of that name (repeated fields), STR_NONE past the last. */

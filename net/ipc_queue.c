@@ -183,6 +183,8 @@ void ipc_turn_end(void)
 
 /* ---- the other side ---- */
 
+static const char next[] = "\n" IPC_FIRST; /* where another message begins */
+
 void ipc_packet_of(struct str text, struct ipc_packet *k)
 {
 	*k = (struct ipc_packet){ .text = mem_grow(NULL, text.n + 1, 1), .n = text.n };
@@ -199,8 +201,12 @@ int ipc_packet_recv(int sock, struct ipc_packet *k)
 	err = ipc_take(sock, &text, fd, &nfds, MSG_DONTWAIT);
 	if (err)
 		return err;
-	ipc_packet_of(text, k);
-	explicit_bzero((void *)(uintptr_t)text.p, text.n);
+	if (memmem(text.p, text.n, next, sizeof next - 1)) {
+		ipc_packet_of(text, k);
+		explicit_bzero((void *)(uintptr_t)text.p, text.n);
+	} else {
+		*k = (struct ipc_packet){ .text = (char *)(uintptr_t)text.p, .n = text.n, .borrowed = true };
+	}
 	k->nfds = nfds;
 	if (nfds)
 		memcpy(k->fd, fd, nfds * sizeof fd[0]);
@@ -209,14 +215,15 @@ int ipc_packet_recv(int sock, struct ipc_packet *k)
 
 int ipc_packet_next(struct ipc_packet *k, struct ipc_msg *m)
 {
-	static const char next[] = "\n" IPC_FIRST;
-	const char *from = k->text + k->at, *end;
+	const char *from = k->text + k->at, *end = NULL;
 	size_t nfds = k->nfds, n = k->n - k->at;
+	int err;
 
 	*m = (struct ipc_msg){ 0 };
 	if (n == 0 && k->messages)
 		return 0;
-	end = memmem(from, n, next, sizeof next - 1);
+	if (!k->borrowed)
+		end = memmem(from, n, next, sizeof next - 1);
 	if (end)
 		n = (size_t)(end - from) + 1;
 	/* what has descriptors goes alone */
@@ -225,15 +232,19 @@ int ipc_packet_next(struct ipc_packet *k, struct ipc_msg *m)
 	k->at += n;
 	k->messages++;
 	k->nfds = 0;
-	return ipc_parse_with(str_make(from, n), k->fd, nfds, m) ? E_PEER : 1;
+	err = ipc_parse_with(str_make(from, n), k->fd, nfds, m);
+	if (k->borrowed)
+		explicit_bzero(k->text, n);
+	return err ? E_PEER : 1;
 }
 
 void ipc_packet_done(struct ipc_packet *k)
 {
 	while (k->nfds)
 		fd_close(&k->fd[--k->nfds]);
-	if (k->text)
+	if (k->borrowed ? k->messages == 0 : k->text != NULL)
 		explicit_bzero(k->text, k->n);
-	free(k->text);
+	if (!k->borrowed)
+		free(k->text);
 	k->text = NULL;
 }

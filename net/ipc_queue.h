@@ -58,13 +58,15 @@ void ipc_turn_end(void);
 /* A packet as it came. All zero is an empty one. */
 struct ipc_packet {
 	char *text;
+	bool borrowed; /* one message alone lies where it was received: it is taken before the next packet comes */
 	size_t n, at;
 	size_t messages; /* read so far */
 	int fd[IPC_MAX_FDS]; /* no message has them yet */
 	size_t nfds;
 };
 
-/* Without waiting. 0, -EAGAIN, E_CLOSED (peer gone), E_PEER, -errno. ipc_packet_done it if 0. */
+/* Without waiting. 0, -EAGAIN, E_CLOSED (peer gone), E_PEER, -errno. ipc_packet_done it if 0. Nothing else is received by
+ * this process before its first message is taken out. */
 int ipc_packet_recv(int sock, struct ipc_packet *k);
 /* Of bytes, for tests and fuzzing. */
 void ipc_packet_of(struct str text, struct ipc_packet *k);

@@ -6,6 +6,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -89,8 +92,73 @@ static void garbage_is_unknown(void **state)
 	(void)state;
 	assert_int_equal(ticket_redeem(t, STR(""), STR("imap"), 1, &user), E_NOTFOUND);
 	assert_int_equal(ticket_redeem(t, STR_NONE, STR("imap"), 1, &user), E_NOTFOUND);
-	assert_int_equal(ticket_redeem(t, STR("0123456789abcdef0123456789abcdef"), STR("imap"), 1,
+	assert_int_equal(ticket_redeem(t, STR("0123456789abcdef0123456789abcdef01234567"), STR("imap"), 1,
 		&user), E_NOTFOUND);
+	assert_int_equal(ticket_redeem(t, STR("0000000000000000000000000000000000000000"), STR("imap"), 1,
+		&user), E_NOTFOUND);
+	assert_int_equal(ticket_redeem(t, STR("zz00000000000000000000000000000000000000"), STR("imap"), 1,
+		&user), E_NOTFOUND);
+	tickets_free(t);
+}
+
+/* Another's number, or a number that was used before, opens nothing. */
+static void a_number_alone_is_nothing(void **state)
+{
+	struct tickets *t = tickets_new(10);
+	char one[TICKET_LEN + 1], two[TICKET_LEN + 1], mixed[TICKET_LEN + 1], *user;
+
+	(void)state;
+	ticket_issue(t, STR("a@b"), STR("imap"), 0, 1000, one);
+	ticket_issue(t, STR("c@d"), STR("imap"), 0, 1000, two);
+	memcpy(mixed, one, sizeof(mixed));
+	memcpy(mixed, two, 8);
+	assert_int_equal(ticket_redeem(t, str_of(mixed), STR("imap"), 1, &user), E_NOTFOUND);
+	assert_int_equal(ticket_redeem(t, str_of(one), STR("imap"), 1, &user), 0);
+	free(user);
+	ticket_issue(t, STR("e@f"), STR("imap"), 0, 1000, mixed); /* the freed number again */
+	assert_memory_equal(mixed, one, 8);
+	assert_int_equal(ticket_redeem(t, str_of(one), STR("imap"), 1, &user), E_NOTFOUND);
+	assert_int_equal(ticket_redeem(t, str_of(mixed), STR("imap"), 1, &user), 0);
+	assert_string_equal(user, "e@f");
+	free(user);
+	assert_int_equal(ticket_redeem(t, str_of(two), STR("imap"), 1, &user), 0);
+	free(user);
+	tickets_free(t);
+}
+
+/* Thousands, taken, used and dropped in odd order; long names; what is there is what was made and not used. */
+static void many_at_once(void **state)
+{
+	enum { N = 1000 };
+	static char id[N][TICKET_LEN + 1], name[400];
+	struct tickets *t = tickets_new(N);
+	char *user;
+	int i;
+
+	(void)state;
+	for (i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "%0*d@b", i % 300 + 1, i);
+		ticket_issue(t, str_of(name), STR("imap"), 0, 1000, id[i]);
+	}
+	for (i = 0; i < N; i += 2) {
+		snprintf(name, sizeof(name), "%0*d@b", i % 300 + 1, i);
+		assert_int_equal(ticket_redeem(t, str_of(id[i]), STR("imap"), 1, &user), 0);
+		assert_string_equal(user, name);
+		free(user);
+	}
+	assert_int_equal(tickets_count(t), N / 2);
+	for (i = 0; i < N; i += 2)
+		ticket_issue(t, STR("x@y"), STR("imap"), 0, 1000, id[i]);
+	tickets_limit(t, N / 2); /* the older half goes */
+	for (i = 0; i < N; i++) {
+		assert_int_equal(ticket_redeem(t, str_of(id[i]), STR("imap"), 1, &user), i % 2 ? E_NOTFOUND : 0);
+		if (i % 2 == 0)
+			free(user);
+	}
+	ticket_issue(t, STR("x@y"), STR("imap"), 0, 1000, id[0]);
+	ticket_issue(t, STR("z@y"), STR("imap"), 0, 1000, id[1]);
+	tickets_forget_user(t, STR("x@y"));
+	assert_int_equal(tickets_count(t), 1);
 	tickets_free(t);
 }
 
@@ -103,6 +171,8 @@ int main(void)
 		cmocka_unit_test(sweep_drops_the_old_ones_only),
 		cmocka_unit_test(a_full_box_forgets_the_oldest),
 		cmocka_unit_test(garbage_is_unknown),
+		cmocka_unit_test(a_number_alone_is_nothing),
+		cmocka_unit_test(many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
