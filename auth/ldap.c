@@ -226,6 +226,9 @@ static void set_options(LDAP *ld, int64_t timeout)
 	ldap_set_option(ld, LDAP_OPT_TIMEOUT, &tv);
 	if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &sb) == LDAP_OPT_SUCCESS && sb)
 		ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most);
+	/* one read for many messages, each of which takes two otherwise */
+	if (sb)
+		ber_sockbuf_add_io(sb, &ber_sockbuf_io_readahead, LBER_SBIOD_LEVEL_PROVIDER, NULL);
 }
 
 /* A connection to that server; as_service: bound by our own name. */

@@ -33,8 +33,10 @@ DOMAIN = "example.org"
 ROOT = os.getuid() == 0
 
 
+# Processes that test beside each other take theirs from different parts: one picks a port before somebody listens there.
+BESIDE = os.environ.get("PYTEST_XDIST_WORKER", "")
 PORTS = itertools.cycle(range(20000, 32000))
-for _ in range(os.getpid() * 37 % 12000):
+for _ in range((os.getppid() * 37 + int(BESIDE[2:]) * 4000 if BESIDE else os.getpid() * 37) % 12000):
     next(PORTS)
 
 

@@ -126,9 +126,12 @@ class Scripted:
 
     def __init__(self, answer):
         self.answer, self.asked = answer, []
-        self.port = free_ports(1)[0]
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", self.port))
+        while True:
+            self.port = free_ports(1)[0]
+            with contextlib.suppress(OSError):  # a resolver asks from any port, of UDP alone
+                self.udp.bind(("127.0.0.1", self.port))
+                break
         self.tcp = socket.create_server(("127.0.0.1", self.port))
         for what in (self.serve_udp, self.serve_tcp):
             threading.Thread(target=what, daemon=True).start()
