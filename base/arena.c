@@ -45,7 +45,7 @@ static void free_from(struct arena_chunk *c)
 	for (; c; c = next) {
 		next = c->next;
 		UNPOISON(c->data, c->size);
-		if (c->size == CHUNK_MIN && spares < SPARES) {
+		if (c->size == CHUNK_MIN && spares != SPARES) {
 			c->next = spare;
 			spare = c;
 			spares++;
