@@ -164,7 +164,7 @@ static bool ends_here(struct stack *s, struct directory *e, const struct directo
 		return true;
 	arena_init(&a);
 	r = e->ops->account(e, name->local, name->domain, &a, &v);
-	arena_done(&a);
+	arena_wipe(&a);
 	return r != E_NOTFOUND;
 }
 

@@ -47,7 +47,7 @@ struct worker {
 	int index, fd;
 	uint64_t life; /* which incarnation; 0: never alive */
 	struct event *readable, *writable, *timer; /* timer: job deadline, or time of the restart */
-	bool full; /* its socket, and writable waits for room */
+	bool full; /* its socket, and writable waits for room; or it is closed */
 	struct fair pinned;
 	struct pool_job *job[AHEAD]; /* that it has; it does the first one */
 	unsigned njobs;
@@ -394,11 +394,13 @@ static bool takes(const struct worker *w)
 		w->njobs * w->takes_us < AHEAD_US && clock_mono_us() - w->began_us < LATE_US;
 }
 
-/* It goes on when the worker has read; one that does nothing and does not read either is lost. */
-static void is_full(struct worker *w)
+/* -EAGAIN: it goes on when the worker has read; one that does nothing and does not read either is lost. E_CLOSED: so is
+ * this one, once the answers that it left are heard. */
+static void is_full(struct worker *w, int r)
 {
 	w->full = true;
-	event_add(w->writable, NULL);
+	if (r == -EAGAIN)
+		event_add(w->writable, NULL);
 	if (w->njobs == 0)
 		arm(w->timer, JOB_MS);
 }
@@ -425,8 +427,8 @@ static void tell(struct worker *w)
 		if (r == 0)
 			word_drop(w);
 	}
-	if (r == -EAGAIN)
-		is_full(w);
+	if (r == -EAGAIN || r == E_CLOSED)
+		is_full(w, r);
 	else if (r < 0)
 		worker_lost(w);
 }
@@ -447,10 +449,10 @@ static void dispatch(struct worker *w)
 		}
 		w->job[w->njobs++] = job;
 		r = ipc_try_send(w->fd, &job->m);
-		if (r == -EAGAIN) { /* no room for it behind the others, and what else the worker was told */
+		if (r == -EAGAIN || r == E_CLOSED) { /* no room for it behind the others, and what else the worker was told */
 			w->njobs--;
 			put_back(w, job);
-			is_full(w);
+			is_full(w, r);
 			return;
 		}
 		if (r < 0)

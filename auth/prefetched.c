@@ -20,7 +20,7 @@ void prefetched_clear(struct prefetched *p)
 {
 	if (p->n == 0)
 		return;
-	arena_reset(&p->a);
+	arena_wipe(&p->a); /* hashes and keys of logins */
 	p->n = 0;
 }
 

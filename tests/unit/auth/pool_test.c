@@ -180,6 +180,28 @@ static void a_step_of_a_login_is_not_given_back(void **state)
 	assert_int_equal(failed, 1);
 }
 
+/* Answers lie there, and the job that would go behind what they answer finds the link closed. */
+static void what_was_answered_counts_though_its_worker_died(void **state)
+{
+	struct ipc_msg m;
+	int i;
+
+	(void)state;
+	assert_true(all_to_the_first(4));
+	answers(1, 1);
+	ipc_init(&m, "sasl");
+	for (i = 0; i < 2; i++)
+		assert_int_equal(ipc_send(worker[1], &m), 0);
+	ipc_done(&m);
+	fd_close(&worker[1]);
+	add(5, POOL_ANY);
+	go_on();
+	assert_int_equal(answered, 4);
+	assert_int_equal(failed, 1);
+	assert_int_equal(hears(2), 5);
+	assert_int_equal(hears(2), 0);
+}
+
 static int set_up(void **state)
 {
 	struct tables none;
@@ -221,6 +243,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_takes_long_gets_none_behind_while_another_is_idle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_given_back_is_done_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_step_of_a_login_is_not_given_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_answered_counts_though_its_worker_died, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
