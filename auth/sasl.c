@@ -320,7 +320,7 @@ void sasl_exchange_free(struct sasl_exchange *x)
 		return;
 	if (x->conn)
 		sasl_dispose(&x->conn);
-	arena_done(&x->a);
+	arena_wipe(&x->a); /* the password of a client lies there */
 	free(x);
 }
 
