@@ -41,14 +41,8 @@ static void note(struct walk *w, unsigned depth, const char *kind, struct str ad
 struct str address_name(struct str local, struct str domain, struct arena *a)
 {
 	struct address addr = { .local = local, .domain = domain };
-	struct str s;
-	struct buf b;
 
-	buf_init(&b, 4 * (ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX) + 1024);
-	address_print(&addr, &b);
-	s = arena_str(a, buf_view(&b));
-	buf_done(&b);
-	return s;
+	return address_text(a, &addr);
 }
 
 int address_read(struct str text, struct arena *a, struct str *local_out, struct str *domain_out)

@@ -132,18 +132,6 @@ static int mail_param(struct session *s, const struct smtp_param *in, struct mai
 	return -1;
 }
 
-static struct str printed(const struct address *addr, struct arena *a)
-{
-	struct buf b;
-	struct str s;
-
-	buf_init(&b, 1024);
-	address_print(addr, &b);
-	s = arena_str(a, buf_view(&b));
-	buf_done(&b);
-	return s;
-}
-
 static void begin(struct session *s, const struct smtp_path_command *c, const struct mail_params *p)
 {
 	if (p->session.n)
@@ -160,7 +148,7 @@ static void begin(struct session *s, const struct smtp_path_command *c, const st
 	s->tx.peer = arena_str(&s->tx.a, p->peer);
 	s->tx.helo = arena_str(&s->tx.a, p->helo);
 	if (!c->null_path)
-		s->tx.sender = printed(&c->addr, &s->tx.a);
+		s->tx.sender = address_text(&s->tx.a, &c->addr);
 	if (p->xid.n) {
 		s->tx.xid = true;
 		memcpy(s->tx.id, p->xid.p, p->xid.n);
@@ -246,7 +234,7 @@ static void recipient(struct session *s, const struct smtp_path_command *c)
 			c->param[i].name.p);
 		return;
 	}
-	r.address = printed(&c->addr, &s->tx.a);
+	r.address = address_text(&s->tx.a, &c->addr);
 	if (recipient_add(s, &r, &why)) {
 		reply_dsn(s, &why);
 		return;

@@ -249,6 +249,18 @@ void address_print(const struct address *addr, struct buf *out)
 	}
 }
 
+struct str address_text(struct arena *a, const struct address *addr)
+{
+	struct buf b;
+	struct str out;
+
+	buf_init(&b, 2 * addr->local.n + addr->domain.n + 3);
+	address_print(addr, &b);
+	out = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return out;
+}
+
 static struct str lower(struct str s, struct arena *a)
 {
 	char *p = arena_alloc(a, s.n + 1);

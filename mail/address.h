@@ -28,6 +28,7 @@ int address_parse(struct cur *c, struct arena *a, bool allow_utf8, struct addres
 int address_parse_all(struct str s, struct arena *a, struct address *out);
 /* Quotes the local part where needed. */
 void address_print(const struct address *addr, struct buf *out);
+struct str address_text(struct arena *a, const struct address *addr); /* the same, in a */
 /* Form to compare and store: domain lower-cased (A-labels and U-labels become
  * the same A-label, libidn2), local part as UsernameCaseMapped (RFC 8265 3.3: width, lower case, NFC); E_SYNTAX. */
 int address_normal(const struct address *addr, struct arena *a, struct str *local_out,

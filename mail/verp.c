@@ -19,8 +19,6 @@ int verp_check(struct str delimiters)
 int verp_address(struct str delimiters, struct str sender, struct str rcpt, struct arena *a, struct str *out)
 {
 	struct address from, to, x;
-	struct buf b;
-	int r;
 
 	if (verp_check(delimiters) < 0 || address_parse_all(sender, a, &from) < 0 || address_parse_all(rcpt, a, &to) < 0 ||
 	    from.domain.n == 0 || to.domain.n == 0)
@@ -31,11 +29,6 @@ int verp_address(struct str delimiters, struct str sender, struct str rcpt, stru
 	x.utf8 = from.utf8 || to.utf8;
 	if (x.local.n > ADDRESS_LOCAL_MAX || x.local.n + 1 + x.domain.n > ADDRESS_MAX)
 		return E_LIMIT;
-	buf_init(&b, 4 * ADDRESS_MAX);
-	address_print(&x, &b);
-	r = b.err;
-	if (!r)
-		*out = arena_str(a, buf_view(&b));
-	buf_done(&b);
-	return r;
+	*out = address_text(a, &x);
+	return 0;
 }

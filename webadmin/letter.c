@@ -47,15 +47,11 @@ static struct str text_of(const json_t *v)
 static int envelope_address(struct str text, struct arena *a, struct str *out)
 {
 	struct address parsed;
-	struct buf b;
 
 	if (text.n == 0 || text.n > ADDRESS_MAX || str_has_ctl(text) || address_parse_all(text, a, &parsed) < 0 ||
 	    parsed.domain.n == 0)
 		return E_SYNTAX;
-	buf_init(&b, 4 * ADDRESS_MAX);
-	address_print(&parsed, &b);
-	*out = arena_str(a, buf_view(&b));
-	buf_done(&b);
+	*out = address_text(a, &parsed);
 	return 0;
 }
 

@@ -226,16 +226,7 @@ static int params(struct session *s, const struct smtp_path_command *c, struct m
 /* The sender as we write it, in the command's memory; the null sender is empty. */
 static struct str printed(struct session *s, const struct smtp_path_command *c)
 {
-	struct str out = STR("");
-	struct buf b;
-
-	if (c->null_path)
-		return out;
-	buf_init(&b, 1024);
-	address_print(&c->addr, &b);
-	out = arena_str(&s->cmd, buf_view(&b));
-	buf_done(&b);
-	return out;
+	return c->null_path ? STR("") : address_text(&s->cmd, &c->addr);
 }
 
 static bool may_begin(struct session *s)

@@ -109,17 +109,13 @@ static int decide(struct session *s, struct recipient *r, struct dsn *why)
 static void recipient(struct session *s, const struct smtp_path_command *c, struct recipient *r)
 {
 	struct dsn why = { 0 };
-	struct buf b;
 	int refused;
 
 	if (s->tx.nrcpt >= (uint64_t)s->room->conf->smtp_recipients) {
 		reply(s, 452, "4.5.3", "Too many recipients, send the others in another message");
 		return;
 	}
-	buf_init(&b, 1024);
-	address_print(&c->addr, &b);
-	r->address = arena_str(&s->cmd, buf_view(&b));
-	buf_done(&b);
+	r->address = address_text(&s->cmd, &c->addr);
 	room_update(s->room);
 	refused = decide(s, r, &why);
 	if (!refused) {

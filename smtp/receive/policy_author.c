@@ -53,15 +53,11 @@ static int add(struct session *s, const char *field, const struct header_address
 {
 	struct address addr = { .local = h->local, .domain = h->domain };
 	struct str address;
-	struct buf b;
 	size_t i;
 
 	if (!h->local.n || !h->domain.n || h->local.n + h->domain.n > ADDRESS_MAX)
 		return malformed(why, field, "holds something that is not an address (RFC 5322 3.4)");
-	buf_init(&b, 4 * ADDRESS_MAX);
-	address_print(&addr, &b);
-	address = arena_str(&s->tx.a, buf_view(&b));
-	buf_done(&b);
+	address = address_text(&s->tx.a, &addr);
 	if (str_eq(address, s->tx.named))
 		return 0;
 	for (i = 0; i < all->n; i++)

@@ -36,18 +36,6 @@ bool policy_etrn(const struct session *s, struct str domain)
 	return policy_trusted(s) || trust_etrn(s->room->conf, &t, domain);
 }
 
-static struct str printed(struct session *s, const struct smtp_path_command *c)
-{
-	struct str out;
-	struct buf b;
-
-	buf_init(&b, 1024);
-	address_print(&c->addr, &b);
-	out = arena_str(&s->cmd, buf_view(&b));
-	buf_done(&b);
-	return out;
-}
-
 int policy_sender(struct session *s, const struct smtp_path_command *c, struct dsn *why)
 {
 	bool account = s->authenticated && !s->local;
@@ -59,7 +47,7 @@ int policy_sender(struct session *s, const struct smtp_path_command *c, struct d
 	s->rewritten = STR_NONE;
 	if (c->null_path || !policy_trusted(s))
 		return 0;
-	address = printed(s, c);
+	address = address_text(&s->cmd, &c->addr);
 	r = auth_sender(link, user, address, &s->cmd, &result, &s->rewritten, deadline_in(AUTHD_WAIT_MS));
 	if (r && room_relink(room, &room->authd, link))
 		r = auth_sender(room->authd, user, address, &s->cmd, &result, &s->rewritten,

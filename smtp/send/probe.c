@@ -361,7 +361,6 @@ void probe_nowhere(struct probe *p, const struct dsn *why)
 int probe_address(struct str in, struct arena *a, struct str *out, struct str *domain)
 {
 	struct address x;
-	struct buf b;
 
 	if (address_parse_all(in, a, &x) || !x.domain.n)
 		return E_SYNTAX;
@@ -369,10 +368,7 @@ int probe_address(struct str in, struct arena *a, struct str *out, struct str *d
 		*domain = x.domain;
 	else if (domain_normal(x.domain, a, domain))
 		return E_SYNTAX;
-	buf_init(&b, PROBE_WORDS);
-	address_print(&x, &b);
-	*out = arena_str(a, buf_view(&b));
-	buf_done(&b);
+	*out = address_text(a, &x);
 	return 0;
 }
 
