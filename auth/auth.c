@@ -249,22 +249,29 @@ static int arrival_parse(const struct ipc_msg *m, struct str address, struct are
 	return 0;
 }
 
-int auth_arrival(int link, struct str address, struct str sender, struct str client, struct arena *a,
-	struct auth_arrival *out, deadline d)
+int auth_arrivals(int link, const struct str *address, size_t n, struct str sender, struct str client, struct arena *a,
+	struct auth_arrival *out, size_t *n_out, deadline d)
 {
-	struct ipc_msg q, m = { 0 };
+	struct ipc_msg q[AUTH_ARRIVALS_MAX], m[AUTH_ARRIVALS_MAX];
+	size_t i, got = 0;
 	int r;
 
-	ipc_init(&q, "arrival");
-	ipc_set(&q, "address", address);
-	ipc_set(&q, "sender", sender);
-	ipc_set(&q, "client", client);
-	r = ask(link, &q, &m, d);
-	if (r == 0)
-		r = arrival_parse(&m, address, a, out);
-	ipc_done(&m);
-	ipc_done(&q);
-	return r;
+	BUG_ON(n > AUTH_ARRIVALS_MAX);
+	for (i = 0; i < n; i++) {
+		ipc_init(&q[i], "arrival");
+		ipc_set(&q[i], "address", address[i]);
+		ipc_set(&q[i], "sender", sender);
+		ipc_set(&q[i], "client", client);
+	}
+	r = ipc_call_all(link, q, n, m, d);
+	for (i = 0; i < n; i++) {
+		if (got == i && m[i].verb.n && ipc_is(&m[i], "answer") && arrival_parse(&m[i], address[i], a, &out[i]) == 0)
+			got++;
+		ipc_done(&m[i]);
+		ipc_done(&q[i]);
+	}
+	*n_out = got;
+	return got ? 0 : r ? r : E_PEER;
 }
 
 int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,
@@ -329,42 +336,24 @@ int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	return r;
 }
 
-static int senders_send(int link, struct str user, const struct str *address, size_t n, uint64_t first)
-{
-	struct ipc_msg q;
-	int r = 0;
-	size_t i;
-
-	for (i = 0; i < n && r == 0; i++) {
-		ipc_init(&q, "sender");
-		ipc_set_u64(&q, "id", first + i);
-		ipc_set(&q, "user", user);
-		ipc_set(&q, "address", address[i]);
-		r = ipc_send(link, &q);
-		ipc_done(&q);
-	}
-	return r;
-}
-
 int auth_senders(int link, struct str user, const struct str *address, size_t n, enum auth_result *out, deadline d)
 {
-	uint64_t first = rand_u64() >> 16, id; /* answers to older questions may still come */
-	size_t missing = n, i;
+	struct ipc_msg q[AUTH_SENDERS_MAX], m[AUTH_SENDERS_MAX];
+	size_t i;
 	int r;
 
 	BUG_ON(n > AUTH_SENDERS_MAX);
-	for (i = 0; i < n; i++)
-		out[i] = AUTH_TEMP;
-	r = senders_send(link, user, address, n, first);
-	while (r == 0 && missing > 0) {
-		struct ipc_msg m;
-
-		r = ipc_recv_until(link, &m, d);
-		if (r == 0 && ipc_get_u64(&m, "id", UINT64_MAX, &id) == 0 && id >= first && id - first < n) {
-			r = ipc_is(&m, "answer") ? result_parse(&m, &out[id - first]) : E_PEER;
-			missing--;
-		}
-		ipc_done(&m);
+	for (i = 0; i < n; i++) {
+		ipc_init(&q[i], "sender");
+		ipc_set(&q[i], "user", user);
+		ipc_set(&q[i], "address", address[i]);
+	}
+	r = ipc_call_all(link, q, n, m, d);
+	for (i = 0; i < n; i++) {
+		if (r == 0)
+			r = ipc_is(&m[i], "answer") ? result_parse(&m[i], &out[i]) : E_PEER;
+		ipc_done(&m[i]);
+		ipc_done(&q[i]);
 	}
 	return r;
 }

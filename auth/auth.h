@@ -116,8 +116,10 @@ struct auth_arrival {
 	 * Only for a message without a sender. LIMIT: too many for that person. */
 	enum auth_srs { AUTH_SRS_NONE, AUTH_SRS_GOOD, AUTH_SRS_BAD, AUTH_SRS_EXPIRED, AUTH_SRS_LIMIT } srs;
 };
-int auth_arrival(int link, struct str address, struct str sender, struct str client, struct arena *a,
-	struct auth_arrival *out, deadline d);
+/* Of each of n addresses, in one round trip. The first n_out answers came, in their order: at least one, or it is an error. */
+#define AUTH_ARRIVALS_MAX 32
+int auth_arrivals(int link, const struct str *address, size_t n, struct str sender, struct str client, struct arena *a,
+	struct auth_arrival *out, size_t *n_out, deadline d);
 /* The sender that a forward by an alias of `domain` says (auth/bounce.h), and whether the one that it has is an address of
  * a domain of ours. */
 int auth_forward_sender(int link, struct str sender, struct str domain, struct arena *a, struct str *out, bool *ours_out,

@@ -109,7 +109,7 @@ struct client *client_new(const char *name, int instance, int fd)
 	c->holds = 1;
 	fd_nonblock(fd, true);
 	/* the others take one message a packet */
-	ipc_queue_init(&c->out, fd, strcmp(name, "front") == 0, flush, c);
+	ipc_queue_init(&c->out, fd, strcmp(name, "front") == 0 || strcmp(name, "smtpd") == 0, flush, c);
 	table_init(&c->exchanges);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable, c);
 	c->writable = event_new(base, fd, EV_WRITE, writable, c);

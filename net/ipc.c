@@ -23,7 +23,6 @@
 #include "base/clock.h"
 #include "base/cur.h"
 #include "base/file.h"
-#include "base/rand.h"
 
 enum {
 	NAME = 1, /* byte of a name */
@@ -519,17 +518,16 @@ int ipc_try_recv(int sock, struct ipc_msg *m)
 	return recv_flags(sock, m, MSG_DONTWAIT);
 }
 
-/* 0 when the socket is ready (or broken: the call after will tell). */
-static int wait_for(int sock, short events, deadline d)
+int ipc_wait(int sock, short events, int64_t deadline_at)
 {
 	struct pollfd p = { .fd = sock, .events = events };
 	int n;
 
 	for (;;) {
-		n = poll(&p, 1, deadline_left(d));
+		n = poll(&p, 1, deadline_left(deadline_at));
 		if (n > 0)
 			return 0;
-		if (n == 0 && deadline_passed(d))
+		if (n == 0 && deadline_passed(deadline_at))
 			return E_TIMEOUT;
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -542,38 +540,10 @@ int ipc_recv_until(int sock, struct ipc_msg *m, int64_t deadline_at)
 
 	*m = (struct ipc_msg){ 0 };
 	do {
-		err = wait_for(sock, POLLIN, deadline_at);
+		err = ipc_wait(sock, POLLIN, deadline_at);
 		if (!err)
 			err = ipc_try_recv(sock, m);
 	} while (err == -EAGAIN); /* somebody else who shares the socket was faster */
-	return err;
-}
-
-int ipc_call(int sock, struct ipc_msg *question, struct ipc_msg *answer, int64_t deadline_at)
-{
-	static uint64_t last;
-	struct str id = ipc_get(question, "id");
-	int err;
-
-	*answer = (struct ipc_msg){ 0 };
-	if (!id.p) {
-		/* links are cloned, numbers start anywhere: no answer of another's */
-		if (!last)
-			last = rand_u64() >> 16;
-		ipc_set_u64(question, "id", ++last);
-		id = ipc_get(question, "id");
-	}
-	while ((err = ipc_try_send(sock, question)) == -EAGAIN) {
-		err = wait_for(sock, POLLOUT, deadline_at);
-		if (err)
-			break;
-	}
-	while (!err) {
-		err = ipc_recv_until(sock, answer, deadline_at);
-		if (!err && str_eq(ipc_get(answer, "id"), id))
-			return 0;
-		ipc_done(answer);
-	}
 	return err;
 }
 

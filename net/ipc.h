@@ -89,10 +89,13 @@ int ipc_recv(int sock, struct ipc_msg *m);
 int ipc_try_recv(int sock, struct ipc_msg *m); /* -EAGAIN at once if nothing is there */
 /* As ipc_recv with poll before: E_TIMEOUT when d passes. */
 int ipc_recv_until(int sock, struct ipc_msg *m, int64_t deadline_at);
-/* Send a question (which gets an "id" if it has none) and wait for the answer
- * that has the same "id": messages with other ids that arrive meanwhile are
- * dropped (blocking rooms only). ipc_done the answer in any case. */
+/* Send a question (which gets an "id" if it has none) and wait for the answer that has the same "id": messages with other
+ * ids that arrive meanwhile are dropped (blocking rooms only). ipc_done the answer in any case. */
 int ipc_call(int sock, struct ipc_msg *question, struct ipc_msg *answer, int64_t deadline_at);
+/* The same for n of them (at most IPC_BATCH_MESSAGES, without descriptors), which go in one packet: answer[i] is that to
+ * question[i]. After an error some have come; the others have no verb. The peer must take several messages a packet
+ * (net/ipc_queue.h). */
+int ipc_call_all(int sock, struct ipc_msg *question, size_t n, struct ipc_msg *answer, int64_t deadline_at);
 /* Parsing and printing alone, for tests and fuzzing. */
 int ipc_parse(struct str packet, struct ipc_msg *m);
 int ipc_print(const struct ipc_msg *m, struct buf *out);

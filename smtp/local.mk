@@ -1,7 +1,7 @@
 noinst_LIBRARIES += smtp/libreceive.a
 smtp_libreceive_a_SOURCES = smtp/receive/session.c smtp/receive/session.h smtp/receive/verbs.c \
 	smtp/receive/cmd_mail.c smtp/receive/cmd_rcpt.c smtp/receive/cmd_data.c smtp/receive/cmd_bdat.c \
-	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_author.c smtp/receive/policy_rcpt.c \
+	smtp/receive/cmd_other.c smtp/receive/cmd_etrn.c smtp/receive/policy_sender.c smtp/receive/policy_author.c smtp/receive/policy_rcpt.c smtp/receive/arrival.c \
 	smtp/receive/local.c smtp/receive/park.c smtp/receive/content.c smtp/receive/submit.c smtp/receive/complaint.c smtp/receive/tlsreport.c smtp/receive/queue.c \
 	smtp/receive/lmtp.c smtp/receive/lmtp.h
 pkglibexec_PROGRAMS += libexec/smtpd

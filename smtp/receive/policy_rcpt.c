@@ -24,31 +24,7 @@
 
 #include "net/suppressed.h"
 
-#define AUTHD_WAIT_MS 10000
 #define WORDS_MAX 300 /* of the list, in a reply */
-
-/* As auth_arrival wants it: the fingerprints, then the address. */
-static struct str client(struct session *s)
-{
-	char text[ADDR_TEXT];
-	const char *peer = s->h.peer.family ? addr_text(&s->h.peer, text) : "";
-
-	if (!s->h.client_cert.n)
-		return str_of(arena_fmt(&s->cmd, "%s", peer));
-	return str_of(arena_fmt(&s->cmd, "%.*s %.*s %s", STRF(s->h.client_cert), STRF(s->h.client_key), peer));
-}
-
-static int ask(struct session *s, struct str address, struct auth_arrival *out)
-{
-	struct room *room = s->room;
-	struct str sender = s->tx.sender, who = s->authenticated ? STR("") : client(s);
-	int link = room->authd, r;
-
-	r = auth_arrival(link, address, sender, who, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
-	if (r && room_relink(room, &room->authd, link))
-		r = auth_arrival(room->authd, address, sender, who, &s->cmd, out, deadline_in(AUTHD_WAIT_MS));
-	return r;
-}
 
 /* <postmaster> without a domain must be taken (RFC 5321 4.5.1): the one of this
  * host's name, or of the nearest domain above it that is ours. */
@@ -60,7 +36,7 @@ static int ask_postmaster(struct session *s, struct str *address, struct auth_ar
 
 	for (;;) {
 		*address = str_of(arena_fmt(&s->cmd, "postmaster@%.*s", STRF(domain)));
-		r = ask(s, *address, out);
+		r = arrival_ask(s, *address, out);
 		dot = str_find(domain, '.');
 		if (r || out->rcpt.result != AUTH_NODOMAIN || dot < 0)
 			return r;
@@ -199,7 +175,7 @@ int policy_rcpt(struct session *s, struct str *address, enum route *route_out, s
 	if (str_eqc(*address, "postmaster"))
 		r = ask_postmaster(s, address, &v);
 	else
-		r = ask(s, *address, &v);
+		r = arrival_ask(s, *address, &v);
 	if (r)
 		v = (struct auth_arrival){ .rcpt.result = AUTH_TEMP };
 	else if (v.rcpt.result != AUTH_TEMP && (ruled(s, *address, &v, why) || came_back(s, *address, &v, why)))

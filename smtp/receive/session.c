@@ -132,6 +132,7 @@ void tx_begin(struct session *s)
 
 	*tx = (struct tx){ 0 };
 	arena_init(&tx->a);
+	arena_init(&tx->ahead.a);
 	rand_id(tx->id, TX_ID);
 	if (s->again.n) {
 		memcpy(tx->id, s->again.p, TX_ID);
@@ -152,6 +153,7 @@ void tx_reset(struct session *s)
 	buf_done(&tx->body);
 	buf_done(&tx->park.said);
 	free(tx->rcpt);
+	arena_done(&tx->ahead.a);
 	arena_done(&tx->a);
 	*tx = (struct tx){ 0 };
 	session_move(s, SESSION_READY);

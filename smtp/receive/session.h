@@ -71,6 +71,15 @@ struct park {
 	uint32_t replies; /* that the client has for it */
 };
 
+/* What authd said of recipients, before their RCPT is read (arrival.c). */
+struct ahead {
+	struct arena a;
+	struct str address[AUTH_ARRIVALS_MAX]; /* printed; empty: taken */
+	struct auth_arrival arrival[AUTH_ARRIVALS_MAX];
+	size_t n;
+	deadline until; /* then they are too old */
+};
+
 #define TX_ID 12
 #define HELO_KEPT 255 /* of what EHLO said goes on: the longest name there is */
 
@@ -92,6 +101,7 @@ struct tx {
 	struct str envid; /* ENVID= as given */
 	int ret; /* RET=: of the enum in struct envelope */
 	uint64_t declared; /* SIZE=, 0: not said */
+	struct ahead ahead;
 	struct recipient *rcpt;
 	size_t nrcpt, rcpt_cap, refused;
 	struct buf body; /* the message as it came */
@@ -223,6 +233,9 @@ bool policy_etrn(const struct session *s, struct str domain);
  * rules of rewriting name the new one.
  * *route_out: STRAIGHT for an address of ours that nothing keeps from it, QUEUE, OUTSIDE. */
 int policy_rcpt(struct session *s, struct str *address, enum route *route_out, struct dsn *why);
+/* arrival.c: what authd says of mail of this transaction for the address (auth_arrivals). What out points to stays until
+ * the next call. 0 or negative. */
+int arrival_ask(struct session *s, struct str address, struct auth_arrival *out);
 /* Is mail to that address outside stopped (net/suppressed.h)? Then the refusal is in why. */
 bool policy_suppressed(struct session *s, struct str address, struct dsn *why);
 /* Is there somebody whom a report about this message may be sent to? */

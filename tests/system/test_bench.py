@@ -15,8 +15,9 @@ def test_bench_of_authentication_asks_and_is_answered(tmp_path):
     p = bench_auth("--users", "20", "--hash", "cheap", "--json", tmp_path / "figures")
     assert p.returncode == 0, p.stdout + p.stderr
     figures = json.loads((tmp_path / "figures").read_text())
-    assert list(figures) == ["sqlite, cheap, cache off", "sqlite, cheap, cached", "sqlite, recipients, cache off",
-                             "sqlite, recipients, as it comes"]
+    assert list(figures) == ["sqlite, cheap, cache off", "sqlite, cheap, cached",
+                             "sqlite, recipients, cache off", "sqlite, recipients, cache off, 8 at once",
+                             "sqlite, recipients, as it comes", "sqlite, recipients, as it comes, 8 at once"]
     assert all(f["ours"]["rate"] > 0 and f["ours"]["us"] >= 0 and f["ours"]["bad"] == 0 for f in figures.values()), figures
 
 

@@ -5,12 +5,16 @@
 #include "auth/auth.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "net/ipc_private.h"
+#include "net/ipc_queue.h"
 
 /* A child that answers each question with what `fill` makes. */
 static pid_t server(int link, int other, void (*fill)(const struct ipc_msg *q, struct ipc_msg *m))
@@ -222,27 +226,36 @@ static void keys_of_many_accounts_come_in_their_order(void **state)
 	finish(link);
 }
 
-/* A child that answers four questions, the last first, after one that nobody asked; then two, and is gone. The result is
- * what stands before the @. */
+/* A child that answers packets of four questions, three and two, the last one first, behind an answer that nobody asked for;
+ * all in one packet, the packet of three but its second one; then it is gone. The result is what stands before the @. */
 static void backwards(int link)
 {
 	struct ipc_msg q[4], m;
-	size_t n, i, k;
+	struct ipc_packet k;
+	struct ipc_queue out;
+	size_t n, i;
 
-	for (n = 4; n >= 2; n -= 2) {
+	ipc_queue_init(&out, link, true, NULL, NULL);
+	for (n = 4; n >= 2; n--) {
+		BUG_ON(ipc_wait(link, POLLIN, deadline_in(20000)) != 0 || ipc_packet_recv(link, &k) != 0);
 		for (i = 0; i < n; i++)
-			BUG_ON(ipc_recv(link, &q[i]) != 0);
+			BUG_ON(ipc_packet_next(&k, &q[i]) != 1);
+		BUG_ON(ipc_packet_next(&k, &m) != 0);
+		ipc_packet_done(&k);
 		for (i = n + 1; i-- > 0;) {
-			k = i < n ? i : 0;
+			if (n == 3 && i == 1)
+				continue;
 			ipc_init(&m, "answer");
 			if (i < n)
-				ipc_set(&m, "id", ipc_get(&q[k], "id"));
+				ipc_set(&m, "id", ipc_get(&q[i], "id"));
 			else
 				ipc_set_u64(&m, "id", 7);
-			ipc_set(&m, "result", str_sub(ipc_get(&q[k], "address"), 0, (size_t)str_find(ipc_get(&q[k], "address"), '@')));
-			BUG_ON(ipc_send(link, &m) != 0);
-			ipc_done(&m);
+			ipc_set(&m, "result", str_sub(ipc_get(&q[i % n], "address"), 0, (size_t)str_find(ipc_get(&q[i % n], "address"), '@')));
+			ipc_queue_add(&out, &m);
 		}
+		BUG_ON(ipc_queue_flush(&out) != 0);
+		for (i = 0; i < n; i++)
+			ipc_done(&q[i]);
 	}
 	_exit(0);
 }
@@ -263,8 +276,40 @@ static void senders_of_a_message_in_one_trip(void **state)
 	assert_int_equal(auth_senders(pair[0], STR("a"), good, 4, r, deadline_in(20000)), 0);
 	assert_true(r[0] == AUTH_OK && r[1] == AUTH_NODOMAIN && r[2] == AUTH_DENIED && r[3] == AUTH_TEMP);
 	assert_int_equal(auth_senders(pair[0], STR("a"), NULL, 0, r, deadline_in(20000)), 0);
+	assert_int_equal(auth_senders(pair[0], STR("a"), good, 3, r, deadline_in(100)), E_TIMEOUT);
 	assert_int_equal(auth_senders(pair[0], STR("a"), bad, 2, r, deadline_in(20000)), E_PEER);
 	assert_true(auth_senders(pair[0], STR("a"), good, 4, r, deadline_in(20000)) < 0);
+	finish(pair[0]);
+}
+
+static void arrivals_in_one_trip(void **state)
+{
+	const struct str address[] = { STR("ok@a"), STR("nodomain@b"), STR("denied@c"), STR("temp@d") };
+	struct auth_arrival v[4];
+	struct arena a;
+	int pair[2];
+	size_t n;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(ipc_pair(pair), 0);
+	if (fork() == 0) {
+		close(pair[0]);
+		backwards(pair[1]);
+	}
+	close(pair[1]);
+	assert_int_equal(auth_arrivals(pair[0], address, 4, STR("s"), STR(""), &a, v, &n, deadline_in(20000)), 0);
+	assert_int_equal(n, 4);
+	assert_true(v[0].rcpt.result == AUTH_OK && v[1].rcpt.result == AUTH_NODOMAIN && v[2].rcpt.result == AUTH_DENIED);
+	assert_true(v[3].rcpt.result == AUTH_TEMP && str_eqc(v[3].address, "temp@d"));
+	/* what came before the first that did not */
+	assert_int_equal(auth_arrivals(pair[0], address, 3, STR("s"), STR(""), &a, v, &n, deadline_in(100)), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(auth_arrivals(pair[0], address, 2, STR("s"), STR(""), &a, v, &n, deadline_in(20000)), 0);
+	assert_int_equal(n, 2);
+	assert_true(auth_arrivals(pair[0], address, 1, STR("s"), STR(""), &a, v, &n, deadline_in(20000)) < 0);
+	assert_int_equal(n, 0);
+	arena_done(&a);
 	finish(pair[0]);
 }
 
@@ -300,6 +345,7 @@ int main(void)
 		cmocka_unit_test(a_test_hears_of_the_rule_about_it),
 		cmocka_unit_test(keys_of_many_accounts_come_in_their_order),
 		cmocka_unit_test(senders_of_a_message_in_one_trip),
+		cmocka_unit_test(arrivals_in_one_trip),
 		cmocka_unit_test(a_dead_authd_is_an_error_in_time),
 	};
 

@@ -85,17 +85,31 @@ int auth_rcpt(int link, struct str address, struct arena *a, struct auth_rcpt *o
 	return 0;
 }
 
-/* Rules: relay@ as sender may relay, hold@ is held, spam@ is refused, moved@ is anna@. */
-int auth_arrival(int link, struct str address, struct str sender, struct str peer, struct arena *a,
-	struct auth_arrival *out, deadline d)
-{
-	bool moved = str_eqc(address, "moved@example.org");
+static char arrivals[4096]; /* what was asked: a line each, its addresses with a space behind */
+static bool one_answer; /* only the first of them is answered */
 
-	out->address = moved ? STR("anna@example.org") : address;
-	out->text = STR("");
-	out->access = str_starts(sender, "spam@") ? AUTH_ACCESS_REJECT : str_starts(sender, "hold@") ? AUTH_ACCESS_HOLD :
-		str_starts(sender, "relay@") && peer.n ? AUTH_ACCESS_RELAY : AUTH_ACCESS_NONE;
-	return auth_rcpt(link, out->address, a, &out->rcpt, d);
+/* Rules: relay@ as sender may relay, hold@ is held, spam@ is refused, moved@ is anna@. */
+int auth_arrivals(int link, const struct str *address, size_t n, struct str sender, struct str client, struct arena *a,
+	struct auth_arrival *out, size_t *n_out, deadline d)
+{
+	size_t i, at = strlen(arrivals);
+	int r = 0;
+
+	for (i = 0; i < n && at < sizeof arrivals - 400; i++)
+		at += (size_t)snprintf(arrivals + at, sizeof arrivals - at, "%.*s%s", STRF(address[i]), i + 1 < n ? " " : "\n");
+	*n_out = 0;
+	for (i = 0; i < (one_answer ? 1 : n) && !r; i++) {
+		bool moved = str_eqc(address[i], "moved@example.org");
+
+		out[i].address = moved ? STR("anna@example.org") : address[i];
+		out[i].text = STR("");
+		out[i].srs = AUTH_SRS_NONE;
+		out[i].access = str_starts(sender, "spam@") ? AUTH_ACCESS_REJECT : str_starts(sender, "hold@") ? AUTH_ACCESS_HOLD :
+			str_starts(sender, "relay@") && client.n ? AUTH_ACCESS_RELAY : AUTH_ACCESS_NONE;
+		r = auth_rcpt(link, out[i].address, a, &out[i].rcpt, d);
+		*n_out += !r;
+	}
+	return *n_out ? 0 : r;
 }
 
 /* --- queued --------------------------------------------------------------------- */
@@ -331,6 +345,7 @@ static void dialogue_n(const char *service, const char *ticket, struct str in)
 	struct session s;
 	struct ipc_msg m;
 
+	arrivals[0] = 0;
 	buf_reset(&queued);
 	assert_int_equal(addr_parse(STR("192.0.2.7"), &h.peer), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
@@ -1047,6 +1062,61 @@ static void the_door_gets_back_what_is_its_own(void **state)
 	mx("MAIL FROM:<>\r\nAUTH PLAIN AGEAYg==\r\n", "250 503");
 }
 
+#define R(name) "RCPT TO:<" name "@example.org>\r\n"
+#define FROM "MAIL FROM:<x@example.net>\r\n"
+
+static void recipients_said_in_one_go_are_one_question(void **state)
+{
+	(void)state;
+	mx(FROM R("anna") R("nobody") "rcpt to:<moved@example.org>\r\n" R("anna") "DATA\r\n", "250 250 550 250 250 354");
+	assert_string_equal(arrivals, "anna@example.org nobody@example.org moved@example.org anna@example.org\n");
+	/* what is not a good RCPT ends it; a rule's word counts for its own recipient */
+	mx(FROM R("anna") "RCPT TO:anna\r\n" R("bert") "NOOP\r\n" R("carl"), "250 250 501 250 250 250");
+	assert_string_equal(arrivals, "anna@example.org\nbert@example.org\ncarl@example.org\n");
+	mx(FROM R("anna") "RCPT TO:<postmaster>\r\n" R("bert"), "250 250 250 250");
+	mx(FROM R("temp") R("bert") R("anna") "RCPT TO:<x@example.com>\r\n" R("disk"), "250 451 250 250 550 250");
+	assert_non_null(strstr(said, "\nRCPT TO:<bert@example.org> XN=1\nRCPT TO:<anna@example.org> XN=2\nRCPT TO:<disk@example.org> XN=3\n"));
+	mx("MAIL FROM:<spam@example.net>\r\n" R("anna") R("bert"), "250 550 550");
+	assert_string_equal(arrivals, "anna@example.org bert@example.org\n");
+	/* the next message asks anew */
+	mx(FROM R("anna") R("bert") "RSET\r\n" FROM R("bert"), "250 250 250 250 250 250");
+	assert_string_equal(arrivals, "anna@example.org bert@example.org\nbert@example.org\n");
+}
+
+/* To <> an answer counts a report: it is asked for when its RCPT is read. */
+static void recipients_of_reports_are_asked_about_alone(void **state)
+{
+	(void)state;
+	mx("MAIL FROM:<>\r\n" R("anna") R("bert"), "250 250 250");
+	assert_string_equal(arrivals, "anna@example.org\nbert@example.org\n");
+}
+
+static void only_so_many_are_asked_about_ahead(void **state)
+{
+	int64_t errors = conf->limit_errors, recipients = conf->smtp_recipients;
+
+	(void)state;
+	conf->limit_errors = 2;
+	mx(FROM R("nobody1") R("nobody2") R("nobody3") R("nobody4"), "250 550 550 421");
+	assert_string_equal(arrivals, "nobody1@example.org nobody2@example.org\nnobody3@example.org\n");
+	conf->limit_errors = errors;
+	conf->smtp_recipients = 2;
+	mx(FROM R("anna") R("bert") R("carl"), "250 250 250 452");
+	assert_string_equal(arrivals, "anna@example.org bert@example.org\n");
+	conf->smtp_recipients = recipients;
+}
+
+/* authd gave up behind the first one: the others are asked about again. */
+static void what_was_not_answered_is_asked_again(void **state)
+{
+	(void)state;
+	one_answer = true;
+	mx(FROM R("anna") R("bert"), "250 250 250");
+	one_answer = false;
+	assert_string_equal(arrivals, "anna@example.org bert@example.org\nbert@example.org\n");
+	mx(FROM R("anna") R("down") R("bert"), "250 250 451 250");
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -1072,6 +1142,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(recipients_said_in_one_go_are_one_question),
+		TEST(recipients_of_reports_are_asked_about_alone),
+		TEST(only_so_many_are_asked_about_ahead),
+		TEST(what_was_not_answered_is_asked_again),
 		TEST(one_message),
 		TEST(text_without_header_gets_an_empty_line),
 		TEST(submission_adds_what_is_missing),
