@@ -130,6 +130,7 @@ def test_log_follows_one_message(suite):
     with suite.smtp() as c:
         send(c, a.address)
     line = suite.wait_log(f"account={a.address}", at)
+    suite.wait_log(" accepted ", at)
     ids = dict(f.split("=", 1) for f in line.split() if f[:2] in ("s=", "m="))
     story = [x.split()[2] for x in suite.log()[at:].splitlines() if f"m={ids['m']}" in x]
     # lmtpd and smtpd write at the same moment: the last two may change places

@@ -1070,6 +1070,7 @@ static void recipients_said_in_one_go_are_one_question(void **state)
 	(void)state;
 	mx(FROM R("anna") R("nobody") "rcpt to:<moved@example.org>\r\n" R("anna") "DATA\r\n", "250 250 550 250 250 354");
 	assert_string_equal(arrivals, "anna@example.org nobody@example.org moved@example.org anna@example.org\n");
+	mx(FROM R("anna") "RCPT TO:<bert@example.org> FROB=1\r\n" R("temp"), "250 250 555 451"); /* an answer that nobody takes */
 	/* what is not a good RCPT ends it; a rule's word counts for its own recipient */
 	mx(FROM R("anna") "RCPT TO:anna\r\n" R("bert") "NOOP\r\n" R("carl"), "250 250 501 250 250 250");
 	assert_string_equal(arrivals, "anna@example.org\nbert@example.org\ncarl@example.org\n");
