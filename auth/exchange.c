@@ -389,7 +389,8 @@ void exchange_step_done(struct pool_job *job, struct ipc_msg *answer)
 
 bool exchange_allowed(struct exchange *x, struct str data)
 {
-	if (x->tried.p || !data.p)
+	/* who begins LOGIN or CRAM-MD5 with an empty response (RFC 4954 4: "=") says his name later */
+	if (x->tried.p || !data.p || (data.n == 0 && !str_eqc(x->start.mech, "EXTERNAL")))
 		return true;
 	x->tried = peek_name(x->start.mech, data, &x->a);
 	x->asked = guard_ask(x->tried, &x->start.peer, x->start.service);

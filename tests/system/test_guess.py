@@ -2,6 +2,7 @@
 """Guessed passwords (docs/AUTH.md, "Guessing"): bans of networks, who stays free, offices, a spray, the verbs, and what a ban
 costs the door. Peers are many addresses of 127/8, or any address by a PROXY header. Who counts what, with a clock passed in,
 is tests/unit/auth/ban_test.c."""
+import base64
 import contextlib
 import http.client
 import json
@@ -139,6 +140,25 @@ def test_who_guesses_is_banned_at_every_door_and_the_owner_elsewhere_does_not_no
     wait_for(lambda: not closed(s, "127.1.1.1"), 20)
     assert login(s, "127.1.1.1", a.address, a.password) is True
     assert s.cli("ban", "remove", "127.1.1.1", check=False).returncode == 67
+
+
+def test_an_empty_first_response_hides_no_name(house):
+    s, a, b = house, house.anna, house.ben
+
+    def by_steps(account, password, begin):
+        with Peer(s, "127.1.2.9", "imap") as p:
+            for text in (begin, account.address, password):
+                answer = p.say(text if text == begin else base64.b64encode(text.encode()).decode())
+                if not answer.startswith(b"+"):
+                    break
+        return "limit" if b"[LIMIT]" in answer else answer.startswith(b"a OK")
+
+    begin = "a AUTHENTICATE LOGIN ="
+    assert by_steps(b, b.password, begin) is True
+    assert [by_steps(a, f"guess {n}", begin) for n in range(5)] == [False] * 5
+    wait_for(lambda: bans(s).get("127.1.2.9/32"), 20)
+    assert by_steps(a, a.password, begin) == by_steps(a, a.password, "a AUTHENTICATE LOGIN") == "limit"
+    assert by_steps(b, b.password, begin) is True  # known there by his name
 
 
 def test_who_is_known_there_logs_in_from_a_banned_network(house):
