@@ -380,6 +380,18 @@ static void answer_token(struct worker *w, const struct ipc_msg *q, struct arena
 	ipc_set_u64(out, "last", t.last);
 }
 
+/* The hand-out link with this id. */
+static void answer_invite(struct worker *w, const struct ipc_msg *q, struct arena *a, struct ipc_msg *out)
+{
+	struct directory *d = w->service.resolver.d;
+	struct directory_invite v;
+	int r = d->ops->invite ? d->ops->invite(d, ipc_get(q, "address"), a, &v) : E_NOTFOUND;
+
+	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	if (r == 0)
+		ipc_set(out, "digest", v.digest);
+}
+
 static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena *a,
 	struct ipc_msg *out)
 {
@@ -490,6 +502,7 @@ static const struct {
 	{ "route", answer_route },
 	{ "domain", answer_domain },
 	{ "token", answer_token },
+	{ "invite", answer_invite },
 	{ "offer", answer_offer },
 	{ "accounts", answer_accounts },
 	{ "copy", answer_copy },

@@ -9,6 +9,7 @@
 
 #include <sysexits.h>
 
+#include "auth/guard.h"
 #include "auth/peek.h"
 #include "auth/webauthn.h"
 #include "base/clock.h"
@@ -112,15 +113,46 @@ void gate_login(struct question *q)
 	exchange_login(&q->peer, ipc_get(&q->m, "address"), ipc_get(&q->m, "password"), &s, login_known, q);
 }
 
-void gate_invite(struct question *q)
+static void invite_audit(const struct question *q, struct audit *a)
 {
-	struct ipc_msg m;
-	struct audit a = { .who = "invitation", .verb = "user password" };
 	char text[ADDR_TEXT];
-	int reply = q->reply;
 
+	*a = (struct audit){ .who = "invitation", .verb = "user password" };
+	snprintf(a->peer, sizeof(a->peer), "%s", addr_text(&q->peer, text));
+}
+
+/* A guess, as a token is that never was any. It takes no turn of the verbs: strangers make no crowd before them. */
+static void no_invite(struct question *q)
+{
+	struct audit a;
+
+	invite_audit(q, &a);
+	audit_event(&a, EX_NOUSER);
+	guard_token(&q->peer, STR_NONE);
+	question_refuse(q, EX_NOUSER, SECRET_NO_INVITE, NULL);
+}
+
+/* The verb looks again: it is good once. */
+static void invite_seen(void *arg, const struct ipc_msg *invite)
+{
+	struct question *q = arg;
+	struct str id, secret;
+	struct audit a;
+	struct ipc_msg m;
+	int reply;
+
+	if (!invite) {
+		question_refuse(q, EX_TEMPFAIL, "the directory is not available: try again", NULL);
+		return;
+	}
+	if (!str_eqc(ipc_get(invite, "result"), "ok") || !secret_split(ipc_get(&q->m, "invite"), &id, &secret) ||
+		!secret_good(secret, ipc_get(invite, "digest"))) {
+		no_invite(q);
+		return;
+	}
+	invite_audit(q, &a);
+	reply = q->reply;
 	q->reply = -1;
-	snprintf(a.peer, sizeof(a.peer), "%s", addr_text(&q->peer, text));
 	if (audit_relay(&a, reply, &reply) == 0) {
 		ipc_init(&m, "control");
 		ipc_setc(&m, "verb", "invite redeem");
@@ -130,4 +162,14 @@ void gate_invite(struct question *q)
 		ipc_done(&m);
 	}
 	question_free(q);
+}
+
+void gate_invite(struct question *q)
+{
+	struct str id, secret;
+
+	if (secret_split(ipc_get(&q->m, "invite"), &id, &secret))
+		lookup("invite", STR(""), id, invite_seen, q);
+	else
+		no_invite(q);
 }

@@ -24,6 +24,8 @@ void secret_digest(struct str secret, char out[SECRET_HEX + 1]); /* SHA-256, hex
 #define SECRET_LETTERS "abcdefghjkmnpqrstuvwxyz" /* no two that look alike */
 #define SECRET_TYPED 64
 bool secret_typed(struct str typed, size_t n, char digest_out[SECRET_HEX + 1]);
+/* Said of a hand-out link that is none, or none any more. */
+#define SECRET_NO_INVITE "this invitation is used or too old: ask for another one"
 /* Has this secret that digest? Takes the same time whatever they are. */
 bool secret_good(struct str secret, struct str digest);
 

@@ -119,7 +119,7 @@ void verb_invite_redeem(struct verb *v)
 	if (!secret_split(ipc_get(v->m, "invite"), &id, &secret) || !v->d->ops->invite ||
 		(r = v->d->ops->invite(v->d, id, &v->a, &inv)) == E_NOTFOUND ||
 		(r == 0 && (!secret_good(secret, inv.digest) || inv.expires <= (uint64_t)clock_unix()))) {
-		verb_fail(v, EX_NOUSER, "this invitation is used or too old: ask for another one");
+		verb_fail(v, EX_NOUSER, SECRET_NO_INVITE);
 		return;
 	}
 	if (r == 0)

@@ -9,6 +9,7 @@
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
  *   "sender" user address  -> "answer" result
+ *   "token" address, "invite" address: the id -> "answer" result digest ...
  *   "owns" user address    -> "answer" result=ok|denied: is he an owner of that mailbox?
  *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name

@@ -194,11 +194,14 @@ def test_the_page_and_its_api_count_too(house):
         raw = socket.create_connection(("127.0.0.1", house.ports["https"]), 20, ("127.1.7.1", 0))
         c = http.client.HTTPSConnection("127.0.0.1", house.ports["https"], context=house.context())
         c.sock = house.context().wrap_socket(raw, server_hostname="localhost")
-        if n < 3:
+        if n < 2:
             c.request("POST", "/api/v1/login", json.dumps({"address": "x@example.org", "password": "y"}), {"Content-Type": "application/json"})
-        else:
+        elif n == 2:
             c.request("GET", "/api/v1/status", headers={"Authorization": "Bearer abcdefghijkl." + "0" * 64})
-        assert c.getresponse().status == 401
+        else:
+            link = "a link" if n == 3 else "abcdefghijkl." + "0" * 64
+            c.request("POST", "/api/v1/invite", json.dumps({"token": link, "password": "y"}), {"Content-Type": "application/json"})
+        assert c.getresponse().status == (401 if n <= 2 else 404)
         c.close()
     wait_for(lambda: closed(house, "127.1.7.1"), 20)
 
