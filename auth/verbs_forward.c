@@ -39,28 +39,44 @@ void verb_user_forward(struct verb *v)
 
 /* --- alias who -------------------------------------------------------------------- */
 
+struct steps {
+	struct verb *v;
+	struct str domain; /* he may see what this one does with its mail; empty: what all do */
+	struct str elsewhere; /* an address of another one, whose steps are not told ... */
+	unsigned depth; /* ... which are those below this one */
+};
+
 static void explain(void *arg, unsigned depth, const char *kind, struct str address, const char *words)
 {
-	struct verb *v = arg;
+	struct steps *s = arg;
+	struct str domain = str_from(address, (size_t)(str_rfind(address, '@') + 1));
+	bool foreign = s->domain.n > 0 && !str_eq(domain, s->domain) && strcmp(kind, "outside") != 0;
 	struct ipc_msg m;
 
+	if (s->elsewhere.n > 0 && (depth > s->depth || (depth == s->depth && str_eq(address, s->elsewhere))))
+		return;
+	s->elsewhere = foreign ? arena_str(&s->v->a, address) : STR("");
+	s->depth = depth;
 	ipc_init(&m, "result");
 	ipc_set_u64(&m, "step", depth);
 	ipc_set(&m, "address", address);
-	ipc_setc(&m, "kind", kind);
-	ipc_setc(&m, "words", words);
-	verb_row(v, &m);
+	ipc_setc(&m, "kind", foreign ? "elsewhere" : kind);
+	ipc_setc(&m, "words", foreign ? "goes on to another domain, which is not yours to look after" : words);
+	verb_row(s->v, &m);
 }
 
 void verb_alias_who(struct verb *v)
 {
+	struct steps s = { .v = v, .domain = STR("") };
 	struct str local, domain;
 	struct auth_rcpt out;
 	int r;
 
 	if (verb_address(v, &local, &domain) < 0)
 		return;
-	r = resolve_explain(v->resolver, ipc_get(v->m, "address"), &v->a, explain, v, &out);
+	if (ipc_get(v->m, "asker").p && !ipc_get_bool(v->m, "asker_admin"))
+		s.domain = domain;
+	r = resolve_explain(v->resolver, ipc_get(v->m, "address"), &v->a, explain, &s, &out);
 	if (r < 0)
 		verb_error(v, r, "address", ipc_get(v->m, "address"));
 }

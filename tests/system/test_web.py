@@ -389,6 +389,16 @@ def test_an_alias_does_not_open_anothers_mailbox(house):
     assert w.get("mailbox/list?address=" + house.anna.address).status == 200
     assert w.get("mailbox/list?address=" + house.far.address).status == 403
     assert Web(house, house.boss).get("mailbox/list?address=spy@example.org").status == 200
+    # nor does it tell what another domain does with its mail
+    house.cli("alias", "add", "team@far.example", house.far.address, house.anna.address)
+    house.cli("user", "forward", house.far.address, "far.in.private@elsewhere.example")
+    assert w.post("alias/change", {"address": "spy@example.org", "target": [house.far.address, "team@far.example", house.anna.address]}).status == 200
+    steps = [(r["step"], r["address"], r["kind"]) for r in w.get("alias/who?address=spy@example.org").json["rows"]]
+    assert steps == [(0, "spy@example.org", "alias"), (1, house.far.address, "elsewhere"), (1, "team@far.example", "elsewhere"),
+                     (1, house.anna.address, "mailbox")]
+    assert "far.in.private" in str(Web(house, house.boss).get("alias/who?address=spy@example.org").json)
+    house.cli("user", "forward", house.far.address)
+    house.cli("alias", "remove", "team@far.example")
 
 
 def test_a_person_looks_after_himself_alone(house):
