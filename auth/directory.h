@@ -99,6 +99,7 @@ struct directory_invite { /* a hand-out link: its holder sets the password, once
 struct directory_alias {
 	struct str address; /* normal form, printed */
 	struct str targets; /* one address a line */
+	bool unlisted; /* not in the address book */
 };
 
 struct directory_route { /* which way mail leaves; key: to and from (auth/route.h) */

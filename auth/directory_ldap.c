@@ -79,16 +79,46 @@ static struct str first_value(const struct ldap_entry *e, int which)
 	return e->value[which] ? e->value[which]->v : STR("");
 }
 
+bool ldap_any_yes(const struct ldap_value *v)
+{
+	while (v && !ldap_says_yes(v->v))
+		v = v->next;
+	return v != NULL;
+}
+
+/* Values of an attribute have no order: whoever may not log in by one of them may not. */
 static bool is_active(const struct ldap_directory *o, const struct ldap_entry *e)
 {
-	struct str v = first_value(e, A_ACTIVE);
-	uint64_t flags;
+	bool flags = str_ieqc(str_of(o->attr[A_ACTIVE]), "userAccountControl"), active = true;
+	const struct ldap_value *v;
+	uint64_t n;
 
-	if (v.n == 0)
-		return true;
-	if (str_ieqc(str_of(o->attr[A_ACTIVE]), "userAccountControl"))
-		return str_u64(v, UINT32_MAX, &flags) == 0 && !(flags & 2);
-	return ldap_says_yes(v) != o->active_not;
+	for (v = e->value[A_ACTIVE]; v && active; v = v->next)
+		active = v->v.n == 0 || (flags ? str_u64(v->v, UINT32_MAX, &n) == 0 && !(n & 2) : ldap_says_yes(v->v) != o->active_not);
+	return active;
+}
+
+#define LONG_AGO 1 /* Unix time */
+#define SHOWN 64 /* bytes of a strange value */
+
+/* The earliest of its values. One that is no time was meant to end the account at some time, which may be over: nobody logs in with
+ * it until that is put right. */
+static uint64_t ends_at(const struct ldap_directory *o, const struct ldap_entry *e)
+{
+	const char *attr = o->attr[A_EXPIRES];
+	const struct ldap_value *v;
+	uint64_t first = 0, n;
+
+	for (v = e->value[A_EXPIRES]; v; v = v->next) {
+		if (ldap_expires(str_of(attr), v->v, &n) < 0) {
+			trouble_tell("ldap: %.*s: %s '%.*s' is no time: nobody may log in with this account", STRF(e->dn), attr,
+				STRF(str_sub(v->v, 0, SHOWN)));
+			n = LONG_AGO;
+		}
+		if (n && (!first || n < first))
+			first = n;
+	}
+	return first;
 }
 
 /* The value of attr_id as text; bytes become hex. */
@@ -130,21 +160,21 @@ static struct str send_as(const struct ldap_entry *e, struct arena *a)
 static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
 {
 	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
-	struct str quota = first_value(e, A_QUOTA), expires = first_value(e, A_EXPIRES);
+	struct str quota = first_value(e, A_QUOTA);
 	int r;
 
 	if (!primary(e, a, &v.local, &v.domain))
 		return E_NOTFOUND;
 	v.key = key_of(e, a);
-	if (v.key.n == 0) {
-		trouble_tell("ldap: %.*s has no %s: it names nobody's mailbox", STRF(e->dn), o->attr[A_ID]);
+	if (v.key.n == 0 || e->value[A_ID]->next) {
+		trouble_tell("ldap: %.*s has %s %s: it names nobody's mailbox", STRF(e->dn), v.key.n ? "more than one" : "no", o->attr[A_ID]);
 		return E_TEMP;
 	}
 	v.name = first_value(e, A_NAME);
 	v.send_as = send_as(e, a);
 	v.hash = v.scram = v.roles = v.forward = STR("");
-	if (expires.n && ldap_expires(str_of(o->attr[A_EXPIRES]), expires, &v.expires) < 0)
-		trouble_tell("ldap: %.*s: %s is no time: the account does not end", STRF(e->dn), o->attr[A_EXPIRES]);
+	v.expires = ends_at(o, e);
+	v.unlisted = ldap_any_yes(e->value[A_HIDDEN]);
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
 		trouble_tell("ldap: %.*s: %s is no size: the default counts", STRF(e->dn), o->attr[A_QUOTA]);
 	if (o->conf->ldap_admin_group.n) {
@@ -260,8 +290,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 	name = address_name(local, domain, a);
 	if (str_eq(name, address))
 		return E_NOTFOUND; /* it is the account itself */
-	out->address = address;
-	out->targets = name;
+	*out = (struct directory_alias){ .address = address, .targets = name };
 	return 0;
 }
 
@@ -417,12 +446,9 @@ static bool of_domain(struct str address, struct str domain)
 	return domain.n == 0 || (at >= 0 && str_eq(str_from(address, (size_t)at + 1), domain));
 }
 
-static bool tell_alias(struct str address, struct str targets, struct str domain,
-	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
+static bool tell_alias(struct directory_alias v, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
 {
-	struct directory_alias v = { .address = address, .targets = targets };
-
-	return !of_domain(address, domain) || fn(&v, arg);
+	return !of_domain(v.address, domain) || fn(&v, arg);
 }
 
 static bool aliases_of(const struct ldap_entry *e, struct str domain, struct arena *a,
@@ -441,7 +467,7 @@ static bool aliases_of(const struct ldap_entry *e, struct str domain, struct are
 			if (!ldap_address(v->v, a, &local, &dom))
 				continue;
 			alias = address_name(local, dom, a);
-			if (!str_eq(alias, name) && !tell_alias(alias, name, domain, fn, arg))
+			if (!str_eq(alias, name) && !tell_alias((struct directory_alias){ .address = alias, .targets = name }, domain, fn, arg))
 				return false;
 		}
 	}
@@ -452,7 +478,8 @@ static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const 
 {
 	struct ldap_directory *o = own(d);
 	struct ldap_entry *e = NULL;
-	struct str local, dom, targets;
+	struct directory_alias v;
+	struct str local, dom;
 	bool more = true;
 	struct arena a;
 	int r;
@@ -466,9 +493,10 @@ static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const 
 	for (; e && r == 0 && more; e = e->next) {
 		if (!e->value[G_MAIL] || !ldap_address(e->value[G_MAIL]->v, &a, &local, &dom))
 			continue;
-		r = ldap_group_targets(o, e, &a, &targets);
+		v = (struct directory_alias){ .address = address_name(local, dom, &a), .unlisted = ldap_any_yes(e->value[G_HIDDEN]) };
+		r = ldap_group_targets(o, e, &a, &v.targets);
 		if (r == 0)
-			more = tell_alias(address_name(local, dom, &a), targets, domain, fn, arg);
+			more = tell_alias(v, domain, fn, arg);
 	}
 	arena_done(&a);
 	return r;
@@ -520,11 +548,13 @@ static void name_attributes(struct ldap_directory *o)
 	o->attr[A_ID] = or_else(o, c->ldap_attr_id, "objectGUID", "entryUUID");
 	o->attr[A_SEND_AS] = or_else(o, c->ldap_attr_send_as, LDAP_NO_ATTR, LDAP_NO_ATTR);
 	o->attr[A_EXPIRES] = or_else(o, c->ldap_attr_expires, "accountExpires", LDAP_NO_ATTR);
+	o->attr[A_HIDDEN] = or_else(o, c->ldap_attr_hidden, "msExchHideFromAddressLists", LDAP_NO_ATTR);
 	o->attr[A_GROUPS] = or_else(o, c->ldap_attr_groups, "memberOf", "memberOf");
 	o->group_attr[G_MEMBER] = "member";
 	o->group_attr[G_UNIQUE] = "uniqueMember";
 	o->group_attr[G_EXTERNAL] = "rfc822MailMember";
 	o->group_attr[G_MAIL] = o->attr[A_MAIL];
+	o->group_attr[G_HIDDEN] = o->attr[A_HIDDEN];
 }
 
 int directory_ldap_open(const struct conf *conf, struct directory **out)

@@ -13,8 +13,8 @@
 #define LDAP_NESTED ":1.2.840.113556.1.4.1941:" /* Active Directory: memberOf through groups of groups */
 
 /* What is asked of a person's entry, and of a group's. */
-enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_SEND_AS, A_EXPIRES, A_MAX };
-enum { G_MAIL, G_MEMBER, G_UNIQUE, G_EXTERNAL, G_MAX };
+enum { A_MAIL, A_ALIASES, A_NAME, A_QUOTA, A_ACTIVE, A_ID, A_GROUPS, A_SEND_AS, A_EXPIRES, A_HIDDEN, A_MAX };
+enum { G_MAIL, G_MEMBER, G_UNIQUE, G_EXTERNAL, G_HIDDEN, G_MAX };
 
 struct ldap_directory {
 	struct directory d;
@@ -36,6 +36,8 @@ void ldap_put_equal(struct buf *b, const char *attr, const char *prefix, struct 
 /* ldap_find with a filter that is taken over. */
 int ldap_entries(struct ldap_directory *o, enum ldap_scope scope, struct str base, struct buf *filter,
 	const char *const *attrs, size_t limit, struct arena *a, struct ldap_entry **out);
+/* Does one of the values say yes? */
+bool ldap_any_yes(const struct ldap_value *v);
 /* The address in a value, in normal form; false: none. */
 bool ldap_address(struct str value, struct arena *a, struct str *local, struct str *domain);
 

@@ -119,6 +119,7 @@ static bool keep_alias(const struct directory_alias *v, void *arg)
 	mine = &add(c, domain, v->address)->v.alias;
 	mine->address = arena_str(&c->a, v->address);
 	mine->targets = arena_str(&c->a, v->targets);
+	mine->unlisted = v->unlisted;
 	return true;
 }
 

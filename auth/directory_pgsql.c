@@ -102,6 +102,8 @@ static const char *const schema[] = {
 	"ALTER TABLE app_password ADD COLUMN owner" TEXT ";",
 	/* 11: the address book */
 	"ALTER TABLE account ADD COLUMN unlisted" NUMBER(0) ";",
+	/* 12: and lists in it */
+	"ALTER TABLE alias ADD COLUMN unlisted" NUMBER(0) ";",
 };
 
 struct statement {

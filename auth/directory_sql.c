@@ -132,6 +132,7 @@ static void alias_row(struct sql *s, struct arena *a, struct directory_alias *ou
 {
 	out->address = sql_str(s, 0, a);
 	out->targets = sql_str(s, 1, a);
+	out->unlisted = sql_u64(s, 2) != 0;
 }
 
 static int get_domain(struct directory *d, struct str name, struct arena *a,
@@ -327,8 +328,9 @@ static int put_alias(struct directory *d, const struct directory_alias *v, struc
 	sql_bind_str(s, 1, v->address);
 	sql_bind_str(s, 2, domain);
 	sql_bind_str(s, 3, v->targets);
+	sql_bind_u64(s, 4, v->unlisted);
 	if (is_new)
-		sql_bind_u64(s, 4, (uint64_t)clock_unix());
+		sql_bind_u64(s, 5, (uint64_t)clock_unix());
 	return sql_change(s);
 }
 

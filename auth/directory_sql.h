@@ -20,7 +20,7 @@
 	X(ACCOUNTS, "account", "", "id, local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, forward," \
 		" forward_keep, main_web, created, expires, left_at, refuse_from, refuse_text, shared, unlisted",\
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20", "attttt" "nnn" "ttnnnn" "nntnn", "id") \
-	X(ALIASES, "alias", "", "address, domain, targets, created", "$1, $2, $3, $4", "tttn", "address") \
+	X(ALIASES, "alias", "", "address, domain, targets, created, unlisted", "$1, $2, $3, $4, $5", "tttnn", "address") \
 	X(INVITES, "invite", "", "account, id, digest, expires", "$1, $2, $3, $4", "attn", "account") \
 	X(APP_PASSWORDS, "app_password", SQL_OF_ACCOUNTS, "account, id, label, digest, protocols, created, expires, last, peer, owner", \
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10", "attttnnntt", "account, id") \

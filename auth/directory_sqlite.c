@@ -166,6 +166,8 @@ static const char *const schema[] = {
 	"ALTER TABLE app_password ADD COLUMN owner TEXT NOT NULL DEFAULT '';",
 	/* 16: the address book */
 	"ALTER TABLE account ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;",
+	/* 17: and lists in it */
+	"ALTER TABLE alias ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct sqlite_directory *own(struct directory *d)

@@ -35,7 +35,7 @@ static const char *const sql[Q_MAX] = {
 	 * one plan is good for all */
 	[Q_ACCOUNTS_NAMED] = "SELECT x.* FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS n(local, domain),"
 		" LATERAL (SELECT " ACCOUNT_COLUMNS "WHERE a.domain = n.domain AND a.local = n.local OFFSET 0) x",
-	[Q_ALIAS] = "SELECT address, targets FROM alias WHERE address = $1",
+	[Q_ALIAS] = "SELECT address, targets, unlisted FROM alias WHERE address = $1",
 	[Q_KEEPER] = "SELECT " ACCOUNT_COLUMNS "WHERE a.domain = $1"
 		" ORDER BY CASE WHEN ',' || a.roles || ',' LIKE '%,admin,%' THEN 0 ELSE 1 END, a.id LIMIT 1",
 	/* a device with an app password would be lost by SCRAM, which knows one password of a name */
@@ -56,13 +56,13 @@ static const char *const sql[Q_MAX] = {
 		" expires = $13, left_at = $14, refuse_from = $15, refuse_text = $16, shared = $17,"
 		" unlisted = $18 WHERE domain = $2 AND local = $1",
 	[Q_ACCOUNT_REMOVE] = "DELETE FROM account WHERE domain = $2 AND local = $1",
-	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, created) VALUES($1, $2, $3, $4)",
-	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3 WHERE address = $1 AND domain = $2",
+	[Q_ALIAS_ADD] = "INSERT INTO alias(address, domain, targets, unlisted, created) VALUES($1, $2, $3, $4, $5)",
+	[Q_ALIAS_CHANGE] = "UPDATE alias SET targets = $3, unlisted = $4 WHERE address = $1 AND domain = $2",
 	[Q_ALIAS_REMOVE] = "DELETE FROM alias WHERE address = $1",
 	[Q_DOMAINS] = "SELECT name, active, catchall, " DOMAIN_SIZE("d.name") ", backup FROM domain d ORDER BY name",
 	[Q_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS "WHERE $1 = '' OR a.domain = $1"
 		" ORDER BY a.domain, a.local",
-	[Q_ALIASES] = "SELECT address, targets FROM alias WHERE $1 = '' OR domain = $1"
+	[Q_ALIASES] = "SELECT address, targets, unlisted FROM alias WHERE $1 = '' OR domain = $1"
 		" ORDER BY domain, address",
 	[Q_TOKEN] = "SELECT id, label, digest, roles, created, expires, last FROM token WHERE id = $1",
 	[Q_TOKEN_ADD] = "INSERT INTO token(id, label, digest, roles, created, expires, last)"

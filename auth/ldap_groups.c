@@ -176,9 +176,11 @@ int ldap_group_alias(struct ldap_directory *o, struct str address, struct arena 
 		return E_TEMP;
 	}
 	r = ldap_group_targets(o, e, a, &out->targets);
-	if (r == 0)
-		out->address = address;
-	return r;
+	if (r < 0)
+		return r;
+	out->address = address;
+	out->unlisted = ldap_any_yes(e->value[G_HIDDEN]);
+	return 0;
 }
 
 int ldap_mail_groups(struct ldap_directory *o, struct arena *a, struct ldap_entry **out)

@@ -25,6 +25,7 @@ static bool row(const struct directory_alias *al, void *arg)
 	ipc_init(&m, "result");
 	ipc_set(&m, "address", al->address);
 	ipc_set(&m, "targets", buf_view(&b));
+	ipc_setc(&m, "listed", al->unlisted ? "no" : "yes");
 	verb_row(v, &m);
 	buf_done(&b);
 	return true;
@@ -73,14 +74,24 @@ static void put(struct verb *v, const struct directory_alias *al, struct str dom
 		v->changed = true;
 }
 
+/* listed= */
+static int shown(struct verb *v, struct directory_alias *al)
+{
+	bool listed = !al->unlisted;
+	int r = verb_bool(v, "listed", &listed);
+
+	al->unlisted = !listed;
+	return r;
+}
+
 void verb_alias_add(struct verb *v)
 {
+	struct directory_alias al = { .unlisted = false };
 	struct directory_account acc;
-	struct directory_alias al;
 	struct str local, domain;
 	int r;
 
-	if (verb_address(v, &local, &domain) < 0 || verb_targets(v, true, &al.targets) < 0)
+	if (verb_address(v, &local, &domain) < 0 || verb_targets(v, true, &al.targets) < 0 || shown(v, &al) < 0)
 		return;
 	al.address = address_name(local, domain, &v->a);
 	r = v->d->ops->account(v->d, local, domain, &v->a, &acc);
@@ -161,8 +172,10 @@ void verb_alias_change(struct verb *v)
 	struct directory_alias al;
 	struct str domain;
 
-	if (find(v, &al, &domain) == 0 && verb_targets(v, true, &al.targets) == 0)
-		put(v, &al, domain, false);
+	if (find(v, &al, &domain) < 0 || shown(v, &al) < 0 ||
+		((ipc_get(v->m, "target").p || !ipc_get(v->m, "listed").p) && verb_targets(v, true, &al.targets) < 0))
+		return;
+	put(v, &al, domain, false);
 	if (v->changed)
 		verb_ends_owned(v, al.address);
 }

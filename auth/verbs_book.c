@@ -109,7 +109,7 @@ static bool list(const struct directory_alias *al, void *arg)
 	struct book *b = arg;
 	struct str local, domain;
 
-	if (several(al->targets) && address_read(al->address, &b->v->a, &local, &domain) == 0 && sees(b, domain) && is_active(b, domain))
+	if (!al->unlisted && several(al->targets) && address_read(al->address, &b->v->a, &local, &domain) == 0 && sees(b, domain) && is_active(b, domain))
 		add(b, (struct entry){ .domain = domain, .local = local, .address = al->address, .name = STR(""), .list = true });
 	return true;
 }
@@ -190,6 +190,10 @@ void verb_directory_list(struct verb *v)
 		return;
 	if (sees_none(&b)) {
 		verb_fail(v, EX_NOPERM, "the address book is off ([directory] visible)");
+		return;
+	}
+	if (domain.n > 0 && !sees(&b, domain)) {
+		verb_fail(v, EX_NOPERM, "the address book of %.*s is not for you ([directory] visible)", STRF(domain));
 		return;
 	}
 	page.no_scope = true;

@@ -207,7 +207,7 @@ static void alias(struct part *p, const struct userfile_entry *e)
 {
 	struct verb *v = p->v;
 	struct directory_account acc;
-	struct directory_alias al, before;
+	struct directory_alias al = { .unlisted = false }, before;
 	struct str local, domain;
 	int r;
 
@@ -228,6 +228,8 @@ static void alias(struct part *p, const struct userfile_entry *e)
 		row(p, "alias", al.address, "exists", "left as it is");
 		return;
 	}
+	if (r == 0)
+		al.unlisted = before.unlisted;
 	if (r == 0 || r == E_NOTFOUND)
 		r = p->dry_run ? r : v->d->ops->alias_put ? v->d->ops->alias_put(v->d, &al, domain, r < 0) == 0 ? r : E_TEMP :
 			E_UNSUPPORTED;

@@ -16,7 +16,9 @@ attributetype ( 1.3.6.1.4.1.4203.666.1.902 NAME 'mailQuota' EQUALITY caseIgnoreI
 attributetype ( 1.3.6.1.4.1.4203.666.1.903 NAME 'accountActive' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.4203.666.1.905 NAME 'mailSendAs' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 attributetype ( 1.3.6.1.4.1.4203.666.1.906 NAME 'accountExpires' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )
-objectclass ( 1.3.6.1.4.1.4203.666.1.904 NAME 'mailPerson' SUP top AUXILIARY MAY ( mail $ mailAlternateAddress $ mailQuota $ accountActive $ mailSendAs $ accountExpires ) )
+attributetype ( 1.3.6.1.4.1.4203.666.1.907 NAME 'mailHidden' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.4203.666.1.908 NAME 'mailEnds' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+objectclass ( 1.3.6.1.4.1.4203.666.1.904 NAME 'mailPerson' SUP top AUXILIARY MAY ( mail $ mailAlternateAddress $ mailQuota $ accountActive $ mailSendAs $ accountExpires $ mailHidden $ mailEnds ) )
 attributetype ( 1.3.6.1.4.1.4203.666.1.911 NAME 'proxyAddresses' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 attributetype ( 1.3.6.1.4.1.4203.666.1.912 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.4203.666.1.913 NAME 'objectGUID' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
@@ -111,7 +113,7 @@ class Slapd:
     def settings(self, **more):
         s = {"auth.directory": "ldap, sqlite", "ldap.servers": f"ldaps://127.0.0.1:{self.tls_port}", "ldap.ca_file": str(self.cert),
              "ldap.base": BASE, "ldap.bind_dn": READER, "ldap.bind_password_file": str(self.reader_password),
-             "ldap.attr_quota": "mailQuota", "ldap.attr_active": "accountActive", "ldap.attr_send_as": "mailSendAs", "ldap.attr_expires": "accountExpires", "auth.cache_time": "0"}
+             "ldap.attr_quota": "mailQuota", "ldap.attr_active": "accountActive", "ldap.attr_send_as": "mailSendAs", "ldap.attr_expires": "accountExpires", "ldap.attr_hidden": "mailHidden", "auth.cache_time": "0"}
         s.update({f"ldap.{k}": v for k, v in more.items()})
         return s
 

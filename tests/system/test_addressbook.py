@@ -22,7 +22,9 @@ OWN = ["anna@example.org", "ben@example.org", "staff@example.org", "zoe@example.
 def slapd(tmp_path_factory):
     s = Slapd(tmp_path_factory.mktemp("slapd"))
     s.add(person("anna", "anna's secret").replace("cn: Anna", f"cn:: {base64.b64encode(b'Anna' + bytes([13, 10]) + b'TEL:1').decode()}") + person("gone", "gone's secret", accountActive="FALSE")
-          + group("staff", dn("anna"), dn("gone"), mail="staff@example.org"))
+          + person("shy", "shy's secret", mailHidden="TRUE") + person("open", "open's secret", mail="open@elsewhere.example", mailHidden="FALSE")
+          + group("staff", dn("anna"), dn("gone"), mail="staff@example.org")
+          + group("council", dn("anna"), dn("shy"), mail="council@example.org", mailHidden="TRUE"))
     yield s
     s.stop()
 
@@ -41,6 +43,7 @@ def house(slapd, system_users):
     s.cli("domain", "change", "off.example", "active=no")
     s.cli("alias", "add", "team@other.example", "olga@other.example", "boss@other.example")
     s.cli("alias", "add", "one@other.example", "olga@other.example")
+    s.cli("alias", "add", "secret@other.example", "olga@other.example", "boss@other.example", "listed=no")
     yield s
     slapd.process.send_signal(signal.SIGCONT)
     s.stop()
@@ -69,7 +72,9 @@ def test_a_person_finds_her_own_domain_and_nobody_who_is_hidden(house):
         assert found(ben.get("directory?match=" + urllib.parse.quote(word))) == ["zoe@example.org"]
     assert found(ben.get("directory?limit=2")) == OWN[:2]
     assert found(ben.get("directory?limit=2&after=ben@example.org")) == OWN[2:]
+    assert found(ben.get("directory?domain=Example.ORG")) == OWN
     assert ben.get("directory?domain=other.example").status == 403
+    assert ben.get("user/list?domain=example.org").status == 403
     assert ben.get("user").status == 403, "a noun alone is its list, for those who may"
     assert browser(house, "olga@other.example").get("directory").json["rows"] == [
         {"address": "boss@other.example", "name": "", "kind": "person"}, {"address": "olga@other.example", "name": "Olga", "kind": "person"},
@@ -85,6 +90,19 @@ def test_administrators_find_those_whom_they_look_after(house):
     house.cli("user", "change", "ben@example.org", "listed=no")
     assert "ben@example.org" not in found(browser(house, "zoe@example.org").get("directory"))
     house.cli("user", "change", "ben@example.org", "listed=yes")
+
+
+def test_an_alias_goes_into_the_book_and_out_of_it(house):
+    def shown():
+        return "secret@other.example" in found(browser(house, "olga@other.example").get("directory"))
+    assert not shown() and json.loads(house.cli("--json", "alias", "show", "secret@other.example").stdout)["listed"] == "no"
+    assert json.loads(house.cli("--json", "alias", "show", "council@example.org").stdout)["listed"] == "no"
+    house.cli("alias", "change", "secret@other.example", "listed=yes")
+    assert shown()
+    house.cli("alias", "change", "secret@other.example", "listed=no")
+    house.cli("alias", "change", "secret@other.example", "boss@other.example", "olga@other.example")
+    assert not shown(), "other targets do not show it"
+    assert house.cli("alias", "change", "secret@other.example", check=False).returncode == 64
 
 
 def test_what_is_unchanged_is_not_sent_again(house):
@@ -117,6 +135,7 @@ def test_the_setting_says_whom_people_find(house):
     assert found(browser(house, "boss@other.example").get("directory"))[0] == "boss@other.example"
     house.cli("config", "set", "directory.visible", "all")
     assert found(ben.get("directory")) == OWN + ["boss@other.example", "olga@other.example", "team@other.example"]
+    assert found(ben.get("directory?domain=other.example")) == ["boss@other.example", "olga@other.example", "team@other.example"]
     house.cli("config", "unset", "directory.visible")
     assert found(ben.get("directory")) == OWN
 

@@ -90,6 +90,11 @@ def test_an_account_ends_by_an_attribute(house, slapd):
         assert json.loads(house.cli("--json", "user", "show", who.address).stdout)["state"] == state
     assert not tries(house, who.address, who.password)
     house.deliver(who.address, subject="still received")
+    for value, state in (("0", "active"), ("soon", "expired"), ("0", "active"), ("-1", "expired"), ("18446744073709551615", "expired")):
+        slapd.modify(f"dn: {dn('fay')}\nchangetype: modify\nreplace: accountExpires\naccountExpires: {value}\n")
+        assert json.loads(house.cli("--json", "user", "show", who.address).stdout)["state"] == state, value
+    assert not tries(house, who.address, who.password), "what says no time lets nobody in"
+    house.wait_log(f"{dn('fay')}: accountExpires 'soon' is no time")
 
 
 def test_accounts_of_the_built_in_directory_stand_beside(house):

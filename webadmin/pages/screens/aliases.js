@@ -34,7 +34,7 @@ export function AliasTable({ domain }) {
 	const [text, setText] = useState(""), [dialog, open] = useDialog();
 	const ask = usePaged("alias list", domain ? { domain } : {}, "address", text);
 	const add = () => open((close) => html`<${VerbDialog} verb="alias add" title="New alias" button="Make the alias" done=${(a) => `${a.address} was made`} onClose=${close} onDone=${ask.reload} fields=${{ address: { placeholder: `info@${domain || "example.org"}` } }} />`);
-	const edit = (r) => open((close) => html`<${VerbDialog} verb="alias change" title=${`Change ${r.address}`} fixed=${{ address: r.address }} initial=${{ target: f.list(r.targets).join("\n") }} button="Save" done="Saved" onClose=${close} onDone=${ask.reload} />`);
+	const edit = (r) => open((close) => html`<${VerbDialog} verb="alias change" title=${`Change ${r.address}`} fixed=${{ address: r.address }} initial=${{ target: f.list(r.targets).join("\n"), listed: f.yes(r.listed) }} button="Save" done="Saved" onClose=${close} onDone=${ask.reload} />`);
 	const remove = (r) => open((close) => html`<${Confirm} title=${`Remove ${r.address}?`} button="Remove" act=${() => change("alias remove", { address: r.address })} done=${`${r.address} is gone`} onClose=${close} onDone=${ask.reload}><p>Mail to it is refused from then on, unless the domain has a catch-all.</p><//>`);
 	const button = can("alias add") && html`<button type="button" class="primary" onClick=${add}><${Icon} name="plus" />New alias</button>`;
 	return html`<${Card} title=${domain ? "Aliases" : ""} label="Aliases" pad=${false} tools=${domain && button}>
