@@ -42,7 +42,7 @@ def crowd(s, n):
         ben = db.execute("SELECT hash, scram, created FROM account WHERE local = 'ben'").fetchone()
         db.executemany("INSERT INTO account(local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, created)"
                        " VALUES(?, 'crowd.example', ?, ?, ?, 0, 0, 1, '', ?)", ((f"p{i:05}", f"Person {i}", *ben) for i in range(n)))
-        db.executemany("INSERT INTO alias SELECT ?, 'crowd.example', ?, created FROM domain WHERE name = 'crowd.example'",
+        db.executemany("INSERT INTO alias(address, domain, targets, created) SELECT ?, 'crowd.example', ?, created FROM domain WHERE name = 'crowd.example'",
                        ((f"a{i:05}@crowd.example", f"p{i:05}@crowd.example") for i in range(n)))
         db.executemany("INSERT INTO route(rcpt_domain, sender_domain, host, port, tls, start, user, secret, mech, source, comment, created)"
                        " VALUES(?, '', 'relay.example', 25, 'may', 'auto', '', '', 'auto', '', '', 0)", ((f"r{i:05}.example",) for i in range(n)))
