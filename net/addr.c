@@ -285,6 +285,8 @@ static bool host_name_ok(struct str s)
 			letter = true;
 		else if (!(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
 			return false;
+		if (c == '.' && i > 0 && s.p[i - 1] == '.')
+			return false;
 	}
 	return letter && s.n <= 255 && s.p[0] != '.' && s.p[0] != '-';
 }

@@ -39,6 +39,9 @@ tests_unit_smtp_queue_polite_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_report_test
 tests_unit_smtp_queue_report_test_SOURCES = tests/unit/smtp/queue_report_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_report_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp/queue_held_test
+tests_unit_smtp_queue_held_test_SOURCES = tests/unit/smtp/queue_held_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
+tests_unit_smtp_queue_held_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/smtp/queue_limits_test
 tests_unit_smtp_queue_limits_test_SOURCES = tests/unit/smtp/queue_limits_test.c tests/unit/smtp/queue.c tests/unit/smtp/queue.h
 tests_unit_smtp_queue_limits_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
@@ -48,7 +51,7 @@ endif
 noinst_LIBRARIES += smtp/libqueue.a
 smtp_libqueue_a_SOURCES = smtp/queue/queue.h smtp/queue/turn.c smtp/queue/message.c smtp/queue/jobs.c smtp/queue/outcome.c smtp/queue/ended.c \
 	smtp/queue/pick.c smtp/queue/dests.c smtp/queue/catchup.c smtp/queue/classify.c smtp/queue/classify.h \
-	smtp/queue/sent.c smtp/queue/sent.h smtp/queue/said.c smtp/queue/warmup.c smtp/queue/warmup.h smtp/queue/limits.c smtp/queue/limits.h smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
+	smtp/queue/sent.c smtp/queue/sent.h smtp/queue/said.c smtp/queue/warmup.c smtp/queue/warmup.h smtp/queue/limits.c smtp/queue/limits.h smtp/queue/held.c smtp/queue/held.h smtp/queue/suppress.c smtp/queue/suppress.h smtp/queue/lists.c smtp/queue/recover.c smtp/queue/rows.c smtp/queue/rows.h smtp/queue/rows_sql.h \
 	smtp/queue/rows_rcpts.c smtp/queue/rows_due.c \
 	smtp/queue/copy.c smtp/queue/copy.h smtp/queue/schedule.c smtp/queue/schedule.h smtp/queue/report.c smtp/queue/notice.c \
 	smtp/queue/records.c smtp/queue/records.h smtp/queue/verbs.c smtp/queue/tasks.c smtp/queue/tasks.h smtp/queue/task_change.c

@@ -148,8 +148,8 @@ unsigned api_status(int code, const struct ipc_msg *last)
 		return 404;
 	case EX_CANTCREAT:
 	case EX_CONFIG:
+	case EX_UNAVAILABLE: /* a program was there, and said that it cannot be as things are: another try changes nothing */
 		return 409;
-	case EX_UNAVAILABLE:
 	case EX_TEMPFAIL:
 		return 503;
 	default:

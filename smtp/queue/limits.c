@@ -294,7 +294,7 @@ static bool look_new_ones(struct queue *q, const struct envelope *e, struct limi
 	for (i = 0; i < e->nrcpt; i++) {
 		struct limits_rcpt *r = &x->rcpt[i];
 
-		r->counts = !e->rcpt[i].local && !e->rcpt[i].code;
+		r->counts = !e->rcpt[i].local && !e->rcpt[i].code && !(q->rows.rebuild && held_before(q, e->id, e->rcpt[i].number));
 		if (r->counts && is_limited(x, SENDING_NEW_DAY))
 			look_known(q, x, r, e->rcpt[i].address);
 		if (r->fresh)

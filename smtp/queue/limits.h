@@ -13,7 +13,7 @@
  * `known`): no sync more, and nothing is forgotten or counted twice by a crash. Recipients are kept as keyed digests,
  * `[send] account_known` of each account, those that it did not write to for the longest time go first; who is released
  * is known from then on. A queue.db that is built anew knows nobody: the limits count for what it finds as if it came
- * now.
+ * now, but for what was held before: that stays so (held.h).
  */
 #ifndef MANSIO_SMTP_QUEUE_LIMITS_H
 #define MANSIO_SMTP_QUEUE_LIMITS_H

@@ -264,7 +264,11 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		return;
 	if (r->code)
 		refused_row(&x, r, x.next);
-	else if (q->conf->send_hold_all || e->hold) {
+	else if (q->rows.rebuild && held_before(q, e->id, r->number)) {
+		x.state = RCPT_HELD;
+		x.next = MAX(x.next, e->release);
+		x.reply = STR("held since before the database of the queue was built anew");
+	} else if (q->conf->send_hold_all || e->hold) {
 		x.state = RCPT_HELD;
 		x.next = MAX(x.next, e->release);
 	} else if (!x.local && suppress_find(&q->suppress, &q->rows, x.address, row->sender, a, &why)) {
@@ -282,6 +286,8 @@ static void insert_rcpt(struct queue *q, const struct message_row *row, const st
 		schedule_row(q, &x, e->release);
 	else if (at_once && join(q, row, e, offset, r, &x))
 		x.state = RCPT_ACTIVE;
+	if (x.state == RCPT_HELD && !e->hold)
+		held_note(q, e->id, r->number, true);
 	rows_add_rcpt(&q->rows, &x);
 	(*n)++;
 }

@@ -195,6 +195,8 @@ static void apply_rcpt(struct queue *q, struct job *j, struct job_rcpt *r, int64
 	bool logged;
 
 	r->applying = true;
+	if (r->wish != WISH_NONE)
+		held_wish(q, x.m, x.number, WISH_NONE); /* it comes true here */
 	if (r->told && (r->code == 0 || r->code >= 400))
 		x.class = (int)bounce_class(r->code, r->status, r->reply);
 	if (j->state == JOB_UNSENT && r->wish <= WISH_HOLD) { /* no attempt was made */

@@ -16,6 +16,7 @@
  *   warmup.c    what new source addresses sent today
  *   sent.c      what has left          said.c   what others say of that: complaints, bounces
  *   recover.c   after a start: what was in hand, what is missing, what is left over
+ *   held.c      what is held stays so without queue.db; what is wanted of mail in hand
  *   report.c    reports to the senders (RFC 3461 - 3464)
  *   notice.c    who hears of a refused forward
  *   verbs.c     mansio queue ...: a question becomes a task
@@ -41,6 +42,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "net/ipc.h"
+#include "smtp/queue/held.h"
 #include "smtp/queue/limits.h"
 #include "smtp/queue/rows.h"
 #include "smtp/queue/schedule.h"
@@ -200,6 +202,7 @@ struct queue {
 	struct sent sent;
 	struct warmup warmup;
 	struct limits limits;
+	struct held held;
 	bool no_routes; /* the sender says so: mail of several domains may go to the smarthost in one job */
 	int failed; /* the process must end */
 	int64_t next_m, first_m; /* of the next message; of the first one that came in this life */

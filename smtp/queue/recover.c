@@ -76,6 +76,7 @@ static bool slice_rows(struct queue *q)
 	if (n == 0)
 		return false;
 	rows_reset_active(&q->rows, q->recovery.m + 1, v[n - 1].m, clock_unix());
+	held_fulfil(q, q->recovery.m + 1, v[n - 1].m);
 	for (i = 0; i < n; i++) {
 		if (fstatat(q->spool, v[i].id.p, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
 			message_damaged(q, &v[i], -ENOENT);
@@ -148,6 +149,8 @@ static bool slice_files(struct queue *q)
 			recover_stop(q);
 			return false;
 		}
+		if (file_is_tmp(d->d_name))
+			(void)file_unlink(q->spool, d->d_name);
 		if (!envelope_id_ok(str_of(d->d_name)) ||
 		    rows_find(&q->rows, str_of(d->d_name), &m) != E_NOTFOUND)
 			continue;
@@ -168,6 +171,8 @@ static void files_done(struct queue *q)
 	if (was_rebuild)
 		rows_rebuilt(&q->rows);
 	q->rows.rebuild = false;
+	if (was_rebuild)
+		held_rebuilt(q);
 	/* the rows of a rebuild that was broken off, and what it had begun */
 	q->recovery.phase = was_rebuild && q->first_m > 1 ? RECOVER_ROWS : RECOVER_REST;
 	q->recovery.again = deadline_in(MAX(q->conf->queue_unfinished_keep, (int64_t)AGAIN_MS));

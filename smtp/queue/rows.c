@@ -57,6 +57,8 @@ static const char *const schema[] = {
 	"CREATE TABLE known(account INTEGER NOT NULL, key INTEGER NOT NULL, seen INTEGER NOT NULL,"
 	" PRIMARY KEY(account, key)) WITHOUT ROWID;"
 	"INSERT INTO meta VALUES('known_a', random() & 0x7fffffffffffffff), ('known_b', random() & 0x7fffffffffffffff);",
+	"CREATE TABLE wish(m INTEGER NOT NULL, number INTEGER NOT NULL, wish INTEGER NOT NULL, PRIMARY KEY(m, number)) WITHOUT ROWID;"
+	"CREATE TABLE held(id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(id, number)) WITHOUT ROWID;",
 };
 
 #define RCPT_COLUMNS                                                           \

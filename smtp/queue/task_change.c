@@ -41,7 +41,10 @@ static bool wish(struct queue *q, const struct task *t, const struct rcpt_row *x
 			if (j->rcpt[i].number == x->number) {
 				if (t->verb == TASK_RELEASE && j->rcpt[i].wish != WISH_HOLD)
 					return false;
+				if (t->verb == TASK_HOLD || j->rcpt[i].wish == WISH_HOLD)
+					held_note(q, j->row.id, x->number, t->verb == TASK_HOLD);
 				j->rcpt[i].wish = wishes[t->verb];
+				held_wish(q, x->m, x->number, wishes[t->verb]);
 				return true;
 			}
 	return false;
@@ -70,14 +73,19 @@ static void reroute(struct queue *q, const struct task *t, const struct message_
 /* Its time is over, or it had none. One that is to leave later has not begun yet: `next` of a HELD one is that time, of
  * others the time since which it is held. That does not count to its age: else the first failure after a long hold
  * would be its end. */
-static void release(struct queue *q, const struct message_row *row, const struct rcpt_row *x, int64_t now)
+static void release(struct queue *q, struct task *t, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
+	struct suppressed why;
 	bool later = x->state == RCPT_HELD && x->next > now && x->attempts == 0;
 	int64_t held = MAX(now - x->next, (int64_t)0);
 	const struct envelope *e = x->state == RCPT_HELD && !x->local ? message_envelope(q, row) : NULL;
 
 	if (e)
 		limits_learn(q, e, x->address);
+	if (!x->local && suppress_find(&q->suppress, &q->rows, x->address, row->sender, &q->turn.arena, &why))
+		t->stopped++; /* pick.c returns it */
+	if (x->state == RCPT_HELD)
+		held_note(q, row->id, x->number, false);
 	rows_set_state(&q->rows, x->m, x->number, later ? RCPT_SCHEDULED : RCPT_WAITING, later ? x->next : now);
 	if (later)
 		q->next_release = MIN(q->next_release, x->next);
@@ -118,12 +126,13 @@ bool task_change(struct queue *q, struct task *t, const struct message_row *row,
 		if (!waits)
 			return false;
 		rows_set_state(&q->rows, x->m, x->number, RCPT_HELD, x->state == RCPT_SCHEDULED ? x->next : now);
+		held_note(q, row->id, x->number, true);
 		say(row, x, "held");
 		return true;
 	case TASK_RELEASE:
 		if (x->state != RCPT_HELD && x->state != RCPT_THROTTLED)
 			return false;
-		release(q, row, x, now);
+		release(q, t, row, x, now);
 		return true;
 	case TASK_REMOVE:
 		if (!idle)

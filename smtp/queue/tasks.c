@@ -48,6 +48,8 @@ void task_end(struct task *t, int code, const char *error)
 	ipc_init(&m, "result");
 	if (t->cut)
 		ipc_setc(&m, "note", "there are more: choose, or say limit=0");
+	if (t->stopped)
+		ipc_setc(&m, "note", arena_fmt(&t->arena, "on the suppression list are %llu of them: they are returned, not sent", (unsigned long long)t->stopped));
 	if (code == EX_OK && t->verb >= TASK_RETRY) {
 		ipc_set_u64(&m, "messages", t->messages);
 		ipc_set_u64(&m, "recipients", t->recipients);
@@ -171,8 +173,9 @@ static void row_of(struct task *t, const struct message_row *row, const struct r
 	task_result(t, &m);
 }
 
-static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
+static void show_rcpt(struct queue *q, struct ipc_msg *m, const struct message_row *row, const struct rcpt_row *x, int64_t now)
 {
+	struct suppressed why;
 	struct buf line;
 
 	buf_init(&line, 8192);
@@ -193,6 +196,8 @@ static void show_rcpt(struct ipc_msg *m, const struct rcpt_row *x, int64_t now)
 		buf_puts(&line, ", sender was told of the delay");
 	if (x->reply.n)
 		buf_fmt(&line, "; %.*s%s%.*s", STRF(x->remote), x->remote.n ? " said: " : "", STRF(x->reply));
+	if (x->state == RCPT_HELD && !x->local && suppress_find(&q->suppress, &q->rows, x->address, row->sender, &q->turn.arena, &why))
+		buf_fmt(&line, "; on the suppression list: if it is released it is returned, not sent (%.*s)", STRF(why.words));
 	ipc_set(m, "recipient", buf_view(&line));
 	buf_done(&line);
 }
@@ -222,7 +227,7 @@ static void show(struct queue *q, struct task *t, const struct message_row *row,
 		close(fd);
 	}
 	for (i = 0; i < n; i++)
-		show_rcpt(&m, &v[i], now);
+		show_rcpt(q, &m, row, &v[i], now);
 	task_result(t, &m);
 }
 

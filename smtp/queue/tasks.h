@@ -50,6 +50,7 @@ struct task {
 	struct buf cursor; /* its bytes */
 	struct table sums; /* destination or sender -> struct sum */
 	uint64_t recipients, messages;
+	uint64_t stopped; /* RELEASE: of the recipients, on the suppression list */
 	uint64_t limit; /* recipients in a list, 0: no limit */
 	bool cut; /* there are more */
 	size_t nout;

@@ -45,6 +45,12 @@ int queue_open(struct queue *q, const struct conf *conf, const struct queue_ops 
 	r = rows_open(&q->rows);
 	if (r < 0)
 		return r;
+	r = held_open(q);
+	if (r < 0) {
+		held_done(q);
+		rows_close(&q->rows);
+		return r;
+	}
 	q->first_m = q->next_m = rows_last(&q->rows) + 1;
 	q->wall = clock_unix();
 	q->mono = clock_mono_ms();
@@ -92,6 +98,7 @@ void queue_close(struct queue *q)
 	sent_done(&q->sent);
 	warmup_done(q);
 	limits_done(q);
+	held_done(q);
 	rows_close(&q->rows);
 }
 
@@ -169,6 +176,7 @@ static void undone(struct queue *q)
 		if (p->named)
 			(void)file_unlink(q->spool, p->id); /* without a row: recover.c */
 	unlink_names(q, &q->turn.made);
+	held_undone(q);
 	answer_puts(q, "full");
 	records_turn(false);
 	tasks_committed(q, false);
@@ -184,6 +192,8 @@ static void undone(struct queue *q)
 
 static void finish(struct queue *q, int err)
 {
+	if (!err)
+		err = held_sync(q, &q->turn.names);
 	if (!err && q->turn.names)
 		err = file_fsync_dir(q->spool, ".");
 	if (err)

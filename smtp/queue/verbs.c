@@ -122,7 +122,7 @@ static const char *read_hop(struct task *t, const struct ipc_msg *m)
 
 	if (!hop.p)
 		return "where to? Say hop=HOST:PORT, or hop= to let them go their own way again";
-	if (hop.n && (hop.n > HOP_MAX || str_has_ctl(hop) || str_find(hop, ' ') >= 0 || addr_split_hostport(hop, &host, &port, &literal) < 0))
+	if (hop.n && (hop.n > HOP_MAX || addr_split_hostport(hop, &host, &port, &literal) < 0 || port == 0))
 		return "hop: must be HOST:PORT, like mail.example.net:25, 192.0.2.1:25 or [2001:db8::1]:25; or empty";
 	t->hop = lower(&t->arena, hop);
 	return NULL;

@@ -202,11 +202,26 @@ static void change_verbs(void)
 	told->removed = verb("queue remove", "u1");
 }
 
+static void change_hold(void)
+{
+	told->held = verb("queue hold", "u2");
+}
+
+/* Hold and remove while a sender has all of it in hand, who never answers. */
+static void change_in_hand(void)
+{
+	jobs_ready(&box.q, &box, false, 10);
+	turns();
+	change_verbs();
+}
+
 static const struct scenario {
 	const char *name;
 	void (*change)(void);
-} scenarios[] = { { "put", change_put }, { "update", change_update }, { "verbs", change_verbs },
-	{ "ways", change_ways }, { NULL, NULL } };
+	bool lost; /* and queue.db is gone then */
+} scenarios[] = { { "put", change_put, false }, { "update", change_update, false }, { "verbs", change_verbs, false },
+	{ "ways", change_ways, false }, { "in-hand", change_in_hand, false }, { "lost", change_hold, true },
+	{ NULL, NULL, false } };
 
 /* --- children ------------------------------------------------------------------------- */
 
@@ -319,6 +334,8 @@ static void child_look(const struct scenario *sc)
 {
 	size_t i;
 
+	if (sc->lost && (chdir(told->path) < 0 || (unlink("queue.db") < 0 && errno != ENOENT) || (unlink("queue.db-wal") < 0 && errno != ENOENT)))
+		bad("queue.db cannot be removed");
 	box_again(told->path, "");
 	box_settle();
 	look_at_puts();

@@ -16,6 +16,7 @@ from conftest import DOMAIN, ROOT, check_log, wait_for
 from fakehost import FakeHost
 from test_attacks import fill_disk, make_room, small_disk
 from test_order import watched
+from web import Web
 
 HOLD = {"send.hold_all": "yes"}
 SOON = {"queue.retry": "1s", "smtp.deliver_timeout": "1s"}
@@ -82,7 +83,7 @@ def kill(s, name, sig=signal.SIGKILL):
 
 
 def spool(s):
-    return sorted(f.name for f in (s.state / "spool").iterdir())
+    return sorted(f.name for f in (s.state / "spool").iterdir() if not f.name.startswith("."))
 
 
 # --- holding, verbs ----------------------------------------------------------------
@@ -154,6 +155,38 @@ def test_every_verb(own_suite):
     for event in ("queued", "removed", "bounced", "report", "released"):
         assert s.wait_log(f" {event} ")
     check_log(s)
+
+
+def test_the_status_of_the_api_is_true(own_suite):
+    """403 is not for you, be queued there or not; 404 is not in the queue; 409 cannot be; 503 is nobody there."""
+    s = own_suite({**HOLD, "web.answer_wait": "1s"})
+    anna, boss = s.account(), s.account("boss", "boss pass 1", "roles=admin")
+    dora = s.account("dora", "dora pass 1", "roles=admin@example.org")
+    held = post(s, anna, "u@outside.example")
+    pages = anna, dora, boss = [Web(s, who) for who in (anna, dora, boss)]
+
+    def statuses(page):
+        return [page.get("queue/list").status, page.get(f"queue/show?message={held}").status,
+                *(page.post(f"queue/{verb}", {"message": [held]}).status for verb in ("hold", "retry", "release"))]
+
+    for page in (anna, dora):
+        assert statuses(page) == [403] * 5
+        assert page.post("queue/remove", {"message": ["nobody"]}).status == page.post("route/add", {"to": "x.example"}).status == 403
+    assert boss.post("queue/hold", {"message": ["nobody"]}).status == boss.get("queue/show?message=nobody").status == 404
+    assert boss.post("queue/hold", {"message": [held]}).status == 404, "it is held already: nothing was changed"
+    for wrong in ({}, {"message": [held], "hop": "foo"}):
+        assert boss.post("queue/reroute", wrong).status == 400
+    assert boss.post("cert/renew").status == 409
+    stopped = [p for p, n in s.tree().items() if n == "queued"][0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        a = boss.post("queue/hold", {"message": [held]})
+        assert a.status == boss.get("queue/list").status == 503 and a.json["code"] == 75, a
+        assert [statuses(page) for page in pages[:2]] == [[403] * 5] * 2
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert boss.get("queue/list").status == 200
+    assert boss.post("queue/release", {"message": [held]}).status == 200
 
 
 # --- it is delivered later, once ------------------------------------------------------

@@ -501,7 +501,7 @@ static void an_older_database_is_taken_over(void **state)
 		"ALTER TABLE recipient DROP COLUMN stream", "ALTER TABLE recipient DROP COLUMN class",
 		"CREATE INDEX recipient_next ON recipient(local, next) WHERE state=0", "DROP TABLE suppression",
 		"DROP TABLE sent", "DROP TABLE warmup", "DROP TABLE account",
-		"DROP TABLE known", "DELETE FROM meta WHERE name<>'rebuild'",
+		"DROP TABLE known", "DROP TABLE wish", "DROP TABLE held", "DELETE FROM meta WHERE name<>'rebuild'",
 		"PRAGMA user_version=1",
 	};
 	size_t i;
