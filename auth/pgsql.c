@@ -18,6 +18,7 @@
 
 #include <poll.h>
 
+#include "auth/trouble.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/addr.h"
@@ -302,8 +303,7 @@ static void brake(struct pgsql *p, int64_t began)
 	int64_t now = clock_mono_ms();
 
 	p->brake_until = now + MAX(p->set.retry_ms, 3 * (now - began));
-	if (!p->down)
-		fprintf(stderr, "mansio authd: pgsql: %s\n", p->why);
+	trouble_tell("pgsql: %s%s", p->why, strstr(p->why, "certificate verify failed") ? " ([pgsql] ca_file)" : "");
 	p->down = true;
 }
 
@@ -326,7 +326,7 @@ static int ready_up(struct pgsql *p)
 		return E_TEMP;
 	}
 	if (p->down)
-		fprintf(stderr, "mansio authd: pgsql: %s answers again\n", p->host[p->at].shown);
+		trouble_tell("pgsql: %s answers again", p->host[p->at].shown);
 	p->down = false;
 	return 0;
 }

@@ -7,8 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
 #define TEXT_MAX 400
 #define MINUTE_MS 60000
+#define LAST_MS (5 * MINUTE_MS)
 #define TOLD 32 /* different ones a minute */
 
 static void to_stderr(void *arg, const char *text)
@@ -26,7 +29,7 @@ static struct {
 	char text[TEXT_MAX];
 	bool used;
 	int64_t when;
-} told[TOLD];
+} told[TOLD], last;
 
 void trouble_to(void (*fn)(void *arg, const char *text), void *arg)
 {
@@ -36,13 +39,19 @@ void trouble_to(void (*fn)(void *arg, const char *text), void *arg)
 
 void trouble_tell(const char *fmt, ...)
 {
-	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(last.text, sizeof(last.text), fmt, ap);
 	va_end(ap);
-	sink.fn(sink.arg, text);
+	last.used = true;
+	last.when = clock_mono_ms();
+	sink.fn(sink.arg, last.text);
+}
+
+const char *trouble_last(void)
+{
+	return last.used && clock_mono_ms() - last.when < LAST_MS ? last.text : NULL;
 }
 
 bool trouble_is_new(struct str text, int64_t now)

@@ -14,6 +14,8 @@
 void trouble_tell(const char *fmt, ...) PRINTF(1, 2);
 /* Where to; before it is called: standard error. */
 void trouble_to(void (*fn)(void *arg, const char *text), void *arg);
+/* What was told last, for five minutes: why the directory just failed. NULL: nothing was. */
+const char *trouble_last(void);
 /* Was this not said in the last minute, nor too much else? now: monotonic ms. */
 bool trouble_is_new(struct str text, int64_t now);
 

@@ -9,6 +9,7 @@
 #include <unicase.h>
 
 #include "auth/password.h"
+#include "auth/trouble.h"
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "conf/program.h"
@@ -119,18 +120,29 @@ int verb_fail(struct verb *v, int code, const char *fmt, ...)
 	return -1;
 }
 
+const char *verb_trouble(const struct verb *v, int err)
+{
+	bool stranger = ipc_get(v->m, "asker").p && !ipc_get_bool(v->m, "asker_admin");
+	const char *words = err == E_TEMP && !stranger ? trouble_last() : NULL;
+
+	return words ? words : err_text(err);
+}
+
 int verb_error(struct verb *v, int err, const char *what, struct str name)
 {
+	struct directory_alias al;
+
 	switch (err) {
 	case E_NOTFOUND:
-		return verb_fail(v, EX_NOUSER, "there is no %s %.*s", what, STRF(name));
+		return verb_fail(v, EX_NOUSER, "there is no %s %.*s%s", what, STRF(name),
+			strcmp(what, "user") == 0 && v->d->ops->alias(v->d, name, &v->a, &al) == 0 ? ": it is an alias" : "");
 	case E_EXISTS:
 		return verb_fail(v, EX_CANTCREAT, "%s %.*s exists already", what, STRF(name));
 	case E_UNSUPPORTED:
 		return verb_fail(v, EX_UNAVAILABLE, "%s %.*s is kept by the directory '%s' and cannot be changed here: change it there",
 			what, STRF(name), v->d->kept ? v->d->kept : v->d->name);
 	default:
-		return verb_fail(v, EX_TEMPFAIL, "the directory failed: %s; the log may say why", err_text(err));
+		return verb_fail(v, EX_TEMPFAIL, "the directory failed: %s", verb_trouble(v, err));
 	}
 }
 

@@ -46,6 +46,8 @@ void verb_working(void *unused);
 int verb_fail(struct verb *v, int code, const char *fmt, ...) PRINTF(3, 4);
 /* The sentence for a directory error about `what`. Returns -1. */
 int verb_error(struct verb *v, int err, const char *what, struct str name);
+/* Why the directory failed, in its own words for the command and global administrators: they name servers and people. */
+const char *verb_trouble(const struct verb *v, int err);
 void verb_row(struct verb *v, struct ipc_msg *row); /* sends and frees a result row */
 /* The sessions of this account end with the verb, or ("@DOMAIN") those of a whole domain: what was done is why. Not for what
  * the arguments tell (control.c logs_out). */

@@ -27,7 +27,7 @@ static void failed(struct verb *v, const struct directory_copy *c, int r)
 			"--replace copies again", STRF(c->to));
 		break;
 	default:
-		verb_fail(v, EX_TEMPFAIL, "nothing was copied: %s", err_text(r));
+		verb_fail(v, EX_TEMPFAIL, "nothing was copied: %s", verb_trouble(v, r));
 	}
 }
 

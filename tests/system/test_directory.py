@@ -124,7 +124,9 @@ def test_a_database_that_dies_stands_still_or_moves_stops_its_people_alone(postg
     postgres.kill()
     assert stopped() and login(s, ben) == "OK"
     assert (refused(s, anna.address), refused(s, ben.address), refused(s, f"nobody@{DOMAIN}")) == (451, 0, 550)
-    assert s.cli("user", "show", anna.address, check=False).returncode == 75
+    shown = s.cli("user", "show", anna.address, check=False)
+    assert shown.returncode == 75 and "the directory failed: pgsql: localhost:" in shown.stderr, shown.stderr
+    assert " directory-trouble " in s.wait_log("pgsql: localhost:", timeout=20)
     postgres.start(first)
     wait_for(works)
     postgres.freeze(True)

@@ -44,9 +44,11 @@ static void words_go_where_they_are_sent(void **state)
 	char crowd[2000];
 
 	(void)state;
+	assert_null(trouble_last());
 	trouble_to(keep, NULL);
 	trouble_tell("%s: %d", "ldap", 7);
 	assert_string_equal(last, "ldap: 7");
+	assert_string_equal(trouble_last(), "ldap: 7");
 	memset(crowd, 'x', sizeof(crowd) - 1);
 	crowd[sizeof(crowd) - 1] = '\0';
 	trouble_tell("%s", crowd);
