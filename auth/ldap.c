@@ -206,6 +206,8 @@ static int secure(LDAP *ld, const struct conf *conf, const struct server *s, dea
 		ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
 		/* the library compares "localhost" with this host's own name, and has no words for names that differ, nor always for authorities */
 		complain(s, "TLS failed", text && *text && !strstr(text, "unknown error") ? text :
+			str_ieqc(str_of(s->host), "localhost") ?
+			"its certificate is of an authority that is not trusted here ([ldap] ca_file), or not for this host's own name, which the LDAP library takes for \"localhost\": write 127.0.0.1, or that name" :
 			"its certificate has another name, or is of an authority that is not trusted here ([ldap] ca_file)");
 		ldap_memfree(text);
 	}
@@ -462,6 +464,10 @@ int ldap_find(struct ldap_client *c, struct str base, enum ldap_scope scope, str
 		link_failed(c, &c->search, r);
 		if (deadline_passed(d))
 			return E_TEMP;
+	}
+	if (r == LDAP_NO_SUCH_OBJECT && str_eq(base, c->conf->ldap_base)) {
+		complain(&c->server[c->search.server], "there is no entry [ldap] base, or bind_dn may not see it", arena_cstr(a, base));
+		return E_TEMP; /* nobody's mail is refused for that */
 	}
 	if (r == LDAP_NO_SUCH_OBJECT)
 		return E_NOTFOUND;

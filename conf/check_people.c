@@ -25,9 +25,11 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 #endif
 	};
 	const struct conf_list *l = &c->auth_directory;
-	char shown[80];
+	char shown[80], has[60] = "";
 	size_t i, j;
 
+	for (j = 0; j < ARRAY_LEN(words); j++)
+		snprintf(has + strlen(has), sizeof(has) - strlen(has), "%s%s", j ? ", " : "", words[j]);
 	if (l->n == 0)
 		conf_error(r, LINE(r, auth, directory), "directory: must name one at least, like sqlite");
 	for (i = 0; i < l->n; i++) {
@@ -35,8 +37,8 @@ static void check_directory(const struct conf *c, struct conf_report *r)
 			if (str_eqc(l->v[i], words[j]))
 				break;
 		if (j == ARRAY_LEN(words))
-			conf_error(r, LINE(r, auth, directory), "directory: '%s' is none that this program has",
-				conf_shown(l->v[i], shown));
+			conf_error(r, LINE(r, auth, directory), "directory: '%s' is none that this program has; it has %s",
+				conf_shown(l->v[i], shown), has);
 		if (str_eqc(l->v[i], "pgsql") && c->pgsql_hosts.n == 0)
 			conf_error(r, LINE(r, pgsql, hosts), "hosts: none, but [auth] directory names pgsql");
 		for (j = 0; j < i; j++)

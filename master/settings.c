@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "conf/edit.h"
 #include "conf/oauth.h"
 #include "net/tls.h"
 
@@ -299,6 +300,37 @@ static void fill_in(struct settings *s, const char *config, const char *state)
 	conf_print(c, true, &s->text);
 }
 
+/* What a setting names is wrong: "FILE: [section] key: ..." gets the line of that setting, "FILE:LINE: ...". */
+static void name_lines(struct str file, const char *path, size_t before, struct buf *errors)
+{
+	struct str rest, line, text, section, key;
+	char name[2][40];
+	unsigned at;
+	struct buf b;
+
+	buf_init(&b, errors->max);
+	buf_str(&b, str_from(buf_view(errors), before));
+	buf_cut(errors, before);
+	for (rest = buf_view(&b); rest.n > 0;) {
+		line = str_cut(&rest, '\n');
+		text = str_starts(line, path) ? str_from(line, strlen(path)) : STR_NONE;
+		at = 0;
+		if (str_starts(text, ": [")) {
+			key = str_from(text, 3);
+			section = str_cut(&key, ']');
+			key = str_trim(str_cut(&key, ':'));
+			snprintf(name[0], sizeof(name[0]), "%.*s", STRF(section));
+			snprintf(name[1], sizeof(name[1]), "%.*s", STRF(key));
+			at = conf_edit_line(file, name[0], name[1]);
+		}
+		if (at)
+			buf_fmt(errors, "%s:%u%.*s\n", path, at, STRF(text));
+		else
+			buf_fmt(errors, "%.*s\n", STRF(line));
+	}
+	buf_done(&b);
+}
+
 int settings_load_text(const char *path, struct str text, const char *state, enum settings_rules rules,
 	struct settings **out, struct buf *errors)
 {
@@ -329,6 +361,8 @@ int settings_load_text(const char *path, struct str text, const char *state, enu
 		if (s->text.err < 0)
 			buf_fmt(errors, "%s: larger than %d bytes\n", path, TEXT_MAX);
 	}
+	if (errors->n > before && errors->err == 0)
+		name_lines(text, path, before, errors);
 	if (errors->n > before || errors->err < 0) {
 		settings_free(s);
 		return E_SYNTAX;

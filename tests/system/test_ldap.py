@@ -186,6 +186,14 @@ def test_a_certificate_that_does_not_fit_is_no_server(own_suite, slapd, tmp_path
     assert tries(s, "local@other.example", "its own"), "a domain that the directory is not asked about"
 
 
+def test_a_base_that_is_not_there_is_said_and_refuses_nobody(own_suite, slapd):
+    s = own_suite(slapd.settings(base="dc=exampel,dc=org"))
+    s.cli("domain", "add", "example.org")
+    assert tries(s, "anna@example.org", "anna's secret") is None
+    shown = s.cli("user", "show", "anna@example.org", check=False)
+    assert shown.returncode == 75 and "there is no entry [ldap] base" in shown.stderr and "dc=exampel,dc=org" in shown.stderr, shown.stderr
+
+
 class Hung:
     """Takes connections and says nothing; or a piece of an answer, for ever."""
 
@@ -305,9 +313,10 @@ def test_the_settings_of_the_document(own_suite, slapd, tmp_path, title):
 
 @pytest.mark.parametrize("settings, words", [
     ({"servers": ""}, "[ldap] servers"), ({"base": ""}, "[ldap] base"), ({"filter": "(a=b"}, "filter"),
-    ({"direct_bind": "uid=%x"}, "direct_bind"), ({"servers": "http://x"}, "servers"), ({"servers": "ldap://dc.example.org", "start_tls": "no"}, "start_tls")],
+    ({"direct_bind": "uid=%x"}, "direct_bind"), ({"bind_password_file": "/none"}, "bind_password_file: /none: No such file"), ({"servers": "http://x"}, "servers"), ({"servers": "ldap://dc.example.org", "start_tls": "no"}, "start_tls")],
     ids=lambda v: v if isinstance(v, str) else "")
 def test_settings_that_cannot_be_meant(own_suite, slapd, settings, words):
     s = own_suite(slapd.settings(**settings), start=False)
     p = subprocess.run([MANSIO, "config", "check", "--config", s.config], text=True, capture_output=True, timeout=60)
     assert p.returncode != 0 and words.replace("[ldap] ", "") in p.stdout + p.stderr, p
+    assert re.search(r"\.conf:\d+: ", p.stderr), p.stderr
