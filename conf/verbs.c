@@ -101,7 +101,7 @@ void verb_nearest(const char *a, const char *b, struct buf *out)
 {
 	char typed[130], name[64], best[64] = "";
 	unsigned d, best_d = UINT32_MAX;
-	size_t i;
+	size_t i, n = 0;
 
 	snprintf(typed, sizeof(typed), "%s%s%s", a, b ? " " : "", b ? b : "");
 	for (i = 0; i < nverbs; i++) {
@@ -113,8 +113,19 @@ void verb_nearest(const char *a, const char *b, struct buf *out)
 			snprintf(best, sizeof(best), "%s", name);
 		}
 	}
-	if (near_enough(str_of(typed), best_d))
+	if (near_enough(str_of(typed), best_d)) {
 		buf_puts(out, best);
+		return;
+	}
+	for (i = 0; i < nverbs; i++) {
+		if (!verbs[i].noun[0] || strcmp(verbs[i].name, a) != 0)
+			continue;
+		if (++n > 6) {
+			buf_reset(out); /* "list" */
+			return;
+		}
+		buf_fmt(out, "%s%s %s", n > 1 ? "' or '" : "", verbs[i].noun, a);
+	}
 }
 
 /* --- arguments ------------------------------------------------------------- */

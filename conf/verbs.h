@@ -44,7 +44,7 @@ struct verb_arg_text {
 const struct verb *verb_named(const char *full);
 const struct verb *verb_find(const char *a, const char *b, size_t *words_out);
 bool verb_noun_known(const char *noun);
-/* The nearest known verb for what was typed, "" if nothing is near. */
+/* The nearest known verb for what was typed; for a word that a few nouns have as theirs, all of these ("a b' or 'c b"); "" if nothing is near. */
 void verb_nearest(const char *a, const char *b, struct buf *out);
 size_t verb_args(const struct verb *v, struct verb_arg out[VERB_ARGS]);
 /* What an argument means to this verb; NULL: nobody says. */

@@ -4,6 +4,10 @@
  */
 #include "master/cmdline.h"
 
+#include <limits.h>
+
+#include "conf/near.h"
+
 struct parse {
 	const struct verb_arg *arg;
 	size_t nargs;
@@ -50,6 +54,32 @@ static int set(struct parse *p, size_t i, struct str value)
 	return verb_value(a, value, p->m, p->why);
 }
 
+/* A word that has no place: a name= that is none here or lacks its value, an address where address= or user= is to stand. */
+static int nowhere(struct parse *p, struct str word)
+{
+	struct str rest = word, name = str_cut(&rest, '=');
+	unsigned d, best = UINT_MAX;
+	size_t i, at = 0;
+	int named = arg_named(p, name);
+
+	if (named >= 0) {
+		buf_fmt(p->why, "'%.*s' needs a value: %.*s=...", STRF(name), STRF(p->arg[named].name));
+		return E_SYNTAX;
+	}
+	for (i = 0; i < p->nargs; i++) {
+		d = near_distance(name, p->arg[i].name);
+		if (d < best && p->arg[i].type != ARG_SECRET)
+			best = d, at = i;
+	}
+	if (!rest.p)
+		buf_fmt(p->why, "'%.*s' is one argument too many", STRF(word));
+	else if (best < UINT_MAX && near_enough(name, best))
+		buf_fmt(p->why, "there is no '%.*s=' here: did you mean '%.*s='?", STRF(name), STRF(p->arg[at].name));
+	else
+		buf_fmt(p->why, "there is no '%.*s=' here", STRF(name));
+	return E_SYNTAX;
+}
+
 /* The next place by position that is free: those marked ! and ? once, + and *
  * without end. */
 static int by_position(struct parse *p, struct str value)
@@ -62,8 +92,7 @@ static int by_position(struct parse *p, struct str value)
 		if (mark == '+' || mark == '*' || ((mark == '!' || mark == '?') && !p->given[i]))
 			return set(p, i, value);
 	}
-	buf_fmt(p->why, "'%.*s' is one argument too many", STRF(value));
-	return E_SYNTAX;
+	return nowhere(p, value);
 }
 
 /* One word of the command line, and perhaps its follower. How many were used. */

@@ -410,6 +410,7 @@ def test_sample_file_is_valid(tmp_path):
 def test_command_line_mistakes_are_named(suite):
     for args, said in ((["--bogus", "status"], "unknown option --bogus"), (["user", "shwo"], "did you mean 'user show'"),
                        (["frob"], "'mansio help'"), (["user", "add"], "address: is missing"),
+                       (["check"], "did you mean 'config check' or 'domain check'"), (["list"], "'mansio help'"),
                        (["user", "add", "a@example.org", "extra"], "one argument too many")):
         p = suite.cli(*args, check=False)
         assert p.returncode == 64 and said in p.stderr and p.stdout == "", (args, p)

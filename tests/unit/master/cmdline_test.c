@@ -114,6 +114,9 @@ static void mistakes_are_named(void **state)
 		{ "user|add|a@b|--name", "--name needs a value" },
 		{ "user|add|a\nb@c", "address: control characters, or not UTF-8" },
 		{ "user|add|", "address: must not be empty" },
+		{ "user|change|a@b|quota", "'quota' needs a value: quota=..." },
+		{ "app-password|add|a@b|lable=phone", "there is no 'lable=' here: did you mean 'label='?" },
+		{ "user|add|a@b|shoe_size=44", "there is no 'shoe_size=' here" },
 		{ "status|x", "'x' is one argument too many" },
 	};
 	size_t i;
