@@ -90,7 +90,7 @@ bool guard_verb(const struct ipc_msg *m, int reply)
 	if (str_eqc(verb, "ban list"))
 		list(m, reply);
 	else if (addr_net_parse(ipc_get(m, "network"), &net) < 0)
-		gate_answer(reply, EX_DATAERR, "that is no network: 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", NULL);
+		gate_answer(reply, EX_DATAERR, "network: like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, with nothing behind its bits (not 192.0.2.7/24)", NULL);
 	else if (str_eqc(verb, "ban add"))
 		add(m, reply, &net);
 	else if (bans_remove(guard_bans(), &net, guard_now()))

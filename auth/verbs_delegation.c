@@ -75,6 +75,17 @@ static int subject_there(struct verb *v, struct str kind, struct str address, st
 	return r < 0 ? verb_error(v, r, "user", address) : 0;
 }
 
+/* A shared mailbox looks after nothing: two addresses were swapped. false: told. */
+static bool by_person(struct verb *v, struct str who)
+{
+	struct directory_account acc;
+
+	if (resolve_account(v->resolver, who, &v->a, &acc) < 0 || !acc.shared)
+		return true; /* an alias or a group too */
+	verb_fail(v, EX_DATAERR, "%.*s is a shared mailbox and owns nothing: first the mailbox is named, then its owner", STRF(who));
+	return false;
+}
+
 static void grant(struct verb *v, struct str kind)
 {
 	struct directory_delegation row = { .kind = kind };
@@ -83,6 +94,8 @@ static void grant(struct verb *v, struct str kind)
 
 	if (subject(v, &row.address, &domain) < 0 || subject_there(v, kind, row.address, domain) < 0 ||
 		grantee(v, domain, &row.who) < 0)
+		return;
+	if (str_eqc(kind, DELEGATION_OWNER) && !by_person(v, row.who))
 		return;
 	if (str_eq(row.who, row.address)) {
 		verb_fail(v, EX_DATAERR, "who: everybody has his own address, and all rights over it");

@@ -36,6 +36,8 @@ static void row(struct part *p, const char *kind, struct str address, const char
 		(unsigned long long)p->at)));
 	ipc_setc(&m, "kind", kind);
 	/* what stands in a file may be anything */
+	if (strcmp(result, "bad") == 0)
+		address = str_cut(&address, ':'); /* of a file in another format: what follows may be a hash */
 	ipc_set(&m, "address", str_is_utf8(address) && !str_has_ctl(address) ? str_sub(address, 0, 320) : STR("?"));
 	ipc_setc(&m, "result", result);
 	ipc_setc(&m, "words", words);
@@ -90,6 +92,16 @@ static int make_hash(struct part *p, struct str password, struct directory_accou
 	return r;
 }
 
+/* Its name, and nothing of what stands behind it. */
+static const char *unknown_scheme(struct part *p, struct str given)
+{
+	ssize_t end = str_find(given, '}');
+
+	if (given.p[0] == '{' && end > 0)
+		return arena_fmt(&p->v->a, "%s: %.*s", scheme_text(SCHEME_UNKNOWN), STRF(str_sub(given, 0, (size_t)end + 1)));
+	return arena_fmt(&p->v->a, "%s; a password in clear has {PLAIN} before it", scheme_text(SCHEME_UNKNOWN));
+}
+
 /* The hash, or what is better: keys, and today's hash of a clear password. NULL, or what is wrong. */
 static const char *take_hash(struct part *p, struct str given, struct directory_account *acc)
 {
@@ -99,6 +111,8 @@ static const char *take_hash(struct part *p, struct str given, struct directory_
 	struct buf b;
 	int e = 0;
 
+	if (r == SCHEME_UNKNOWN)
+		return unknown_scheme(p, given);
 	if (r != SCHEME_GOOD)
 		return scheme_text(r);
 	acc->hash = given;

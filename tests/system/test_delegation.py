@@ -319,6 +319,8 @@ def test_an_owner_looks_after_a_mailbox_and_nobody_else_does(house):
     for path in ("user/show", "mailbox/status", "app-password/list"):
         assert (a.get(f"{path}?address={box}").status, c.get(f"{path}?address={box}").status) == (200, 403), path
     assert [len(w.get(f"owner/list?address={box}").json["rows"]) for w in (a, c)] == [2, 0]
+    swapped = s.cli("owner", "add", ann.address, box, check=False)
+    assert swapped.returncode == 65 and "first the mailbox" in swapped.stderr, swapped.stderr
     assert (a.post("user/forward", {"address": box, "target": [ann.address]}).status, c.post("user/forward", {"address": box}).status) == (200, 403)
     for path, more in (("user/password", {"password": "a password 1", "old": ann.password}), ("totp/on", {"old": ann.password}), ("user/remove", {}),
             ("owner/remove", {"who": ben.address})):
