@@ -106,9 +106,11 @@ static void set_chain(struct conn *c, struct ipc_msg *m)
 static void begin(struct conn *c, const char *verb, struct str mech, struct ipc_msg *m)
 {
 	struct front *f = c->front;
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], *p;
 
 	conn_set(&c->mech, mech);
+	for (p = c->mech; *p; p++) /* clients may write it in any case; authd, and RFC 4422 3.1, know capitals */
+		*p = ascii_upper(*p);
 	c->sasl = ++f->next_sasl;
 	table_set(&f->by_sasl, sasl_key(&c->sasl), c);
 	ipc_init(m, verb);
@@ -144,7 +146,7 @@ void sasl_start(struct conn *c, struct str mech, struct str initial)
 		ipc_set_u64(&m, "tls_bits", tls_bits(c->tls));
 		ipc_setc(&m, "tls_sni", tls_sni(c->tls));
 		set_bindings(c, &m);
-		if (str_eqc(mech, "EXTERNAL"))
+		if (strcmp(c->mech, "EXTERNAL") == 0)
 			set_chain(c, &m);
 	}
 	submit(c, &m);

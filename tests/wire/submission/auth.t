@@ -15,7 +15,7 @@ C: *
 S: 501 .*
 C: AUTH PLAIN AGFubmEAd3Jvbmc=
 S: 535 5\.7\.8 .*
-C: AUTH PLAIN {plain}
+C: Auth Plain {plain}
 S: 235 2\.7\.0 .*
 C: AUTH PLAIN {plain}
 S: 503 5\.5\.1 .*
