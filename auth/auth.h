@@ -19,7 +19,7 @@
  * TLS, to whom a certificate proved) apop=yes|no apop_clear=yes|no: what to advertise, at link time and after every
  * change.
  *
- * sasl-start  id service mech [initial] peer local session [tls_version tls_bits tls_sni]
+ * sasl-start  id service mech [initial] peer local session [tls_version tls_bits]
  *             [cb_exporter cb_end_point cb_unique: raw channel bindings]
  *             [client_chain: for EXTERNAL, the certificates that the client showed (net/client_cert.h)]
  *             mech=APOP, of POP3 alone: initial = challenge of the greeting, NUL, user, NUL, digest

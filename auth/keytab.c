@@ -58,7 +58,6 @@ static int read_entry(struct str text, struct keytab_entry *out)
 	}
 	if (number(&c, 4, &v) < 0 || number(&c, 4, &v) < 0 || number(&c, 1, &v) < 0 || number(&c, 2, &v) < 0 || counted(&c, &key) < 0)
 		return E_SYNTAX;
-	e.enctype = v;
 	*out = e;
 	return 0;
 }

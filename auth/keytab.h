@@ -11,7 +11,6 @@
 /* One key: strings borrow from the text. */
 struct keytab_entry {
 	struct str realm, service, host; /* service/host@realm; service empty: a name of another shape */
-	unsigned enctype;
 };
 typedef void keytab_fn(void *arg, const struct keytab_entry *e);
 /* Each of its keys: 0 or E_SYNTAX, then what came before it was told. */

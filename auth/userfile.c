@@ -29,16 +29,6 @@ enum userfile_format userfile_format(struct str name)
 	return USERFILE_UNKNOWN;
 }
 
-const char *userfile_format_name(enum userfile_format f)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++)
-		if (names[i].format == f)
-			return names[i].name;
-	return "unknown";
-}
-
 /* --- lines -------------------------------------------------------------------------- */
 
 static bool is_space(char c)

@@ -27,7 +27,6 @@ struct userfile_entry {
 
 /* "dovecot" ...; USERFILE_UNKNOWN: no such name. */
 enum userfile_format userfile_format(struct str name);
-const char *userfile_format_name(enum userfile_format f);
 /* By the first line that says something. */
 enum userfile_format userfile_detect(struct str head);
 /* The next line that says something, with what continues it; *line: number of the last line read, *at_out: of

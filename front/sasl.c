@@ -144,7 +144,6 @@ void sasl_start(struct conn *c, struct str mech, struct str initial)
 	if (c->tls) {
 		ipc_setc(&m, "tls_version", tls_version(c->tls));
 		ipc_set_u64(&m, "tls_bits", tls_bits(c->tls));
-		ipc_setc(&m, "tls_sni", tls_sni(c->tls));
 		set_bindings(c, &m);
 		if (strcmp(c->mech, "EXTERNAL") == 0)
 			set_chain(c, &m);

@@ -242,16 +242,6 @@ static bool hidden(struct str name)
 	return str_eqc(name, "done") || str_eqc(name, "code") || str_eqc(name, "error");
 }
 
-bool json_has_facts(const struct ipc_msg *row)
-{
-	size_t i;
-
-	for (i = 0; i < row->nfields; i++)
-		if (!hidden(row->field[i].name))
-			return true;
-	return false;
-}
-
 static void value(struct buf *out, const struct ipc_field *f)
 {
 	uint64_t n;

@@ -25,7 +25,6 @@ void json_text(struct buf *out, struct str s); /* quoted; broken UTF-8 byte by b
 /* One row: numbers for the columns that are, a repeated field as an array. Without
  * done, code, error, note and expect. */
 void json_row(struct buf *out, const struct ipc_msg *row);
-bool json_has_facts(const struct ipc_msg *row); /* anything for json_row */
 void json_error(struct buf *out, struct str sentence, int code);
 
 #endif
