@@ -540,7 +540,8 @@ void conn_reap(struct front *f)
 		struct conn *c = f->dead;
 
 		f->dead = c->next;
-		c->service->dialogue->forget(c);
+		if (c->service->dialogue->forget)
+			c->service->dialogue->forget(c);
 		conn_set(&c->mech, STR_NONE);
 		conn_set(&c->user, STR_NONE);
 		conn_set(&c->ticket, STR_NONE);

@@ -50,9 +50,11 @@ enum sasl_result {
 	SASL_CLOCK, /* of the client is too far from ours */
 	SASL_ABORTED, /* client sent "*" */
 	SASL_SYNTAX, /* not base64 */
+	SASL_NRESULTS
 };
 
-/* What a protocol says before login; one row of functions each. */
+/* What a protocol says before login; one row of functions each. NULL: it has nothing to do there; challenge and result
+ * are for those with logins. */
 struct dialogue {
 	void (*greet)(struct conn *c);
 	/* Takes one command out of c->in: 1 done, 0 more bytes are needed. */
@@ -61,7 +63,9 @@ struct dialogue {
 	void (*result)(struct conn *c, enum sasl_result r);
 	void (*fields)(struct conn *c, struct handover *h); /* what the room must know */
 	void (*forget)(struct conn *c); /* all that was said: after STARTTLS, at the end */
-	/* Text of a goodbye, without CRLF; also used before a conn exists. */
+	/* Texts without CRLF. Of a login that does not come about; of SASL_OK: the account has too many sessions. */
+	const char *refused[SASL_NRESULTS];
+	/* Of a goodbye; also used before a conn exists. */
 	const char *bye[BYE_NREASONS];
 };
 extern const struct dialogue smtp_dialogue, imap_dialogue, pop3_dialogue, https_dialogue, http_dialogue;
@@ -210,6 +214,9 @@ void sasl_message(struct front *f, struct ipc_msg *m);
 void sasl_link_lost(struct front *f);
 void sasl_forget(struct conn *c); /* the session is over: no ticket of it is good any more */
 bool sasl_login_done(struct conn *c); /* counts the account; false: too many sessions */
+/* For dialogue.result: true: the account is logged in, which is the caller's to tell; false: the client was told why not, behind
+ * its command's tag (NULL: the protocol has none), and what it did wrong is counted. */
+bool sasl_outcome(struct conn *c, enum sasl_result r, const char *tag);
 
 /* places.c: which SMTP sessions may go to an smtpd now.
  * False: the conn waits in CONN_WAIT, and is offered when its turn comes. */

@@ -81,7 +81,8 @@ static void fill_fields(struct conn *c, struct str command, struct handover *h)
 	h->errors = c->errors;
 	h->state = str_of(c->state_text);
 	h->pressed = c->front->wait_first != NULL;
-	c->service->dialogue->fields(c, h);
+	if (c->service->dialogue->fields)
+		c->service->dialogue->fields(c, h);
 	h->may_sleep = sleep_may(c);
 	if (c->sleeper)
 		sleep_fields(c, h);

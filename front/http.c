@@ -117,37 +117,12 @@ static int step(struct conn *c)
 	return 1;
 }
 
-/* Nobody logs in here, and no room follows. */
-static void challenge(struct conn *c, struct str base64)
-{
-	(void)c, (void)base64;
-}
-
-static void result(struct conn *c, enum sasl_result r)
-{
-	(void)c, (void)r;
-}
-
-static void fields(struct conn *c, struct handover *h)
-{
-	(void)c, (void)h;
-}
-
-static void forget(struct conn *c)
-{
-	(void)c;
-}
-
 /* conn_say adds the last CRLF. */
 #define REFUSED(status) "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Length: 0\r\n"
 
 const struct dialogue http_dialogue = {
 	.greet = greet,
 	.step = step,
-	.challenge = challenge,
-	.result = result,
-	.fields = fields,
-	.forget = forget,
 	.bye = {
 		[BYE_BUSY] = REFUSED("503 Service Unavailable"),
 		[BYE_ADDRESS] = REFUSED("503 Service Unavailable"),

@@ -23,36 +23,9 @@ static int step(struct conn *c)
 	return 1;
 }
 
-static void challenge(struct conn *c, struct str base64)
-{
-	(void)c;
-	(void)base64;
-}
-
-static void result(struct conn *c, enum sasl_result r)
-{
-	(void)c;
-	(void)r;
-}
-
-static void fields(struct conn *c, struct handover *h)
-{
-	(void)c;
-	(void)h;
-}
-
-static void forget(struct conn *c)
-{
-	(void)c;
-}
-
 const struct dialogue https_dialogue = {
 	.greet = greet,
 	.step = step,
-	.challenge = challenge,
-	.result = result,
-	.fields = fields,
-	.forget = forget,
 	.bye = {
 		[BYE_BUSY] = REFUSED("503 Service Unavailable"),
 		[BYE_ADDRESS] = REFUSED("503 Service Unavailable"),

@@ -248,36 +248,8 @@ static void challenge(struct conn *c, struct str base64)
 
 static void result(struct conn *c, enum sasl_result r)
 {
-	const char *tag = c->u.imap.tag ? c->u.imap.tag : "*";
-
-	switch (r) {
-	case SASL_OK:
-		if (sasl_login_done(c))
-			conn_offer(c);
-		else
-			conn_say(c, "%s NO [LIMIT] Too many sessions of this account", tag);
-		return;
-	case SASL_FAIL:
-		conn_say(c, "%s NO [AUTHENTICATIONFAILED] Authentication failed", tag);
-		break;
-	case SASL_UNAVAILABLE:
-		conn_say(c, "%s NO [UNAVAILABLE] Authentication is not available now", tag);
-		return;
-	case SASL_CLOCK:
-		conn_say(c, "%s NO [UNAVAILABLE] The clock of this device is too far from the one of the server: set it, then try again", tag);
-		return;
-	case SASL_LIMIT:
-		conn_say(c, "%s NO [LIMIT] Too many attempts, try again later", tag);
-		break;
-	case SASL_ABORTED:
-		conn_say(c, "%s BAD Authentication cancelled", tag);
-		break;
-	case SASL_SYNTAX:
-		conn_say(c, "%s BAD Not base64", tag);
-		break;
-	}
-	if (++c->failures >= (uint64_t)c->front->conf->limit_login_failures)
-		conn_bye(c, BYE_FAILURES);
+	if (sasl_outcome(c, r, c->u.imap.tag ? c->u.imap.tag : "*"))
+		conn_offer(c);
 }
 
 static void fields(struct conn *c, struct handover *h)
@@ -299,6 +271,15 @@ const struct dialogue imap_dialogue = {
 	.result = result,
 	.fields = fields,
 	.forget = forget,
+	.refused = {
+		[SASL_OK] = "NO [LIMIT] Too many sessions of this account",
+		[SASL_FAIL] = "NO [AUTHENTICATIONFAILED] Authentication failed",
+		[SASL_UNAVAILABLE] = "NO [UNAVAILABLE] Authentication is not available now",
+		[SASL_LIMIT] = "NO [LIMIT] Too many attempts, try again later",
+		[SASL_CLOCK] = "NO [UNAVAILABLE] The clock of this device is too far from the one of the server: set it, then try again",
+		[SASL_ABORTED] = "BAD Authentication cancelled",
+		[SASL_SYNTAX] = "BAD Not base64",
+	},
 	.bye = {
 		[BYE_BUSY] = "* BYE [UNAVAILABLE] Too many connections, try again later",
 		[BYE_ADDRESS] = "* BYE [LIMIT] Too many connections from your address",

@@ -214,40 +214,8 @@ static void challenge(struct conn *c, struct str base64)
 
 static void result(struct conn *c, enum sasl_result r)
 {
-	switch (r) {
-	case SASL_OK:
-		if (sasl_login_done(c))
-			conn_offer(c);
-		else
-			conn_say(c, "-ERR [SYS/TEMP] Too many sessions of this account");
-		return;
-	case SASL_FAIL:
-		conn_say(c, "-ERR [AUTH] Authentication failed");
-		break;
-	case SASL_UNAVAILABLE:
-		conn_say(c, "-ERR [SYS/TEMP] Authentication is not available now");
-		return;
-	case SASL_CLOCK:
-		conn_say(c, "-ERR [SYS/TEMP] The clock of this device is too far from the one of the server: set it, then try again");
-		return;
-	case SASL_LIMIT:
-		conn_say(c, "-ERR [SYS/TEMP] Too many attempts, try again later");
-		break;
-	case SASL_ABORTED:
-		conn_say(c, "-ERR Authentication cancelled");
-		break;
-	case SASL_SYNTAX:
-		conn_say(c, "-ERR Not base64");
-		break;
-	}
-	if (++c->failures >= (uint64_t)c->front->conf->limit_login_failures)
-		conn_bye(c, BYE_FAILURES);
-}
-
-static void fields(struct conn *c, struct handover *h)
-{
-	(void)c;
-	(void)h;
+	if (sasl_outcome(c, r, NULL))
+		conn_offer(c);
 }
 
 static void forget(struct conn *c)
@@ -260,8 +228,16 @@ const struct dialogue pop3_dialogue = {
 	.step = step,
 	.challenge = challenge,
 	.result = result,
-	.fields = fields,
 	.forget = forget,
+	.refused = {
+		[SASL_OK] = "-ERR [SYS/TEMP] Too many sessions of this account",
+		[SASL_FAIL] = "-ERR [AUTH] Authentication failed",
+		[SASL_UNAVAILABLE] = "-ERR [SYS/TEMP] Authentication is not available now",
+		[SASL_LIMIT] = "-ERR [SYS/TEMP] Too many attempts, try again later",
+		[SASL_CLOCK] = "-ERR [SYS/TEMP] The clock of this device is too far from the one of the server: set it, then try again",
+		[SASL_ABORTED] = "-ERR Authentication cancelled",
+		[SASL_SYNTAX] = "-ERR Not base64",
+	},
 	.bye = {
 		[BYE_BUSY] = "-ERR [SYS/TEMP] Too many connections, try again later",
 		[BYE_ADDRESS] = "-ERR [SYS/TEMP] Too many connections from your address",

@@ -255,6 +255,19 @@ bool sasl_login_done(struct conn *c)
 	return true;
 }
 
+bool sasl_outcome(struct conn *c, enum sasl_result r, const char *tag)
+{
+	/* that we cannot decide now, or too many sessions, is no failure of the client's */
+	bool counts = r == SASL_FAIL || r == SASL_LIMIT || r == SASL_ABORTED || r == SASL_SYNTAX;
+
+	if (r == SASL_OK && sasl_login_done(c))
+		return true;
+	conn_say(c, "%s%s%s", tag ? tag : "", tag ? " " : "", c->service->dialogue->refused[r]);
+	if (counts && ++c->failures >= (uint64_t)c->front->conf->limit_login_failures)
+		conn_bye(c, BYE_FAILURES);
+	return false;
+}
+
 /* ---- authd's answers */
 
 static void tell_challenge(struct conn *c, struct str data)

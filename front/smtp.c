@@ -376,34 +376,8 @@ static void result(struct conn *c, enum sasl_result r)
 		c->u.smtp.before = r == SASL_FAIL ? BEFORE_REFUSED : BEFORE_LATER;
 		return;
 	}
-	switch (r) {
-	case SASL_OK:
-		if (sasl_login_done(c))
-			conn_say(c, "235 2.7.0 Authentication successful");
-		else
-			conn_say(c, "454 4.7.0 Too many sessions of this account");
-		return;
-	case SASL_FAIL:
-		conn_say(c, "535 5.7.8 Authentication failed");
-		break;
-	case SASL_UNAVAILABLE:
-		conn_say(c, "454 4.7.0 Authentication is not available now");
-		return;
-	case SASL_CLOCK:
-		conn_say(c, "454 4.7.0 The clock of this device is too far from the one of the server: set it, then try again");
-		return;
-	case SASL_LIMIT:
-		conn_say(c, "454 4.7.0 Too many attempts, try again later");
-		break;
-	case SASL_ABORTED:
-		conn_say(c, "501 5.7.0 Authentication cancelled");
-		break;
-	case SASL_SYNTAX:
-		conn_say(c, "501 5.5.2 Not base64");
-		break;
-	}
-	if (++c->failures >= (uint64_t)c->front->conf->limit_login_failures)
-		conn_bye(c, BYE_FAILURES);
+	if (sasl_outcome(c, r, NULL))
+		conn_say(c, "235 2.7.0 Authentication successful");
 }
 
 static void fields(struct conn *c, struct handover *h)
@@ -431,6 +405,15 @@ const struct dialogue smtp_dialogue = {
 	.result = result,
 	.fields = fields,
 	.forget = forget,
+	.refused = {
+		[SASL_OK] = "454 4.7.0 Too many sessions of this account",
+		[SASL_FAIL] = "535 5.7.8 Authentication failed",
+		[SASL_UNAVAILABLE] = "454 4.7.0 Authentication is not available now",
+		[SASL_LIMIT] = "454 4.7.0 Too many attempts, try again later",
+		[SASL_CLOCK] = "454 4.7.0 The clock of this device is too far from the one of the server: set it, then try again",
+		[SASL_ABORTED] = "501 5.7.0 Authentication cancelled",
+		[SASL_SYNTAX] = "501 5.5.2 Not base64",
+	},
 	.bye = {
 		[BYE_BUSY] = "421 4.3.2 Too many connections, try again later",
 		[BYE_ADDRESS] = "421 4.7.0 Too many connections from your address",

@@ -23,7 +23,7 @@ int verb_fields(const struct verb *v, const char *prefix, const struct ipc_msg *
 
 void json_text(struct buf *out, struct str s); /* quoted; broken UTF-8 byte by byte */
 /* One row: numbers for the columns that are, a repeated field as an array. Without
- * done, code, error, note and expect. */
+ * done, code and error. */
 void json_row(struct buf *out, const struct ipc_msg *row);
 void json_error(struct buf *out, struct str sentence, int code);
 
