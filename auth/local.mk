@@ -1,6 +1,6 @@
 # The door (client side) that other programs link
 noinst_LIBRARIES += auth/libauth.a
-auth_libauth_a_SOURCES = auth/auth.c auth/auth.h auth/room.c
+auth_libauth_a_SOURCES = auth/auth.c auth/auth.h auth/auth_private.h auth/ask_mail.c auth/ask_route.c auth/ask_mailbox.c auth/mailbox_path.c auth/room.c
 AUTH_LIBS = auth/libauth.a
 
 # What the parts of authd are made of, apart from the processes themselves
