@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "auth/auth_private.h"
 #include "auth/bounce.h"
 #include "auth/delegation.h"
 #include "auth/password.h"
@@ -16,25 +17,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "mail/address.h"
-
-const char *worker_word(enum auth_result r)
-{
-	switch (r) {
-	case AUTH_OK:
-		return "ok";
-	case AUTH_UNKNOWN:
-		return "unknown";
-	case AUTH_NODOMAIN:
-		return "nodomain";
-	case AUTH_INACTIVE:
-		return "inactive";
-	case AUTH_DENIED:
-		return "denied";
-	case AUTH_TEMP:
-		break;
-	}
-	return "temp";
-}
 
 /* An answer that is another one from this moment on (Unix time; 0: none). */
 static void put_good_until(uint64_t when, struct ipc_msg *out)
@@ -51,11 +33,11 @@ static void answer_account(struct worker *w, const struct ipc_msg *q, struct are
 	bool active;
 
 	if (r < 0) {
-		ipc_setc(out, "result", worker_word(r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+		ipc_setc(out, "result", auth_result_word(r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 		return;
 	}
 	active = resolve_may_log_in(&acc);
-	ipc_setc(out, "result", worker_word(active ? AUTH_OK : AUTH_INACTIVE));
+	ipc_setc(out, "result", auth_result_word(active ? AUTH_OK : AUTH_INACTIVE));
 	put_good_until(active ? acc.expires : 0, out);
 	ipc_set_u64(out, "account", acc.id);
 	ipc_set(out, "user", address_name(acc.local, acc.domain, a));
@@ -73,7 +55,7 @@ static void put_targets(const struct auth_rcpt *v, struct ipc_msg *out)
 {
 	size_t i;
 
-	ipc_setc(out, "result", worker_word(v->result));
+	ipc_setc(out, "result", auth_result_word(v->result));
 	put_good_until(v->good_until, out);
 	if (v->moved.n)
 		ipc_set(out, "moved", v->moved);
@@ -112,7 +94,7 @@ static void answer_owns(struct worker *w, const struct ipc_msg *q, struct arena 
 	struct directory_account owner = { .expires = 0 };
 	int r = delegation_owns(&w->service.resolver, ipc_get(q, "user"), ipc_get(q, "address"), a, &owner);
 
-	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_DENIED : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_DENIED : AUTH_TEMP));
 	put_good_until(owner.expires, out);
 }
 
@@ -143,7 +125,7 @@ static bool returned(struct worker *w, struct str address, struct arena *a, stru
 		put_rcpt(w, original, a, out);
 		ipc_set(out, "rewritten", original);
 	} else {
-		ipc_setc(out, "result", worker_word(e < 0 ? AUTH_TEMP : AUTH_UNKNOWN));
+		ipc_setc(out, "result", auth_result_word(e < 0 ? AUTH_TEMP : AUTH_UNKNOWN));
 		ipc_set_u64(out, "targets", 0);
 		ipc_set_u64(out, "outsiders", 0);
 	}
@@ -169,7 +151,7 @@ static void answer_arrival(struct worker *w, const struct ipc_msg *q, struct are
 	if (returned(w, address, a, out))
 		return;
 	if (k < 0 || (e < 0 && e != E_NOTFOUND) || (f < 0 && f != E_NOTFOUND)) {
-		ipc_setc(out, "result", worker_word(AUTH_TEMP));
+		ipc_setc(out, "result", auth_result_word(AUTH_TEMP));
 		return;
 	}
 	put_rcpt(w, rewritten, a, out);
@@ -190,7 +172,7 @@ static void answer_access(struct worker *w, const struct ipc_msg *q, struct aren
 
 	if (e == E_NOTFOUND)
 		e = rule_for_address(r, RULE_SENDER, ipc_get(q, "user"), a, &rule);
-	ipc_setc(out, "result", worker_word(e == 0 ? AUTH_OK : e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(e == 0 ? AUTH_OK : e == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (e == 0)
 		put_rule(&rule, out);
 }
@@ -203,7 +185,7 @@ static void answer_srs(struct worker *w, const struct ipc_msg *q, struct arena *
 	int e = bounce_sender(&w->service.resolver, ipc_get(q, "address"), ipc_get(q, "user"), w->conf->forward_srs,
 		clock_unix(), a, &address, &ours);
 
-	ipc_setc(out, "result", worker_word(e < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_setc(out, "result", auth_result_word(e < 0 ? AUTH_TEMP : AUTH_OK));
 	ipc_set(out, "address", address);
 	ipc_set_bool(out, "ours", ours);
 }
@@ -224,7 +206,7 @@ static void answer_sender(struct worker *w, const struct ipc_msg *q, struct aren
 	e = result == AUTH_OK ? rule_kinds(r, &kinds) : 0;
 	if (e == 0)
 		e = kinds & RULES_REWRITE_SENDER ? rule_rewrite(r, RULE_REWRITE_SENDER, address, a, &rewritten) : E_NOTFOUND;
-	ipc_setc(out, "result", worker_word(e < 0 && e != E_NOTFOUND ? AUTH_TEMP : result));
+	ipc_setc(out, "result", auth_result_word(e < 0 && e != E_NOTFOUND ? AUTH_TEMP : result));
 	if (e == 0)
 		ipc_set(out, "rewritten", rewritten);
 }
@@ -306,7 +288,7 @@ static void answer_route(struct worker *w, const struct ipc_msg *q, struct arena
 	}
 	if (r == 0)
 		r = route_find(w->service.resolver.d, to, sender, a, &v);
-	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (r == E_NOTFOUND)
 		ipc_set_bool(out, "none", !route_any(w->service.resolver.d));
 	ipc_set_bool(out, "ours", is_ours(w, to, a));
@@ -359,7 +341,7 @@ static void answer_domain(struct worker *w, const struct ipc_msg *q, struct aren
 		r = d->ops->domain(d, x.domain, a, &v);
 	if (r == 0 && d->ops->routes)
 		r = d->ops->routes(d, add_way, &x);
-	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_NODOMAIN : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_NODOMAIN : AUTH_TEMP));
 	ipc_set(out, "host", x.host);
 }
 
@@ -370,7 +352,7 @@ static void answer_token(struct worker *w, const struct ipc_msg *q, struct arena
 	struct directory_token t;
 	int r = d->ops->token ? d->ops->token(d, ipc_get(q, "address"), a, &t) : E_NOTFOUND;
 
-	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (r < 0)
 		return;
 	ipc_set(out, "label", t.label);
@@ -411,7 +393,7 @@ static void answer_offer(struct worker *w, const struct ipc_msg *q, struct arena
 	/* who moves in has keys after his first login, and not before it */
 	if (w->service.old.conf && oldserver_active(w->service.old.conf, clock_unix()))
 		kinds = 0;
-	ipc_setc(out, "result", worker_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_setc(out, "result", auth_result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 	ipc_set_bool(out, "shared", shared);
 	ipc_set_u64(out, "scram", kinds);
 }
@@ -465,7 +447,7 @@ static void answer_accounts(struct worker *w, const struct ipc_msg *q, struct ar
 		ipc_set(out, "account", all.name[i]);
 	}
 	free(all.name);
-	ipc_setc(out, "result", worker_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_setc(out, "result", auth_result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
 /* The file loses its name at once: who has the descriptor is the last that knows it. */
@@ -483,7 +465,7 @@ static void answer_copy(struct worker *w, const struct ipc_msg *q, struct arena 
 		ipc_add_fd(out, "database", fd);
 		w->close_after = fd;
 	}
-	ipc_setc(out, "result", worker_word(fd < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_setc(out, "result", auth_result_word(fd < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
 static const struct {

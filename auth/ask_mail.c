@@ -98,12 +98,17 @@ int auth_rcpt_answer(const struct ipc_msg *m, struct arena *a, uint64_t *id_out,
 
 int auth_access_parse(const struct ipc_msg *m, const char *field, enum auth_access *out)
 {
-	static const char *const words[] = { "", "reject", "hold", "allow", "relay" };
+	static const char *const words[] = { [AUTH_ACCESS_REJECT] = "reject", [AUTH_ACCESS_HOLD] = "hold",
+		[AUTH_ACCESS_ALLOW] = "allow", [AUTH_ACCESS_RELAY] = "relay" };
 	struct str given = ipc_get(m, field);
 	size_t i;
 
-	for (i = given.p ? 1 : 0; i < ARRAY_LEN(words); i++)
-		if (!given.p || str_eqc(given, words[i])) {
+	if (!given.p) {
+		*out = AUTH_ACCESS_NONE;
+		return 0;
+	}
+	for (i = AUTH_ACCESS_REJECT; i < ARRAY_LEN(words); i++)
+		if (str_eqc(given, words[i])) {
 			*out = (enum auth_access)i;
 			return 0;
 		}

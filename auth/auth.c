@@ -9,29 +9,24 @@
  */
 #include "auth/auth_private.h"
 
-static const struct {
-	const char *word;
-	enum auth_result result;
-} results[] = {
-	{ "ok", AUTH_OK },
-	{ "unknown", AUTH_UNKNOWN },
-	{ "nodomain", AUTH_NODOMAIN },
-	{ "inactive", AUTH_INACTIVE },
-	{ "denied", AUTH_DENIED },
-	{ "temp", AUTH_TEMP },
-};
+static const char *const words[] = { [AUTH_OK] = "ok", [AUTH_UNKNOWN] = "unknown", [AUTH_NODOMAIN] = "nodomain",
+	[AUTH_INACTIVE] = "inactive", [AUTH_DENIED] = "denied", [AUTH_TEMP] = "temp" };
+
+const char *auth_result_word(enum auth_result r)
+{
+	return words[r];
+}
 
 int auth_result_parse(const struct ipc_msg *m, enum auth_result *out)
 {
 	struct str word = ipc_get(m, "result");
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(results); i++) {
-		if (str_eqc(word, results[i].word)) {
-			*out = results[i].result;
+	for (i = 0; i < ARRAY_LEN(words); i++)
+		if (str_eqc(word, words[i])) {
+			*out = (enum auth_result)i;
 			return 0;
 		}
-	}
 	return E_PEER;
 }
 

@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/auth_private.h"
 #include "auth/directory_files.h"
 #include "auth/frame.h"
 #include "auth/kerberos.h"
@@ -166,7 +167,7 @@ static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg 
 	if (r == 0 && tables_use(w, &tables) < 0)
 		_exit(EX_TEMPFAIL); /* the next one has them, or none of us has */
 	tables_close(&tables);
-	ipc_setc(out, "result", worker_word(r < 0 ? AUTH_TEMP : AUTH_OK));
+	ipc_setc(out, "result", auth_result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
 static size_t slot_find(const struct worker *w, uint64_t id)

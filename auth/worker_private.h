@@ -28,7 +28,6 @@ struct worker {
 	} slot[EXCHANGES];
 };
 
-const char *worker_word(enum auth_result r);
 /* Answers a question to the directory; "temp" if there is no such. */
 void worker_answer(struct worker *w, const struct ipc_msg *q, struct ipc_msg *out);
 
