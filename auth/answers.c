@@ -369,7 +369,7 @@ static void answer_invite(struct worker *w, const struct ipc_msg *q, struct aren
 	struct directory_invite v;
 	int r = d->ops->invite ? d->ops->invite(d, ipc_get(q, "address"), a, &v) : E_NOTFOUND;
 
-	ipc_setc(out, "result", worker_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
+	ipc_setc(out, "result", auth_result_word(r == 0 ? AUTH_OK : r == E_NOTFOUND ? AUTH_UNKNOWN : AUTH_TEMP));
 	if (r == 0)
 		ipc_set(out, "digest", v.digest);
 }
