@@ -26,6 +26,12 @@ static bool nobody_known(struct bans *b, const struct ban_net *n, int64_t now)
 	return ban_goods(b, n, now) == 0 && ban_goods(b, ban_net_get(b, &n->net.net, ban_wide_bits(&n->net.net)), now) == 0;
 }
 
+bool bans_friend(struct bans *b, const struct addr *peer, int64_t now)
+{
+	return ban_goods(b, ban_net_get(b, peer, ban_near_bits(peer)), now) > 0 ||
+		ban_goods(b, ban_net_get(b, peer, ban_wide_bits(peer)), now) > 0;
+}
+
 static struct ban_row row_of(struct bans *b, const struct ban_net *n, int64_t now)
 {
 	return (struct ban_row){ .net = n->net, .since_ms = now - n->since, .count = n->count, .level = n->level,
@@ -235,12 +241,7 @@ void bans_good(struct bans *b, struct str name, const struct addr *peer, enum ba
 
 int64_t bans_strange(struct bans *b, const struct addr *peer, enum ban_answer was, int64_t now)
 {
-	if (!b->spray.on || was != BAN_PASS)
-		return 0;
-	if (ban_goods(b, ban_net_get(b, peer, ban_near_bits(peer)), now) > 0 ||
-		ban_goods(b, ban_net_get(b, peer, ban_wide_bits(peer)), now) > 0)
-		return 0;
-	return b->limits.spray.delay_ms;
+	return b->spray.on && was == BAN_PASS && !bans_friend(b, peer, now) ? b->limits.spray.delay_ms : 0;
 }
 
 bool bans_tell(struct bans *b, const struct addr *peer, int64_t now)

@@ -85,6 +85,8 @@ void bans_good(struct bans *b, struct str name, const struct addr *peer, enum ba
 /* It came to nothing: the directory is down. */
 void bans_undecided(struct bans *b, const struct addr *peer, enum ban_answer was, int64_t now);
 
+/* Did somebody log in lately from its network, near or wide? */
+bool bans_friend(struct bans *b, const struct addr *peer, int64_t now);
 /* While a spray is on: how long every answer to this network waits; 0 if it is known, or there is none. */
 int64_t bans_strange(struct bans *b, const struct addr *peer, enum ban_answer was, int64_t now);
 /* True once a minute for a network: what happens in it is worth a line. */

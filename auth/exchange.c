@@ -405,6 +405,7 @@ void exchange_run(struct exchange *x, struct pool_job *job)
 {
 	x->state = RUN;
 	x->job = job;
+	ipc_setc(&job->m, "from", oldserver_from_text(guard_from(&x->start.peer, x->asked)));
 	arm(x, authd.program.conf->auth_exchange_time);
 	if (pool_add(authd.pool, lane_of(x), job))
 		return;

@@ -210,6 +210,13 @@ enum ban_answer guard_ask(struct str name, const struct addr *peer, struct str s
 	return r;
 }
 
+enum oldserver_from guard_from(const struct addr *peer, enum ban_answer was)
+{
+	if (was == BAN_KNOWN)
+		return OLDSERVER_KNOWN;
+	return was == BAN_FREE || bans_friend(guard.bans, peer, guard_now()) ? OLDSERVER_FRIEND : OLDSERVER_STRANGER;
+}
+
 /* The line of this account and network, and while a spray is on the one of all strangers. */
 static int64_t lines(struct str user, const struct addr *peer, int64_t strange,
 	int64_t (*slowdown)(struct slowdown *s, struct str name, const struct addr *peer, int64_t now_ms))

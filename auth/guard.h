@@ -11,6 +11,7 @@
 
 #include "auth/ban.h"
 #include "auth/client.h"
+#include "auth/oldserver.h"
 
 /* dir: state/directory, where the file lies; used at once, and kept by the caller. */
 void guard_init(int dir);
@@ -20,6 +21,8 @@ void guard_link(struct client *c); /* a new link: a front hears of all bans */
 
 /* One login, as in ban.h. A refusal is logged here, once a minute for a network. */
 enum ban_answer guard_ask(struct str name, const struct addr *peer, struct str service);
+/* What its network is to us. */
+enum oldserver_from guard_from(const struct addr *peer, enum ban_answer was);
 /* The outcome. tried: the name that was asked for; user: the one that the worker tells. The answer may wait: ms, or
  * SLOWDOWN_REFUSE. */
 int64_t guard_failed(struct str tried, struct str user, const struct addr *peer, enum ban_answer was);

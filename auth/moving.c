@@ -61,8 +61,8 @@ static int store(struct sasl_service *s, struct directory_account *acc, bool is_
 	return d->ops->credentials ? d->ops->credentials(d, acc->id, STR(""), acc->hash, acc->scram) : E_UNSUPPORTED;
 }
 
-int moving_in(struct sasl_service *s, struct str name, const struct directory_account *account, bool may, struct str password,
-	struct arena *a, const char **why_out)
+int moving_in(struct sasl_service *s, struct oldserver_asker *who, const struct directory_account *account, struct arena *a,
+	const char **why_out)
 {
 	struct directory_account acc;
 	int r = 0;
@@ -70,17 +70,18 @@ int moving_in(struct sasl_service *s, struct str name, const struct directory_ac
 	if (account)
 		acc = *account;
 	else
-		r = may_be_made(s, name, a, &acc);
+		r = may_be_made(s, who->name, a, &acc);
 	if (r < 0) {
 		*why_out = "directory does not answer";
 		return r;
 	}
 	if (!account)
-		may = r == 1;
-	r = oldserver_check(&s->old, name, password, !may || !password_valid(password), a, why_out);
+		who->nobody = r == 0;
+	who->nobody |= !password_valid(who->password);
+	r = oldserver_check(&s->old, who, a, why_out);
 	if (r < 0)
 		return r;
-	r = store(s, &acc, !account, password, a);
+	r = store(s, &acc, !account, who->password, a);
 	if (r == E_NOTFOUND || r == E_EXISTS) {
 		*why_out = "another password was stored at the same moment";
 		return E_EXISTS;

@@ -10,10 +10,10 @@
 
 /* Is the old server asked about this name, if it has no password here? */
 bool moving_covers(const struct sasl_service *s, struct str name);
-/* account: NULL if there is none; without a password. may: it may log in so. Else it takes as long, and is refused. 0:
+/* who->nobody: it may not log in so. Else it takes as long, and is refused. 0:
  * the password is right and stored, the account is to be looked up again; E_EXISTS: it was right there, but one was
  * stored here meanwhile, which is to be looked up; E_DENIED; E_TEMP. why_out: lives as long as the arena. */
-int moving_in(struct sasl_service *s, struct str name, const struct directory_account *account, bool may, struct str password,
-	struct arena *a, const char **why_out);
+int moving_in(struct sasl_service *s, struct oldserver_asker *who, const struct directory_account *account, struct arena *a,
+	const char **why_out);
 
 #endif

@@ -55,6 +55,18 @@ struct str oldserver_user(const struct conf *conf, struct str name, struct arena
 	return s;
 }
 
+static const char *const from_text[] = { [OLDSERVER_STRANGER] = "stranger", [OLDSERVER_FRIEND] = "friend", [OLDSERVER_KNOWN] = "known" };
+
+const char *oldserver_from_text(enum oldserver_from from)
+{
+	return from_text[from];
+}
+
+enum oldserver_from oldserver_from_parse(struct str word)
+{
+	return str_eqc(word, "known") ? OLDSERVER_KNOWN : str_eqc(word, "friend") ? OLDSERVER_FRIEND : OLDSERVER_STRANGER;
+}
+
 /* Without an answer in time the link is given up: the worker has no other one. */
 static int ask(struct oldserver *o, struct ipc_msg *q, struct ipc_msg *answer)
 {
@@ -65,20 +77,24 @@ static int ask(struct oldserver *o, struct ipc_msg *q, struct ipc_msg *answer)
 	return r;
 }
 
-int oldserver_check(struct oldserver *o, struct str name, struct str password, bool nobody, struct arena *a, const char **why_out)
+int oldserver_check(struct oldserver *o, const struct oldserver_asker *who, struct arena *a, const char **why_out)
 {
+	char peer[ADDR_TEXT];
 	struct ipc_msg q, answer = { 0 };
 	struct str result;
 	int r;
 
 	ipc_init(&q, "check");
-	ipc_set(&q, "name", name);
-	ipc_set(&q, "password", password);
-	ipc_set_bool(&q, "nobody", nobody);
+	ipc_set(&q, "name", who->name);
+	ipc_set(&q, "password", who->password);
+	if (who->peer.family)
+		ipc_setc(&q, "peer", addr_text(&who->peer, peer));
+	ipc_setc(&q, "from", oldserver_from_text(who->from));
+	ipc_set_bool(&q, "nobody", who->nobody);
 	r = ask(o, &q, &answer);
 	result = r == 0 ? ipc_get(&answer, "result") : STR("");
 	*why_out = r == 0 ? arena_cstr(a, ipc_get(&answer, "why")) : "the old server cannot be asked";
-	r = str_eqc(result, "ok") && !nobody ? 0 : str_eqc(result, "denied") ? E_DENIED : E_TEMP;
+	r = str_eqc(result, "ok") && !who->nobody ? 0 : str_eqc(result, "denied") ? E_DENIED : E_TEMP;
 	ipc_done(&answer);
 	ipc_done(&q);
 	return r;

@@ -10,7 +10,8 @@
  *
  * workers' parent -> desk   "link" + fd "link": that of a worker
  * worker -> desk            one question at a time:
- *   "check" id name password [nobody=1]  -> "answer" id result=ok|denied|temp why. nobody: a name that is not to be asked
+ *   "check" id name password peer from [nobody=1]
+ *                                        -> "answer" id result=ok|denied|temp why. nobody: a name that is not to be asked
  *                                           about, as much waiting as for another one, never "ok"
  *   "wait" id spent                      -> "answer" id, when a refusal by the old server would be there: spent ms ago the
  *                                           login began
@@ -19,6 +20,7 @@
 #define MANSIO_AUTH_OLDSERVER_H
 
 #include "base/arena.h"
+#include "net/addr.h"
 
 struct conf;
 
@@ -33,13 +35,28 @@ int oldserver_start(const struct conf *conf, const int *shut, size_t nshut);
 /* In that parent: the link of a worker to be, or negative. */
 int oldserver_link(int desk);
 
+/* Who asks to be let in. */
+enum oldserver_from {
+	OLDSERVER_STRANGER,
+	OLDSERVER_FRIEND, /* from a network in which somebody of ours logged in lately, or that is never banned (ban.h) */
+	OLDSERVER_KNOWN, /* from one in which this very account did */
+};
+struct oldserver_asker {
+	struct str name, password;
+	struct addr peer;
+	enum oldserver_from from;
+	bool nobody; /* a name that is not to be asked about */
+};
+enum oldserver_from oldserver_from_parse(struct str word);
+const char *oldserver_from_text(enum oldserver_from from);
+
 /* A worker's own. */
 struct oldserver {
 	const struct conf *conf; /* of the start: what the desk knows; NULL: there is none */
 	int link;
 };
 /* 0, E_DENIED, E_TEMP; why_out: for the log, lives as long as the arena. */
-int oldserver_check(struct oldserver *o, struct str name, struct str password, bool nobody, struct arena *a, const char **why_out);
+int oldserver_check(struct oldserver *o, const struct oldserver_asker *who, struct arena *a, const char **why_out);
 /* After a failure that came without it, of a login that began then (clock_mono_ms): as late as one with it. */
 void oldserver_wait(struct oldserver *o, int64_t began);
 

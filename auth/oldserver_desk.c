@@ -11,7 +11,8 @@
  * took: how long an answer takes tells nobody who exists (C16).
  *
  * Invariants: a worker has one question at most; a turn is a child or a wait, and there are at most [oldserver] connections
- * of them; a child that does not end in time loses its question then, and its place when it ends.
+ * of them, of which a strange network has no more than it leaves; a child that does not end in time loses its question then,
+ * and its place when it ends; what a question cost (oldserver_tries.h) is settled before its turn ends.
  */
 #include "auth/oldserver.h"
 
@@ -33,11 +34,14 @@
 #define CHILD_EXTRA_S 3 /* a name may take longer to look up than a login may last; then the child is ended */
 
 struct turn {
-	bool used, nobody, waits; /* waits: for no child */
+	bool used, waits; /* waits: for no child */
+	bool asks; /* it has been paid for */
 	int pipe; /* of the child; -1: none */
 	int link; /* who asked; -1: it has its answer */
-	struct arena a; /* of id, name, password */
-	struct str id, name, password;
+	struct arena a; /* of id and who */
+	struct str id;
+	struct oldserver_asker who;
+	struct addr net; /* its */
 	int64_t began;
 	deadline until;
 };
@@ -77,7 +81,7 @@ static NORETURN void child(const struct turn *t, int out)
 	if (sandbox_enter_filter(SANDBOX_AUTH_WORKER) < 0)
 		_exit(1);
 	arena_init(&a);
-	step = oldserver_login(desk.conf, desk.trust, oldserver_user(desk.conf, t->name, &a), t->password, t->until, why);
+	step = oldserver_login(desk.conf, desk.trust, oldserver_user(desk.conf, t->who.name, &a), t->who.password, t->until, why);
 	snprintf(text, sizeof(text), "%c%s", letter[step], why);
 	_exit(write(out, text, strlen(text)) > 0 ? 0 : 1);
 }
@@ -96,8 +100,16 @@ static void answer(int link, struct str id, const char *result, const char *why)
 	ipc_done(&m);
 }
 
+static void settle(struct turn *t, bool refused)
+{
+	if (t->asks)
+		oldserver_tries_end(desk.tries, &t->who, refused, clock_mono_ms());
+	t->asks = false;
+}
+
 static void turn_end(struct turn *t)
 {
+	settle(t, false);
 	fd_close(&t->pipe);
 	arena_wipe(&t->a);
 	*t = (struct turn){ .pipe = -1, .link = -1 };
@@ -119,7 +131,7 @@ static void is_down(const char *why)
 
 static void refused(struct turn *t, const char *why)
 {
-	oldserver_tries_refused(desk.tries, t->name, t->password, !t->nobody, clock_mono_ms());
+	settle(t, true);
 	told(t, "denied", why);
 }
 
@@ -151,11 +163,8 @@ static void child_said(struct turn *t)
 
 static void turn_late(struct turn *t)
 {
-	if (t->waits && t->nobody) {
-		refused(t, "no such account");
-		turn_end(t);
-	} else if (t->waits) {
-		told(t, "denied", "");
+	if (t->waits) {
+		refused(t, t->asks ? "no such account" : "");
 		turn_end(t);
 	} else if (t->link >= 0) { /* its place it keeps until the child ends */
 		is_down("the old server does not answer");
@@ -165,20 +174,41 @@ static void turn_late(struct turn *t)
 
 /* --- questions ---------------------------------------------------------------------------- */
 
+static struct oldserver_asker asker_of(const struct ipc_msg *q)
+{
+	struct oldserver_asker who = { .name = ipc_get(q, "name"), .password = ipc_get(q, "password"),
+		.from = oldserver_from_parse(ipc_get(q, "from")), .nobody = ipc_get_bool(q, "nobody") };
+
+	(void)addr_parse(ipc_get(q, "peer"), &who.peer); /* else it has none */
+	return who;
+}
+
+/* Is there one for this network? */
+static bool place_for(const struct oldserver_asker *who)
+{
+	size_t left = (size_t)desk.conf->oldserver_connections - desk.nturns, has = 0, i;
+	struct addr net = oldserver_network(&who->peer);
+
+	for (i = 0; i < TURNS && who->from == OLDSERVER_STRANGER; i++)
+		has += desk.turn[i].asks && addr_eq(&net, &desk.turn[i].net);
+	return left > has;
+}
+
 static struct turn *turn_new(int link, const struct ipc_msg *q, int64_t ms)
 {
+	struct oldserver_asker who = asker_of(q);
 	struct turn *t = desk.turn;
 
-	if (desk.nturns >= (size_t)desk.conf->oldserver_connections)
+	if (!place_for(&who))
 		return NULL;
 	while (t->used)
 		t++;
-	*t = (struct turn){ .used = true, .pipe = -1, .link = link, .began = clock_mono_ms(), .until = deadline_in(ms) };
+	*t = (struct turn){ .used = true, .pipe = -1, .link = link, .who = who,
+		.net = oldserver_network(&who.peer), .began = clock_mono_ms(), .until = deadline_in(ms) };
 	arena_init(&t->a);
 	t->id = arena_str(&t->a, ipc_get(q, "id"));
-	t->name = arena_str(&t->a, ipc_get(q, "name"));
-	t->password = arena_str(&t->a, ipc_get(q, "password"));
-	t->nobody = ipc_get_bool(q, "nobody");
+	t->who.name = arena_str(&t->a, who.name);
+	t->who.password = arena_str(&t->a, who.password);
 	desk.nturns++;
 	return t;
 }
@@ -208,28 +238,34 @@ static void child_start(struct turn *t)
 
 static void check(int link, const struct ipc_msg *q)
 {
+	struct str id = ipc_get(q, "id");
+	struct oldserver_asker who = asker_of(q);
+	enum oldserver_try may = oldserver_tries_ask(desk.tries, &who, clock_mono_ms());
+	struct turn *t = NULL;
 	char why[OLDSERVER_WHY + 20];
-	struct str id = ipc_get(q, "id"), password = ipc_get(q, "password");
-	enum oldserver_try may = oldserver_tries_ask(desk.tries, ipc_get(q, "name"), password, clock_mono_ms());
-	bool nobody = ipc_get_bool(q, "nobody");
-	struct turn *t;
 
-	if (!desk.trust) {
-		answer(link, id, "temp", "the certificates of [oldserver] ca_file cannot be read");
-	} else if (may == OLDSERVER_REFUSED_BEFORE) {
+	if (may == OLDSERVER_REFUSED_BEFORE) {
 		answer(link, id, "denied", "wrong password, said the old server within the hour");
-	} else if (may == OLDSERVER_ENOUGH) {
-		answer(link, id, "temp", "not asked now: too many wrong passwords for the old server");
-	} else if (desk.down_until && !deadline_passed(desk.down_until)) {
-		snprintf(why, sizeof(why), "not asked now: %s", desk.down_why);
-		answer(link, id, "temp", why);
-	} else if (!(t = turn_new(link, q, nobody ? desk.refusal_ms : desk.conf->oldserver_timeout))) {
-		answer(link, id, "temp", "not asked now: too many logins at the old server at once");
-	} else if (nobody) {
-		t->waits = true;
-	} else {
-		child_start(t);
+		return;
 	}
+	if (may == OLDSERVER_ENOUGH)
+		snprintf(why, sizeof(why), "not asked now: too many wrong passwords for the old server");
+	else if (!desk.trust)
+		snprintf(why, sizeof(why), "the certificates of [oldserver] ca_file cannot be read");
+	else if (desk.down_until && !deadline_passed(desk.down_until))
+		snprintf(why, sizeof(why), "not asked now: %s", desk.down_why);
+	else if (!(t = turn_new(link, q, who.nobody ? desk.refusal_ms : desk.conf->oldserver_timeout)))
+		snprintf(why, sizeof(why), "not asked now: too many logins at the old server at once");
+	if (!t) {
+		if (may == OLDSERVER_ASK)
+			oldserver_tries_end(desk.tries, &who, false, clock_mono_ms());
+		answer(link, id, "temp", why);
+		return;
+	}
+	t->asks = true;
+	t->waits = who.nobody;
+	if (!who.nobody)
+		child_start(t);
 }
 
 static void just_wait(int link, const struct ipc_msg *q)

@@ -30,6 +30,7 @@ struct sasl_service {
 	bool upgrade; /* older ones at a good login */
 	const struct conf *conf; /* [oauth] */
 	struct oldserver old; /* who is asked about people that move in */
+	enum oldserver_from from; /* of the step that is done now */
 	const struct jwks *keys; /* of access tokens; NULL: none are there */
 	const struct client_ca *client_ca; /* who vouches for certificates of clients; NULL: none are taken */
 	int64_t code_tries, code_window_s; /* of second factors (second.h) */

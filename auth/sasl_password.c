@@ -191,13 +191,15 @@ static enum scheme_result verify_forms(const struct sasl_exchange *x, struct str
  * account has it now. */
 static bool checked_old(struct sasl_exchange *x, struct str password, bool *may, const char **why, enum scheme_result *out)
 {
+	struct oldserver_asker who = { .name = x->user, .password = password, .peer = x->start.peer, .from = x->service->from };
 	int r;
 
 	if (x->down || (x->found && (x->account.hash.n > 0 || x->account.shared)) || !moving_covers(x->service, x->user))
 		return false;
 	if (x->found && checked_there(x, password, *may, out))
 		return true;
-	r = moving_in(x->service, x->user, x->found ? &x->account : NULL, *may && !sasl_main_is_elsewhere(x), password, &x->a, why);
+	who.nobody = !*may || sasl_main_is_elsewhere(x);
+	r = moving_in(x->service, &who, x->found ? &x->account : NULL, &x->a, why);
 	x->down |= r == E_TEMP;
 	x->down_why = r == E_TEMP ? *why : NULL;
 	*out = r == 0 ? SCHEME_GOOD : SCHEME_WRONG;

@@ -261,6 +261,7 @@ static void answer_sasl(struct worker *w, const struct ipc_msg *q, struct ipc_ms
 	struct sasl_step step;
 	size_t i = EXCHANGES;
 
+	w->service.from = oldserver_from_parse(ipc_get(q, "from"));
 	if (ipc_is(q, "sasl-start")) {
 		answer_start(w, q, out);
 		return;

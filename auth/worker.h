@@ -15,7 +15,7 @@
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some
  *                             account has a shared secret
- *   "sasl-start" ...       -> "sasl" result [data] [user] [why] [changed] [moved_in]
+ *   "sasl-start" ... from  -> "sasl" result [data] [user] [why] [changed] [moved_in]
  *                             expires: of the account or the app password
  *                             lasting: by the main password
  *                             no_submission: by an app password for others
@@ -25,7 +25,8 @@
  *                             result=ask ask=renew|introspect [token]: oauthd must be asked, and what it says is the
  *                             next step:
  *   "sasl-told" id result=ok|inactive|temp [claims] -> "sasl" the same
- *   "sasl-step" id data    -> "sasl" the same
+ *   "sasl-step" id data from -> "sasl" the same
+ * from: stranger|friend|known (oldserver.h)
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
  *   "settings" settings=TEXT [+ fds of tables.h] -> "answer" result
  *   "sasl-abort" id           (not answered)

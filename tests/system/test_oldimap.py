@@ -2,19 +2,24 @@
 """Moving in with the first login: a live Dovecot is asked about passwords, once for each account; hung, lying, stripped and dead servers."""
 import concurrent.futures
 import contextlib
+import errno
 import imaplib
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
 from attackers import logs_in, tries
 from conftest import TOP, Account, Suite, check_log, make_certificate, make_folder, wait_for
 from oldserver import Dovecot
+from test_faults import ERROR, KILL, STICKY, Rig
 
 PASSWORD = "old_pass"
 # its own slowness after wrong passwords, by address, is not what is tested
@@ -52,8 +57,8 @@ def asked(dovecot, name):
 def house(dovecot, system_users):
     folder = make_folder()
     s = Suite(folder, {**document(), "oldserver.host": "localhost", "oldserver.port": dovecot.ports["imaps"], "oldserver.ca_file": dovecot.cert,
-                       "oldserver.account_tries": "3", "oldserver.timeout": "9s", "oldserver.retry": "100ms",
-                       "auth.failure_delay": "0", "ban.failures": "0", "ban.tries": "0"}).start()
+                       "oldserver.account_tries": "8", "oldserver.timeout": "20s", "oldserver.retry": "100ms",
+                       "auth.failure_delay": "0", "ban.never": "", "ban.failures": "0", "ban.tries": "0"}).start()
     for domain in ("example.org", "here.example"):
         s.cli("domain", "add", domain, check=False)
     yield s
@@ -110,12 +115,35 @@ def test_a_wrong_password_is_shown_there_once(house, dovecot):
     assert asked(dovecot, ben) == (1, 1)
 
 
-def test_guesses_stop_before_that_server_bans_us(house, dovecot):
-    carla = user(house, "carla")
-    for i in range(3):
-        assert logs_in(house, carla, f"guess {i}") is False
-    assert tries(house, carla, "guess 4") is None and tries(house, carla, PASSWORD) is None, "it is not asked now, right or wrong"
-    assert asked(dovecot, carla) == (3, 0)
+def from_network(s, source, name, password):
+    """As tries(), from an address of another network."""
+    c = imaplib.IMAP4_SSL.__new__(imaplib.IMAP4_SSL)
+    c._create_socket = lambda timeout: s.context().wrap_socket(
+        socket.create_connection(("127.0.0.1", s.ports["imaps"]), 60, (source, 0)), server_hostname="localhost")
+    imaplib.IMAP4.__init__(c, "localhost", s.ports["imaps"], 60)
+    with c:
+        try:
+            c.login(name, password)
+            return True
+        except imaplib.IMAP4.error as e:
+            assert "AUTHENTICATIONFAILED" in str(e) or "UNAVAILABLE" in str(e), e
+            return None if "UNAVAILABLE" in str(e) else False
+
+
+def test_guesses_stop_before_that_server_bans_us_and_keep_nobody_out(house, dovecot):
+    known = house.account("known")
+    assert logs_in(house, known.address, known.password), "now 127.0.0.0/24 is a network where somebody of ours is known"
+    carla, ella = user(house, "carla"), user(house, "ella")
+    said = [from_network(house, "127.9.1.1", carla, f"guess {i}") for i in range(6)]
+    assert said == [False, False, None, None, None, None], "half of what is there for strangers, then it is not asked"
+    assert from_network(house, "127.9.1.2", carla, PASSWORD) is None, "nor is it when the guess is right"
+    assert asked(dovecot, carla) == (2, 0)
+    assert from_network(house, "127.9.2.1", carla, PASSWORD), "her own network has its own share"
+    # from everywhere
+    said = [from_network(house, f"127.8.{i}.1", ella, f"guess {i}") for i in range(8)]
+    assert said == [False] * 3 + [None] * 5 and from_network(house, "127.8.9.1", ella, PASSWORD) is None
+    assert asked(dovecot, ella) == (3, 0)
+    assert logs_in(house, ella, PASSWORD), "the last one is for networks in which we know somebody"
 
 
 def test_strangers_and_other_domains_are_not_asked_about(house, dovecot):
@@ -186,6 +214,9 @@ class Liar:
                 if not said:
                     return
                 self.heard.append(said)
+                if answer is None:
+                    c.close()
+                    return
                 c.sendall(answer)
             while c.recv(4096):
                 pass
@@ -193,17 +224,33 @@ class Liar:
 
 CAPA = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nc OK\r\n"
 HI = b"* OK hi\r\n"
-LIARS = {
-    "bye": ([HI, CAPA, b"* BYE go away\r\n"], True, None),
-    "unavailable": ([HI, CAPA, b"+ \r\n", b"l NO [UNAVAILABLE] later\r\n"], True, None),
-    "referral": ([HI, CAPA, b"+ \r\n", b"l NO [REFERRAL imap://evil.example/] there\r\n"], True, None),
-    "ok before it was asked": ([HI + CAPA + b"+ \r\nl OK in\r\n", b"", b""], True, None),
-    "endless line": ([b"* OK " + b"x" * 100000], True, None),
-    "bare lf": ([b"* OK hi\n"], True, None),
-    "wrong": ([HI, CAPA, b"+ \r\n", b"l NO\r\n"], True, False),
-    "hangs": ([HI, b""], False, None),
-    "stripped": ([HI, CAPA], False, None),
-    "injected": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b"s OK\r\nc OK injected\r\n"], False, None),
+IN = [HI, CAPA, b"+ \r\n"]  # until it has heard the password
+LIARS = {  # what it says; TLS from the first byte; does it hang; what comes of it
+    "bye": ([HI, CAPA, b"* BYE go away\r\n"], True, False, None),
+    "unavailable": ([*IN, b"l NO [UNAVAILABLE] later\r\n"], True, False, None),
+    "referral": ([*IN, b"l NO [REFERRAL imap://evil.example/] there\r\n"], True, False, None),
+    "ok before it was asked": ([HI + CAPA + b"+ \r\nl OK in\r\n", b"", b""], True, False, None),
+    "endless line": ([b"* OK " + b"x" * 100000], True, False, None),
+    "bare lf": ([b"* OK hi\n"], True, False, None),
+    "wrong": ([*IN, b"l NO\r\n"], True, False, False),
+    "another tag": ([*IN, b"x OK in\r\n"], True, False, None),
+    "untagged ok": ([*IN, b"* OK in\r\nc OK in\r\n"], True, False, None),
+    "flood": ([*IN, b"* 1 EXISTS\r\n" * 5000 + b"l OK in\r\n"], True, False, None),
+    "endless verdict": ([*IN, b"l OK " + b"x" * 100000 + b"\r\n"], True, False, None),
+    "bye for a verdict": ([*IN, b"* BYE l OK in\r\n"], True, False, None),
+    "hangs up on the password": ([*IN, None], True, False, None),
+    "hangs up on AUTHENTICATE": ([HI, CAPA, None], True, False, None),
+    "no greeting": ([b""], True, True, None),
+    "no verdict": ([*IN, b""], True, True, None),
+    "half a verdict": ([*IN, b"l OK in"], True, True, None),
+    "drips": ([*IN, b"* OK in\r\n" * 60], True, True, None),
+    "hangs": ([HI, b""], False, True, None),
+    "no handshake": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b"s OK\r\n"], False, True, None),
+    "no answer to STARTTLS": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b""], False, True, None),
+    "hangs up on the handshake": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b"s OK\r\n", None], False, True, None),
+    "refuses STARTTLS": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b"s NO\r\n"], False, True, None),
+    "stripped": ([HI, CAPA], False, True, None),
+    "injected": ([HI, b"* CAPABILITY STARTTLS\r\nc OK\r\n", b"s OK\r\nc OK injected\r\n"], False, True, None),
 }
 
 
@@ -212,19 +259,19 @@ def test_who_lies_or_hangs_is_a_try_later_for_those_alone(own_suite, tmp_path):
     cert, key = make_certificate(tmp_path, "localhost")
     s = own_suite(start=False)
     results = {}
-    for tls in (True, False):
-        names = [n for n in LIARS if LIARS[n][1] == tls]
+    for tls, hangs in ((True, False), (True, True), (False, True)):
+        names = [n for n in LIARS if LIARS[n][1:3] == (tls, hangs)]
         liars = {n: Liar((cert, key), LIARS[n][0], tls) for n in names}
         relay = Relay()
         s.settings.update({"oldserver.host": "localhost", "oldserver.port": relay.port, "oldserver.tls": "implicit" if tls else "starttls",
-                           "oldserver.ca_file": cert, "oldserver.domains": "example.org", "oldserver.timeout": "9s" if tls else "800ms", "oldserver.retry": "100ms",
+                           "oldserver.ca_file": cert, "oldserver.domains": "example.org", "oldserver.timeout": "800ms" if hangs else "9s", "oldserver.retry": "100ms",
                            "auth.failure_delay": "0", "auth.workers": "1", "oldserver.connections": "1"})
         s.write_config()
         s.start()
         s.cli("domain", "add", "example.org", check=False)
-        local = s.account(f"local-{tls}".lower())
+        local = s.account(f"local-{tls}-{hangs}".lower())
         for i, n in enumerate(names):
-            name = f"u{i}-{tls}@example.org".lower()
+            name = f"u{i}-{tls}-{hangs}@example.org".lower()
             relay.to = liars[n].port
             s.cli("user", "add", name, "--no-password")
             done = threading.Thread(target=lambda: results.__setitem__(n, until_asked(s, name)))
@@ -233,27 +280,107 @@ def test_who_lies_or_hangs_is_a_try_later_for_those_alone(own_suite, tmp_path):
             assert logs_in(s, local.address, local.password), n
             done.join(60)
             assert not any(b"secret" in h or b"AHUw" in h for h in liars[n].heard) or tls, n
+            assert row(s, name)["password"] == "no", n
         s.stop()
         relay.listener.close()
-    assert results == {n: LIARS[n][2] for n in LIARS}
+    assert results == {n: LIARS[n][3] for n in LIARS}
     check_log(s)
 
 
-def until_asked(s, name):
+def until_asked(s, name, password="secret"):
     """The liar before may still be the reason why nobody is asked."""
     for _ in range(200):
         mark = len(s.log())
-        said = tries(s, name, "secret")
+        said = tries(s, name, password)
         if said is not None or "not asked now" not in s.wait_log(f"user={name}", since=mark):
             return said
     return said
 
 
-class Relay:
-    """One port that leads to the liar of the moment."""
+def test_the_real_one_hangs_or_hangs_up_anywhere(own_suite, dovecot):
+    """Dovecot behind a wire that ends, or goes dead, after so many of its answers: the next login asks again."""
+    relay = Relay(dovecot.ports["imaps"])
+    s = own_suite({"oldserver.host": "localhost", "oldserver.port": relay.port, "oldserver.ca_file": dovecot.cert, "oldserver.domains": "example.org",
+                   "oldserver.timeout": "600ms", "oldserver.retry": "100ms", "auth.failure_delay": "0"})
+    s.cli("domain", "add", "example.org", check=False)
+    for dead in (False, True):
+        name, said = user(s, f"anna-{dead}".lower()), []
+        for relay.answers in range(12):
+            relay.dead = dead
+            said.append(until_asked(s, name, PASSWORD))
+            assert row(s, name)["password"] == ("yes" if said[-1] else "no"), said
+            if said[-1]:
+                break
+        assert said[-1] is True and set(said[:-1]) == {None} and len(said) > 4, "no answer of ours was wrong"
+    relay.listener.close()
 
-    def __init__(self):
-        self.listener, self.to = socket.create_server(("127.0.0.1", 0)), None
+
+def test_what_is_killed_or_full_while_somebody_moves_in_loses_nothing(dovecot, tmp_path):
+    cert, key = make_certificate(tmp_path, "localhost")
+    silent, relay = Liar((cert, key), [*IN, b""]), Relay(dovecot.ports["imaps"])
+    trust = tmp_path / "both.pem"
+    trust.write_text("".join(open(c).read() for c in (cert, dovecot.cert)))
+    rig = Rig({"oldserver.host": "localhost", "oldserver.port": relay.port, "oldserver.ca_file": trust, "oldserver.domains": "example.org",
+               "oldserver.timeout": "20s", "oldserver.retry": "100ms", "auth.failure_delay": "0"})
+    s = rig.suite
+    s.cli("domain", "add", "example.org", check=False)
+    try:
+        for i, (mode, error) in enumerate(((STICKY, errno.ENOSPC), (ERROR, errno.EIO), (KILL, 0))):
+            name = user(s, f"full{i}")
+            for n in (1, 3):
+                rig.page.arm("authd", mode, error, n)
+                with contextlib.suppress(OSError):  # killed: front may hang up
+                    assert tries(s, name, PASSWORD) is not False, (mode, n)
+                assert rig.page.disarm()[1] >= 1 or n > 1, "a fault hits what is stored"
+            wait_for(lambda: tries(s, name, PASSWORD), 60)
+            assert row(s, name)["password"] == "yes" and logs_in(s, name, "wrong") is False
+        # who asks is killed while it waits for the answer
+        name = user(s, "killed")
+        for victim in ("authd old server", "authd workers", "authd worker", "authd"):
+            relay.to, before = silent.port, len(silent.heard)
+            said = []
+            asks = threading.Thread(target=lambda: said.append(quietly(s, name)))
+            asks.start()
+            wait_for(lambda: len(silent.heard) > before + 2, 60)
+            relay.to = dovecot.ports["imaps"]
+            victims = [pid for pid, title in titles(s).items() if title == f"mansio: {victim}"]
+            assert victims, (victim, titles(s))
+            for pid in victims:
+                with contextlib.suppress(ProcessLookupError):  # who depends on it goes with it
+                    os.kill(pid, signal.SIGKILL)
+            began = time.monotonic()
+            asks.join(60)
+            assert time.monotonic() - began < 15, "who waits for it hears of it"
+            assert said and said[0] is None, (victim, said)
+            assert wait_for(lambda: quietly(s, name, "wrong" + victim) is False, 60)
+        assert wait_for(lambda: quietly(s, name, PASSWORD), 60) and row(s, name)["password"] == "yes"
+    finally:
+        rig.stop()
+        relay.listener.close()
+
+
+def titles(s):
+    out = {}
+    for pid in s.tree():
+        with contextlib.suppress(OSError):
+            out[pid] = open(f"/proc/{pid}/cmdline").read().rstrip("\0 ")
+    return out
+
+
+def quietly(s, name, password=PASSWORD):
+    """As tries(); None as well if nobody is there to answer."""
+    try:
+        return tries(s, name, password)
+    except (OSError, EOFError, AssertionError):
+        return None
+
+
+class Relay:
+    """One port that leads to the liar of the moment; after so many answers it ends, or is dead."""
+
+    def __init__(self, to=None):
+        self.listener, self.to = socket.create_server(("127.0.0.1", 0)), to
+        self.answers, self.dead = None, False
         threading.Thread(target=self.run, daemon=True).start()
 
     @property
@@ -265,13 +392,17 @@ class Relay:
             while True:
                 c, _ = self.listener.accept()
                 there = socket.create_connection(("127.0.0.1", self.to))
-                for a, b in ((c, there), (there, c)):
-                    threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+                threading.Thread(target=self.pump, args=(c, there, None), daemon=True).start()
+                threading.Thread(target=self.pump, args=(there, c, self.answers), daemon=True).start()
 
-    @staticmethod
-    def pump(a, b):
+    def pump(self, a, b, most):
         with contextlib.suppress(OSError):
             while data := a.recv(65536):
+                if most is not None and most <= 0 and self.dead:
+                    continue
+                if most is not None and most <= 0:
+                    break
+                most = None if most is None else most - 1
                 b.sendall(data)
         for x in (a, b):
             with contextlib.suppress(OSError):

@@ -152,41 +152,173 @@ static void a_server_that_never_answers_ends(void **state)
 
 #define HOUR 3600000
 
-static void a_refused_password_is_shown_once_an_hour(void **state)
-{
-	struct oldserver_limits l = { .accounts = 4, .account = 3, .all = 100 };
-	struct oldserver_tries *t = oldserver_tries_new(&l);
+static struct oldserver_tries *tries; /* of the test that runs */
 
-	(void)state;
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("1"), 5), OLDSERVER_ASK);
-	oldserver_tries_refused(t, STR("a@x"), STR("1"), true, 5);
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("1"), 6), OLDSERVER_REFUSED_BEFORE);
-	assert_int_equal(oldserver_tries_ask(t, STR("b@x"), STR("1"), 6), OLDSERVER_ASK);
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("2"), 6), OLDSERVER_ASK);
-	oldserver_tries_refused(t, STR("a@x"), STR("2"), true, 6);
-	oldserver_tries_refused(t, STR("a@x"), STR("3"), true, 7);
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("4"), 8), OLDSERVER_ENOUGH);
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("1"), 8), OLDSERVER_REFUSED_BEFORE);
-	assert_int_equal(oldserver_tries_ask(t, STR("b@x"), STR("4"), 8), OLDSERVER_ASK);
-	assert_int_equal(oldserver_tries_ask(t, STR("a@x"), STR("1"), 5 + HOUR), OLDSERVER_ASK);
-	oldserver_tries_free(t);
+static struct oldserver_asker asker(const char *name, const char *network, const char *password, enum oldserver_from from)
+{
+	struct oldserver_asker who = { .name = str_of(name), .password = str_of(password), .from = from };
+
+	assert_int_equal(addr_parse(str_of(network), &who.peer), 0);
+	return who;
 }
 
-static void all_accounts_together_have_a_limit(void **state)
+/* One login with a password that is wrong; was it shown? */
+static bool guess(const struct oldserver_asker *who, int64_t now)
 {
-	struct oldserver_limits l = { .accounts = 2, .account = 8, .all = 3 };
-	struct oldserver_tries *t = oldserver_tries_new(&l);
+	enum oldserver_try r = oldserver_tries_ask(tries, who, now);
+
+	if (r == OLDSERVER_ASK)
+		oldserver_tries_end(tries, who, true, now);
+	return r == OLDSERVER_ASK;
+}
+
+/* So many guesses, each another one; how many were shown? */
+static unsigned guesses(const char *name, const char *network, enum oldserver_from from, unsigned n, int64_t now)
+{
+	static unsigned serial;
+	struct oldserver_asker who;
+	char password[16];
+	unsigned shown = 0;
+
+	while (n-- > 0) {
+		snprintf(password, sizeof(password), "%u", serial++);
+		who = asker(name, network, password, from);
+		shown += guess(&who, now);
+	}
+	return shown;
+}
+
+static void begin(unsigned account, unsigned all)
+{
+	struct oldserver_limits l = { .accounts = 4096, .account = account, .all = all };
+
+	tries = oldserver_tries_new(&l);
+}
+
+static void a_refused_password_is_shown_once_an_hour(void **state)
+{
+	struct oldserver_asker a = asker("a@x", "192.0.2.1", "1", OLDSERVER_STRANGER), b = asker("b@x", "192.0.2.1", "1", OLDSERVER_STRANGER);
 
 	(void)state;
-	oldserver_tries_refused(t, STR("nobody@x"), STR("1"), false, 1); /* the old server did not see it */
-	oldserver_tries_refused(t, STR("a@x"), STR("1"), true, 1);
-	oldserver_tries_refused(t, STR("b@x"), STR("1"), true, 2);
-	assert_int_equal(oldserver_tries_ask(t, STR("d@x"), STR("1"), 3), OLDSERVER_ASK);
-	oldserver_tries_refused(t, STR("c@x"), STR("1"), true, 3); /* the first one is forgotten for it */
-	assert_int_equal(oldserver_tries_ask(t, STR("c@x"), STR("1"), 3), OLDSERVER_REFUSED_BEFORE);
-	assert_int_equal(oldserver_tries_ask(t, STR("d@x"), STR("1"), 3), OLDSERVER_ENOUGH);
-	assert_int_equal(oldserver_tries_ask(t, STR("d@x"), STR("1"), 1 + HOUR), OLDSERVER_ASK);
-	oldserver_tries_free(t);
+	begin(20, 200);
+	assert_true(guess(&a, 5));
+	assert_int_equal(oldserver_tries_ask(tries, &a, 6), OLDSERVER_REFUSED_BEFORE);
+	assert_int_equal(oldserver_tries_ask(tries, &b, 6), OLDSERVER_ASK);
+	assert_int_equal(oldserver_tries_ask(tries, &a, 5 + HOUR), OLDSERVER_ASK);
+	oldserver_tries_free(tries);
+}
+
+static void one_network_locks_nobody_out(void **state)
+{
+	struct oldserver_asker owner = asker("a@x", "198.51.100.7", "right", OLDSERVER_STRANGER);
+	int64_t now;
+	unsigned shown = 0, last = 0;
+
+	(void)state;
+	begin(20, 200);
+	for (now = 0; now < 24 * (int64_t)HOUR; now += 60000) {
+		last = guesses("a@x", "192.0.2.1", OLDSERVER_STRANGER, 5, now);
+		shown += last;
+		assert_int_equal(oldserver_tries_ask(tries, &owner, now), OLDSERVER_ASK);
+		oldserver_tries_end(tries, &owner, false, now);
+		if (now == 0)
+			assert_int_equal(shown, 4); /* of 10, a quarter of which is not for strangers: half of the 8, at once */
+	}
+	assert_in_range(shown, 100, 4 + 24 * 10); /* one when one has come back, and always leaves the others */
+	oldserver_tries_free(tries);
+}
+
+static void a_network_that_guesses_leaves_its_last_tries_to_others(void **state)
+{
+	struct oldserver_asker owner = asker("a@x", "198.51.100.7", "right", OLDSERVER_STRANGER);
+	char network[32];
+	int64_t now;
+	unsigned i;
+
+	(void)state;
+	begin(20, 200);
+	for (now = 0; now < 3 * (int64_t)HOUR; now += 60000) {
+		for (i = 0; i < 8; i++) {
+			snprintf(network, sizeof(network), "203.0.%u.1", i);
+			guesses("a@x", network, OLDSERVER_STRANGER, 1, now);
+		}
+		if (now < HOUR) /* until all of them had one, and what they took comes back */
+			continue;
+		assert_int_equal(oldserver_tries_ask(tries, &owner, now), OLDSERVER_ASK);
+		oldserver_tries_end(tries, &owner, false, now);
+	}
+	oldserver_tries_free(tries);
+}
+
+static void thousands_of_networks_have_so_many_an_hour_and_friends_still_find_one(void **state)
+{
+	struct oldserver_asker friend = asker("a@x", "198.51.100.7", "right", OLDSERVER_FRIEND), known = friend;
+	char name[16], network[32];
+	int64_t now = 0;
+	unsigned i, of_a = 0, all = 0;
+
+	(void)state;
+	begin(20, 200);
+	for (i = 0; i < 5000; i++) {
+		now = i * (int64_t)HOUR / 5000;
+		snprintf(name, sizeof(name), "%u@x", i % 300);
+		snprintf(network, sizeof(network), "10.%u.%u.1", i / 256, i % 256);
+		of_a += guesses("a@x", network, OLDSERVER_STRANGER, 1, now);
+		all += guesses(name, network, OLDSERVER_STRANGER, 1, now);
+	}
+	assert_in_range(of_a, 16, 20);
+	assert_in_range(all + of_a, 150, 200);
+	assert_int_equal(oldserver_tries_ask(tries, &friend, now), OLDSERVER_ASK);
+	oldserver_tries_end(tries, &friend, false, now);
+	/* and there one that guesses leaves what the account itself is known by */
+	assert_int_equal(guesses("a@x", "198.51.100.7", OLDSERVER_FRIEND, 5, now), 1);
+	known.from = OLDSERVER_KNOWN;
+	assert_int_equal(oldserver_tries_ask(tries, &known, now), OLDSERVER_ASK);
+	oldserver_tries_free(tries);
+}
+
+static void what_is_not_refused_costs_nothing_and_the_same_at_once_costs_once(void **state)
+{
+	struct oldserver_asker a = asker("a@x", "192.0.2.1", "1", OLDSERVER_STRANGER);
+	unsigned i;
+
+	(void)state;
+	begin(20, 200);
+	for (i = 0; i < 50; i++) {
+		assert_int_equal(oldserver_tries_ask(tries, &a, i), OLDSERVER_ASK);
+		oldserver_tries_end(tries, &a, false, i);
+	}
+	for (i = 0; i < 50; i++)
+		assert_int_equal(oldserver_tries_ask(tries, &a, 50), OLDSERVER_ASK);
+	assert_int_equal(guesses("a@x", "192.0.2.1", OLDSERVER_STRANGER, 50, 50), 3); /* with the one that is asked about, 4 */
+	oldserver_tries_end(tries, &a, false, 51); /* one of them came to nothing, and another was wrong */
+	oldserver_tries_end(tries, &a, true, 51);
+	oldserver_tries_end(tries, &a, true, 51);
+	assert_int_equal(oldserver_tries_ask(tries, &a, 52), OLDSERVER_REFUSED_BEFORE);
+	assert_int_equal(guesses("a@x", "192.0.2.1", OLDSERVER_STRANGER, 50, 52), 0);
+	oldserver_tries_free(tries);
+}
+
+static void invented_names_find_the_same_and_make_no_real_one_forgotten(void **state)
+{
+	struct oldserver_asker real = asker("a@x", "192.0.2.1", "1", OLDSERVER_STRANGER), nobody = real, n;
+	char name[16];
+	unsigned i;
+
+	(void)state;
+	begin(4, 200);
+	nobody.name = STR("n@x");
+	nobody.nobody = true;
+	assert_true(guess(&real, 5) && guess(&nobody, 5));
+	assert_int_equal(oldserver_tries_ask(tries, &nobody, 6), OLDSERVER_REFUSED_BEFORE);
+	for (i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "%u@x", i);
+		n = asker(name, "192.0.2.1", "1", OLDSERVER_STRANGER);
+		n.nobody = true;
+		guess(&n, 7);
+	}
+	assert_int_equal(oldserver_tries_ask(tries, &real, 8), OLDSERVER_REFUSED_BEFORE);
+	oldserver_tries_free(tries);
 }
 
 static void it_is_asked_about_its_domains_until_that_day(void **state)
@@ -218,7 +350,11 @@ int main(void)
 		cmocka_unit_test(what_comes_before_tls_counts_for_nothing),
 		cmocka_unit_test(a_server_that_never_answers_ends),
 		cmocka_unit_test(a_refused_password_is_shown_once_an_hour),
-		cmocka_unit_test(all_accounts_together_have_a_limit),
+		cmocka_unit_test(one_network_locks_nobody_out),
+		cmocka_unit_test(a_network_that_guesses_leaves_its_last_tries_to_others),
+		cmocka_unit_test(thousands_of_networks_have_so_many_an_hour_and_friends_still_find_one),
+		cmocka_unit_test(what_is_not_refused_costs_nothing_and_the_same_at_once_costs_once),
+		cmocka_unit_test(invented_names_find_the_same_and_make_no_real_one_forgotten),
 		cmocka_unit_test(it_is_asked_about_its_domains_until_that_day),
 	};
 
