@@ -74,6 +74,26 @@ int rights_roles_parse(struct str text, bool token, struct arena *a, struct str 
 	return r;
 }
 
+bool rights_roles_without(struct str roles, struct str gone, struct arena *a, struct str *out)
+{
+	struct str role;
+	bool found = false;
+	struct buf b;
+
+	buf_init(&b, 16 * 1024);
+	while (roles.n > 0) {
+		role = str_trim(str_cut(&roles, ','));
+		if (str_eq(role, gone))
+			found = true;
+		else
+			buf_fmt(&b, "%s%.*s", b.n ? "," : "", STRF(role));
+	}
+	if (found)
+		*out = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return found;
+}
+
 /* --- who may -------------------------------------------------------------------- */
 
 static bool is_metrics(const struct verb *v)

@@ -12,5 +12,7 @@
  * send:ADDRESS. The list in normal
  * form; E_SYNTAX with the bad one in *bad_out. */
 int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out);
+/* The list without this one; false: it is not in it. */
+bool rights_roles_without(struct str roles, struct str gone, struct arena *a, struct str *out);
 
 #endif

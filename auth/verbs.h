@@ -145,6 +145,9 @@ void verb_owner_add(struct verb *v);
 void verb_owner_list(struct verb *v);
 void verb_owner_remove(struct verb *v);
 void verb_delegations_forget(struct verb *v, struct str name); /* somebody else may have this name later */
+/* The same: tokens that send as this account, or look after this domain ("@DOMAIN"), lose that role, and go with their last
+ * one (verbs_token.c). */
+void verb_tokens_forget(struct verb *v, struct str name);
 void verb_totp_on(struct verb *v);
 void verb_totp_off(struct verb *v);
 void verb_totp_show(struct verb *v);

@@ -4,6 +4,7 @@
  */
 #include <sysexits.h>
 
+#include "auth/roles.h"
 #include "auth/verbs.h"
 
 static bool row(const struct directory_domain *dom, void *arg)
@@ -109,6 +110,49 @@ void verb_domain_list(struct verb *v)
 		verb_error(v, r, "domain", STR(""));
 }
 
+struct administrator {
+	struct administrator *next;
+	struct str local, domain;
+};
+
+struct administrators {
+	struct verb *v;
+	struct str role;
+	struct administrator *first;
+};
+
+static bool has_role(const struct directory_account *acc, void *arg)
+{
+	struct administrators *all = arg;
+	struct arena *a = &all->v->a;
+	struct administrator *one;
+	struct str rest;
+
+	if (rights_roles_without(acc->roles, all->role, a, &rest)) {
+		one = ARENA_NEW(a, struct administrator);
+		*one = (struct administrator){ all->first, arena_str(a, acc->local), arena_str(a, acc->domain) };
+		all->first = one;
+	}
+	return true;
+}
+
+/* Whoever makes a domain of this name later has other administrators. */
+static void roles_forget(struct verb *v, struct str domain)
+{
+	struct administrators all = { v, str_of(arena_fmt(&v->a, "admin@%.*s", STRF(domain))), NULL };
+	int r = v->d->ops->accounts ? v->d->ops->accounts(v->d, STR(""), has_role, &all) : 0;
+	struct directory_account acc;
+	struct administrator *one;
+
+	for (one = all.first; r == 0 && one; one = one->next) {
+		r = v->d->ops->account(v->d, one->local, one->domain, &v->a, &acc);
+		if (r == 0 && rights_roles_without(acc.roles, all.role, &v->a, &acc.roles))
+			r = v->d->ops->account_put(v->d, &acc, false);
+	}
+	if (r < 0)
+		verb_error(v, r, "administrators of", domain);
+}
+
 void verb_domain_remove(struct verb *v)
 {
 	struct directory_domain dom;
@@ -125,5 +169,7 @@ void verb_domain_remove(struct verb *v)
 	} else {
 		v->changed = true;
 		verb_delegations_forget(v, str_of(arena_fmt(&v->a, "@%.*s", STRF(dom.name))));
+		verb_tokens_forget(v, str_of(arena_fmt(&v->a, "@%.*s", STRF(dom.name))));
+		roles_forget(v, dom.name);
 	}
 }

@@ -122,6 +122,49 @@ void verb_token_remove(struct verb *v)
 		v->changed = true;
 }
 
+struct with_role {
+	struct arena *a;
+	struct str role;
+	struct held {
+		struct held *next;
+		struct directory_token t;
+	} *first;
+};
+
+/* Looked at when the statement that reads them is done. */
+static bool has_role(const struct directory_token *t, void *arg)
+{
+	struct with_role *w = arg;
+	struct held *held;
+	struct str rest;
+
+	if (!rights_roles_without(t->roles, w->role, w->a, &rest))
+		return true;
+	held = ARENA_NEW(w->a, struct held);
+	*held = (struct held){ w->first, *t };
+	held->t.id = arena_str(w->a, t->id);
+	held->t.label = arena_str(w->a, t->label);
+	held->t.digest = arena_str(w->a, t->digest);
+	held->t.roles = rest;
+	w->first = held;
+	return true;
+}
+
+void verb_tokens_forget(struct verb *v, struct str name)
+{
+	struct with_role w = { &v->a, str_of(arena_fmt(&v->a, "%s%.*s", str_starts(name, "@") ? "admin" : "send:", STRF(name))), NULL };
+	int r = v->d->ops->tokens ? v->d->ops->tokens(v->d, has_role, &w) : 0;
+	struct held *held;
+
+	for (held = w.first; r == 0 && held; held = held->next) {
+		r = v->d->ops->token_remove(v->d, held->t.id);
+		if (r == 0 && held->t.roles.n > 0)
+			r = v->d->ops->token_add(v->d, &held->t);
+	}
+	if (r < 0)
+		verb_error(v, r, "tokens of", name);
+}
+
 void verb_token_used(struct verb *v)
 {
 	struct str id = ipc_get(v->m, "id");

@@ -270,5 +270,6 @@ void verb_user_remove(struct verb *v)
 	} else {
 		v->changed = true;
 		verb_delegations_forget(v, address_name(acc.local, acc.domain, &v->a));
+		verb_tokens_forget(v, address_name(acc.local, acc.domain, &v->a));
 	}
 }

@@ -470,6 +470,32 @@ def test_an_invitation_is_good_once(house):
     assert link.split(".")[1].encode() not in stored, "the secret itself is stored"
 
 
+def test_no_right_outlives_the_name_that_it_is_about(house):
+    """Somebody else may have the name later."""
+    w = Web(house, house.boss)
+    def make(*roles):
+        return Web(house, token=w.post("token/add", {"label": "outlives", "role": list(roles)}).json["result"]["token"])
+    def roles():
+        return sorted(r["roles"] for r in w.get("token/list").json["rows"] if r["label"] == "outlives")
+    house.cli("domain", "add", "old.example")
+    house.account("shop@old.example")
+    sends, both, looks = make("send:shop@old.example"), make("metrics", "send:shop@old.example"), make("admin@old.example", "metrics")
+    kate = house.account("kate", "kate pass 1", "roles=admin@old.example,admin@example.org")
+    house.cli("user", "remove", "shop@old.example")
+    assert roles() == ["admin@old.example,metrics", "metrics"]
+    house.cli("domain", "remove", "old.example")
+    assert roles() == ["metrics", "metrics"]
+    house.cli("domain", "add", "old.example")
+    house.account("shop@old.example")
+    message = {"from": "shop@old.example", "to": ["shop@old.example"], "text": "x"}
+    assert sends.post("send", message).status == 401 and both.post("send", message).status == 403
+    assert looks.get("user/list").status == 403
+    assert Web(house, kate).get("me").json["roles"] == ["admin@example.org"]
+    house.cli("user", "remove", "shop@old.example")
+    house.cli("domain", "remove", "old.example")
+    house.cli("user", "remove", kate.address)
+
+
 def test_tokens(house):
     w = Web(house, house.boss)
     def make(*roles):
