@@ -1,7 +1,7 @@
 # The files of the admin page, embedded: a table (webadmin/pages.h) that tools/embed makes
 PAGES = app.js icon.svg index.html lib/api.js lib/ask.js lib/dom.js lib/format.js lib/key.js lib/paged.js lib/router.js \
 	lib/session.js lib/stream.js parts/all.js parts/bits.js parts/chart.js parts/dialog.js parts/form.js \
-	parts/icons.js parts/labels.js parts/session.js parts/shell.js parts/table.js parts/toast.js screens.js screens/about.js \
+	parts/icons.js parts/labels.js parts/servers.js parts/session.js parts/shell.js parts/table.js parts/toast.js screens.js screens/about.js \
 	screens/admins.js screens/aliases.js screens/audit.js screens/backups.js screens/bans.js screens/book.js screens/certs.js \
 	screens/checks.js screens/dashboard.js screens/delegation.js screens/destinations.js screens/devices.js screens/dkim.js screens/domain.js screens/domains.js \
 	screens/imports.js screens/invite.js \

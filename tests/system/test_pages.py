@@ -159,7 +159,7 @@ def walk(name, modules, served, **more):
     env = {**os.environ, "MANSIO_NODE_MODULES": str(modules), "MANSIO_WEB": f"https://localhost:{served.ports['https']}",
            "MANSIO_USER": served.admin.address, "MANSIO_PASSWORD": served.admin.password,
            "MANSIO_PERSON": served.person.address, "MANSIO_PERSON_PASSWORD": served.person.password,
-           "MANSIO_SMTP": str(served.ports["smtp"]), **more}
+           "MANSIO_SMTP": str(served.ports["smtp"]), "MANSIO_IMAPS": str(served.ports["imaps"]), **more}
     p = subprocess.run(["node", WEB / f"{name}.mjs"], env=env, capture_output=True, text=True, timeout=175)
     assert p.returncode == 0, p.stdout[-6000:] + p.stderr[-3000:]
     assert re.search(r"[1-9]\d* checks, 0 failed", p.stdout), p.stdout[-2000:]

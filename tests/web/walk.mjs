@@ -344,6 +344,7 @@ await page.fill("main [data-search]", "forward");
 await has("user forward");
 await visit(page, "me");
 await has(ADMIN[0]);
+await has(`port ${process.env.MANSIO_IMAPS}, TLS`);
 
 // what was made is removed again
 await visit(page, "aliases");

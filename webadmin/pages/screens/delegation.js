@@ -21,14 +21,14 @@ export function SendAs({ address }) {
 }
 
 // Who looks after this mailbox beside its holder, or, if it is one of several people, at all
-export function Owners({ address, shared }) {
+export function Owners({ address, shared, own }) {
 	const ask = useAsk("owner list", { address }), [dialog, open] = useDialog();
 	const add = () => open((close) => html`<${VerbDialog} verb="owner add" title=${`Who looks after ${address}?`} fixed=${{ address }} button="Make an owner" done="The mailbox is theirs as well" onClose=${close} onDone=${ask.reload}
 		text="An owner opens the mailbox with app passwords of their own, sees all of it, and sends with its address." fields=${{ who: { label: "Account, alias or group", needed: true, hint: "Of an alias or a group: everybody who gets its mail." } }} />`);
 	const remove = (r) => open((close) => html`<${Confirm} title=${`Take ${address} away from ${r.who}?`} button="Take it away" act=${() => change("owner remove", { address, who: r.who })} done="It is theirs no more" onClose=${close} onDone=${ask.reload}>
 		<p>The app passwords that ${r.who} has for it are void at once, and the sessions of its mail programs end; those of others come back by themselves.</p><//>`);
 	return html`<${Card} title="Owners" pad=${false} tools=${can("owner add") && html`<button type="button" class="mini" onClick=${add}><${Icon} name="plus" />New owner</button>`}>
-		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="Owners" rows=${rows.filter((r) => r.address === address)} page=${10} rowKey=${(r) => r.who} empty=${html`<p class="none">${shared ? "Nobody yet: without an owner nobody gets into this mailbox." : "Nobody looks after it but its holder."}</p>`} columns=${[
+		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="Owners" rows=${rows.filter((r) => r.address === address)} page=${10} rowKey=${(r) => r.who} empty=${html`<p class="none">${shared ? "Nobody yet: without an owner nobody gets into this mailbox." : own ? "Nobody but you looks after this mailbox." : "Nobody looks after it but its holder."}</p>`} columns=${[
 			{ key: "who", label: "Who", lead: true, cell: (r) => html`<span class="main">${r.who}</span>` }, { key: "since", label: "Since", kind: "time" }]}
 			actions=${can("owner remove") && ((r) => html`<button type="button" class="mini danger" aria-label=${`Take ${address} away from ${r.who}`} onClick=${() => remove(r)}>Remove</button>`)} />`}<//><//>${dialog}`;
 }

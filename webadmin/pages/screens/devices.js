@@ -68,7 +68,7 @@ export function SecurityKeys({ address }) {
 			fields=${{ label: { label: "Which key", placeholder: "on my keyring" }, challenge: { skip: true }, client_data: { skip: true }, authenticator_data: { skip: true }, old }} /><//>`);
 	const remove = (r) => open((close) => html`<${VerbDialog} verb="security-key remove" title=${`Remove the key ${r.label || r.id}?`} fixed=${{ address, id: r.id }} button="Remove" done="It opens nothing any more" onClose=${close} onDone=${ask.reload} fields=${{ old }} />`);
 	return html`<${Card} title="Second factor: security keys" pad=${false} tools=${can("security-key add") && html`<button type="button" class="mini" disabled=${!canKeys()} onClick=${add}><${Icon} name="plus" />New</button>`}>
-		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="Security keys" rows=${rows} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">None. This page then asks for a touch of the key beside the password.</p>`} columns=${[
+		<${Answer} ask=${ask}>${(rows) => html`<${Table} label="Security keys" rows=${rows} page=${10} rowKey=${(r) => r.id} empty=${html`<p class="none">None. With one, this page asks for a touch of it beside the password.</p>`} columns=${[
 			{ key: "label", label: "Key", lead: true, cell: (r) => html`<span class="main">${r.label || r.id}</span>` }, { key: "host", label: "For the page at" }, { key: "since", label: "Added", kind: "time" }, { key: "last", label: "Last used", kind: "ago" }, { key: "peer", label: "From" }]}
 			actions=${can("security-key remove") && ((r) => html`<button type="button" class="mini danger" aria-label=${`Remove ${r.label || r.id}`} onClick=${() => remove(r)}>Remove</button>`)} />`}<//><//>${dialog}`;
 }

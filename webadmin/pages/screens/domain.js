@@ -8,6 +8,7 @@ import { link, go } from "../lib/router.js";
 import { change } from "../lib/api.js";
 import * as f from "../lib/format.js";
 import { Head, Card, Badge, Answer, Empty, Icon, Table, VerbDialog, Confirm, useDialog, Facts, Copy, Segments, Code, Problem, Wait } from "../parts/all.js";
+import { useServers } from "../parts/servers.js";
 import { Dkim } from "./dkim.js";
 import { TlsReports } from "./tlsreports.js";
 import { Sum, worstFirst } from "./checks.js";
@@ -35,10 +36,10 @@ function Records({ domain }) {
 }
 
 function Clients({ domain }) {
-	const host = location.hostname;
+	const servers = useServers(`postmaster@${domain}`);
 	return html`<${Card} title="Mail programs">
 		<p class="soft">They find their settings from the mail address alone. By hand: the user name is the whole address.</p>
-		<${Facts} rows=${[["IMAP", `${host}, port 993, TLS`], ["POP3", `${host}, port 995, TLS`], ["Sending", `${host}, port 465, TLS (or 587, STARTTLS)`],
+		<${Facts} rows=${[...servers,
 			["iPhone, Mac", html`<${Code} text=${`https://${location.host}/apple.mobileconfig?address=NAME@${domain}`} what="Link" />`]]} /><//>`;
 }
 
