@@ -4,6 +4,7 @@
  */
 #include "conf/check.h"
 
+#include "conf/oauth.h"
 #include "conf/value.h"
 #include "net/addr.h"
 #include "net/dns.h"
@@ -162,4 +163,27 @@ void conf_check_people(const struct conf *c, struct conf_report *r)
 	check_ldap(c, r);
 	check_pam(c, r);
 	check_oldserver(c, r);
+}
+
+bool conf_idle(const struct conf *c, size_t n, struct conf_idle *out)
+{
+	const struct {
+		bool idle;
+		struct conf_idle it;
+	} all[] = {
+		{ c->ldap_servers.n > 0 && !conf_has_directory(c, "ldap"), { "ldap", "servers", "[auth] directory does not name ldap" } },
+		{ c->pgsql_password_file.n > 0 && !conf_has_directory(c, "pgsql"), { "pgsql", "password_file", "[auth] directory does not name pgsql" } },
+		{ c->pam_domains.n > 0 && !conf_has_directory(c, "pam"), { "pam", "domains", "[auth] directory does not name pam" } },
+		{ c->oldserver_domains.n > 0 && c->oldserver_host.n == 0, { "oldserver", "domains", "[oldserver] host is not set" } },
+		{ c->oauth_audience.n > 0 && !conf_oauth_on(c), { "oauth", "audience", "none of [oauth] issuer, jwks, jwks_file, introspect is set" } },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(all); i++) {
+		if (!all[i].idle || n-- > 0)
+			continue;
+		*out = all[i].it;
+		return true;
+	}
+	return false;
 }

@@ -86,6 +86,12 @@ enum { CONF_LOG_STDERR, CONF_LOG_FILE, CONF_LOG_JOURNALD, CONF_LOG_SYSLOG };
 
 /* Is that back end one of [auth] directory? */
 bool conf_has_directory(const struct conf *c, const char *word);
+/* A setting that is there and does nothing, as another one is missing: no mistake, but hardly what was meant. */
+struct conf_idle {
+	const char *section, *name, *words; /* words: what is missing */
+};
+/* The n-th of these, false: there are no more. */
+bool conf_idle(const struct conf *c, size_t n, struct conf_idle *out);
 
 extern const struct conf_key conf_keys[];
 extern const size_t conf_nkeys;

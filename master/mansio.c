@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "conf/edit.h"
 #include "master/import_users.h"
 #include "master/master.h"
 #include "master/setup.h"
@@ -31,8 +32,10 @@ static void print_buf(struct buf *b)
 static void config_check(const struct options *o, struct answer *out)
 {
 	const char *path = where_config(&o->where);
+	struct conf_idle idle;
 	struct settings *s;
 	struct buf errors;
+	size_t i;
 
 	buf_init(&errors, sizeof(out->error) - 1);
 	if (settings_load(path, o->where.state, RULES_TOO, &s, &errors) < 0) {
@@ -43,6 +46,9 @@ static void config_check(const struct options *o, struct answer *out)
 		    s->conf->listen_pop3s.n))
 			fprintf(stderr, "mansio: %s: without a certificate in [tls] neither submissions, imaps and "
 				"pop3s nor STARTTLS are served\n", path);
+		for (i = 0; conf_idle(s->conf, i, &idle); i++)
+			fprintf(stderr, "mansio: %s:%u: [%s] %s does nothing: %s\n", path,
+				conf_edit_line(buf_view(&s->file), idle.section, idle.name), idle.section, idle.name, idle.words);
 		if (!o->json)
 			printf("%s: good\n", path);
 		settings_free(s);

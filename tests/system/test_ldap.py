@@ -186,6 +186,17 @@ def test_a_certificate_that_does_not_fit_is_no_server(own_suite, slapd, tmp_path
     assert tries(s, "local@other.example", "its own"), "a domain that the directory is not asked about"
 
 
+def test_a_directory_that_is_not_asked_is_pointed_out(own_suite, slapd):
+    s = own_suite(slapd.settings(), start=False)
+    s.settings["auth.directory"] = "sqlite"
+    s.write_config()
+    p = subprocess.run([MANSIO, "config", "check", "--config", s.config], text=True, capture_output=True, timeout=60)
+    assert p.returncode == 0 and re.search(r"\.conf:\d+: \[ldap\] servers does nothing: \[auth\] directory does not name ldap", p.stderr), p
+    s.settings["auth.directory"] = "sqlite, ldap"
+    s.write_config()
+    assert "does nothing" not in subprocess.run([MANSIO, "config", "check", "--config", s.config], text=True, capture_output=True, timeout=60).stderr
+
+
 def test_a_base_that_is_not_there_is_said_and_refuses_nobody(own_suite, slapd):
     s = own_suite(slapd.settings(base="dc=exampel,dc=org"))
     s.cli("domain", "add", "example.org")
