@@ -292,7 +292,8 @@ int sasl_check_password(sasl_conn_t *conn, void *ctx, const char *user, const ch
 		x->why = "the main password is for the web page alone";
 		return SASL_BADAUTH;
 	}
-	x->why = !x->found ? "no such account" : app ? app : !may ? "account may not log in" : old ? old : scheme_text(r);
+	x->why = !x->found ? "no such account" : app ? app : may ? old ? old : scheme_text(r) :
+		resolve_may_log_in(&x->account) ? "the account has no password" : "account may not log in";
 	if (!may || r != SCHEME_GOOD || !second_good(x))
 		return SASL_BADAUTH;
 	x->why = NULL;

@@ -153,6 +153,7 @@ def test_strangers_and_other_domains_are_not_asked_about(house, dovecot):
     for name in (dora, off, "nobody@example.org"):
         assert logs_in(house, name, PASSWORD) is False, name
         assert asked(dovecot, name) == (0, 0), name
+    assert f"user={dora} " in house.wait_log('why="the account has no password"')
     local = house.account("local")
     assert logs_in(house, local.address, local.password) and logs_in(house, local.address, PASSWORD) is False
     assert asked(dovecot, local.address) == (0, 0)
