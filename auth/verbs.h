@@ -145,7 +145,10 @@ void verb_owner_add(struct verb *v);
 void verb_owner_list(struct verb *v);
 void verb_owner_remove(struct verb *v);
 void verb_delegations_forget(struct verb *v, struct str name); /* somebody else may have this name later */
-/* The same: tokens that send as this account, or look after this domain ("@DOMAIN"), lose that role, and go with their last
+/* The link of an invitation that is out: who has it must not set the password of somebody who has got other rights, another
+ * password, or left, since. 0, or -1 after verb_error. (verbs_forward.c) */
+int verb_invite_void(struct verb *v, const struct directory_account *acc);
+/* As verb_delegations_forget: tokens that send as this account, or look after this domain ("@DOMAIN"), lose that role, and go with their last
  * one (verbs_token.c). */
 void verb_tokens_forget(struct verb *v, struct str name);
 void verb_totp_on(struct verb *v);

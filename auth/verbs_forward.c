@@ -123,6 +123,15 @@ void verb_user_invite(struct verb *v)
 	explicit_bzero(text, sizeof(text));
 }
 
+int verb_invite_void(struct verb *v, const struct directory_account *acc)
+{
+	int r = v->d->ops->invite_remove ? v->d->ops->invite_remove(v->d, acc->id) : E_NOTFOUND;
+
+	if (r < 0 && r != E_NOTFOUND && r != E_UNSUPPORTED)
+		return verb_error(v, r, "invitation", address_name(acc->local, acc->domain, &v->a));
+	return 0;
+}
+
 /* Good once: the row is gone before the answer is given. */
 void verb_invite_redeem(struct verb *v)
 {

@@ -33,7 +33,7 @@ void verb_user_leave(struct verb *v)
 {
 	struct directory_account acc;
 
-	if (verb_user(v, &acc) < 0 || arguments(v, &acc) < 0 || verb_forward(v, &acc) < 0)
+	if (verb_user(v, &acc) < 0 || arguments(v, &acc) < 0 || verb_forward(v, &acc) < 0 || verb_invite_void(v, &acc) < 0)
 		return;
 	acc.active = false;
 	acc.left = (uint64_t)clock_unix();

@@ -240,6 +240,8 @@ void verb_user_change(struct verb *v)
 
 	if (verb_user(v, &acc) < 0 || arguments(v, &acc) < 0)
 		return;
+	if ((ipc_get(v->m, "roles").p || !acc.active) && verb_invite_void(v, &acc) < 0)
+		return;
 	verb_user_put(v, &acc, false);
 	if (v->changed && (ipc_get(v->m, "expires").p || !acc.active))
 		verb_ends_owned(v, address_name(acc.local, acc.domain, &v->a));
@@ -251,7 +253,7 @@ void verb_user_password(struct verb *v)
 {
 	struct directory_account acc;
 
-	if (verb_user(v, &acc) == 0 && verb_password(v, &acc) == 0)
+	if (verb_user(v, &acc) == 0 && verb_password(v, &acc) == 0 && verb_invite_void(v, &acc) == 0)
 		verb_user_put(v, &acc, false);
 }
 

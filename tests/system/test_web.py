@@ -470,6 +470,18 @@ def test_an_invitation_is_good_once(house):
     assert link.split(".")[1].encode() not in stored, "the secret itself is stored"
 
 
+def test_an_invitation_ends_with_what_it_was_made_for(house):
+    """An administrator of a domain keeps no link to an account that is made a global administrator's."""
+    dora = Web(house, house.dora)
+    for how in (("user", "change", "roles=admin"), ("user", "password"), ("user", "change", "active=no"), ("user", "leave"), ("user", "change", "name=New")):
+        who = house.account()
+        link = dora.post("user/invite", {"address": who.address}).json["result"]["link"].split("/")[-1]
+        house.cli(*how[:2], who.address, *how[2:], input="another pass 1\n")
+        kept = Web(house).post("invite", {"token": link, "password": "taken over 1"}).status
+        assert kept == (200 if how[-1] == "name=New" else 404), how
+        house.cli("user", "remove", who.address)
+
+
 def test_no_right_outlives_the_name_that_it_is_about(house):
     """Somebody else may have the name later."""
     w = Web(house, house.boss)
