@@ -11,8 +11,10 @@
  *   mailboxd importd   rcpt keys link
  *   backupd            rcpt keys link accounts copy
  *   sender             route                               (asynchronous)
+ *   queued             rcpt                                (asynchronous)
  *   signd              domain
  *   checkd             domain link
+ *   webadmind          ask                                 (gate.h)
  *   master             control verbs: domain, user, alias ...
  *
  * authd -> front, unasked: "offer" mechs="PLAIN ..." (under TLS) clear="" (without) certificate="... EXTERNAL" (under
@@ -81,7 +83,6 @@ struct auth_target {
 	uint64_t quota_bytes, quota_messages;
 };
 #define AUTH_TARGETS_MAX 1000
-#define AUTH_IMPORT_LINES 100 /* of a part of a file of accounts (import users): their names fit into a message */
 struct auth_rcpt {
 	enum auth_result result;
 	struct auth_target *target; /* local accounts, after aliases and catch-all */
@@ -203,7 +204,12 @@ int auth_keytab_check(struct str text, struct buf *why);
 /* Can [oauth] jwks_file be used? 0, or E_SYNTAX and a sentence that says why not. */
 int auth_keys_check(struct str text, struct buf *why);
 
-/* Where a mailbox lies beneath the mail root: a part of its address as a name, "DOMAIN/USER" of an
+/* --- for the command that sends files of accounts in parts (import users) --------------- */
+#define AUTH_IMPORT_LINES 100 /* of a part: their names fit into a message */
+
+/* --- where a mailbox lies (mailbox_path.c) ----------------------------------------------- */
+
+/* Beneath the mail root: a part of its address as a name, "DOMAIN/USER" of an
  * address. E_SYNTAX. */
 #define AUTH_PART_MAX 255
 int auth_path_part(struct str part, struct buf *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * authd_link.c: what each program may ask (auth.h), and the answers to the
- * rooms: redeem, rcpt, sender, keys, link. The name of a link is master's word,
- * so this table is the whole of the rights. What is not in it drops the link.
+ * authd_link.c: what each program may ask (auth.h), and how it is answered. The name of a link is master's word, so the
+ * table at the end is the whole of the rights of all programs but front (exchange_messages.c) and webadmind (gate.c).
+ * What is not in it drops the link.
  *
  *   message -> table -> answer at once, or lookup() -> answer
  *

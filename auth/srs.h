@@ -8,9 +8,9 @@
  *   SRS0=xxxx=yy=far.example=ben@first.example, which another forward wrote:
  *       SRS1=HHHHHH=first.example==xxxx=yy=far.example=ben@ours.example
  *
- * HHHHHH is the begin of an HMAC-SHA256 over "0" or "1" of the tag and what follows the hash, in lower case and
- * with its separators (so no byte can move from the domain to the name, and no SRS1 becomes an SRS0), in base64; it is compared without case, because servers
- * on the way may change that. TT is the day of the rewriting in base 32, modulo 1,024 days, as
+ * HHHHHH is the beginning of an HMAC-SHA256, in base64, over "0" or "1" of the tag and what follows the hash, in lower
+ * case and with its separators: so no byte can move from the domain to the name, and no SRS1 becomes an SRS0. It is compared
+ * without case, because servers on the way may change that. TT is the day of the rewriting in base 32, modulo 1,024 days, as
  * in Mail::SRS and libsrs2, whose servers read and rewrite ours, and we theirs.
  *
  * Always true: what comes out of srs_back as SRS_GOOD was made with one of the secrets while that

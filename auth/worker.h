@@ -8,10 +8,17 @@
  * authd -> worker   one at a time, each answered once:
  *   "account" address      -> "answer" result [id user local domain name roles quota_bytes ...]
  *   "rcpt" address         -> "answer" as of auth_rcpt
- *   "sender" user address  -> "answer" result
- *   "token" address, "invite" address: the id -> "answer" result digest ...
+ *   "owner" address        -> the same of whose address it is: no forwards, no catch-all
+ *   "arrival" address      -> "answer" as of auth_arrival, but for the rules about clients and senders; guarded: there are such
+ *   "access" user address  -> "answer" result [access text]: the rule about a client (address, as in rule_for_client), else
+ *                             about an envelope sender (user)
+ *   "sender" user address  -> "answer" result [rewritten]
+ *   "srs" user address     -> "answer" result address ours: as which sender an alias of domain `user` sends it on
+ *   "route" address user [recipient from] -> "answer" as of auth_route; with recipient also as of auth_test
+ *   "domain" address       -> "answer" as of auth_domain
  *   "owns" user address    -> "answer" result=ok|denied: is he an owner of that mailbox?
- *   "accounts" after       -> "answer" result account* [more]: the next thousand, by their addresses
+ *   "token" address        -> "answer" result [label digest roles expires last]: a token of the API, by its id
+ *   "accounts" address     -> "answer" result account* [more]: the next thousand behind it, by their addresses
  *   "copy"                 -> "answer" result + fd "database": a copy of the directory, which has no name
  *   "offer"                -> "answer" result scram=SET: kinds of keys (password.h) that all accounts have; shared: some
  *                             account has a shared secret
@@ -33,7 +40,8 @@
  *   "keys" [+ fd "keys"]      (not answered): of access tokens, in place of those before
  *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
  * A "sasl-start" may be answered by "back": it was not begun, and another worker shall do it.
- * worker -> authd, at any time: "changed": somebody else changed the directory; "trouble" text (trouble.h)
+ * worker -> authd, at any time: "changed": somebody else changed the directory; "trouble" text (trouble.h); "working": a verb
+ * takes long, and goes on
  */
 #ifndef MANSIO_AUTH_WORKER_H
 #define MANSIO_AUTH_WORKER_H
