@@ -316,29 +316,38 @@ static void take_peer(struct worker *w, struct ipc_msg *m)
 		fd_close(&fd);
 }
 
-/* One question; every verb but sasl-abort, pamd and keys gets one answer. */
+static void abort_exchange(struct worker *w, const struct ipc_msg *q)
+{
+	uint64_t id;
+	size_t i;
+
+	if (ipc_get_u64(q, "id", UINT64_MAX, &id) == 0 && id > 0 && (i = slot_find(w, id)) < EXCHANGES)
+		slot_clear(w, i);
+}
+
+/* What is told and not asked. False: it is a question. */
+static bool hear(struct worker *w, struct ipc_msg *m)
+{
+	if (ipc_is(m, "sasl-abort"))
+		abort_exchange(w, m);
+	else if (ipc_is(m, "pamd"))
+		take_peer(w, m);
+	else if (ipc_is(m, "keys"))
+		(void)keys_use(w, ipc_take_fd(m, "keys")); /* those of before stay if these cannot be used */
+	else
+		return false;
+	return true;
+}
+
+/* One message; a question gets one answer. */
 static int serve(struct worker *w, struct ipc_msg *q)
 {
 	bool sasl = str_starts(q->verb, "sasl-");
 	struct ipc_msg out;
-	uint64_t id;
-	size_t i;
 	int r;
 
-	if (ipc_is(q, "sasl-abort")) {
-		if (ipc_get_u64(q, "id", UINT64_MAX, &id) == 0 && id > 0 &&
-		    (i = slot_find(w, id)) < EXCHANGES)
-			slot_clear(w, i);
+	if (hear(w, q))
 		return 0;
-	}
-	if (ipc_is(q, "pamd")) {
-		take_peer(w, q);
-		return 0;
-	}
-	if (ipc_is(q, "keys")) {
-		(void)keys_use(w, ipc_take_fd(q, "keys")); /* those of before stay if these cannot be used */
-		return 0;
-	}
 	ipc_init(&out, sasl ? "sasl" : "answer");
 	if (sasl)
 		answer_sasl(w, q, &out);
@@ -348,14 +357,8 @@ static int serve(struct worker *w, struct ipc_msg *q)
 		answer_settings(w, q, &out);
 	else
 		worker_answer(w, q, &out);
-	if (out.err) {
-		/* too large for one message: the question gets an answer all the same */
-		ipc_done(&out);
-		ipc_init(&out, sasl ? "sasl" : "answer");
-		ipc_setc(&out, "result", sasl ? "unavailable" : "temp");
-	}
-	r = ipc_send(w->link, &out);
-	if (r == E_LIMIT) {
+	r = out.err ? E_LIMIT : ipc_send(w->link, &out);
+	if (r == E_LIMIT) { /* too large for one message: the question gets an answer all the same */
 		ipc_done(&out);
 		ipc_init(&out, sasl ? "sasl" : "answer");
 		ipc_setc(&out, "result", sasl ? "unavailable" : "temp");
@@ -505,27 +508,24 @@ static void take_shared_key(struct worker *w)
 	arena_wipe(&a);
 }
 
-NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables tables, const struct workers_room *room)
+/* Opens the directory, then closes the sandbox. 0 or negative; exits where nothing can be done without. */
+static int set_up(struct worker *w, const struct ipc_msg *start, const struct workers_room *room)
 {
-	struct worker *w = mem_alloc(1, sizeof(*w));
 	struct directory *d;
-	size_t n;
 	int r;
 
-	proc_title("authd worker");
-	w->link = link;
 	w->lookups = ipc_get_bool(start, "lookups");
 	w->close_after = -1;
 	trouble_to(tell_trouble, w);
 	buf_init(&w->service.dummy, 1024);
 	w->service.verified = room->verified;
 	if (conf_parse(ipc_get(start, "settings"), "settings", NULL, &w->conf) < 0)
-		_exit(70);
+		_exit(EX_SOFTWARE);
 	w->first = w->conf;
 	r = directory_open(w->conf, &d);
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
-		_exit(75);
+		_exit(EX_TEMPFAIL);
 	}
 	w->service.resolver.d = d;
 	w->service.old = (struct oldserver){ .conf = room->old >= 0 ? w->first : NULL, .link = room->old };
@@ -533,14 +533,24 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 	take_shared_key(w);
 	if (worker_lock_in(directory_network(w->conf) ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL, room) < 0) {
 		fprintf(stderr, "mansio authd: a worker cannot lock itself in\n");
-		_exit(71);
+		_exit(EX_OSERR);
 	}
 	verb_long(tell_working, w);
 	if (w->lookups && d->ops->watch)
 		d->ops->watch(d);
 	settings_use(w);
-	if (r == 0)
-		r = sasl_service_set(&w->service);
+	return r < 0 ? r : sasl_service_set(&w->service);
+}
+
+NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables tables, const struct workers_room *room)
+{
+	struct worker *w = mem_alloc(1, sizeof(*w));
+	size_t n;
+	int r;
+
+	proc_title("authd worker");
+	w->link = link;
+	r = set_up(w, start, room);
 	if (r == 0)
 		r = tables_use(w, &tables);
 	while (r == 0) {
@@ -555,5 +565,5 @@ NORETURN void worker_run(int link, const struct ipc_msg *start, struct tables ta
 		if (r == -EINTR)
 			r = 0;
 	}
-	_exit(r == E_CLOSED || r == -EPIPE ? 0 : 70);
+	_exit(r == E_CLOSED || r == -EPIPE ? 0 : EX_SOFTWARE);
 }

@@ -46,7 +46,7 @@ static void wait_for_authd(int link, const struct workers_room *room)
 		_exit(0);
 }
 
-static void parent_loop(int link, const struct workers_room *room)
+static NORETURN void parent_loop(int link, const struct workers_room *room)
 {
 	struct workers_room of_worker = *room;
 	struct ipc_msg m;
@@ -80,7 +80,7 @@ static void database_make(void)
 
 	if (r < 0) {
 		fprintf(stderr, "mansio authd: directory.db: %s\n", err_text(r));
-		_exit(75);
+		_exit(EX_TEMPFAIL);
 	}
 	d->ops->close(d);
 }
@@ -92,9 +92,68 @@ static void network_prepare(void)
 	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
 }
 
-int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshut)
+/* Who asks the old server: a process of its own. */
+static int oldserver_desk(const struct conf *conf, int dir, int link)
+{
+	int desk;
+
+	network_prepare();
+	desk = oldserver_start(conf, (int[]){ dir, link }, 2);
+	if (desk < 0) {
+		fprintf(stderr, "mansio authd: who asks the old server cannot be started: %s\n", err_text(desk));
+		_exit(EX_OSERR);
+	}
+	return desk;
+}
+
+static void library_load(const struct conf *conf)
+{
+	bool kerberos = conf->kerberos_keytab.n > 0;
+	int r = kerberos ? kerberos_prepare(conf) : 0;
+
+	if (r == 0)
+		r = sasl_setup(kerberos);
+	if (r == E_NOTFOUND) {
+		fprintf(stderr, "mansio authd: [kerberos] keytab: Cyrus SASL has no plug-in for GSSAPI here (Debian: libsasl2-modules-gssapi-mit)\n");
+		_exit(EX_CONFIG);
+	}
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
+		_exit(EX_OSERR);
+	}
+}
+
+/* All that the parent needs; then it is locked in, and forks workers until authd is gone. */
+static NORETURN void parent_run(int link, int dir, const struct conf *conf)
 {
 	struct workers_room room = { .dir = dir, .network = directory_network(conf), .old = -1 };
+	int r;
+
+	proc_title("authd workers");
+	signal(SIGCHLD, SIG_IGN);
+	if (oldserver_active(conf, clock_unix()))
+		room.old = oldserver_desk(conf, dir, link);
+	room.verified = verified_new((size_t)conf->auth_login_cache_entries);
+	library_load(conf);
+	if (!room.verified || fchdir(room.dir) < 0) {
+		fprintf(stderr, "mansio authd: no memory for logins, or no way into the directory's folder\n");
+		_exit(EX_OSERR);
+	}
+	database_make();
+	if (room.network)
+		network_prepare();
+	r = sandbox_prepare(room.network ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL);
+	if (r == 0)
+		r = worker_lock_in(SANDBOX_AUTH_ZYGOTE, &room);
+	if (r < 0) {
+		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
+		_exit(EX_OSERR);
+	}
+	parent_loop(link, &room);
+}
+
+int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshut)
+{
 	int pair[2], r;
 	size_t i;
 	pid_t pid;
@@ -112,38 +171,5 @@ int workers_start(int dir, const struct conf *conf, const int *shut, size_t nshu
 	close(pair[0]);
 	for (i = 0; i < nshut; i++)
 		close(shut[i]);
-	proc_title("authd workers");
-	signal(SIGCHLD, SIG_IGN);
-	if (oldserver_active(conf, clock_unix())) {
-		network_prepare();
-		room.old = oldserver_start(conf, (int[]){ dir, pair[1] }, 2);
-		if (room.old < 0) {
-			fprintf(stderr, "mansio authd: who asks the old server cannot be started: %s\n", err_text(room.old));
-			_exit(71);
-		}
-	}
-	room.verified = verified_new((size_t)conf->auth_login_cache_entries);
-	r = conf->kerberos_keytab.n > 0 ? kerberos_prepare(conf) : 0;
-	if (r == 0)
-		r = sasl_setup(conf->kerberos_keytab.n > 0);
-	if (r == E_NOTFOUND) {
-		fprintf(stderr, "mansio authd: [kerberos] keytab: Cyrus SASL has no plug-in for GSSAPI here (Debian: libsasl2-modules-gssapi-mit)\n");
-		_exit(EX_CONFIG);
-	}
-	if (!room.verified || fchdir(room.dir) < 0 || r < 0) {
-		fprintf(stderr, "mansio authd: the SASL library or its plug-ins cannot be loaded\n");
-		_exit(71);
-	}
-	database_make();
-	if (room.network)
-		network_prepare();
-	r = sandbox_prepare(room.network ? SANDBOX_AUTH_WORKER : SANDBOX_AUTH_LOCAL);
-	if (r == 0)
-		r = worker_lock_in(SANDBOX_AUTH_ZYGOTE, &room);
-	if (r < 0) {
-		fprintf(stderr, "mansio authd: workers cannot be locked in: %s\n", err_text(r));
-		_exit(71);
-	}
-	parent_loop(pair[1], &room);
-	_exit(0);
+	parent_run(pair[1], dir, conf);
 }
