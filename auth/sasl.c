@@ -443,20 +443,45 @@ static const char *failure_text(int code)
 	}
 }
 
-void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
+/* What the library's word, and what its call-backs found, make of the exchange. */
+static void outcome(struct sasl_exchange *x, int code, struct str said, struct sasl_outcome *out)
+{
+	out->user = x->user;
+	out->upgraded = x->upgraded;
+	out->moved_in = x->moved_in;
+	out->expires = sasl_earlier(x->expires, x->account.expires);
+	out->lasting = x->lasting;
+	out->no_submission = x->no_submission;
+	if (x->down) {
+		out->result = SASL_DOWN;
+		out->why = x->down_why ? x->down_why : "directory does not answer";
+	} else if (x->second.is == SECOND_NEEDED) {
+		out->result = SASL_CODE;
+		out->why = x->why;
+		out->ways = x->second.ways;
+		out->keys = x->second.keys;
+	} else if (code == SASL_CONTINUE) {
+		out->result = SASL_CONTINUES;
+		out->data = said;
+	} else if (code == SASL_OK) {
+		finish(x, out);
+		if (out->result == SASL_GOOD && said.n > 0)
+			out->data = said;
+	} else {
+		out->result = sasl_kerberos_skewed(x) ? SASL_CLOCK : SASL_BAD;
+		out->why = x->why ? x->why : x->detail ? x->detail : x->kerberos && x->user.n ? "may not act for another account" :
+			failure_text(code);
+		out->copied = x->second.copied ? x->second.key : STR_NONE;
+	}
+}
+
+/* A mechanism of the library's. */
+static void step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
 {
 	const char *p = NULL, *why;
 	unsigned n = 0;
 	int code;
 
-	if (x->bearer) {
-		sasl_bearer_step(x, data, out);
-		return;
-	}
-	if (sasl_shared_is(x->start.mech)) {
-		sasl_shared_step(x, data, out);
-		return;
-	}
 	*out = (struct sasl_outcome){ .result = SASL_BAD, .data = STR_NONE, .user = x->user };
 	if (!x->conn) {
 		out->result = SASL_DOWN;
@@ -481,31 +506,15 @@ void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_ou
 	current = NULL;
 	if (x->kerberos && code == SASL_OK)
 		sasl_kerberos_done(x);
-	out->user = x->user;
-	out->upgraded = x->upgraded;
-	out->moved_in = x->moved_in;
-	out->expires = sasl_earlier(x->expires, x->account.expires);
-	out->lasting = x->lasting;
-	out->no_submission = x->no_submission;
-	if (x->down) {
-		out->result = SASL_DOWN;
-		out->why = x->down_why ? x->down_why : "directory does not answer";
-	} else if (x->second.is == SECOND_NEEDED) {
-		out->result = SASL_CODE;
-		out->why = x->why;
-		out->ways = x->second.ways;
-		out->keys = x->second.keys;
-	} else if (code == SASL_CONTINUE) {
-		out->result = SASL_CONTINUES;
-		out->data = str_make(p ? p : "", p ? n : 0);
-	} else if (code == SASL_OK) {
-		finish(x, out);
-		if (out->result == SASL_GOOD && p && n > 0)
-			out->data = str_make(p, n);
-	} else {
-		out->result = sasl_kerberos_skewed(x) ? SASL_CLOCK : SASL_BAD;
-		out->why = x->why ? x->why : x->detail ? x->detail : x->kerberos && x->user.n ? "may not act for another account" :
-			failure_text(code);
-		out->copied = x->second.copied ? x->second.key : STR_NONE;
-	}
+	outcome(x, code, str_make(p ? p : "", p ? n : 0), out);
+}
+
+void sasl_exchange_step(struct sasl_exchange *x, struct str data, struct sasl_outcome *out)
+{
+	if (x->bearer)
+		sasl_bearer_step(x, data, out);
+	else if (sasl_shared_is(x->start.mech))
+		sasl_shared_step(x, data, out);
+	else
+		step(x, data, out);
 }
