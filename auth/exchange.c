@@ -333,11 +333,39 @@ static void ask(struct exchange *x, const struct ipc_msg *answer)
 	unavailable(x, STR("too many logins wait for the provider of tokens"));
 }
 
+/* The client says another word; or it was told that it failed, and what it says next ends it. */
+static void go_on(struct exchange *x, const struct ipc_msg *answer)
+{
+	struct ipc_msg m;
+
+	if (x->fn) { /* the gate has said all that it has to say */
+		exchange_abort(x);
+		exchange_answer(x, "unavailable", NULL);
+		return;
+	}
+	if (ipc_get_bool(answer, "failed") && !x->failed) {
+		x->failed = true;
+		x->failed_delay = counted(x, answer, false);
+	}
+	x->state = WAIT;
+	arm(x, authd.program.conf->auth_exchange_time);
+	exchange_answer_begin(x, &m, "continue");
+	ipc_set(&m, "data", ipc_get(answer, "data"));
+	client_send(x->c, &m);
+}
+
+/* A good ticket of Kerberos, by another clock: no guess of anything. */
+static void wrong_clock(struct exchange *x, const struct ipc_msg *answer)
+{
+	exchange_log(x, "login-failed", ipc_get(answer, "why"), 0);
+	guard_undecided(&x->start.peer, x->asked);
+	exchange_answer(x, "clock", NULL);
+}
+
 void exchange_step_done(struct pool_job *job, struct ipc_msg *answer)
 {
 	struct exchange *x = job->arg;
 	struct str result;
-	struct ipc_msg m;
 
 	if (answer && ipc_get_bool(answer, "changed"))
 		directory_changed(); /* better hash and keys were stored */
@@ -353,19 +381,8 @@ void exchange_step_done(struct pool_job *job, struct ipc_msg *answer)
 	result = answer ? ipc_get(answer, "result") : STR("unavailable");
 	if (answer && ipc_get(answer, "user").n > 0)
 		x->user = arena_str(&x->a, ipc_get(answer, "user"));
-	if (str_eqc(result, "continue") && x->fn) {
-		exchange_abort(x);
-		exchange_answer(x, "unavailable", NULL);
-	} else if (str_eqc(result, "continue")) {
-		if (ipc_get_bool(answer, "failed") && !x->failed) {
-			x->failed = true;
-			x->failed_delay = counted(x, answer, false);
-		}
-		x->state = WAIT;
-		arm(x, authd.program.conf->auth_exchange_time);
-		exchange_answer_begin(x, &m, "continue");
-		ipc_set(&m, "data", ipc_get(answer, "data"));
-		client_send(x->c, &m);
+	if (str_eqc(result, "continue")) {
+		go_on(x, answer);
 	} else if (str_eqc(result, "ok") && x->user.n > 0 && !x->failed) {
 		if (ipc_get_bool(answer, "lasting"))
 			recent_keep(&x->recent, x->user);
@@ -376,10 +393,8 @@ void exchange_step_done(struct pool_job *job, struct ipc_msg *answer)
 		if (ipc_get(answer, "copied").p)
 			log_copied(x, ipc_get(answer, "copied"));
 		exchange_decided(x, answer, false);
-	} else if (str_eqc(result, "clock")) { /* no guess of anything */
-		exchange_log(x, "login-failed", ipc_get(answer, "why"), 0);
-		guard_undecided(&x->start.peer, x->asked);
-		exchange_answer(x, "clock", NULL);
+	} else if (str_eqc(result, "clock")) {
+		wrong_clock(x, answer);
 	} else if (str_eqc(result, "ask")) {
 		ask(x, answer);
 	} else {
