@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The documents are held to the code."""
+import fnmatch
 import re
 import subprocess
 
@@ -30,6 +31,12 @@ def test_every_path_in_the_documents_exists():
         for path in re.findall(r"`((?:base|net|mail|conf|auth|store|trace|front|smtp|delivery|imap|pop3|master|tests|tools|docs)/[\w./-]+\.\w+)`",
                                doc.read_text()):
             assert (TOP / path).exists(), f"{doc.name}: {path}"
+
+
+def test_the_map_of_auth_names_every_file():
+    named = re.findall(r"`(auth/[\w*]+\.[ch])`", (TOP / "docs" / "AUTHD.md").read_text())
+    lost = [p.name for p in (TOP / "auth").glob("*.c") if not any(fnmatch.fnmatch(f"auth/{p.name}", n) for n in named)]
+    assert named and not lost, f"docs/AUTHD.md says nothing of {lost}"
 
 
 def test_status_names_tests_that_exist():
