@@ -8,7 +8,7 @@
  * workers, and no more. This process keeps the end of every link: a desk that hangs in a table of the network, or dies,
  * is replaced at the next question, and its worker sees a question without an answer, no more.
  *
- * No seccomp and no Landlock here: what a module of PAM needs is its own business. Instead: a user that owns nothing and
+ * No Landlock here, and seccomp only against what no module of PAM needs (sandbox_deny): the rest is its own business. So: a user that owns nothing and
  * may read no mail, no capabilities, no new privileges (helpers with the set-uid bit gain nothing: pam_unix and its
  * unix_chkpwd read /etc/shadow by the group), and no byte of a stranger but a name that fits system_user_name and a
  * password, which is never parsed.
@@ -22,6 +22,7 @@
 #include "auth/pam_desk.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/sandbox.h"
 #include "conf/program.h"
 #include "net/ipc.h"
 
@@ -155,12 +156,18 @@ int main(int argc, char **argv)
 	static const struct program_ops ops = { .client = on_client };
 	static const int signals[] = { SIGCHLD, 0 };
 	struct pamd *d = &pamd;
+	int r;
 
 	program_start(&d->program, "pamd", &ops, argc, argv);
 	d->program.data = d;
 	d->sigchld = proc_signal_fd(signals);
 	if (d->sigchld < 0) {
 		fprintf(stderr, "mansio pamd: signals: %s\n", err_text(d->sigchld));
+		return EX_OSERR;
+	}
+	r = sandbox_deny();
+	if (r < 0) {
+		fprintf(stderr, "mansio pamd: seccomp: %s\n", err_text(r));
 		return EX_OSERR;
 	}
 	program_ready(&d->program);

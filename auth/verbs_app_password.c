@@ -43,7 +43,7 @@ static int arguments(struct verb *v, struct directory_app_password *p, char prot
 	int64_t ms = 0;
 
 	p->label = ipc_get(v->m, "label");
-	if (p->label.n > APP_PASSWORD_LABEL || str_has_ctl(p->label) || !str_is_utf8(p->label))
+	if (p->label.n > APP_PASSWORD_LABEL || !str_is_line(p->label))
 		return verb_fail(v, EX_DATAERR, "label: up to %d bytes of UTF-8 without control characters", APP_PASSWORD_LABEL);
 	if (!p->label.p)
 		p->label = STR("");

@@ -71,8 +71,8 @@ static void add(const struct ipc_msg *m, int reply, const struct addr_net *net)
 		gate_answer(reply, EX_DATAERR, "time: like 30m, 2h, 3d", NULL);
 		return;
 	}
-	if (comment.n > COMMENT_MAX || str_has_ctl(comment)) {
-		gate_answer(reply, EX_DATAERR, "comment: one line of at most 63 bytes", NULL);
+	if (comment.n > COMMENT_MAX || !str_is_line(comment)) {
+		gate_answer(reply, EX_DATAERR, "comment: one line of at most 63 bytes of UTF-8, without control characters", NULL);
 		return;
 	}
 	snprintf(text, sizeof(text), "%.*s", STRF(comment));

@@ -71,7 +71,8 @@ static int text(struct verb *v, const char *name, size_t max, struct str *io)
 
 	if (!given.p)
 		return 0;
-	if (given.n > max || str_has_ctl(given) || !str_is_utf8(given))
+	/* all but a password is shown */
+	if (given.n > max || (strcmp(name, "password") == 0 ? str_has_ctl(given) || !str_is_utf8(given) : !str_is_line(given)))
 		return verb_fail(v, EX_DATAERR, "%s: up to %zu bytes of UTF-8 without control characters", name, max);
 	*io = given;
 	return 0;

@@ -120,7 +120,7 @@ static int arguments(struct verb *v, const struct directory_account *acc, struct
 	int have = v->d->ops->security_keys ? second_keys(v->d, acc->id) : E_UNSUPPORTED;
 
 	k->label = ipc_get(v->m, "label");
-	if (k->label.n > APP_PASSWORD_LABEL || str_has_ctl(k->label) || !str_is_utf8(k->label))
+	if (k->label.n > APP_PASSWORD_LABEL || !str_is_line(k->label))
 		return verb_fail(v, EX_DATAERR, "label: up to %d bytes of UTF-8 without control characters", APP_PASSWORD_LABEL);
 	if (!k->label.p)
 		k->label = STR("");

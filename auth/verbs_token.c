@@ -60,7 +60,7 @@ void verb_token_add(struct verb *v)
 	struct ipc_msg m;
 	int r;
 
-	if (t.label.n == 0 || t.label.n > LABEL_MAX || str_has_ctl(t.label) || !str_is_utf8(t.label)) {
+	if (t.label.n == 0 || t.label.n > LABEL_MAX || !str_is_line(t.label)) {
 		verb_fail(v, EX_DATAERR, "label: up to %d bytes of UTF-8 without control characters", LABEL_MAX);
 		return;
 	}

@@ -85,7 +85,7 @@ static int arguments(struct verb *v, struct directory_account *acc)
 	bool listed = !acc->unlisted;
 	struct str name = ipc_get(v->m, "name");
 
-	if (name.p && (name.n > NAME_MAX_BYTES || str_has_ctl(name) || !str_is_utf8(name)))
+	if (name.p && (name.n > NAME_MAX_BYTES || !str_is_line(name)))
 		return verb_fail(v, EX_DATAERR, "name: up to %d bytes of UTF-8 without control characters",
 			NAME_MAX_BYTES);
 	if (name.p)

@@ -436,6 +436,8 @@ static void tell(struct run *x)
 	ipc_set_u64(&row, "new_bytes", x->s.new_bytes);
 	ipc_set_u64(&row, "read", x->read);
 	ipc_set_u64(&row, "seconds", (uint64_t)MAX(x->s.ended - x->s.began, 0));
+	if (conf_has_directory(x->j->conf, "pgsql"))
+		ipc_setc(&row, "missing", "accounts of PostgreSQL: the mail is here, they are not; pg_dump them too (docs/BACKUP.md)");
 	job_row(x->j, &row);
 }
 
@@ -450,6 +452,8 @@ static void log_it(struct run *x)
 	trace_u64(&t, "bytes", x->s.bytes);
 	trace_u64(&t, "new_bytes", x->s.new_bytes);
 	trace_u64(&t, "seconds", (uint64_t)MAX(x->s.ended - x->s.began, 0));
+	if (conf_has_directory(x->j->conf, "pgsql"))
+		trace_s(&t, "without", "pgsql");
 	trace_end(&t);
 }
 

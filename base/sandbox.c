@@ -238,6 +238,19 @@ int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size
 	return 0;
 }
 
+int sandbox_deny(void)
+{
+	struct sock_fprog prog = { 0 };
+	int err = sandbox_filter_deny(only_log, &prog);
+
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		err = -errno;
+	if (!err && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
+		err = -errno;
+	free(prog.filter);
+	return err;
+}
+
 static size_t open_rules(const char *const *patterns, size_t npatterns, struct sandbox_rule *out, size_t cap)
 {
 	size_t n = 0, i, j;

@@ -62,6 +62,11 @@ int sandbox_enter(enum sandbox_profile p, const struct sandbox_rule *rules, size
 	bool *landlock_out);
 /* seccomp alone: for a process that is to keep the Landlock rules it was born with. */
 int sandbox_enter_filter(enum sandbox_profile p);
+/* For a process that runs code of others (modules of PAM, and the helpers that they start), of which nobody knows what it needs:
+ * everything goes but what such code never needs, and an attacker wants: other processes' memory, mounts, namespaces,
+ * modules and programs of the kernel, its keys, sockets of other families than UNIX, IP and netlink. EPERM, no death; inherited over
+ * execve. 0 or -errno. */
+int sandbox_deny(void);
 /* Read-only rules that many programs need (gconv, zoneinfo, urandom) are opened
  * by this before entering; at most `cap`, returns how many. The caller closes. */
 size_t sandbox_system_rules(struct sandbox_rule *out, size_t cap);

@@ -17,4 +17,7 @@ int sandbox_filter_build(enum sandbox_profile p, bool log, struct sock_fprog *pr
 int sandbox_filter_narrow(enum sandbox_profile from, enum sandbox_profile to, bool log,
 	struct sock_fprog *prog_out);
 
+/* The filter of sandbox_deny: what nobody who asks for a password needs is an error, all else goes. */
+int sandbox_filter_deny(bool log, struct sock_fprog *prog_out);
+
 #endif

@@ -176,44 +176,64 @@ bool str_has_ctl(struct str s)
 	return false;
 }
 
-/* Length of the well-formed sequence at p (RFC 3629 4), 0 if there is none. */
-static size_t utf8_len(const unsigned char *p, size_t n)
+size_t str_char(const unsigned char *p, size_t n, uint32_t *cp)
 {
-	unsigned char c = p[0], lo = 0x80, hi = 0xbf;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t len, i;
 
-	if (c < 0x80)
+	if (p[0] < 0x80) {
+		*cp = p[0];
 		return 1;
-	if (c < 0xc2 || c > 0xf4)
+	}
+	len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	if (len == 0 || len > n || p[0] > 0xf4)
 		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (c == 0xe0)
-		lo = 0xa0; /* overlong */
-	else if (c == 0xed)
-		hi = 0x9f; /* surrogates */
-	else if (c == 0xf0)
-		lo = 0x90; /* overlong */
-	else if (c == 0xf4)
-		hi = 0x8f; /* above 10FFFF */
-	if (n < len || p[1] < lo || p[1] > hi)
-		return 0;
-	for (i = 2; i < len; i++)
+	*cp = p[0] & (0x7fu >> len);
+	for (i = 1; i < len; i++) {
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
+		*cp = *cp << 6 | (p[i] & 0x3f);
+	}
+	if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff))
+		return 0;
 	return len;
+}
+
+bool str_deceives(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || cp == 0x180e ||
+		(cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+		(cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
+		(cp >= 0xe0000 && cp <= 0xe0fff);
 }
 
 bool str_is_utf8(struct str s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	size_t n = s.n, len;
+	uint32_t cp;
 
 	while (n) {
-		len = utf8_len(p, n);
+		len = str_char(p, n, &cp);
 		if (!len)
 			return false;
 		p += len;
 		n -= len;
+	}
+	return true;
+}
+
+bool str_is_line(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t i, len;
+	uint32_t cp;
+
+	for (i = 0; i < s.n; i += len) {
+		len = str_char(p + i, s.n - i, &cp);
+		/* without the joiners (U+200C, U+200D) there is no Persian */
+		if (!len || (str_deceives(cp) && cp != 0x200c && cp != 0x200d))
+			return false;
 	}
 	return true;
 }

@@ -66,6 +66,13 @@ int str_u64(struct str s, uint64_t max, uint64_t *out);
 bool str_has_ctl(struct str s); /* any byte < 0x20 or 0x7f */
 bool str_is_utf8(struct str s); /* strict: no overlong, surrogate, > 10FFFF */
 bool str_is_ascii(struct str s);
+/* Length of the UTF-8 character at p (RFC 3629; n > 0), 0 if broken; *cp is set. */
+size_t str_char(const unsigned char *p, size_t n, uint32_t *cp);
+/* Characters by which a reader is fooled: controls, marks and overrides of direction, invisible ones, line separators. What is
+ * shown has them escaped (trace_escape). */
+bool str_deceives(uint32_t cp);
+/* A text for people that somebody gives us (a comment, a label, a name): UTF-8, one line, nothing of these. */
+bool str_is_line(struct str s);
 
 static inline char ascii_lower(char c)
 {

@@ -390,6 +390,14 @@ static void check_room(struct check *k)
 		"The host has %llu MiB of memory.", (unsigned long long)(bytes >> 20));
 }
 
+/* The mail of accounts that are nowhere any more belongs to nobody. */
+static void check_backup(struct check *k)
+{
+	if (k->f->conf->backup_folder.n && conf_has_directory(k->f->conf, "pgsql"))
+		row(k, "backup", CHECK_WARN, "Dump it as often as Mansio's backups are made (pg_dump), to the same place; docs/BACKUP.md has the lines.",
+			"The backup holds the mail, but not the accounts in PostgreSQL.");
+}
+
 int verb_host_check(struct check *k, const char *domain)
 {
 	struct resolver_question q[] = { { .name = k->f->host, .type = DNS_A }, { .name = k->f->host, .type = DNS_AAAA } };
@@ -409,6 +417,7 @@ int verb_host_check(struct check *k, const char *domain)
 	check_clock(k);
 	check_resolver(k, &root);
 	check_room(k);
+	check_backup(k);
 	check_present_mx(k, domain);
 	check_port25(k);
 	check_blocklists(k, mine, n);

@@ -207,18 +207,21 @@ static void human_table(const struct answer *a)
 static void json_string(struct str s)
 {
 	bool utf8 = str_is_utf8(s);
-	size_t i;
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t i, len;
+	uint32_t cp;
 
 	putchar('"');
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
-			printf("\\u%04x", c);
+	for (i = 0; i < s.n; i += len) {
+		len = utf8 ? str_char(p + i, s.n - i, &cp) : 1;
+		if (!utf8)
+			cp = p[i];
+		if (cp == '"' || cp == '\\')
+			printf("\\%c", (int)cp);
+		else if ((str_deceives(cp) && cp < 0x10000) || (cp >= 0x80 && !utf8))
+			printf("\\u%04x", cp);
 		else
-			putchar(c);
+			printf("%.*s", (int)len, (const char *)p + i);
 	}
 	putchar('"');
 }

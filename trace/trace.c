@@ -59,40 +59,6 @@ int trace_link(void)
 	return trace.link;
 }
 
-/* Length of the UTF-8 character at p (RFC 3629), 0 if broken; *cp is set. */
-static size_t utf8_char(const unsigned char *p, size_t n, uint32_t *cp)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len, i;
-
-	if (p[0] < 0x80) {
-		*cp = p[0];
-		return 1;
-	}
-	len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-	if (len == 0 || len > n || p[0] > 0xf4)
-		return 0;
-	*cp = p[0] & (0x7fu >> len);
-	for (i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		*cp = *cp << 6 | (p[i] & 0x3f);
-	}
-	if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff))
-		return 0;
-	return len;
-}
-
-/* Characters that a reader of the log must not be fooled by: controls, marks
- * and overrides of direction, invisible ones, line separators. */
-static bool deceptive(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || cp == 0x180e ||
-		(cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-		(cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
-		(cp >= 0xe0000 && cp <= 0xe0fff);
-}
-
 /* As most values are: they stand as they are. */
 static bool is_plain(struct str v)
 {
@@ -128,14 +94,14 @@ static void escape(struct str value, size_t max, struct buf *out)
 	if (quotes)
 		buf_c(out, '"');
 	while (i < v.n && out->n < end && out->err == 0) {
-		len = utf8_char((const unsigned char *)v.p + i, v.n - i, &cp);
+		len = str_char((const unsigned char *)v.p + i, v.n - i, &cp);
 		if (len == 0) {
 			/* the cut may have split a character: not its sender's fault */
 			if (value.n > v.n && v.n - i < 4)
 				break;
 			buf_fmt(out, "\\x%02x", (unsigned char)v.p[i]);
 			len = 1;
-		} else if (deceptive(cp)) {
+		} else if (str_deceives(cp)) {
 			buf_fmt(out, cp < 0x80 ? "\\x%02x" : "\\u{%x}", cp);
 		} else if (cp == '\\' || cp == '"') {
 			buf_c(out, '\\');

@@ -164,8 +164,8 @@ static const char *read_suppression(struct queue *q, struct task *t, const struc
 		return wrong;
 	if (time.p && (conf_time_parse(time, &ms) < 0 || ms < 1000))
 		return "time: must be a time, like 30m, 2h, 3d";
-	if (comment.n > COMMENT_MAX || str_has_ctl(comment))
-		return "comment: one line of at most 200 bytes";
+	if (comment.n > COMMENT_MAX || !str_is_line(comment))
+		return "comment: one line of at most 200 bytes of UTF-8, without control characters";
 	t->filter.recipient = lower(&t->arena, address);
 	t->seconds = ms / 1000;
 	t->text = arena_str(&t->arena, comment);

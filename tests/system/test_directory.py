@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from attackers import NAMES, none_gets_in
-from conftest import Account, DOMAIN, MANSIO, TOP, check_log, free_ports, wait_for
+from conftest import Account, DOMAIN, MANSIO, TOP, check_log, free_ports, make_folder, wait_for
 from postgres import Postgres
 from web import Web, add_key
 
@@ -227,6 +227,15 @@ def tables_there(postgres, names, number={}):
         for r in rows.get(table, []):
             r[key] = number.get(r[key], r[key])
     return in_order(rows)
+
+
+def test_a_backup_says_that_it_has_no_accounts_of_postgresql(own_suite, postgres):
+    folder = make_folder()
+    s = own_suite(postgres.settings(**{"backup.folder": str(folder / "backup"), "backup.at": ""}))
+    s.account()
+    assert "accounts of PostgreSQL" in json.loads(s.cli("--json", "backup", "run").stdout)["missing"]
+    assert s.wait_log("without=pgsql")
+    shutil.rmtree(folder)
 
 
 def in_order(tables):

@@ -173,7 +173,7 @@ def test_pamd_has_little_and_its_death_is_try_later(house):
     for pid in processes():
         st = dict(x.split(":\t", 1) for x in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in x)
         assert set(st["Uid"].split()) == {str(pwd.getpwnam("_pam").pw_uid)} and set(st["Groups"].split()) <= groups
-        assert st["CapEff"].strip("0") == "" and st["NoNewPrivs"] == "1"
+        assert st["CapEff"].strip("0") == "" and st["NoNewPrivs"] == "1" and st["Seccomp"] == "2"
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0, "not to be read by others of its user"
     old = processes()
     for pid in old:

@@ -473,6 +473,46 @@ static void test_read_only_rule(void **state)
 	assert_int_equal(file_unlink(home, "kept"), 0);
 }
 
+/* ---- code of others: modules of PAM ---- */
+
+static void denied(void)
+{
+	NEED(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 && errno == EPERM);
+	NEED(syscall(SYS_unshare, CLONE_NEWUSER) < 0 && errno == EPERM);
+	NEED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) < 0 && errno == EPERM);
+	NEED(syscall(SYS_bpf, 0, NULL, 0) < 0 && errno == EPERM);
+	NEED(syscall(SYS_mount, "", "/", "", 0, NULL) < 0 && errno == EPERM);
+	NEED(syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EPERM);
+	NEED(syscall(SYS_keyctl, 0, 0) < 0 && errno == ENOSYS);
+	NEED(socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT);
+	NEED(socket(AF_VSOCK, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT);
+}
+
+static void test_code_of_others(void **state)
+{
+	int status;
+	pid_t pid = fork(), child;
+
+	(void)state;
+	if (pid == 0) {
+		NEED(sandbox_deny() == 0);
+		if (strict)
+			denied();
+		NEED(socket(AF_UNIX, SOCK_STREAM, 0) >= 0 && socket(AF_INET, SOCK_DGRAM, 0) >= 0 && socket(AF_INET6, SOCK_STREAM, 0) >= 0);
+		NEED(open("/etc/passwd", O_RDONLY) >= 0);
+		child = fork(); /* and a helper has the same */
+		if (child == 0) {
+			execl("/bin/sh", "sh", "-c", "grep -q '^Seccomp:.*2$' /proc/self/status && echo x | cat >/dev/null", (char *)NULL);
+			_exit(127);
+		}
+		NEED(waitpid(child, &status, 0) == child && status == 0);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status)
+		fail_msg("%s", proc_status_text(status));
+}
+
 /* ---- sockets ---- */
 
 static void no_socket(void)
@@ -718,6 +758,7 @@ int main(void)
 		cmocka_unit_test(test_a_room_under_its_zygote),
 		cmocka_unit_test(test_a_worker_under_its_zygote),
 		cmocka_unit_test(test_read_only_rule),
+		cmocka_unit_test(test_code_of_others),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_notify_sockets),
 		cmocka_unit_test(test_log_only),

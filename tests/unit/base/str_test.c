@@ -136,6 +136,27 @@ static void test_utf8(void **state)
 		assert_int_equal(str_is_utf8(row[i].s), row[i].good);
 }
 
+/* What is shown to people in one line, and comes from others. */
+static void test_a_line_fools_nobody(void **state)
+{
+	static const struct {
+		struct str s;
+		bool good;
+	} row[] = {
+		{ STR(""), true }, { STR("as asked \xc3\xbc~ \xe6\x97\xa5"), true }, { STR("\xd7\xa9\xd7\x9c"), true }, /* Hebrew */
+		{ STR("\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae"), true }, /* a joiner */
+		{ STR("a\nb"), false }, { STR("a\tb"), false }, { STR("a\0b"), false }, { STR("\x1b[31m"), false }, { STR("\x7f"), false },
+		{ STR("a\xc2\x85" "b"), false }, { STR("\xc2\x9b" "31m"), false }, /* NEL, CSI */
+		{ STR("a\xe2\x80\xae" "b"), false }, { STR("\xe2\x80\x8f"), false }, { STR("\xe2\x81\xa6"), false },
+		{ STR("\xe2\x80\xa8"), false }, { STR("\xef\xbb\xbf"), false }, { STR("\xf3\xa0\x81\x81"), false },
+		{ STR("\xff"), false }, { STR("\xc3"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++)
+		assert_int_equal(str_is_line(row[i].s), row[i].good);
+}
+
 static void test_classes(void **state)
 {
 	(void)state;
@@ -171,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_a_line_fools_nobody),
 		cmocka_unit_test(test_every_code_has_a_text),
 	};
 

@@ -216,6 +216,20 @@ static void the_list_counts_when_held_mail_is_released(void **state)
 	box_close();
 }
 
+/* It is told to who sends, and stands in the log, on the page and in a terminal. */
+static void a_comment_fools_nobody(void **state)
+{
+	static const char *const bad[] = { "a\nb", "a\xc2\x85" "b", "\xe2\x80\xae" "b", "\xff", "\x1b[2J" };
+	size_t i;
+
+	(void)state;
+	box_open("");
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "comment", bad[i], NULL), 64);
+	assert_int_equal(box_verb2("suppression add", "address", "a@x.example", "comment", "er m\xc3\xb6" "chte nicht", NULL), 0);
+	box_close();
+}
+
 /* What is not wholly a host and a port changes nothing. */
 static void a_hop_is_host_and_port(void **state)
 {
@@ -248,6 +262,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_was_cut_off_spoils_no_other),
 		cmocka_unit_test(lines_of_a_rebuild_that_broke_off_count),
 		cmocka_unit_test(the_list_counts_when_held_mail_is_released),
+		cmocka_unit_test(a_comment_fools_nobody),
 		cmocka_unit_test(a_hop_is_host_and_port),
 	};
 
