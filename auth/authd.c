@@ -65,6 +65,8 @@ static void on_client(struct program *p, const char *name, int instance, int fd)
 	guard_link(c);
 	if (c->fd >= 0)
 		offer_send(c);
+	if (c->fd >= 0)
+		routes_tell(c);
 	client_release(c);
 }
 

@@ -55,6 +55,9 @@ void lookup(const char *kind, struct str user, struct str address, lookup_fn *fn
 void directory_changed(void);
 /* Routes to these ("*", a domain, ".domain") have: those who send are told. */
 void routes_changed(struct str to);
+/* A sender that is new hears of the changes of the last minute. */
+struct client;
+void routes_tell(struct client *c);
 
 /* exchange.c, exchange_messages.c: SASL exchanges of the fronts. false: the front breaks the rules. */
 bool exchange_message(struct client *c, struct ipc_msg *m);

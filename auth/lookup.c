@@ -34,23 +34,52 @@ void lookup_past_cache(bool on)
 	recent_hold(on);
 }
 
-static struct str changed_routes;
+/* What changed lately: a sender that dies before it has read that leaves it to the next one. */
+#define ROUTES_KEPT 16
+#define ROUTES_MS 60000
 
-static void tell_routes(struct client *c)
+static struct {
+	char to[260];
+	deadline until;
+} changed[ROUTES_KEPT];
+static size_t nchanged;
+
+static void tell_route(struct client *c, size_t i)
 {
 	struct ipc_msg m;
 
 	if (strcmp(c->name, "sender") != 0)
 		return;
 	ipc_init(&m, "routes");
-	ipc_set(&m, "to", changed_routes);
+	ipc_setc(&m, "to", changed[i].to);
 	client_send(c, &m);
+}
+
+static void tell_last(struct client *c)
+{
+	tell_route(c, nchanged - 1);
+}
+
+void routes_tell(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < nchanged; i++)
+		if (!deadline_passed(changed[i].until))
+			tell_route(c, i);
 }
 
 void routes_changed(struct str to)
 {
-	changed_routes = to;
-	clients_each(tell_routes);
+	while (nchanged > 0 && deadline_passed(changed[nchanged - 1].until))
+		nchanged--; /* the last one is the youngest: all are over */
+	if (nchanged == ROUTES_KEPT || to.n >= sizeof(changed[0].to)) {
+		to = STR("*"); /* too many to be told one by one */
+		nchanged = 0;
+	}
+	snprintf(changed[nchanged].to, sizeof(changed[0].to), "%.*s", STRF(to));
+	changed[nchanged++].until = deadline_in(ROUTES_MS);
+	clients_each(tell_last);
 }
 
 /* Kind and arguments, each closed by a NUL, which none of them may hold (C15). */

@@ -96,6 +96,22 @@ def test_a_smarthost_that_is_changed_counts_at_once(own_suite, hosts):
     wait_for(lambda: of(own, b"c@one"), 30)
 
 
+def test_a_route_changed_while_the_sender_is_dead_counts_for_what_waits(own_suite, hosts):
+    """The word of authd goes to a sender that never reads it."""
+    s, live = own_suite(LATER), hosts()
+    anna, dead = s.account("anna"), free_ports(1)[0]
+    s.cli("route", "add", "changed.example", f"127.0.0.1:{dead}", "tls=none")
+    s.cli("route", "add", ".below.example", f"127.0.0.1:{dead}", "tls=none")
+    send(s, anna, "a@changed.example", "c@x.below.example")
+    for name in ("changed", "x.below"):
+        waits(s, f"domain={name}.example")
+    kill(s, "sender", signal.SIGSTOP)
+    s.cli("route", "change", "changed.example", f"host=127.0.0.1:{live.port}")
+    s.cli("route", "change", ".below.example", f"host=127.0.0.1:{live.port}")
+    kill(s, "sender")
+    wait_for(lambda: of(live, b"a@changed") and of(live, b"c@x.below"), 20)
+
+
 def test_a_retry_asks_the_network_and_no_memory(own_suite, hosts):
     """... also of a route, of a hop, and of a DNS whose answer was to last for an hour."""
     where, port = {"A": "127.0.7.21"}, free_ports(1)[0]
