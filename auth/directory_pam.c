@@ -14,6 +14,7 @@
 #include "auth/directory_pam.h"
 
 #include "auth/system_user.h"
+#include "auth/trouble.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "net/ipc.h"
@@ -33,7 +34,7 @@ static struct pam_directory *own(struct directory *d)
 /* Asks the desk; 0, E_NOTFOUND, E_DENIED, or E_TEMP for all that is no clear answer. ipc_done the answer in any case. */
 static int ask(struct pam_directory *o, struct ipc_msg *question, struct ipc_msg *answer)
 {
-	struct str result;
+	struct str result, why;
 	int r;
 
 	*answer = (struct ipc_msg){ 0 };
@@ -46,6 +47,9 @@ static int ask(struct pam_directory *o, struct ipc_msg *question, struct ipc_msg
 			fd_close(&o->link);
 		return E_TEMP;
 	}
+	why = ipc_get(answer, "why");
+	if (why.n > 0)
+		trouble_tell("pam: %.*s", STRF(why));
 	result = ipc_get(answer, "result");
 	return str_eqc(result, "ok") ? 0 : str_eqc(result, "unknown") ? E_NOTFOUND : str_eqc(result, "denied") ? E_DENIED : E_TEMP;
 }

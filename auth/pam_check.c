@@ -86,18 +86,22 @@ static bool is_still(pam_handle_t *h, const char *user)
 	return pam_get_item(h, PAM_USER, &now) == PAM_SUCCESS && now && strcmp(now, user) == 0;
 }
 
-enum pam_verdict pam_check(const char *service, const char *user, const char *password)
+enum pam_verdict pam_check(const char *service, const char *user, const char *password, char why[PAM_WHY_MAX])
 {
 	struct pam_conv conv = { converse, (void *)(uintptr_t)password };
 	enum pam_verdict v;
 	pam_handle_t *h;
 	int r = pam_start(service, user, &conv, &h);
 
+	why[0] = '\0';
 	if (r == PAM_SUCCESS) {
 		pam_set_item(h, PAM_FAIL_DELAY, (const void *)no_delay);
 		r = pam_authenticate(h, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
-		if (r == PAM_SUCCESS)
+		if (r == PAM_SUCCESS) {
 			r = pam_acct_mgmt(h, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
+			if (r != PAM_SUCCESS)
+				snprintf(why, PAM_WHY_MAX, "%s has the right password and may not log in: %s", user, pam_strerror(h, r));
+		}
 		if (r == PAM_SUCCESS && !is_still(h, user))
 			r = PAM_PERM_DENIED;
 		v = verdict_of(r);
@@ -106,7 +110,7 @@ enum pam_verdict pam_check(const char *service, const char *user, const char *pa
 		h = NULL;
 	}
 	if (v == PAM_CHECK_DOWN)
-		fprintf(stderr, "mansio pamd: the PAM service '%s' cannot say whether %s may log in: %s\n", service, user, pam_strerror(h, r));
+		snprintf(why, PAM_WHY_MAX, "the service '%s' cannot say whether %s may log in: %s", service, user, pam_strerror(h, r));
 	if (h)
 		pam_end(h, r);
 	return v;

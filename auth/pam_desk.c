@@ -39,6 +39,7 @@ struct desk {
 	int64_t wrong_us; /* how long the last wrong password of somebody took; 0: there was none yet */
 	struct passwd user;
 	char row[TABLE_ROW];
+	char why[PAM_WHY_MAX]; /* what the administrator has to know of this answer; "": nothing */
 };
 
 /* --- who is a user ------------------------------------------------------------------- */
@@ -52,14 +53,14 @@ static bool may_have_shell(const struct passwd *pw)
 }
 
 /* 1, 0, or E_TEMP: the group cannot be looked up, which makes nobody unknown. */
-static int in_group(const char *name, const struct passwd *pw)
+static int in_group(const char *name, const struct passwd *pw, char why[PAM_WHY_MAX])
 {
 	struct group *gr = getgrnam(name);
 	gid_t gid, *list;
 	int n = GROUPS_MAX, i, found = 0;
 
 	if (!gr) {
-		fprintf(stderr, "mansio pamd: there is no group %s, which [pam] group names\n", name);
+		snprintf(why, PAM_WHY_MAX, "there is no group %s, which [pam] group names", name);
 		return E_TEMP;
 	}
 	gid = gr->gr_gid;
@@ -93,7 +94,7 @@ static int find(struct desk *d, struct str name)
 		return E_NOTFOUND;
 	if (c->pam_group.n == 0)
 		return 0;
-	r = in_group(c->pam_group.p, found);
+	r = in_group(c->pam_group.p, found, d->why);
 	return r == 1 ? 0 : r == 0 ? E_NOTFOUND : r;
 }
 
@@ -128,32 +129,33 @@ static void answer_user(struct desk *d, const struct ipc_msg *q, struct ipc_msg 
 
 static NORETURN void check_child(const struct desk *d, bool known, const char *password, int out)
 {
-	char verdict;
+	char said[1 + PAM_WHY_MAX] = "";
 	sigset_t none;
 
 	close(d->link);
 	close(d->children);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	verdict = (char)(known ? pam_check(d->conf->pam_service.p, d->user.pw_name, password) : pam_check_nobody(password));
-	_exit(write(out, &verdict, 1) == 1 ? 0 : 1);
+	said[0] = (char)(known ? pam_check(d->conf->pam_service.p, d->user.pw_name, password, said + 1) : pam_check_nobody(password));
+	_exit(write(out, said, sizeof(said)) == (ssize_t)sizeof(said) ? 0 : 1);
 }
 
-/* The one byte that the child writes, in time; else DOWN. */
-static enum pam_verdict wait_for(int fd, deadline until)
+/* What the child writes, a byte and perhaps why, in time; else DOWN. */
+static enum pam_verdict wait_for(struct desk *d, int fd, deadline until)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char verdict;
+	char said[1 + PAM_WHY_MAX];
 	int n;
 
 	do {
 		n = poll(&p, 1, deadline_left(until));
 	} while (n < 0 && errno == EINTR && !deadline_passed(until));
 	if (n <= 0)
-		fprintf(stderr, "mansio pamd: a check took longer than [pam] timeout and was ended\n");
-	if (n <= 0 || read(fd, &verdict, 1) != 1)
+		snprintf(d->why, sizeof(d->why), "a check took longer than [pam] timeout and was ended");
+	if (n <= 0 || read(fd, said, sizeof(said)) != (ssize_t)sizeof(said)) /* less than PIPE_BUF: all or nothing */
 		return PAM_CHECK_DOWN;
-	return verdict == PAM_CHECK_GOOD || verdict == PAM_CHECK_WRONG ? (enum pam_verdict)verdict : PAM_CHECK_DOWN;
+	snprintf(d->why, sizeof(d->why), "%.*s", PAM_WHY_MAX - 1, said + 1);
+	return said[0] == PAM_CHECK_GOOD || said[0] == PAM_CHECK_WRONG ? (enum pam_verdict)said[0] : PAM_CHECK_DOWN;
 }
 
 /* What a module left running, in whatever session, is a child of ours once its parent is gone (subreaper). */
@@ -199,7 +201,7 @@ static enum pam_verdict check_apart(struct desk *d, bool known, const char *pass
 		close(pair[0]);
 		return PAM_CHECK_DOWN;
 	}
-	v = wait_for(pair[0], until);
+	v = wait_for(d, pair[0], until);
 	close(pair[0]);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -254,12 +256,15 @@ static int serve(struct desk *d, const struct ipc_msg *q)
 
 	ipc_init(&out, "answer");
 	ipc_set(&out, "id", ipc_get(q, "id"));
+	d->why[0] = '\0';
 	if (ipc_is(q, "user"))
 		answer_user(d, q, &out);
 	else if (ipc_is(q, "check"))
 		answer_check(d, q, &out);
 	else
 		ipc_setc(&out, "result", "temp");
+	if (d->why[0])
+		ipc_setc(&out, "why", d->why);
 	r = ipc_send(d->link, &out);
 	ipc_done(&out);
 	return r;

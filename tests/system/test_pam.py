@@ -123,6 +123,8 @@ def test_who_may_not_log_in_is_refused_with_the_right_password(house):
     for name in ("expired", "locked", "outdated"):
         assert not logs_in(house, f"{name}@example.org", f"{name}'s secret"), name
         assert name in names(house)
+    told = house.wait_log("pam: outdated has the right password and may not log in: ")
+    assert " directory-trouble " in told, "the log tells it from a wrong password"
     for password in ("", "x"):
         assert not logs_in(house, "blank@example.org", password), "an account without a password"
 
