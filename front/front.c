@@ -282,6 +282,7 @@ static void open_base(struct front *f)
 	event_config_free(cfg);
 	event_assign(&f->ev_control, f->base, f->program.control, EV_READ | EV_PERSIST, control_event, f);
 	event_assign(&f->ev_reap, f->base, -1, 0, reap_event, f);
+	event_assign(&f->ev_relink, f->base, -1, 0, links_relink, f);
 	event_assign(&f->ev_more, f->base, -1, 0, more_event, f);
 	event_assign(&f->ev_places, f->base, -1, 0, places_event, f);
 	event_assign(&f->ev_wakes, f->base, -1, 0, wakes_event, f);

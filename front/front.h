@@ -82,13 +82,14 @@ struct front {
 	int spare[8]; /* descriptors kept back for the moment when there are none */
 	int fd_top; /* accepted descriptors from here up are refused */
 	bool stopping;
-	struct event ev_control, ev_reap, ev_more, ev_places, ev_wakes, ev_status, ev_stop;
+	struct event ev_control, ev_reap, ev_relink, ev_more, ev_places, ev_wakes, ev_status, ev_stop;
 	uint64_t told, told_asleep; /* sessions in the last status */
 	char scratch[32 * 1024]; /* one read, on its way to a buffer or a peer */
 };
 
 /* links.c */
 void links_set(struct front *f, const char *name, int fd);
+void links_relink(evutil_socket_t fd, short what, void *arg); /* of ev_relink */
 struct link *links_current(struct front *f, const char *name);
 /* To the current one of a name whose reader takes several messages a packet, at the end of this turn. Takes the message if
  * it returns 0; E_CLOSED: there is none; -EAGAIN: it does not read. */

@@ -15,6 +15,7 @@
 #include "trace/trace.h"
 
 #define AUTHD_OUT 10000 /* messages that wait for it at most */
+#define RELINK_S 1
 
 static void dispatch(struct link *l, struct ipc_msg *m)
 {
@@ -26,8 +27,25 @@ static void dispatch(struct link *l, struct ipc_msg *m)
 		handover_message(l->front, l->name, m);
 }
 
+/* Nobody logs in without authd: if it did not just end, so that a new link comes by itself, master makes another one. */
+void links_relink(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval later = { RELINK_S, 0 };
+	struct front *f = arg;
+	struct ipc_msg m;
+
+	(void)fd, (void)what;
+	if (links_current(f, "authd"))
+		return;
+	ipc_init(&m, "relink");
+	(void)program_control(&f->program, &m);
+	ipc_done(&m);
+	event_add(&f->ev_relink, &later);
+}
+
 static void unlink_it(struct link *l)
 {
+	const struct timeval soon = { RELINK_S, 0 };
 	struct link **at = &l->front->links;
 	bool authd = l->current && strcmp(l->name, "authd") == 0;
 	bool acmed = l->current && strcmp(l->name, "acmed") == 0;
@@ -41,8 +59,10 @@ static void unlink_it(struct link *l)
 	ipc_queue_done(&l->out);
 	close(l->fd);
 	free(l);
-	if (authd)
+	if (authd) {
 		sasl_link_lost(f);
+		event_add(&f->ev_relink, &soon);
+	}
 	if (acmed)
 		challenge_clear();
 }

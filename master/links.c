@@ -117,23 +117,26 @@ static void link_pool(struct master *m, struct proc *from, enum program_id to)
 	close(pair[0]);
 }
 
+void links_again(struct master *m, struct proc *from, enum program_id to)
+{
+	size_t i;
+
+	for (i = 0; i < m->nprocs; i++)
+		if (m->proc[i]->id == to && m->proc[i]->joined && !m->proc[i]->retired && proc_running(m->proc[i]))
+			link_one(m, from, m->proc[i]);
+}
+
 void links_out(struct master *m, struct proc *p)
 {
-	size_t l, i;
+	size_t l;
 
 	for (l = 0; l < ARRAY_LEN(links); l++) {
 		if (links[l].from != p->id)
 			continue;
-		if (programs[links[l].to].kind == KIND_POOL) {
+		if (programs[links[l].to].kind == KIND_POOL)
 			link_pool(m, p, links[l].to);
-			continue;
-		}
-		for (i = 0; i < m->nprocs; i++) {
-			struct proc *to = m->proc[i];
-
-			if (to->id == links[l].to && to->joined && !to->retired && proc_running(to))
-				link_one(m, p, to);
-		}
+		else
+			links_again(m, p, links[l].to);
 	}
 }
 

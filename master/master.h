@@ -242,6 +242,7 @@ void proc_log(enum trace_level level, const char *event, const struct proc *p, c
 
 /* links.c */
 void links_out(struct master *m, struct proc *p); /* to those that p asks */
+void links_again(struct master *m, struct proc *from, enum program_id to); /* it lost its link to one that lives */
 void links_in(struct master *m, struct proc *p); /* to those that ask p */
 
 /* shared_key.c: adds `shared-secret.key` for authd, the key of this host, which is made when there is none. fd_out: to

@@ -491,6 +491,8 @@ void proc_readable(struct master *m, struct proc *p)
 		ready(m, p);
 	else if (ipc_is(&msg, "renew"))
 		renew(m, p);
+	else if (ipc_is(&msg, "relink") && p->id == PROGRAM_front && p->state == PROC_READY)
+		links_again(m, p, PROGRAM_authd);
 	else if (ipc_is(&msg, "backup") && p->id == PROGRAM_backupd && p->state == PROC_READY)
 		control_run(m, "backup run");
 	else if (ipc_is(&msg, "backup-id") && p->id == PROGRAM_backupd)

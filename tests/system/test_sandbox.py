@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: ISC
 """S11: what each process may not do, tried in the running process itself (tools/inject.c), and what /proc says of it."""
+import ctypes
+import imaplib
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -173,6 +176,37 @@ def test_a_session_reaches_its_own_mailbox_and_no_other(houses, inject):
         assert said.startswith("killed") or int(said[4:]) < 0, f"{what}: {said}"
         c2.shutdown()
     houses.imap(houses.anna).logout()
+
+
+@pytest.mark.skipif(not ROOT, reason="reaching into a process needs CAP_SYS_PTRACE")
+def test_a_front_that_loses_its_link_to_authd_gets_another_one(houses):
+    """Else nobody logs in through it until a restart."""
+    authd = next(r["pid"] for r in houses.status() if r["process"] == "authd")
+    fronts = [r["pid"] for r in houses.status() if r["process"] == "front"]
+    ends = {}
+    for line in subprocess.run(["ss", "-xpH"], capture_output=True, text=True, check=True).stdout.splitlines():
+        m = re.search(r"\s(\d+)\s+\*\s+(\d+)\s+users:(.*)", line)
+        for pid, fd in re.findall(r"pid=(\d+),fd=(\d+)", m[3]) if m else []:
+            ends[int(pid), int(fd)] = int(m[1]), int(m[2])
+    theirs = {own for (pid, _), (own, _) in ends.items() if pid == authd}
+    cut = [(pid, fd) for (pid, fd), (_, peer) in ends.items() if pid in fronts and peer in theirs]
+    assert {pid for pid, _ in cut} == set(fronts)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for pid, fd in cut:
+        there = os.pidfd_open(pid)
+        link = socket.socket(fileno=libc.syscall(438, there, fd, 0))  # pidfd_getfd
+        link.shutdown(socket.SHUT_RDWR)
+        link.close()
+        os.close(there)
+
+    def all_let_in():
+        try:
+            for _ in range(8):
+                houses.imap(houses.anna).logout()
+        except imaplib.IMAP4.error:
+            return False
+        return True
+    wait_for(all_let_in, 20)
 
 
 @pytest.mark.skipif(not ROOT, reason="injection needs CAP_SYS_PTRACE")
