@@ -129,8 +129,8 @@ int auth_forward_sender(int link, struct str sender, struct str domain, struct a
  * of rewriting (in a), empty if none does. user empty: whoever may relay; his address is not checked. */
 int auth_sender(int link, struct str user, struct str address, struct arena *a,
 	enum auth_result *out, struct str *rewritten_out, deadline d);
-/* May he with each of these? In one round trip. AUTH_NODOMAIN: no, and it is of a domain that is not of this server. After an
- * error what is in `out` means nothing. */
+/* The same of n addresses, in one round trip. AUTH_NODOMAIN: no, and its domain is none of this server. After an error what is
+ * in `out` means nothing. */
 #define AUTH_SENDERS_MAX 32
 int auth_senders(int link, struct str user, const struct str *address, size_t n, enum auth_result *out, deadline d);
 /* Which way mail to a domain leaves, by the table of routes (verbs `route`). */

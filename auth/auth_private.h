@@ -13,7 +13,7 @@ int auth_ask(int link, struct ipc_msg *q, struct ipc_msg *answer, enum auth_resu
 /* The same where "ok" alone is of use: E_TEMP is any other result. */
 int auth_ask_ok(int link, struct ipc_msg *q, struct ipc_msg *answer, deadline d);
 
-/* The word of a result; it is authd's, too. */
+/* The word of a result; authd says the same ones. */
 const char *auth_result_word(enum auth_result r);
 /* Fields of an answer: 0 or E_PEER. The word of `result`. */
 int auth_result_parse(const struct ipc_msg *m, enum auth_result *out);

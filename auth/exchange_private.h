@@ -11,7 +11,7 @@
 #include "auth/oauth_link.h"
 #include "auth/recent.h"
 
-enum exchange_state { RUN, WAIT, ASK, LATE };
+enum exchange_state { RUN, WAIT, ASK, LATE }; /* the diagram is in exchange.c */
 
 struct exchange {
 	struct client *c;

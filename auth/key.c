@@ -24,7 +24,6 @@
 
 #define USER "_auth"
 #define GROUP "_mail"
-#define NAME_LIMIT 255 /* AUTH_PART_MAX */
 
 static bool member(gid_t gid)
 {
@@ -114,8 +113,8 @@ int key_open(const struct keys *k, struct str local, struct str domain)
 	struct buf dom, path;
 	int fd, r;
 
-	buf_init(&dom, NAME_LIMIT + 1);
-	buf_init(&path, 2 * NAME_LIMIT + 2);
+	buf_init(&dom, AUTH_PART_MAX + 1);
+	buf_init(&path, 2 * AUTH_PART_MAX + 2);
 	r = key_name(domain, &dom);
 	if (r == 0) {
 		buf_str(&path, buf_view(&dom));

@@ -8,9 +8,8 @@
 
 #include "base/arena.h"
 
-/* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics and one
- * send:ADDRESS. The list in normal
- * form; E_SYNTAX with the bad one in *bad_out. */
+/* Each is admin, admin@DOMAIN (normal form), or, for tokens, metrics and one send:ADDRESS. 0 and the list in normal form, or
+ * E_SYNTAX and the bad one in *bad_out. */
 int rights_roles_parse(struct str text, bool token, struct arena *a, struct str *out, struct str *bad_out);
 /* The list without this one; false: it is not in it. */
 bool rights_roles_without(struct str roles, struct str gone, struct arena *a, struct str *out);

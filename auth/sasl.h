@@ -46,10 +46,15 @@ struct sasl_service {
 /* Takes the settings; s must outlive all exchanges. 0 or negative. */
 int sasl_service_set(struct sasl_service *s);
 
-/* SASL_CODE: the password is right, and the account has a second factor that was not typed (web page) */
-/* SASL_CLOCK: a ticket that may be good, by a clock that is too far from ours */
-/* SASL_ASKS: the provider of tokens must be asked; sasl_exchange_told is the next step */
-enum sasl_result { SASL_CONTINUES, SASL_GOOD, SASL_BAD, SASL_DOWN, SASL_CODE, SASL_CLOCK, SASL_ASKS };
+enum sasl_result {
+	SASL_CONTINUES,
+	SASL_GOOD,
+	SASL_BAD,
+	SASL_DOWN,
+	SASL_CODE, /* the password is right, and the account has a second factor that was not shown (web page) */
+	SASL_CLOCK, /* a ticket that may be good, by a clock that is too far from ours */
+	SASL_ASKS, /* the provider of tokens must be asked; sasl_exchange_told is the next step */
+};
 struct sasl_outcome {
 	enum sasl_result result;
 	struct str data; /* p NULL: none; lives until the next call */

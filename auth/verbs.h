@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * verbs.h: the verbs of the `mansio` command that change or show the
- * directory: domain, user, alias (docs/PROCESSES.md). They run in a worker,
- * one at a time, and answer on the command's own connection.
+ * verbs.h: the verbs of the `mansio` command, the page and the API that change or show the directory (the table is in
+ * verbs.c; docs/PROCESSES.md). They run in a worker, one at a time, and answer on the asker's own connection.
  *
  * Exit codes are sysexits': 64 wrong usage, 65 a value that cannot be, 67 no
  * such thing, 73 exists or is not empty, 75 try again.
@@ -32,8 +31,8 @@ struct verb {
 	struct ipc_msg *more; /* for authd's main process, NULL: nobody asks; verb_ends */
 };
 
-/* Runs the verb that m names and sends the answer. true: something changed. */
 struct conf;
+/* Runs the verb that m names and sends the answer. true: something changed. */
 bool verb_run(const struct resolver *r, const struct conf *conf, const struct shared_secret_key *shared_key, const struct ipc_msg *m, int reply,
 	struct ipc_msg *more);
 
