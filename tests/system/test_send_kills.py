@@ -162,3 +162,45 @@ def test_what_is_on_its_way_is_not_begun_again_by_a_new_queue(house):
     go.set()
     wait_for(lambda: is_empty(s), 30)
     assert len(host.messages) == 1
+
+
+def test_kills_amid_verbs_send_what_was_released_where_it_was_led_and_nothing_else(own_suite):
+    """Each verb until it is answered, by a queued that is killed again and again, and its sender too."""
+    host, other = FakeHost(), FakeHost()
+    s = own_suite({"send.smarthost": f"127.0.0.1:{host.port}", "send.smarthost_tls": "none", "send.hold_all": "yes", "queue.retry": "1s"})
+    account, ids = s.account(), []
+    with s.smtp(account) as c:
+        for n in range(18):
+            c.sendmail(account.address, [f"u@d{n}.example"], f"Subject: v{n}\r\n\r\nx\r\n")
+    rerouted, released, held = range(0, 6), range(0, 12), range(12, 18)
+
+    def verb(*args):
+        for _ in range(100):
+            code = s.cli("queue", *args, check=False).returncode
+            if code == 0 or (args[0] == "release" and code == 67):  # the answer was lost, not what was done
+                return ids.append(args)
+            time.sleep(0.05)
+
+    def admin():
+        for n in rerouted:
+            verb("reroute", f"domain=d{n}.example", f"hop=127.0.0.1:{other.port}")
+        for n in released:
+            verb("release", f"domain=d{n}.example")
+
+    thread, kills = threading.Thread(target=admin, daemon=True), 0
+    thread.start()
+    while thread.is_alive() and kills < 12:
+        os.kill(pid_of(s, ("queued", "queued", "sender")[kills % 3]), signal.SIGKILL)
+        kills += 1
+        time.sleep(0.02)
+    thread.join(60)
+    assert len(ids) == len(rerouted) + len(released) and kills > 3, (kills, ids)
+    # a release that was answered after its queued had died is not asked for again: all that is not to be held has left
+    wait_for(lambda: s.cli("queue", "list", check=False).returncode == 0 and
+             {r["recipient"] for r in json.loads(s.cli("--json", "queue", "list").stdout)} == {f"u@d{n}.example" for n in held}, 60)
+    assert {r["state"] for r in json.loads(s.cli("--json", "queue", "list").stdout)} == {"held"}
+    came, led = collections.Counter(names(host)), collections.Counter(names(other))
+    assert set(led) == {f"v{n}" for n in rerouted} and set(came) == {f"v{n}" for n in released} - set(led)
+    assert sum(n > 1 for n in (*came.values(), *led.values())) <= 1
+    host.close()
+    other.close()
