@@ -4,6 +4,7 @@
  */
 #include "auth/oldserver.h"
 
+#include "auth/trouble.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "conf/conf.h"
@@ -55,7 +56,8 @@ struct str oldserver_user(const struct conf *conf, struct str name, struct arena
 	return s;
 }
 
-static const char *const from_text[] = { [OLDSERVER_STRANGER] = "stranger", [OLDSERVER_FRIEND] = "friend", [OLDSERVER_KNOWN] = "known" };
+static const char *const from_text[] = { [OLDSERVER_STRANGER] = "stranger", [OLDSERVER_FRIEND] = "friend",
+	[OLDSERVER_KNOWN] = "known" };
 
 const char *oldserver_from_text(enum oldserver_from from)
 {
@@ -94,6 +96,8 @@ int oldserver_check(struct oldserver *o, const struct oldserver_asker *who, stru
 	r = ask(o, &q, &answer);
 	result = r == 0 ? ipc_get(&answer, "result") : STR("");
 	*why_out = r == 0 ? arena_cstr(a, ipc_get(&answer, "why")) : "the old server cannot be asked";
+	if (r == 0 && ipc_get_bool(&answer, "trouble"))
+		trouble_tell("%s", *why_out);
 	r = str_eqc(result, "ok") && !who->nobody ? 0 : str_eqc(result, "denied") ? E_DENIED : E_TEMP;
 	ipc_done(&answer);
 	ipc_done(&q);

@@ -11,7 +11,8 @@
  * workers' parent -> desk   "link" + fd "link": that of a worker
  * worker -> desk            one question at a time:
  *   "check" id name password peer from [nobody=1]
- *                                        -> "answer" id result=ok|denied|temp why. nobody: a name that is not to be asked
+ *                                        -> "answer" id result=ok|denied|temp why [trouble=1]. trouble: it was found out
+ *                                           now, and is worth a line for administrators. nobody: a name that is not to be asked
  *                                           about, as much waiting as for another one, never "ok"
  *   "wait" id spent                      -> "answer" id, when a refusal by the old server would be there: spent ms ago the
  *                                           login began

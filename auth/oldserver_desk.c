@@ -88,7 +88,7 @@ static NORETURN void child(const struct turn *t, int out)
 
 /* --- answers ---------------------------------------------------------------------------- */
 
-static void answer(int link, struct str id, const char *result, const char *why)
+static void answer(int link, struct str id, const char *result, const char *why, bool trouble)
 {
 	struct ipc_msg m;
 
@@ -96,6 +96,7 @@ static void answer(int link, struct str id, const char *result, const char *why)
 	ipc_set(&m, "id", id);
 	ipc_setc(&m, "result", result);
 	ipc_setc(&m, "why", why);
+	ipc_set_bool(&m, "trouble", trouble);
 	(void)ipc_try_send(link, &m); /* a worker that is gone needs none */
 	ipc_done(&m);
 }
@@ -119,14 +120,17 @@ static void turn_end(struct turn *t)
 static void told(struct turn *t, const char *result, const char *why)
 {
 	if (t->link >= 0)
-		answer(t->link, t->id, result, why);
+		answer(t->link, t->id, result, why, false);
 	t->link = -1;
 }
 
-static void is_down(const char *why)
+static void is_down(struct turn *t, const char *why)
 {
 	desk.down_until = deadline_in(desk.conf->oldserver_retry);
 	snprintf(desk.down_why, sizeof(desk.down_why), "%s", why);
+	if (t->link >= 0)
+		answer(t->link, t->id, "temp", why, true);
+	t->link = -1;
 }
 
 static void refused(struct turn *t, const char *why)
@@ -155,8 +159,7 @@ static void child_said(struct turn *t)
 	} else if (n > 0 && text[0] == 'l') {
 		told(t, "temp", text + 1);
 	} else if (!late) {
-		is_down(n > 0 && text[1] ? text + 1 : "the old server: a login was given up");
-		told(t, "temp", desk.down_why);
+		is_down(t, n > 0 && text[1] ? text + 1 : "the old server: a login was given up");
 	}
 	turn_end(t);
 }
@@ -167,8 +170,7 @@ static void turn_late(struct turn *t)
 		refused(t, t->asks ? "no such account" : "");
 		turn_end(t);
 	} else if (t->link >= 0) { /* its place it keeps until the child ends */
-		is_down("the old server does not answer");
-		told(t, "temp", desk.down_why);
+		is_down(t, "the old server does not answer");
 	}
 }
 
@@ -245,7 +247,7 @@ static void check(int link, const struct ipc_msg *q)
 	char why[OLDSERVER_WHY + 20];
 
 	if (may == OLDSERVER_REFUSED_BEFORE) {
-		answer(link, id, "denied", "wrong password, said the old server within the hour");
+		answer(link, id, "denied", "wrong password, said the old server within the hour", false);
 		return;
 	}
 	if (may == OLDSERVER_ENOUGH)
@@ -259,7 +261,7 @@ static void check(int link, const struct ipc_msg *q)
 	if (!t) {
 		if (may == OLDSERVER_ASK)
 			oldserver_tries_end(desk.tries, &who, false, clock_mono_ms());
-		answer(link, id, "temp", why);
+		answer(link, id, "temp", why, false);
 		return;
 	}
 	t->asks = true;
@@ -278,7 +280,7 @@ static void just_wait(int link, const struct ipc_msg *q)
 	if (t)
 		t->waits = true;
 	else
-		answer(link, ipc_get(q, "id"), "denied", "");
+		answer(link, ipc_get(q, "id"), "denied", "", false);
 }
 
 /* --- the loop ------------------------------------------------------------------------------ */

@@ -129,7 +129,8 @@ static struct account *account_of(struct oldserver_tries *t, const struct oldser
 }
 
 /* The network of who asks; with a name: for this account. */
-static struct network *network_of(struct oldserver_tries *t, struct network *table, const struct oldserver_asker *who, struct str name)
+static struct network *network_of(struct oldserver_tries *t, struct network *table, const struct oldserver_asker *who,
+	struct str name)
 {
 	struct addr net = oldserver_network(&who->peer);
 	unsigned char part[1 + sizeof(net.ip) + DIGEST] = { net.family }, id[DIGEST];

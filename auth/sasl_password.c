@@ -293,7 +293,7 @@ int sasl_check_password(sasl_conn_t *conn, void *ctx, const char *user, const ch
 		return SASL_BADAUTH;
 	}
 	x->why = !x->found ? "no such account" : app ? app : may ? old ? old : scheme_text(r) :
-		resolve_may_log_in(&x->account) ? "the account has no password" : "account may not log in";
+		resolve_may_log_in(&x->account) && !x->account.shared ? "the account has no password" : "account may not log in";
 	if (!may || r != SCHEME_GOOD || !second_good(x))
 		return SASL_BADAUTH;
 	x->why = NULL;

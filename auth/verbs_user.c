@@ -211,11 +211,19 @@ void verb_user_show(struct verb *v)
 		row(&acc, v);
 }
 
+struct listing {
+	struct verb_page page;
+	bool without_password;
+};
+
 static bool list_row(const struct directory_account *acc, void *arg)
 {
-	struct verb_page *p = arg;
+	struct listing *l = arg;
+	struct verb_page *p = &l->page;
 	struct str address = address_name(acc->local, acc->domain, &p->v->a);
 
+	if (l->without_password && (acc->hash.n > 0 || acc->shared))
+		return true;
 	if (verb_page_shows(p, acc->local, address, acc->domain, acc->name))
 		row(acc, p->v);
 	return !verb_page_full(p);
@@ -224,12 +232,13 @@ static bool list_row(const struct directory_account *acc, void *arg)
 void verb_user_list(struct verb *v)
 {
 	struct str domain = STR("");
-	struct verb_page page;
+	struct listing l = { .without_password = false };
 	int r;
 
-	if ((ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0) || verb_page(v, true, &page) < 0)
+	if ((ipc_get(v->m, "domain").n > 0 && verb_domain(v, &domain) < 0) || verb_page(v, true, &l.page) < 0 ||
+		verb_bool(v, "without_password", &l.without_password) < 0)
 		return;
-	r = v->d->ops->accounts ? v->d->ops->accounts(v->d, domain, list_row, &page) : E_UNSUPPORTED;
+	r = v->d->ops->accounts ? v->d->ops->accounts(v->d, domain, list_row, &l) : E_UNSUPPORTED;
 	if (r < 0)
 		verb_error(v, r, "user", STR(""));
 }

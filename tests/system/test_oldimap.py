@@ -76,16 +76,25 @@ def row(s, address):
     return json.loads(s.cli("user", "show", address, "--json").stdout)
 
 
+def left(s):
+    return {r["address"] for r in json.loads(s.cli("user", "list", "--without-password", "--json").stdout)}
+
+
 def test_the_first_login_moves_in_and_the_second_asks_nobody(house, dovecot):
     anna = user(house, "anna")
     assert row(house, anna)["password"] == "no"
+    assert anna in left(house)
     mark = len(house.log())
     assert logs_in(house, anna, PASSWORD)
     assert "moved-in" in house.wait_log(f"moved-in s=", since=mark)
     assert (row(house, anna)["password"], row(house, anna)["scram"]) == ("yes", "yes")
     assert asked(dovecot, anna) == (0, 1)
+    assert anna not in left(house)
     dovecot.stop()
     try:
+        later, mark = user(house, "later"), len(house.log())
+        assert tries(house, later, PASSWORD) is None
+        assert "the old server: no connection" in house.wait_log("directory-trouble", since=mark)
         assert logs_in(house, anna, PASSWORD)
         assert logs_in(house, anna, "wrong") is False, "no try later: the old server has no part in it"
         with house.smtp(Account(anna, PASSWORD)) as c:
@@ -169,7 +178,7 @@ def test_a_new_account_by_starttls_and_whose_certificate_counts(own_suite, dovec
     s.cli("domain", "add", "example.org", check=False)
     s.cli("alias", "add", "info@example.org", "new@example.org")
     assert tries(s, "new@example.org", PASSWORD) is None
-    assert "login-unavailable" in s.wait_log("the old server: TLS: ")
+    assert "directory-trouble" in s.wait_log("the old server: TLS: ")
     s.settings["oldserver.ca_file"] = dovecot.cert
     s.stop()
     s.write_config()
