@@ -4,7 +4,7 @@
  *
  *   pool_add -> waiting (shared queue, or the pinned worker's own)
  *            -> running (a worker has it)                 dispatch()
- *            -> done(answer) | done(NULL)                 readable(), worker_lost()
+ *            -> done(answer) | done(NULL)                 readable(), worker_lost(), unsaid()
  *            -> waiting again: not begun when its worker was lost, or given back
  *
  * A worker does one job after the other, in the order in which it got them. One that is quick gets the next ones ahead, as
@@ -13,16 +13,20 @@
  * waits long for its directory, does nobody else's work meanwhile: whoever is idle gets the next job then, and if nobody is,
  * it waits here. None goes behind a verb; lookups all are worker 0's, and short.
  *
- * Invariants: answers come in the order of the jobs; a job pinned to a worker never
+ * Invariants: answers come in the order of the jobs; done is called by the loop, never by a function of pool.h; a job pinned to a worker never
  * moves to another; a worker that breaks the rules, dies, or takes longer than
  * JOB_MS (after the last "working" of a verb) loses its link, and with it everything pinned to it. A lost one is
  * replaced through the parent of workers after a wait that doubles while
  * workers keep dying young. A worker's pinned jobs go first: they are the later
- * steps of exchanges that had their turn, and each of those is short.
+ * steps of exchanges that had their turn, and each of those is short. What is told
+ * (words: settings, keys, links, ends of logins) needs no answer and goes before all jobs, in
+ * the order in which it was said; what a full socket does not take waits.
  */
 #include "auth/pool.h"
 
+#include <fcntl.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,7 +42,7 @@
 
 /* What a worker is to be told as soon as its socket has room. */
 struct word {
-	STAILQ_ENTRY(word) link;
+	TAILQ_ENTRY(word) link;
 	struct ipc_msg m;
 };
 
@@ -53,7 +57,7 @@ struct worker {
 	unsigned njobs;
 	int64_t began_us; /* the first one */
 	int64_t takes_us; /* for a job, of late */
-	STAILQ_HEAD(words, word) words;
+	TAILQ_HEAD(words, word) words;
 	int64_t born_ms, brake_ms;
 };
 
@@ -63,17 +67,21 @@ struct pool {
 	void (*trouble)(struct str text);
 	int parent, pamd;
 	struct tables tables;
-	size_t max_jobs, waiting;
+	size_t max_jobs, waiting[2]; /* logins and verbs; lookups: no crowd takes their places */
 	uint64_t lives;
 	struct buf settings;
 	struct fair lookups, shared;
 	struct worker *worker;
 	int nworkers;
 	bool none_ahead;
+	TAILQ_HEAD(jobs, fair_job) unsaid; /* that end now */
+	struct event *unsaid_now;
 };
 
 static void dispatch(struct worker *w);
+static void tell(struct worker *w);
 static void writable(evutil_socket_t fd, short what, void *arg);
+static void unsaid(evutil_socket_t fd, short what, void *arg);
 static void dispatch_any(struct pool *p);
 static void worker_start(struct worker *w);
 
@@ -114,7 +122,7 @@ static void finish(struct pool_job *job, struct ipc_msg *answer)
 	pool_job_free(job);
 }
 
-/* It was not begun: it waits again, the last of its lane. */
+/* It was not begun: it waits again, where it was in its lane. */
 static void put_back(struct worker *w, struct pool_job *job)
 {
 	struct pool *p = w->pool;
@@ -122,17 +130,39 @@ static void put_back(struct worker *w, struct pool_job *job)
 	job->running = false;
 	if (!job->pinned)
 		job->worker = POOL_ANY;
-	p->waiting++;
-	fair_add(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, job->lane, &job->fair);
+	p->waiting[job->lookup]++;
+	fair_again(job->pinned ? &w->pinned : job->lookup ? &p->lookups : &p->shared, job->lane, &job->fair);
 }
 
-static void word_drop(struct worker *w)
+static void word_drop(struct worker *w, struct word *v)
 {
-	struct word *v = STAILQ_FIRST(&w->words);
-
-	STAILQ_REMOVE_HEAD(&w->words, link);
+	TAILQ_REMOVE(&w->words, v, link);
 	ipc_done(&v->m);
 	free(v);
+}
+
+/* Behind what it is to be told already; the caller fills it. */
+static struct ipc_msg *word_add(struct worker *w, const char *verb)
+{
+	struct word *v = mem_alloc(1, sizeof(*v));
+
+	ipc_init(&v->m, verb);
+	v->m.owns_fds = true;
+	TAILQ_INSERT_TAIL(&w->words, v, link);
+	return &v->m;
+}
+
+/* As word_add, of a kind of which only the last counts. */
+static struct ipc_msg *word_only(struct worker *w, const char *verb)
+{
+	struct word *v;
+
+	TAILQ_FOREACH(v, &w->words, link)
+		if (ipc_is(&v->m, verb))
+			break;
+	if (v)
+		word_drop(w, v);
+	return word_add(w, verb);
 }
 
 static void worker_lost(struct worker *w)
@@ -150,8 +180,8 @@ static void worker_lost(struct worker *w)
 	w->full = false;
 	fd_close(&w->fd);
 	w->life = 0;
-	while (!STAILQ_EMPTY(&w->words))
-		word_drop(w);
+	while (!TAILQ_EMPTY(&w->words))
+		word_drop(w, TAILQ_FIRST(&w->words));
 	memcpy(job, w->job, sizeof(job));
 	w->njobs = 0;
 	w->takes_us = AHEAD_US;
@@ -165,7 +195,7 @@ static void worker_lost(struct worker *w)
 	if (n > 0)
 		finish(job[0], NULL);
 	while ((f = fair_take(&w->pinned)) != NULL) {
-		p->waiting--;
+		p->waiting[((struct pool_job *)f)->lookup]--;
 		finish((struct pool_job *)f, NULL);
 	}
 	dispatch_any(p);
@@ -176,10 +206,10 @@ static void job_done(struct worker *w)
 {
 	int64_t now = clock_mono_us(), took = now - w->began_us;
 
-	w->takes_us += (MIN(took, AHEAD_US) - w->takes_us) / 8;
+	w->takes_us += (MIN(took, 2 * AHEAD_US) - w->takes_us) / 8;
 	w->began_us = now;
 	memmove(&w->job[0], &w->job[1], --w->njobs * sizeof(w->job[0]));
-	if (w->njobs)
+	if (w->njobs || w->full)
 		arm(w->timer, JOB_MS);
 	else
 		evtimer_del(w->timer);
@@ -257,14 +287,14 @@ static void timeout(evutil_socket_t fd, short what, void *arg)
 		worker_start(w);
 }
 
-static int send_link(int to, const char *verb, int fd)
+static int link_to_pamd(struct pool *p, int fd)
 {
 	struct ipc_msg m;
 	int r;
 
-	ipc_init(&m, verb);
+	ipc_init(&m, "link");
 	ipc_add_fd(&m, "link", fd);
-	r = ipc_try_send(to, &m);
+	r = ipc_try_send(p->pamd, &m);
 	ipc_done(&m);
 	return r;
 }
@@ -276,11 +306,12 @@ static void worker_meets_pamd(struct worker *w)
 	struct pool *p = w->pool;
 	int pair[2];
 
-	if (p->pamd < 0 || w->fd < 0 || ipc_pair(pair) < 0)
+	if (p->pamd < 0 || ipc_pair(pair) < 0)
 		return;
-	if (send_link(p->pamd, "link", pair[1]) == 0)
-		(void)send_link(w->fd, "pamd", pair[0]);
-	close(pair[0]);
+	if (link_to_pamd(p, pair[1]) == 0)
+		ipc_add_fd(word_only(w, "pamd"), "link", pair[0]);
+	else
+		close(pair[0]);
 	close(pair[1]);
 }
 
@@ -291,7 +322,10 @@ void pool_pamd(struct pool *p, int fd)
 	fd_close(&p->pamd);
 	p->pamd = fd;
 	for (i = 0; i < p->nworkers; i++)
-		worker_meets_pamd(&p->worker[i]);
+		if (p->worker[i].fd >= 0) {
+			worker_meets_pamd(&p->worker[i]);
+			tell(&p->worker[i]);
+		}
 }
 
 static void worker_start(struct worker *w)
@@ -349,6 +383,8 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), void (*tro
 	p->max_jobs = max_jobs;
 	buf_init(&p->settings, IPC_MAX);
 	buf_str(&p->settings, settings);
+	TAILQ_INIT(&p->unsaid);
+	p->unsaid_now = event_new(base, -1, 0, unsaid, p);
 	fair_init(&p->lookups);
 	fair_init(&p->shared);
 	p->nworkers = (int)hashers + 1;
@@ -361,7 +397,7 @@ struct pool *pool_new(struct event_base *base, void (*changed)(void), void (*tro
 		w->fd = -1;
 		w->takes_us = AHEAD_US;
 		fair_init(&w->pinned);
-		STAILQ_INIT(&w->words);
+		TAILQ_INIT(&w->words);
 		w->timer = evtimer_new(base, timeout, w);
 		worker_start(w);
 	}
@@ -377,7 +413,7 @@ static struct pool_job *next_job(struct worker *w)
 	if (!f)
 		f = fair_take(shared);
 	if (f)
-		w->pool->waiting--;
+		w->pool->waiting[((struct pool_job *)f)->lookup]--;
 	return (struct pool_job *)f;
 }
 
@@ -394,13 +430,15 @@ static bool takes(const struct worker *w)
 		w->njobs * w->takes_us < AHEAD_US && clock_mono_us() - w->began_us < LATE_US;
 }
 
-/* -EAGAIN: it goes on when the worker has read; one that does nothing and does not read either is lost. E_CLOSED: so is
+/* -EAGAIN: it goes on when the worker has read; one that does nothing and does not read either is lost. Anything else: so is
  * this one, once the answers that it left are heard. */
 static void is_full(struct worker *w, int r)
 {
 	w->full = true;
 	if (r == -EAGAIN)
 		event_add(w->writable, NULL);
+	else
+		(void)shutdown(w->fd, SHUT_RDWR);
 	if (w->njobs == 0)
 		arm(w->timer, JOB_MS);
 }
@@ -420,17 +458,37 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 /* Those that wait, the first ones first. */
 static void tell(struct worker *w)
 {
+	struct word *v;
 	int r = 0;
 
-	while (r == 0 && w->fd >= 0 && !w->full && !STAILQ_EMPTY(&w->words)) {
-		r = ipc_try_send(w->fd, &STAILQ_FIRST(&w->words)->m);
+	while (r == 0 && !w->full && (v = TAILQ_FIRST(&w->words)) != NULL) {
+		r = ipc_try_send(w->fd, &v->m);
 		if (r == 0)
-			word_drop(w);
+			word_drop(w, v);
 	}
-	if (r == -EAGAIN || r == E_CLOSED)
+	if (r < 0)
 		is_full(w, r);
-	else if (r < 0)
-		worker_lost(w);
+}
+
+/* No packet takes it: it ends, but not while whoever gave it still looks at it. */
+static void never(struct pool *p, struct pool_job *job)
+{
+	job->running = true;
+	TAILQ_INSERT_TAIL(&p->unsaid, &job->fair, link);
+	event_active(p->unsaid_now, 0, 0);
+}
+
+static void unsaid(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *p = arg;
+	struct fair_job *f;
+
+	(void)fd;
+	(void)what;
+	while ((f = TAILQ_FIRST(&p->unsaid)) != NULL) {
+		TAILQ_REMOVE(&p->unsaid, f, link);
+		finish((struct pool_job *)f, NULL);
+	}
 }
 
 static void dispatch(struct worker *w)
@@ -440,6 +498,17 @@ static void dispatch(struct worker *w)
 
 	tell(w);
 	while (takes(w) && (job = next_job(w)) != NULL) {
+		r = ipc_try_send(w->fd, &job->m);
+		if (r == E_LIMIT) {
+			never(w->pool, job);
+			continue;
+		}
+		if (r < 0) { /* no room for it behind the others, and what else the worker was told */
+			put_back(w, job);
+			is_full(w, r);
+			dispatch_any(w->pool);
+			return;
+		}
 		job->worker = w->index;
 		job->life = w->life;
 		job->running = true;
@@ -448,35 +517,31 @@ static void dispatch(struct worker *w)
 			arm(w->timer, JOB_MS);
 		}
 		w->job[w->njobs++] = job;
-		r = ipc_try_send(w->fd, &job->m);
-		if (r == -EAGAIN || r == E_CLOSED) { /* no room for it behind the others, and what else the worker was told */
-			w->njobs--;
-			put_back(w, job);
-			is_full(w, r);
-			return;
-		}
-		if (r < 0)
-			worker_lost(w);
 	}
 }
 
-/* Who does a job that anybody can do: one that takes it ahead, else one that has nothing to do. */
-static void dispatch_any(struct pool *p)
+/* Who does a job that anybody can do: one that takes it ahead, else one that has nothing to do. NULL: nobody now. */
+static struct worker *taker(struct pool *p)
 {
-	int i, idle = 0;
+	struct worker *w, *idle = NULL;
+	int i;
 
 	for (i = 1; i < p->nworkers; i++) {
-		if (!takes(&p->worker[i]))
-			continue;
-		if (p->worker[i].njobs) {
-			dispatch(&p->worker[i]);
-			return;
-		}
-		if (!idle)
-			idle = i;
+		w = &p->worker[i];
+		if (takes(w) && w->njobs)
+			return w;
+		if (takes(w) && !idle)
+			idle = w;
 	}
-	if (idle)
-		dispatch(&p->worker[idle]);
+	return idle;
+}
+
+static void dispatch_any(struct pool *p)
+{
+	struct worker *w;
+
+	while (p->shared.n && (w = taker(p)) != NULL)
+		dispatch(w);
 }
 
 bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
@@ -484,14 +549,14 @@ bool pool_add(struct pool *p, struct str lane, struct pool_job *job)
 	struct worker *w = NULL;
 
 	_Static_assert(offsetof(struct pool_job, fair) == 0, "a fair_job is cast back to its job");
-	if (job->m.err || p->waiting >= p->max_jobs)
+	if (job->m.err || p->waiting[job->lookup] >= p->max_jobs)
 		return false;
 	if (job->worker != POOL_ANY) {
 		w = &p->worker[job->worker];
 		if (w->fd < 0 || w->life != job->life)
 			return false;
 	}
-	p->waiting++;
+	p->waiting[job->lookup]++;
 	job->pinned = w != NULL;
 	job->lane = arena_str(&job->m.arena, lane);
 	if (w)
@@ -516,55 +581,43 @@ void pool_cancel(struct pool *p, struct pool_job *job)
 	if (job->worker != POOL_ANY)
 		f = &p->worker[job->worker].pinned;
 	fair_remove(f, &job->fair);
-	p->waiting--;
+	p->waiting[job->lookup]--;
 	pool_job_free(job);
 }
 
 void pool_tell(struct pool *p, int worker, uint64_t life, const struct ipc_msg *m)
 {
 	struct worker *w = worker == POOL_ANY ? NULL : &p->worker[worker];
-	struct word *v;
-	char verb[32];
-	size_t i;
 
 	if (!w || w->fd < 0 || w->life != life)
 		return;
-	v = mem_alloc(1, sizeof(*v));
-	snprintf(verb, sizeof(verb), "%.*s", STRF(m->verb));
-	ipc_init(&v->m, verb);
-	for (i = 0; i < m->nfields; i++)
-		ipc_set(&v->m, arena_cstr(&v->m.arena, m->field[i].name), m->field[i].value);
-	STAILQ_INSERT_TAIL(&w->words, v, link);
+	ipc_set_all(word_add(w, m->verb.p), m);
 	tell(w);
 }
 
-/* Said at once, not in line with the jobs: the next step of a login that waited for them comes behind it. */
 void pool_keys(struct pool *p, int fd)
 {
-	struct ipc_msg m;
+	struct worker *w;
+	struct ipc_msg *m;
 	int i;
 
 	fd_close(&p->tables.fd[TABLE_KEYS]);
 	p->tables.fd[TABLE_KEYS] = fd;
 	for (i = 0; i < p->nworkers; i++) {
-		ipc_init(&m, "keys");
+		w = &p->worker[i];
+		if (w->fd < 0)
+			continue;
+		m = word_only(w, "keys");
 		if (fd >= 0)
-			ipc_add_fd(&m, "keys", fd);
-		if (p->worker[i].fd >= 0 && ipc_try_send(p->worker[i].fd, &m) < 0)
-			worker_lost(&p->worker[i]); /* its successor has them */
-		ipc_done(&m);
+			ipc_add_fd(m, "keys", fcntl(fd, F_DUPFD_CLOEXEC, 3));
+		tell(w);
 	}
-}
-
-static void settings_taken(struct pool_job *job, struct ipc_msg *answer)
-{
-	(void)job;
-	(void)answer;
 }
 
 void pool_settings(struct pool *p, struct str settings, struct tables tables, size_t max_jobs)
 {
-	struct pool_job *job;
+	struct worker *w;
+	struct ipc_msg *m;
 	int i;
 
 	p->max_jobs = max_jobs;
@@ -573,16 +626,12 @@ void pool_settings(struct pool *p, struct str settings, struct tables tables, si
 	buf_reset(&p->settings);
 	buf_str(&p->settings, settings);
 	for (i = 0; i < p->nworkers; i++) {
-		if (p->worker[i].fd < 0)
+		w = &p->worker[i];
+		if (w->fd < 0)
 			continue;
-		job = pool_job_new("settings", settings_taken, NULL);
-		ipc_set(&job->m, "settings", settings);
-		tables_add_own(&p->tables, &job->m);
-		job->worker = i;
-		job->life = p->worker[i].life;
-		if (!pool_add(p, STR(""), job)) {
-			pool_job_free(job);
-			worker_lost(&p->worker[i]); /* its successor has them */
-		}
+		m = word_only(w, "settings");
+		ipc_set(m, "settings", settings);
+		tables_add_own(&p->tables, m);
+		tell(w);
 	}
 }

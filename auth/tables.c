@@ -31,13 +31,12 @@ void tables_add(const struct tables *t, struct ipc_msg *m)
 
 void tables_add_own(const struct tables *t, struct ipc_msg *m)
 {
-	struct tables own;
 	size_t i;
 
-	for (i = 0; i < TABLES; i++)
-		own.fd[i] = t->fd[i] >= 0 ? fcntl(t->fd[i], F_DUPFD_CLOEXEC, 3) : -1;
-	tables_add(&own, m);
 	m->owns_fds = true;
+	for (i = 0; i < TABLES; i++)
+		if (t->fd[i] >= 0)
+			ipc_add_fd(m, names[i], fcntl(t->fd[i], F_DUPFD_CLOEXEC, 3));
 }
 
 void tables_close(struct tables *t)

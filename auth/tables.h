@@ -24,7 +24,8 @@ struct tables {
 struct tables tables_take(struct ipc_msg *m);
 /* Adds them; they stay the caller's. */
 void tables_add(const struct tables *t, struct ipc_msg *m);
-/* Adds descriptors of their own to a message that waits: the next tables may come meanwhile. */
+/* Adds descriptors of their own to a message that waits: the next tables may come meanwhile. None left: the message cannot be
+ * sent (err). */
 void tables_add_own(const struct tables *t, struct ipc_msg *m);
 void tables_close(struct tables *t);
 

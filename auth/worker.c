@@ -159,7 +159,7 @@ static int settings_read(struct worker *w, struct str text)
 	return r < 0 ? r : sasl_service_set(&w->service);
 }
 
-static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg *out)
+static void take_settings(struct worker *w, struct ipc_msg *q)
 {
 	struct tables tables = tables_take(q);
 	int r = settings_read(w, ipc_get(q, "settings"));
@@ -167,7 +167,6 @@ static void answer_settings(struct worker *w, struct ipc_msg *q, struct ipc_msg 
 	if (r == 0 && tables_use(w, &tables) < 0)
 		_exit(EX_TEMPFAIL); /* the next one has them, or none of us has */
 	tables_close(&tables);
-	ipc_setc(out, "result", auth_result_word(r < 0 ? AUTH_TEMP : AUTH_OK));
 }
 
 static size_t slot_find(const struct worker *w, uint64_t id)
@@ -330,6 +329,8 @@ static bool hear(struct worker *w, struct ipc_msg *m)
 {
 	if (ipc_is(m, "sasl-abort"))
 		abort_exchange(w, m);
+	else if (ipc_is(m, "settings"))
+		take_settings(w, m);
 	else if (ipc_is(m, "pamd"))
 		take_peer(w, m);
 	else if (ipc_is(m, "keys"))
@@ -353,8 +354,6 @@ static int serve(struct worker *w, struct ipc_msg *q)
 		answer_sasl(w, q, &out);
 	else if (ipc_is(q, "control"))
 		answer_control(w, q, &out);
-	else if (ipc_is(q, "settings"))
-		answer_settings(w, q, &out);
 	else
 		worker_answer(w, q, &out);
 	r = out.err ? E_LIMIT : ipc_send(w->link, &out);

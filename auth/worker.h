@@ -35,7 +35,7 @@
  *   "sasl-step" id data from -> "sasl" the same
  * from: stranger|friend|known (oldserver.h)
  *   "control" verb ... + fd "reply" -> "answer" result changed=0|1
- *   "settings" settings=TEXT [+ fds of tables.h] -> "answer" result
+ *   "settings" settings=TEXT [+ fds of tables.h]   (not answered): in place of all before
  *   "sasl-abort" id           (not answered)
  *   "keys" [+ fd "keys"]      (not answered): of access tokens, in place of those before
  *   "pamd" + fd "link"        (not answered): its own link to pamd (system_user.h), in place of the one before
