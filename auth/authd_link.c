@@ -45,18 +45,25 @@ static struct question *question_new(struct client *c, uint64_t id)
 	return q;
 }
 
-/* Sends m as the answer; with it the question is over. */
+/* Sends m as the answer; with it the question is over. No packet takes it: whoever asked tries later. */
 static void answer(struct question *q, struct ipc_msg *m)
 {
 	struct client *c = q->c;
+	uint64_t id = q->id;
+	struct ipc_msg none;
 
-	ipc_set_u64(m, "id", q->id);
+	ipc_set_u64(m, "id", id);
 	free(q->sender);
 	free(q->client);
 	free(q->part);
 	free(q);
 	c->questions--;
-	client_send(c, m);
+	if (client_send(c, m) < 0) {
+		ipc_init(&none, "answer");
+		ipc_set_u64(&none, "id", id);
+		ipc_setc(&none, "result", "temp");
+		client_send(c, &none);
+	}
 	client_release(c);
 }
 

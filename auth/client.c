@@ -28,6 +28,7 @@ void client_release(struct client *c)
 	if (--c->holds > 0)
 		return;
 	BUG_ON(c->fd >= 0);
+	LIST_REMOVE(c, link);
 	table_done(&c->exchanges);
 	free(c);
 }
@@ -38,8 +39,8 @@ void client_drop(struct client *c)
 		return;
 	event_free(c->readable);
 	event_free(c->writable);
+	event_free(c->again);
 	fd_close(&c->fd);
-	LIST_REMOVE(c, link);
 	ipc_queue_done(&c->out);
 	ops->closed(c);
 	client_release(c); /* the link's own hold */
@@ -52,6 +53,8 @@ static void flush(void *arg)
 
 	if (r == -EAGAIN)
 		event_add(c->writable, NULL);
+	else if (r == -ENOBUFS)
+		event_add(c->again, &(const struct timeval){ .tv_usec = IPC_QUEUE_AGAIN_US });
 	else if (r < 0)
 		client_drop(c);
 }
@@ -63,16 +66,19 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 	flush(arg);
 }
 
-void client_send(struct client *c, struct ipc_msg *m)
+int client_send(struct client *c, struct ipc_msg *m)
 {
+	int err = 0;
+
 	if (c->fd >= 0) {
-		ipc_queue_add(&c->out, m);
+		err = ipc_queue_add(&c->out, m);
 		if (c->out.n > CLIENT_OUT)
 			client_drop(c);
 	} else {
 		m->owns_fds = true;
 		ipc_done(m);
 	}
+	return err;
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -113,19 +119,25 @@ struct client *client_new(const char *name, int instance, int fd)
 	table_init(&c->exchanges);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable, c);
 	c->writable = event_new(base, fd, EV_WRITE, writable, c);
+	c->again = event_new(base, -1, 0, writable, c);
 	event_add(c->readable, NULL);
 	LIST_INSERT_HEAD(&all, c, link);
 	return c;
 }
 
+/* What fn drops stays in the list while it is held, and so the one at hand always has its place there. */
 void clients_each(void (*fn)(struct client *c))
 {
-	struct client *c, *next;
+	struct client *c = LIST_FIRST(&all), *next;
 
-	for (c = LIST_FIRST(&all); c; c = next) {
-		next = LIST_NEXT(c, link);
+	if (c)
 		client_hold(c);
-		fn(c);
+	for (; c; c = next) {
+		if (c->fd >= 0)
+			fn(c);
+		next = LIST_NEXT(c, link);
+		if (next)
+			client_hold(next);
 		client_release(c);
 	}
 }

@@ -14,12 +14,12 @@
 
 /* Lives until its link is closed and nobody holds it. */
 struct client {
-	LIST_ENTRY(client) link;
+	LIST_ENTRY(client) link; /* until it is freed */
 	char name[20];
 	int instance;
 	int fd; /* -1: the link is closed, answers go nowhere */
 	unsigned holds;
-	struct event *readable, *writable;
+	struct event *readable, *writable, *again;
 	struct ipc_queue out;
 	struct table exchanges; /* front: id -> exchange */
 	size_t questions; /* not answered yet */
@@ -38,9 +38,10 @@ void client_hold(struct client *c);
 void client_release(struct client *c);
 /* Sends and ends the message, with the descriptors in it: to fronts at the end of
  * the turn (ipc_turn_end), all in one packet. A peer that does not read CLIENT_OUT
- * messages loses its link. */
+ * messages loses its link. Negative: no packet takes it, and it was dropped. */
 #define CLIENT_OUT 10000
-void client_send(struct client *c, struct ipc_msg *m);
+int client_send(struct client *c, struct ipc_msg *m);
+/* All whose link is open; fn may drop any. */
 void clients_each(void (*fn)(struct client *c));
 
 #endif

@@ -55,7 +55,7 @@ struct link {
 	bool busy; /* being read: not to be freed now */
 	struct event ev;
 	struct ipc_queue out; /* what links_send sent; the others are written straight */
-	struct event ev_out;
+	struct event ev_out, ev_again;
 };
 
 struct front {

@@ -56,6 +56,7 @@ static void unlink_it(struct link *l)
 	*at = l->next;
 	event_del(&l->ev);
 	event_del(&l->ev_out);
+	event_del(&l->ev_again);
 	ipc_queue_done(&l->out);
 	close(l->fd);
 	free(l);
@@ -105,10 +106,14 @@ static void link_event(evutil_socket_t fd, short what, void *arg)
 static void link_flush(void *arg)
 {
 	struct link *l = arg;
+	int r = ipc_queue_flush(&l->out);
 
-	/* that it is gone is told by its other event */
-	if (ipc_queue_flush(&l->out) == -EAGAIN)
+	if (r == -EAGAIN)
 		event_add(&l->ev_out, NULL);
+	else if (r == -ENOBUFS)
+		event_add(&l->ev_again, &(const struct timeval){ .tv_usec = IPC_QUEUE_AGAIN_US });
+	else if (r < 0 && r != E_CLOSED) /* that it is gone is told by its other event, behind what it said */
+		unlink_it(l);
 }
 
 static void link_writable(evutil_socket_t fd, short what, void *arg)
@@ -125,8 +130,7 @@ int links_send(struct front *f, const char *name, struct ipc_msg *m)
 		return E_CLOSED;
 	if (l->out.n >= AUTHD_OUT)
 		return -EAGAIN;
-	ipc_queue_add(&l->out, m);
-	return 0;
+	return ipc_queue_add(&l->out, m);
 }
 
 void links_drain(struct front *f, const char *name)
@@ -165,6 +169,7 @@ void links_set(struct front *f, const char *name, int fd)
 	event_assign(&l->ev, f->base, fd, EV_READ | EV_PERSIST, link_event, l);
 	event_add(&l->ev, NULL);
 	event_assign(&l->ev_out, f->base, fd, EV_WRITE, link_writable, l);
+	event_assign(&l->ev_again, f->base, -1, 0, link_writable, l);
 	ipc_queue_init(&l->out, fd, strcmp(name, "authd") == 0, link_flush, l);
 	if (old && strcmp(name, "acmed") == 0)
 		challenge_clear(); /* the new one tells its own */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * ipc_private.h: packets as they are, for ipc.c, ipc_queue.c and ipc_call.c: bytes and descriptors.
+ * ipc_private.h: packets as they are, for ipc_socket.c, ipc_queue.c and ipc_call.c: bytes and descriptors.
  */
 #ifndef MANSIO_NET_IPC_PRIVATE_H
 #define MANSIO_NET_IPC_PRIVATE_H

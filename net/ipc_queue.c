@@ -91,17 +91,20 @@ static void text_waits(struct ipc_queue *q)
 }
 
 /* A packet of its own. */
-static void add_alone(struct ipc_queue *q, struct ipc_msg *m)
+static int add_alone(struct ipc_queue *q, struct ipc_msg *m)
 {
 	struct buf text;
+	int err;
 
 	buf_init(&text, IPC_MAX);
-	if (ipc_print(m, &text)) {
+	err = ipc_print(m, &text);
+	if (err) {
 		buf_wipe(&text);
-		return;
+		return err;
 	}
 	waiting_new(q, 1, &text)->m = *m;
 	*m = (struct ipc_msg){ 0 };
+	return 0;
 }
 
 /* Into the text; false: it does not fit, or may not be there. */
@@ -129,12 +132,14 @@ static int put(struct ipc_queue *q, const struct buf *text, const struct ipc_msg
 {
 	int r = ipc_put(q->sock, buf_view(text), with ? with->fd : NULL, with ? with->nfds : 0, MSG_DONTWAIT);
 
-	return r == -EAGAIN || r == E_CLOSED ? r : 0;
+	/* memory; descriptors of this user that nobody has received yet */
+	return r == -ENOMEM || r == -ETOOMANYREFS ? -ENOBUFS : r;
 }
 
-void ipc_queue_add(struct ipc_queue *q, struct ipc_msg *m)
+int ipc_queue_add(struct ipc_queue *q, struct ipc_msg *m)
 {
 	bool gathered = gather(q, m);
+	int err = 0;
 
 	m->owns_fds = true;
 	if (!gathered) {
@@ -142,15 +147,16 @@ void ipc_queue_add(struct ipc_queue *q, struct ipc_msg *m)
 		gathered = gather(q, m);
 	}
 	if (!gathered)
-		add_alone(q, m);
+		err = add_alone(q, m);
 	ipc_done(m);
 	if (gathered && !q->batch && STAILQ_EMPTY(&q->waiting) && put(q, &q->text, NULL) == 0) {
 		text_drop(q);
-		return;
+		return 0;
 	}
 	if (!q->is_due)
 		LIST_INSERT_HEAD(&due, q, link);
 	q->is_due = true;
+	return err;
 }
 
 int ipc_queue_flush(struct ipc_queue *q)

@@ -12,10 +12,11 @@
  *     add --> gathered text --turn's end, or full--> socket
  *                  |  message with descriptors, socket full
  *                  v
- *             waiting packets --owner's event: there is room--> socket
+ *             waiting packets --owner's event: there is room, or it is time--> socket
  *
  * Always true: messages arrive in the order in which they were added, descriptors or not; a packet has at
- * most IPC_BATCH_BYTES and IPC_BATCH_MESSAGES, or is one message; text is wiped when it has been sent.
+ * most IPC_BATCH_BYTES and IPC_BATCH_MESSAGES, or is one message; none is lost but with its link; text is wiped when it has
+ * been sent.
  * How many may wait for a peer that does not read is its owner's rule (n).
  *
  * Readers trust a packet no more than a message: too many of them, or one that is malformed, is E_PEER.
@@ -45,11 +46,12 @@ struct ipc_queue {
 
 void ipc_queue_init(struct ipc_queue *q, int sock, bool batch, void (*due)(void *owner), void *owner);
 void ipc_queue_done(struct ipc_queue *q); /* what was not sent is forgotten; the socket stays open */
-/* Takes the message and the descriptors in it. What cannot be printed is dropped: a bug of ours. */
-void ipc_queue_add(struct ipc_queue *q, struct ipc_msg *m);
-/* 0: all is sent; -EAGAIN: call again when the socket takes more; E_CLOSED. A packet that the kernel refuses for another
- * reason is dropped. */
+/* Takes the message and the descriptors in it. 0; E_LIMIT (it is larger than a packet), or its building error: it is dropped. */
+int ipc_queue_add(struct ipc_queue *q, struct ipc_msg *m);
+/* 0: all is sent; -EAGAIN: call again when the socket takes more; -ENOBUFS: the kernel has no memory for it now: call again in
+ * IPC_QUEUE_AGAIN_US. Anything else (E_CLOSED as a rule): the owner shall drop the link, so that nobody waits for an answer on it. */
 int ipc_queue_flush(struct ipc_queue *q);
+#define IPC_QUEUE_AGAIN_US 50000
 /* At the end of each turn, before the process sleeps. */
 void ipc_turn_end(void);
 

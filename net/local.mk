@@ -1,5 +1,5 @@
 noinst_LIBRARIES += net/libnet.a
-net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/ipc_private.h net/ipc_queue.c net/ipc_queue.h net/ipc_call.c net/stream.c net/stream.h \
+net_libnet_a_SOURCES = net/addr.c net/addr.h net/ipc.c net/ipc.h net/ipc_private.h net/ipc_socket.c net/ipc_queue.c net/ipc_queue.h net/ipc_call.c net/stream.c net/stream.h \
 	net/handover.c net/handover.h net/imapcap.h net/proxy.c net/proxy.h net/spool.c net/spool.h net/catchup.c net/catchup.h net/suppressed.c net/suppressed.h net/suppressfilter.c net/suppressfilter.h \
 	net/dns.c net/dns.h net/fingerprint.c net/fingerprint.h net/resolver.c net/resolver.h net/hosts.c net/hosts.h net/tlsa.c net/tlsa.h net/url.c net/url.h
 NET_LIBS = net/libnet.a $(BASE_LIBS)

@@ -429,6 +429,69 @@ static void test_call_and_link_clone(void **state)
 	close(pair[0]);
 }
 
+/* How often these bytes are in the heap of this process. */
+static int in_heap(const char *bytes, size_t n)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long from = 0, to = 0;
+	char line[300];
+	const char *at;
+	int found = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps))
+		if (strstr(line, "[heap]"))
+			assert_int_equal(sscanf(line, "%lx-%lx", &from, &to), 2);
+	fclose(maps);
+	for (; from < to; from = (unsigned long)at + n, found++) {
+		at = memmem((const char *)from, to - from, bytes, n);
+		if (!at)
+			break;
+	}
+	return found;
+}
+
+/* Holes of all sizes, so that what grows has to move. */
+static void make_holes(void)
+{
+	void *p[400];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(p); i++)
+		p[i] = mem_alloc(1, 100 + i * 40);
+	for (i = 0; i < ARRAY_LEN(p); i += 2)
+		free(p[i]);
+}
+
+static void no_copy_of_a_secret_stays_in_memory(void **state)
+{
+	char secret[25] = "", filler[3000];
+	struct ipc_msg m, r;
+	int pair[2], i;
+
+	(void)state;
+	make_holes();
+	memset(filler, 'x', sizeof filler);
+	for (i = 0; i < 24; i++)
+		secret[i] = (char)('A' + i);
+	assert_int_equal(ipc_pair(pair), 0);
+	ipc_init(&m, "sasl-start");
+	ipc_setc(&m, "initial", secret);
+	for (i = 0; i < 10; i++)
+		ipc_set(&m, "data", str_make(filler, sizeof filler));
+#ifndef SANITIZE /* whose memory is elsewhere */
+	assert_true(in_heap(secret, 24) > 0);
+#endif
+	assert_int_equal(ipc_send(pair[0], &m), 0);
+	ipc_done(&m);
+	assert_int_equal(in_heap(secret, 24), 0);
+	assert_int_equal(ipc_recv(pair[1], &r), 0);
+	ipc_done(&r);
+	assert_int_equal(in_heap(secret, 24), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_waiting_has_a_deadline),
 		cmocka_unit_test(test_last_words_come_before_the_end),
 		cmocka_unit_test(test_call_and_link_clone),
+		cmocka_unit_test(no_copy_of_a_secret_stays_in_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
