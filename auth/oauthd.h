@@ -19,7 +19,8 @@
  *   1. authd waits [oauth] timeout for an answer, whatever happens here; what comes later is there for the next login.
  *   2. A provider that hangs, dies or lies costs its own questions and a bounded number of children; who asks about a token
  *      that is known is answered at once.
- *   3. Tokens are asked about one of each network in turn, and of one network [oauth] waiting_per_network wait at most.
+ *   3. Tokens are asked about one of each network in turn; of one network [oauth] requests_per_network are asked about at once,
+ *      and waiting_per_network wait, at most.
  *   4. The loop parses nothing from outside and opens no connection. A token is kept as long as it is asked about, then its
  *      keyed digest; neither it nor our secret is logged.
  */
@@ -46,6 +47,20 @@ struct ids {
 	size_t n;
 };
 
+/* authd asks again after each reload: one waits once. False: too many wait. */
+static inline bool ids_add(struct ids *ids, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < ids->n; i++)
+		if (ids->v[i] == id)
+			return true;
+	if (ids->n == OAUTHD_IDS)
+		return false;
+	ids->v[ids->n++] = id;
+	return true;
+}
+
 enum token_state { TOKEN_WAITS, TOKEN_ASKED, TOKEN_KNOWN };
 struct token {
 	struct fair_job turn; /* waits */
@@ -53,6 +68,7 @@ struct token {
 	unsigned char digest[32];
 	enum token_state state;
 	struct buf text; /* until it is known */
+	char *network;
 	struct ids ids; /* ... who waits */
 	deadline until; /* the answer is late; known: it counts no more */
 	bool active;

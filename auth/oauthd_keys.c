@@ -89,11 +89,10 @@ void keys_renew(struct oauthd *o, uint64_t id)
 	struct ids one = { { id }, 1 };
 	bool lately = k->tried && clock_mono_ms() - k->tried < o->conf->oauth_keys_again;
 
-	if (conf_oauth_keys(o->conf) < CONF_OAUTH_JWKS || (!k->fetching && lately) || k->ids.n == OAUTHD_IDS) {
+	if (conf_oauth_keys(o->conf) < CONF_OAUTH_JWKS || (!k->fetching && lately) || !ids_add(&k->ids, id)) {
 		oauthd_answer(o, &one, k->failed || k->fetching ? "temp" : "ok", NULL);
 		return;
 	}
-	k->ids.v[k->ids.n++] = id;
 	if (!k->fetching)
 		fetch(o);
 }

@@ -5,7 +5,8 @@
  *   token_ask --> WAITS --its turn, and an asker is free--> ASKED --its word--> KNOWN --[oauth] introspect_cache, or its end--> gone
  *                    `------ too late ------------------------`--> "temp", gone
  *
- * Turns go by network (fair.h): whoever floods us from one waits behind himself. A token is of the network that asked first.
+ * Turns go by network (fair.h): whoever floods us from one waits behind himself, and one has not all askers, however long the
+ * provider takes for its tokens. A token is of the network that asked first.
  * What is known lies under a digest keyed with a random number of this process: who could read the memory finds no token. Of
  * those that are known at most [oauth] introspect_entries are kept, the newest.
  */
@@ -54,6 +55,7 @@ static void drop(struct oauthd *o, struct token *t)
 	o->nkept -= t->state == TOKEN_KNOWN;
 	table_remove(&o->known, key_of(t));
 	buf_wipe(&t->text);
+	free(t->network);
 	free(t->claims);
 	free(t);
 }
@@ -71,6 +73,9 @@ static struct token *add(struct oauthd *o, const unsigned char digest[32], struc
 	memcpy(t->digest, digest, sizeof t->digest);
 	buf_init(&t->text, TOKEN_MAX);
 	buf_str(&t->text, text);
+	t->network = mem_alloc(network.n + 1, 1);
+	if (network.n)
+		memcpy(t->network, network.p, network.n);
 	t->until = deadline_in(o->conf->oauth_timeout);
 	TAILQ_INSERT_TAIL(&o->waiting, t, link);
 	fair_add(&o->turns, network, &t->turn);
@@ -79,14 +84,25 @@ static struct token *add(struct oauthd *o, const unsigned char digest[32], struc
 	return t;
 }
 
+/* Has this network an asker left? */
+static bool may_ask(struct str network, void *arg)
+{
+	const struct oauthd *o = arg;
+	const struct token *t;
+	int64_t n = 0;
+
+	TAILQ_FOREACH (t, &o->asked, link)
+		n += str_eqc(network, t->network);
+	return n < o->conf->oauth_requests_per_network;
+}
+
 static void dispatch(struct oauthd *o)
 {
 	struct token *t;
 	size_t i;
 
 	_Static_assert(offsetof(struct token, turn) == 0, "a fair_job is cast back to its token");
-	while (o->turns.n > 0 && (i = asker_free(o)) > 0) {
-		t = (struct token *)fair_take(&o->turns);
+	while ((i = asker_free(o)) > 0 && (t = (struct token *)fair_take_if(&o->turns, may_ask, o)) != NULL) {
 		if (!asker_ask(o, i, t)) {
 			give_up(o, t);
 			continue;
@@ -111,15 +127,16 @@ void token_ask(struct oauthd *o, uint64_t id, struct str network, struct str tex
 		oauthd_answer(o, &one, t->active ? "ok" : "inactive", t->claims);
 		return;
 	}
-	if (o->conf->oauth_introspect.n == 0 || text.n == 0 || text.n > TOKEN_MAX || (t && t->ids.n == OAUTHD_IDS) ||
+	if (o->conf->oauth_introspect.n == 0 || text.n == 0 || text.n > TOKEN_MAX || (t && !ids_add(&t->ids, id)) ||
 		(!t && (o->nwaiting >= (size_t)o->conf->oauth_waiting ||
 			fair_waiting(&o->turns, network) >= (size_t)o->conf->oauth_waiting_per_network))) {
 		oauthd_answer(o, &one, "temp", NULL);
 		return;
 	}
-	if (!t)
-		t = add(o, digest, network, text);
-	t->ids.v[t->ids.n++] = id;
+	if (t)
+		return;
+	t = add(o, digest, network, text);
+	(void)ids_add(&t->ids, id);
 	dispatch(o);
 }
 

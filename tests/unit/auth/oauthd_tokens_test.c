@@ -9,15 +9,19 @@
 
 #include <cmocka.h>
 
+#define ASKERS 8
+
 static struct oauthd o;
-static bool askers_free;
-static struct token *asked;
-static size_t refused;
+static struct conf *many; /* askers */
+static size_t askers; /* that are free */
+static struct token *asked; /* the last one */
+static size_t refused, answers, questions;
 
 void oauthd_answer(struct oauthd *d, struct ids *ids, const char *result, const char *claims)
 {
 	(void)d, (void)claims;
 	refused += strcmp(result, "temp") == 0 ? ids->n : 0;
+	answers += ids->n;
 	ids->n = 0;
 }
 
@@ -29,17 +33,17 @@ void oauthd_failed(struct oauthd *d, const char *what, struct str words)
 bool asker_ask(struct oauthd *d, size_t i, struct token *t)
 {
 	(void)d;
-	assert_int_equal(i, 1);
-	assert_true(askers_free);
-	askers_free = false;
+	assert_int_equal(i, askers);
+	askers--;
 	asked = t;
+	questions++;
 	return true;
 }
 
 size_t asker_free(const struct oauthd *d)
 {
 	(void)d;
-	return askers_free ? 1 : 0;
+	return askers;
 }
 
 static void provider_says_no(void)
@@ -48,7 +52,7 @@ static void provider_says_no(void)
 
 	ipc_init(&m, "done");
 	ipc_setc(&m, "result", "inactive");
-	askers_free = true;
+	askers++;
 	token_done(&o, asked, &m);
 	ipc_done(&m);
 }
@@ -67,7 +71,7 @@ static void flood(size_t n)
 static void a_flood_of_one_network_holds_up_nobody_else(void **state)
 {
 	(void)state;
-	askers_free = true;
+	askers = 1;
 	flood(100);
 	/* one is asked about, 20 wait, the others are told to try later */
 	assert_int_equal(refused, 79);
@@ -94,7 +98,7 @@ static void a_flood_of_one_network_holds_up_nobody_else(void **state)
 static void who_waited_too_long_leaves_the_turn(void **state)
 {
 	(void)state;
-	askers_free = true;
+	askers = 1;
 	refused = 0;
 	token_ask(&o, 1, STR("192.0.2.0"), STR("slow"));
 	token_ask(&o, 2, STR("192.0.2.0"), STR("late"));
@@ -106,15 +110,68 @@ static void who_waited_too_long_leaves_the_turn(void **state)
 	provider_says_no();
 }
 
-static int start(void **state)
+static void one_that_is_asked_for_again_waits_once(void **state)
 {
-	static const char text[] = "[oauth]\nissuer = https://id.example\naudience = mail\nintrospect = https://id.example/i\nclient_id = mail\n"
-		"client_secret_file = /x\nrequests = 1\nintrospect_cache = 0\nwaiting = 50\nwaiting_per_network = 20\n";
-	struct conf *c;
+	uint64_t id;
+	size_t i;
 
 	(void)state;
-	assert_int_equal(conf_parse(str_of(text), "settings", NULL, &c), 0);
-	o.conf = c;
+	askers = 1;
+	answers = refused = 0;
+	for (i = 0; i < 100; i++)
+		for (id = 1; id <= 10; id++)
+			token_ask(&o, id, STR("192.0.2.0"), STR("again"));
+	assert_int_equal(answers, 0);
+	provider_says_no();
+	assert_int_equal(answers, 10);
+	assert_int_equal(refused, 0);
+}
+
+static void slow_answers_to_one_network_hold_up_nobody_else(void **state)
+{
+	struct token *first;
+
+	(void)state;
+	o.conf = many;
+	askers = ASKERS;
+	questions = refused = 0;
+	flood(10);
+	assert_int_equal(questions, 3);
+	first = asked;
+	token_ask(&o, 1000, STR("198.51.100.0"), STR("his"));
+	assert_int_equal(questions, 4);
+	assert_true(str_eqc(buf_view(&asked->text), "his"));
+	provider_says_no();
+	assert_int_equal(questions, 4);
+	asked = first;
+	provider_says_no(); /* and the next of the crowd */
+	assert_int_equal(questions, 5);
+	while (o.nwaiting > 0) {
+		asked = TAILQ_FIRST(&o.asked);
+		provider_says_no();
+	}
+	assert_int_equal(questions, 11);
+	assert_int_equal(refused, 0);
+	assert_int_equal(askers, ASKERS);
+}
+
+static struct conf *settings(unsigned requests)
+{
+	static const char text[] = "[oauth]\nissuer = https://id.example\naudience = mail\nintrospect = https://id.example/i\nclient_id = mail\n"
+		"client_secret_file = /x\nintrospect_cache = 0\nwaiting = 50\nwaiting_per_network = 20\nrequests_per_network = 3\nrequests = ";
+	char all[sizeof(text) + 10];
+	struct conf *c;
+
+	snprintf(all, sizeof(all), "%s%u\n", text, requests);
+	assert_int_equal(conf_parse(str_of(all), "settings", NULL, &c), 0);
+	return c;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	many = settings(ASKERS);
+	o.conf = settings(1);
 	tokens_start(&o);
 	return 0;
 }
@@ -124,6 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_of_one_network_holds_up_nobody_else),
 		cmocka_unit_test(who_waited_too_long_leaves_the_turn),
+		cmocka_unit_test(one_that_is_asked_for_again_waits_once),
+		cmocka_unit_test(slow_answers_to_one_network_hold_up_nobody_else),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
