@@ -10,7 +10,7 @@
  *
  * Passwords are checked by binding as the entry, found by a search or named by a template ([ldap] direct_bind).
  * Two entries with one address: neither logs in nor gets mail until that is put right (temporary failure, told
- * on standard error); to choose one of them would be to give one person's mail to another.
+ * in the log); to choose one of them would be to give one person's mail to another.
  */
 #include "auth/directory_ldap_private.h"
 
@@ -56,7 +56,7 @@ int ldap_entries(struct ldap_directory *o, enum ldap_scope scope, struct str bas
 /* --- from entries to accounts ----------------------------------------------------- */
 
 /* The one address that names the account: of several, the first in order of bytes, so that it is always the same. */
-static bool primary(const struct ldap_entry *e, struct arena *a, struct str *local_out, struct str *domain_out)
+bool ldap_primary(const struct ldap_entry *e, struct arena *a, struct str *local_out, struct str *domain_out)
 {
 	struct str best = STR_NONE, local, domain, name;
 	const struct ldap_value *v;
@@ -157,13 +157,14 @@ static struct str send_as(const struct ldap_entry *e, struct arena *a)
 	return out;
 }
 
-static int account_of(struct ldap_directory *o, const struct ldap_entry *e, struct arena *a, struct directory_account *out)
+int ldap_account_of(struct ldap_directory *o, const struct ldap_entry *e, const struct table *admins, struct arena *a,
+	struct directory_account *out)
 {
 	struct directory_account v = { .active = is_active(o, e), .domain_active = true, .forward_keep = true };
 	struct str quota = first_value(e, A_QUOTA);
 	int r;
 
-	if (!primary(e, a, &v.local, &v.domain))
+	if (!ldap_primary(e, a, &v.local, &v.domain))
 		return E_NOTFOUND;
 	v.key = key_of(e, a);
 	if (v.key.n == 0 || e->value[A_ID]->next) {
@@ -178,7 +179,7 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 	if (quota.n && ldap_quota(quota, &v.quota_bytes) < 0)
 		trouble_tell("ldap: %.*s: %s is no size: the default counts", STRF(e->dn), o->attr[A_QUOTA]);
 	if (o->conf->ldap_admin_group.n) {
-		r = ldap_in_group(o, e, o->conf->ldap_admin_group, a);
+		r = admins ? ldap_is_of(e, o->conf->ldap_admin_group, admins, a) : ldap_in_group(o, e, o->conf->ldap_admin_group, a);
 		if (r < 0)
 			return r;
 		if (r > 0)
@@ -190,7 +191,7 @@ static int account_of(struct ldap_directory *o, const struct ldap_entry *e, stru
 
 /* --- filters ------------------------------------------------------------------------ */
 
-static void person_filter(const struct ldap_directory *o, struct buf *b)
+void ldap_person_filter(const struct ldap_directory *o, struct buf *b)
 {
 	buf_fmt(b, "(&%.*s", STRF(o->conf->ldap_filter));
 	if (ldap_is_ad(o) && o->conf->ldap_group.n) {
@@ -203,7 +204,7 @@ static void person_filter(const struct ldap_directory *o, struct buf *b)
 /* Whoever has this address, by whatever attribute. */
 static void who_has(const struct ldap_directory *o, struct str address, struct buf *b)
 {
-	person_filter(o, b);
+	ldap_person_filter(o, b);
 	buf_puts(b, "(|");
 	ldap_put_equal(b, o->attr[A_MAIL], "", address);
 	ldap_put_equal(b, o->attr[A_ALIASES], "", address);
@@ -264,7 +265,7 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 	int r = person(o, name, a, &e);
 
 	if (r == 0)
-		r = account_of(o, e, a, &v);
+		r = ldap_account_of(o, e, NULL, a, &v);
 	if (r == 0 && (!str_eq(v.local, local) || !str_eq(v.domain, domain)))
 		r = E_NOTFOUND; /* by an alias of his */
 	if (r < 0)
@@ -285,7 +286,7 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 		return o->conf->ldap_mail_groups ? ldap_group_alias(o, address, a, out) : r;
 	if (r < 0)
 		return r;
-	if (!primary(e, a, &local, &domain))
+	if (!ldap_primary(e, a, &local, &domain))
 		return E_NOTFOUND;
 	name = address_name(local, domain, a);
 	if (str_eq(name, address))
@@ -348,160 +349,6 @@ static int check(struct directory *d, const struct directory_account *v, struct 
 	return r == E_NOTFOUND ? E_DENIED : r;
 }
 
-/* --- lists -------------------------------------------------------------------------------- */
-
-static int people(struct ldap_directory *o, struct arena *a, struct ldap_entry **out)
-{
-	struct buf b;
-
-	buf_init(&b, 20000);
-	person_filter(o, &b);
-	buf_fmt(&b, "(%s=*))", o->attr[A_MAIL]);
-	return ldap_entries(o, LDAP_BELOW, o->conf->ldap_base, &b, o->attr, LDAP_LIST_MAX, a, out);
-}
-
-static int by_address(const void *x, const void *y)
-{
-	const struct directory_account *a = x, *b = y;
-	int r = str_cmp(a->domain, b->domain);
-
-	return r ? r : str_cmp(a->local, b->local);
-}
-
-static int get_accounts(struct directory *d, struct str domain, bool (*fn)(const struct directory_account *v, void *arg), void *arg)
-{
-	struct ldap_directory *o = own(d);
-	struct directory_account *all = NULL, v;
-	struct ldap_entry *e = NULL;
-	size_t n = 0, cap = 0, i;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = people(o, &a, &e);
-	for (; e && r == 0; e = e->next) {
-		r = belongs(o, e, &a);
-		if (r > 0)
-			r = account_of(o, e, &a, &v);
-		else if (r == 0)
-			continue;
-		if (r == E_NOTFOUND || (r == 0 && domain.n && !str_eq(domain, v.domain))) {
-			r = 0;
-			continue;
-		}
-		if (n == cap) {
-			cap = cap * 2 + 64;
-			all = mem_grow(all, cap, sizeof(*all));
-		}
-		if (r == 0)
-			all[n++] = v;
-	}
-	if (r == 0 && n > 1)
-		qsort(all, n, sizeof(*all), by_address);
-	for (i = 0; r == 0 && i < n; i++)
-		if (!fn(&all[i], arg))
-			break;
-	free(all);
-	arena_done(&a);
-	return r;
-}
-
-/* A domain's first administrator. */
-struct keeper {
-	struct arena *a;
-	struct directory_account *out;
-	bool found;
-};
-
-static bool is_keeper(const struct directory_account *v, void *arg)
-{
-	struct keeper *k = arg;
-
-	if (!str_eqc(v->roles, "admin"))
-		return true;
-	*k->out = *v;
-	k->out->local = arena_str(k->a, v->local);
-	k->out->domain = arena_str(k->a, v->domain);
-	k->out->name = arena_str(k->a, v->name);
-	k->out->key = arena_str(k->a, v->key);
-	k->found = true;
-	return false;
-}
-
-static int get_keeper(struct directory *d, struct str domain, struct arena *a, struct directory_account *out)
-{
-	struct keeper k = { .a = a, .out = out };
-	int r;
-
-	if (own(d)->conf->ldap_admin_group.n == 0)
-		return E_NOTFOUND;
-	r = get_accounts(d, domain, is_keeper, &k);
-	return r < 0 ? r : k.found ? 0 : E_NOTFOUND;
-}
-
-static bool of_domain(struct str address, struct str domain)
-{
-	ssize_t at = str_rfind(address, '@');
-
-	return domain.n == 0 || (at >= 0 && str_eq(str_from(address, (size_t)at + 1), domain));
-}
-
-static bool tell_alias(struct directory_alias v, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
-{
-	return !of_domain(v.address, domain) || fn(&v, arg);
-}
-
-static bool aliases_of(const struct ldap_entry *e, struct str domain, struct arena *a,
-	bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
-{
-	static const int where[] = { A_MAIL, A_ALIASES };
-	struct str local, dom, name, alias;
-	const struct ldap_value *v;
-	size_t i;
-
-	if (!primary(e, a, &local, &dom))
-		return true;
-	name = address_name(local, dom, a);
-	for (i = 0; i < ARRAY_LEN(where); i++) {
-		for (v = e->value[where[i]]; v; v = v->next) {
-			if (!ldap_address(v->v, a, &local, &dom))
-				continue;
-			alias = address_name(local, dom, a);
-			if (!str_eq(alias, name) && !tell_alias((struct directory_alias){ .address = alias, .targets = name }, domain, fn, arg))
-				return false;
-		}
-	}
-	return true;
-}
-
-static int get_aliases(struct directory *d, struct str domain, bool (*fn)(const struct directory_alias *v, void *arg), void *arg)
-{
-	struct ldap_directory *o = own(d);
-	struct ldap_entry *e = NULL;
-	struct directory_alias v;
-	struct str local, dom;
-	bool more = true;
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	r = people(o, &a, &e);
-	for (; e && r == 0 && more; e = e->next)
-		more = aliases_of(e, domain, &a, fn, arg);
-	if (r == 0 && more && o->conf->ldap_mail_groups)
-		r = ldap_mail_groups(o, &a, &e);
-	for (; e && r == 0 && more; e = e->next) {
-		if (!e->value[G_MAIL] || !ldap_address(e->value[G_MAIL]->v, &a, &local, &dom))
-			continue;
-		v = (struct directory_alias){ .address = address_name(local, dom, &a), .unlisted = ldap_any_yes(e->value[G_HIDDEN]) };
-		r = ldap_group_targets(o, e, &a, &v.targets);
-		if (r == 0)
-			more = tell_alias(v, domain, fn, arg);
-	}
-	arena_done(&a);
-	return r;
-}
-
 /* --- life ---------------------------------------------------------------------------------- */
 
 static void ldap_close(struct directory *d)
@@ -520,10 +367,10 @@ static const struct directory_ops ops = {
 	.close = ldap_close,
 	.account = get_account,
 	.alias = get_alias,
-	.keeper = get_keeper,
+	.keeper = ldap_list_keeper,
 	.check = check,
-	.accounts = get_accounts,
-	.aliases = get_aliases,
+	.accounts = ldap_list_accounts,
+	.aliases = ldap_list_aliases,
 };
 
 static const char *or_else(struct ldap_directory *o, struct str set, const char *of_ad, const char *of_others)

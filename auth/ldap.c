@@ -512,27 +512,6 @@ int ldap_check(struct ldap_client *c, struct str dn, struct str password)
 	return is_trouble(r) ? E_TEMP : E_DENIED; /* 49, locked, expired, no such entry: all say no */
 }
 
-bool ldap_same_dn(struct str x, struct str y)
-{
-	struct berval in[2] = { { x.n, (char *)(uintptr_t)x.p }, { y.n, (char *)(uintptr_t)y.p } };
-	char *text[2] = { NULL, NULL };
-	bool same = true;
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		LDAPDN dn = NULL;
-
-		if (ldap_bv2dn(&in[i], &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS ||
-			ldap_dn2str(dn, &text[i], LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
-			same = false;
-		ldap_dnfree(dn);
-	}
-	same = same && str_ieq(str_of(text[0]), str_of(text[1]));
-	ldap_memfree(text[0]);
-	ldap_memfree(text[1]);
-	return same;
-}
-
 /* --- life ------------------------------------------------------------------------ */
 
 static bool server_of(struct arena *a, struct str text, struct server *s)

@@ -40,7 +40,9 @@ int ldap_find(struct ldap_client *c, struct str base, enum ldap_scope scope, str
 /* Is this the password of that entry? 0, E_DENIED, E_TEMP. An empty password reaches no server: to
  * many it is "anonymous", and good (RFC 4513 5.1.2). */
 int ldap_check(struct ldap_client *c, struct str dn, struct str password);
-/* Are these names of one entry (RFC 4514)? Attribute values compare without regard to case. */
+/* A name (RFC 4514) in the one form in which it is compared, without regard to case (ldap_dn.c). */
+struct str ldap_dn_key(struct str dn, struct arena *a);
+/* Are these names of one entry? */
 bool ldap_same_dn(struct str a, struct str b);
 
 #endif

@@ -10,9 +10,8 @@
 
 #include "auth/resolve.h"
 #include "auth/trouble.h"
-#include "base/table.h"
 
-#define MEMBERS_MAX 1000 /* groups and people looked at for one question */
+#define MEMBERS_MAX 1000 /* groups and people looked at for one question; a message has no more targets (AUTH_TARGETS_MAX) */
 #define DEPTH_MAX 8 /* groups in groups */
 #define GROUP_CLASSES "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=group)(objectClass=nisMailAlias))"
 
@@ -75,11 +74,88 @@ int ldap_in_group(struct ldap_directory *o, const struct ldap_entry *e, struct s
 	return r == E_NOTFOUND ? 0 : r;
 }
 
+/* --- all who are in one --------------------------------------------------------------- */
+
+static int people_by_rule(struct ldap_directory *o, struct str group, struct arena *a, struct table *out)
+{
+	static const char *const none[] = { LDAP_NO_ATTR, NULL };
+	struct ldap_entry *e = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, 20000);
+	ldap_put_equal(&b, "memberOf" LDAP_NESTED, "", group);
+	r = ldap_entries(o, LDAP_BELOW, o->conf->ldap_base, &b, none, LDAP_LIST_MAX, a, &e);
+	for (; e; e = e->next)
+		(void)table_set(out, ldap_dn_key(e->dn, a), e);
+	return r;
+}
+
+/* Members of the groups of this round; `next` gets those that are groups themselves. */
+static void open_groups(const struct table *groups, struct ldap_value *round, struct arena *a, struct table *out, struct ldap_value **next)
+{
+	const struct ldap_entry *e;
+	const struct ldap_value *v;
+	struct ldap_value *below;
+	struct str key;
+	int which;
+
+	for (; round; round = round->next) {
+		e = table_get(groups, round->v);
+		for (which = G_MEMBER; e && which <= G_UNIQUE; which++) {
+			for (v = e->value[which]; v; v = v->next) {
+				key = ldap_dn_key(v->v, a);
+				if (table_set(out, key, round) || !table_get(groups, key))
+					continue;
+				below = ARENA_NEW(a, struct ldap_value);
+				*below = (struct ldap_value){ *next, key };
+				*next = below;
+			}
+		}
+	}
+}
+
+int ldap_group_people(struct ldap_directory *o, struct str group, struct arena *a, struct table *out)
+{
+	struct ldap_value first = { NULL, ldap_dn_key(group, a) }, *round = &first, *next;
+	struct ldap_entry *e = NULL;
+	struct table groups;
+	struct buf b;
+	size_t depth;
+	int r;
+
+	if (ldap_is_ad(o))
+		return people_by_rule(o, group, a, out);
+	buf_init(&b, 20000);
+	buf_puts(&b, GROUP_CLASSES);
+	r = ldap_entries(o, LDAP_BELOW, o->conf->ldap_base, &b, o->group_attr, LDAP_LIST_MAX, a, &e);
+	table_init(&groups);
+	for (; e; e = e->next)
+		(void)table_set(&groups, ldap_dn_key(e->dn, a), e);
+	for (depth = 0; depth < DEPTH_MAX && round; depth++, round = next) {
+		next = NULL;
+		open_groups(&groups, round, a, out, &next);
+	}
+	table_done(&groups);
+	return r;
+}
+
+bool ldap_is_of(const struct ldap_entry *e, struct str group, const struct table *people, struct arena *a)
+{
+	const struct ldap_value *v;
+
+	for (v = e->value[A_GROUPS]; v; v = v->next)
+		if (ldap_same_dn(v->v, group))
+			return true;
+	return table_get(people, ldap_dn_key(e->dn, a)) != NULL;
+}
+
 /* --- mail to a group ----------------------------------------------------------------- */
 
 /* Addresses of a group's members; groups without an address are opened. */
 struct gather {
 	struct ldap_directory *o;
+	const struct table *known; /* NULL: none */
 	struct arena *a;
 	struct table seen;
 	struct buf *targets;
@@ -107,13 +183,19 @@ static int gather_member(struct gather *g, struct str dn, unsigned depth)
 	struct buf b;
 	int r;
 
-	if (g->looked++ >= MEMBERS_MAX || table_set(&g->seen, dn, g->o))
+	if (table_set(&g->seen, dn, g->o))
 		return 0;
-	buf_init(&b, 100);
-	buf_puts(&b, "(objectClass=*)");
-	r = ldap_entries(g->o, LDAP_ONE_ENTRY, dn, &b, g->o->group_attr, 1, g->a, &e);
-	if (r < 0 || !e)
-		return r == E_NOTFOUND ? 0 : r; /* who left may still be named */
+	if (g->looked++ >= MEMBERS_MAX)
+		return E_LIMIT;
+	if (g->known)
+		e = table_get(g->known, ldap_dn_key(dn, g->a));
+	if (!e) {
+		buf_init(&b, 100);
+		buf_puts(&b, "(objectClass=*)");
+		r = ldap_entries(g->o, LDAP_ONE_ENTRY, dn, &b, g->o->group_attr, 1, g->a, &e);
+		if (r < 0 || !e)
+			return r == E_NOTFOUND ? 0 : r; /* who left may still be named */
+	}
 	if (e->value[G_MAIL]) {
 		add_target(g, e->value[G_MAIL]->v);
 		return 0;
@@ -134,9 +216,9 @@ static int gather_members(struct gather *g, const struct ldap_entry *group, unsi
 	return r;
 }
 
-int ldap_group_targets(struct ldap_directory *o, const struct ldap_entry *group, struct arena *a, struct str *out)
+int ldap_group_targets(struct ldap_directory *o, const struct ldap_entry *group, const struct table *known, struct arena *a, struct str *out)
 {
-	struct gather g = { .o = o, .a = a };
+	struct gather g = { .o = o, .known = known, .a = a };
 	struct buf b;
 	int r;
 
@@ -150,7 +232,11 @@ int ldap_group_targets(struct ldap_directory *o, const struct ldap_entry *group,
 	if (r == 0)
 		*out = arena_str(a, buf_view(&b));
 	buf_done(&b);
-	return r;
+	if (r != E_LIMIT)
+		return r;
+	/* some of them would get it and others not, and nobody would know */
+	trouble_tell("ldap: the group %.*s has more than %d members: mail to it waits", STRF(group->dn), MEMBERS_MAX);
+	return E_TEMP;
 }
 
 int ldap_group_alias(struct ldap_directory *o, struct str address, struct arena *a, struct directory_alias *out)
@@ -175,7 +261,7 @@ int ldap_group_alias(struct ldap_directory *o, struct str address, struct arena 
 			STRF(e->next->dn));
 		return E_TEMP;
 	}
-	r = ldap_group_targets(o, e, a, &out->targets);
+	r = ldap_group_targets(o, e, NULL, a, &out->targets);
 	if (r < 0)
 		return r;
 	out->address = address;

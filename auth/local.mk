@@ -29,7 +29,8 @@ auth_libauthd_a_SOURCES += auth/shared_secret.c auth/shared_secret.h auth/cram.c
 	auth/verbs_shared_secret.c
 auth_libauthd_a_SOURCES += auth/directory_files.c auth/directory_files.h auth/prefetched.c auth/prefetched.h auth/ldap_text.c auth/ldap_text.h auth/trouble.c auth/trouble.h
 if WITH_LDAP
-auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap.c auth/ldap.h
+auth_libauthd_a_SOURCES += auth/directory_ldap.c auth/directory_ldap.h auth/directory_ldap_private.h auth/ldap_groups.c auth/ldap_lists.c
+auth_libauthd_a_SOURCES += auth/ldap.c auth/ldap_dn.c auth/ldap.h
 endif
 auth_libauthd_a_SOURCES += auth/system_user.c auth/system_user.h
 if WITH_PAM

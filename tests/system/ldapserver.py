@@ -33,6 +33,7 @@ include {folder}/mail.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
+moduleload back_monitor
 pidfile {folder}/slapd.pid
 TLSCertificateFile {cert}
 TLSCertificateKeyFile {key}
@@ -48,6 +49,8 @@ index objectClass,mail,mailAlternateAddress,member eq
 overlay memberof
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by * none
+database monitor
+access to * by dn.exact="{admin}" read by * none
 """
 
 

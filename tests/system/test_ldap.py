@@ -175,6 +175,29 @@ def test_only_a_group(own_suite, slapd):
     assert tries(s, "dora@example.org", "dora's secret") is False
 
 
+def test_a_list_is_a_handful_of_questions_whatever_the_groups(own_suite, slapd):
+    slapd.add("".join(person(f"m{i:03}", "x") for i in range(120))
+              + group("crew", *(dn(f"m{i:03}") for i in range(110)), f"CN = inner , ou=groups,{BASE}", mail="crew@example.org")
+              + group("big", *(dn(f"g{i:04}") for i in range(1002)), mail="big@example.org"))
+    s = own_suite(slapd.settings(group=f"cn=crew,ou=groups,{BASE}", admin_group=f"cn=inner,ou=groups,{BASE}", attr_groups="description"))
+    s.cli("domain", "add", "example.org")
+    s.cli("user", "show", "m000@example.org")  # connected now
+
+    def searches():
+        p = slapd.tool("ldapsearch", "-b", "cn=Search,cn=Operations,cn=Monitor", "-s", "base", "-LLL", "monitorOpCompleted")
+        return int(p.stdout.split("monitorOpCompleted: ")[1].split()[0])
+    before = searches()
+    people = s.cli("--json", "user", "list").stdout
+    assert '"anna@example.org"' in people and people.count("@example.org") == 111 and people.count('"admin"') == 1
+    assert searches() - before <= 8, "not one for each person"
+    assert s.cli("alias", "show", "big@example.org", check=False).returncode == 75
+    s.wait_log("has more than 1000 members")
+    slapd.tool("ldapdelete", f"cn=big,ou=groups,{BASE}")
+    before = searches()
+    assert "m000@example.org" in s.cli("alias", "list").stdout
+    assert searches() - before <= 12, "not one for each member"
+
+
 def test_a_certificate_that_does_not_fit_is_no_server(own_suite, slapd, tmp_path):
     cert, _ = make_certificate(tmp_path, "other.example", name="other")
     s = own_suite(slapd.settings(ca_file=str(cert), domains="example.org"))
