@@ -262,8 +262,10 @@ static int get_account(struct directory *d, struct str local, struct str domain,
 	struct str name = address_name(local, domain, a);
 	struct directory_account v;
 	struct ldap_entry *e;
-	int r = person(o, name, a, &e);
+	int r;
 
+	ldap_question(o->client);
+	r = person(o, name, a, &e);
 	if (r == 0)
 		r = ldap_account_of(o, e, NULL, a, &v);
 	if (r == 0 && (!str_eq(v.local, local) || !str_eq(v.domain, domain)))
@@ -280,8 +282,10 @@ static int get_alias(struct directory *d, struct str address, struct arena *a, s
 	struct ldap_directory *o = own(d);
 	struct str local, domain, name;
 	struct ldap_entry *e;
-	int r = person(o, address, a, &e);
+	int r;
 
+	ldap_question(o->client);
+	r = person(o, address, a, &e);
 	if (r == E_NOTFOUND)
 		return o->conf->ldap_mail_groups ? ldap_group_alias(o, address, a, out) : r;
 	if (r < 0)
@@ -338,6 +342,7 @@ static int check(struct directory *d, const struct directory_account *v, struct 
 	struct str dn;
 	int r = 0;
 
+	ldap_question(o->client);
 	arena_init(&a);
 	if (v->id)
 		r = dn_of(o, v, &a, &dn);

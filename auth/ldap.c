@@ -41,6 +41,7 @@ struct ldap_client {
 	const struct conf *conf;
 	struct arena a;
 	struct str password;
+	deadline until; /* of what is asked now */
 	struct server server[SERVERS_MAX];
 	size_t n;
 	struct link {
@@ -446,13 +447,20 @@ static bool is_trouble(int r)
 	return r < 0 && r != E_LIMIT;
 }
 
+void ldap_question(struct ldap_client *c)
+{
+	c->until = deadline_in(c->conf->ldap_timeout);
+}
+
 int ldap_find(struct ldap_client *c, struct str base, enum ldap_scope scope, struct str filter,
 	const char *const *attrs, size_t limit, struct arena *a, struct ldap_entry **out)
 {
 	struct search s = { .base = base, .filter = filter, .scope = scope, .attrs = attrs, .limit = limit, .a = a };
-	deadline d = deadline_in(c->conf->ldap_timeout);
+	deadline d = limit > PAGE ? deadline_in(c->conf->ldap_timeout) : c->until;
 	int r = E_TEMP, try;
 
+	if (deadline_passed(d))
+		return E_TEMP;
 	for (try = 0; try < 2; try++) {
 		bool fresh = !c->search.ld;
 

@@ -31,6 +31,8 @@ struct ldap_client;
 int ldap_client_new(const struct conf *conf, struct str password, struct str trust, struct ldap_client **out);
 void ldap_client_free(struct ldap_client *c);
 
+/* A question begins: until the next call all its searches for few entries end in [ldap] timeout together. A list has as long for itself. */
+void ldap_question(struct ldap_client *c);
 enum ldap_scope { LDAP_ONE_ENTRY, LDAP_BELOW };
 /* Entries that fit, at most `limit` (more: E_LIMIT, out is untouched). attrs ends with NULL. One retry when the
  * connection had been broken; then E_TEMP (no server answers; says so (trouble.h) when that is new).

@@ -211,6 +211,7 @@ int ldap_list_aliases(struct directory *d, struct str domain, bool (*fn)(const s
 		r = ldap_mail_groups(o, &a, &groups);
 		remember_all(&known, all, &a);
 		remember_all(&known, groups, &a);
+		ldap_question(o->client);
 		if (r == 0)
 			r = group_aliases(o, groups, &known, domain, &a, fn, arg);
 	}

@@ -278,6 +278,42 @@ def test_a_server_that_hangs_costs_its_share_and_the_next_answers(own_suite, sla
         hung.stop()
 
 
+class Slow(Hung):
+    """Each answer of the server behind it takes a while."""
+
+    def __init__(self, port, seconds):
+        self.behind, self.seconds = port, seconds
+        super().__init__(b"x")
+
+    def talk(self, c):
+        with socket.create_connection(("127.0.0.1", self.behind)) as server:
+            threading.Thread(target=self.copy, args=(c, server, 0), daemon=True).start()
+            self.copy(server, c, self.seconds)
+
+    def copy(self, one, other, seconds):
+        try:
+            while data := one.recv(65536):
+                time.sleep(seconds)
+                other.sendall(data)
+        except OSError:
+            pass
+
+
+def test_a_question_ends_in_time_however_many_searches_it_takes(own_suite, slapd):
+    slow = Slow(slapd.port, 0.1)
+    slapd.add(group("slow", *(dn(f"s{i:02}") for i in range(90)), mail="slow@example.org"))
+    try:
+        s = own_suite(slapd.settings(servers=f"ldap://127.0.0.1:{slow.port}", start_tls="no", timeout="2s"))
+        s.cli("domain", "add", "example.org", check=False)
+        assert "anna" in s.cli("user", "show", "anna@example.org").stdout
+        began = time.monotonic()
+        assert s.cli("alias", "show", "slow@example.org", check=False).returncode == 75
+        assert time.monotonic() - began < 7
+    finally:
+        slow.stop()
+        slapd.tool("ldapdelete", f"cn=slow,ou=groups,{BASE}")
+
+
 def test_all_servers_dead_is_try_later_and_others_go_on(own_suite, slapd, tmp_path):
     mine = Slapd(tmp_path / "slapd")
     try:
