@@ -20,6 +20,14 @@ static bool add(const struct directory_delegation *v, void *arg)
 	return rows->n < DELEGATION_ROWS;
 }
 
+/* In the form in which names are looked up? A row that is not was another's, of before there was that form (directory_names.h). */
+static bool is_of_today(struct str who, struct arena *a)
+{
+	struct str local, domain;
+
+	return address_read(who, a, &local, &domain) == 0 && str_eq(address_name(local, domain, a), who);
+}
+
 /* Is the account one of them? 0, E_NOTFOUND, negative. */
 static int among(const struct resolver *r, struct str name, const struct rows *rows, struct arena *a)
 {
@@ -31,6 +39,8 @@ static int among(const struct resolver *r, struct str name, const struct rows *r
 		if (str_eq(rows->who[i], name))
 			return 0;
 	for (i = 0; i < rows->n; i++) {
+		if (!is_of_today(rows->who[i], a))
+			continue;
 		e = resolve_own(r, rows->who[i], a, &members);
 		if (e < 0)
 			return e;

@@ -15,6 +15,7 @@
 #include <limits.h>
 
 #include "auth/directory_files.h"
+#include "auth/directory_names.h"
 #include "auth/directory_sql.h"
 #include "auth/pgsql.h"
 #include "auth/prefetched.h"
@@ -30,6 +31,7 @@
 #define TEXT " text COLLATE \"C\" NOT NULL DEFAULT ''"
 #define NUMBER(n) " bigint NOT NULL DEFAULT " #n
 #define TEXT_OID 25 /* of pg_type.dat, for ever */
+#define NAMES_MAPPED 13 /* the step that brings them into one form */
 #define NAMES_MAX 65536 /* bytes of the names of one question */
 #define NOW " bigint NOT NULL DEFAULT extract(epoch FROM now())::bigint"
 
@@ -104,6 +106,8 @@ static const char *const schema[] = {
 	"ALTER TABLE account ADD COLUMN unlisted" NUMBER(0) ";",
 	/* 12: and lists in it */
 	"ALTER TABLE alias ADD COLUMN unlisted" NUMBER(0) ";",
+	/* 13: names in the form in which they are looked up (migrate) */
+	"",
 };
 
 struct statement {
@@ -153,18 +157,22 @@ static int version(struct pgsql *db, int64_t *out)
 	return r;
 }
 
-static int migrate(struct pgsql *db)
+static int migrate(struct pgsql_directory *o)
 {
+	struct pgsql *db = o->db;
 	char mark[120];
-	int64_t at;
+	int64_t at = 0, before;
 	int r = pgsql_exec(db, "BEGIN", NULL);
 
 	if (r == 0)
 		r = pgsql_exec(db, LOCK, NULL);
 	if (r == 0)
 		r = version(db, &at);
-	for (; r == 0 && at < (int64_t)ARRAY_LEN(schema); at++)
-		r = pgsql_exec(db, schema[at], NULL);
+	for (before = at; r == 0 && at < (int64_t)ARRAY_LEN(schema); at++)
+		if (*schema[at])
+			r = pgsql_exec(db, schema[at], NULL);
+	if (r == 0 && before < NAMES_MAPPED)
+		r = directory_find_lost(&o->sql.d, NULL);
 	snprintf(mark, sizeof(mark), "DELETE FROM mansio_version; INSERT INTO mansio_version VALUES(%zu)", ARRAY_LEN(schema));
 	if (r == 0)
 		r = pgsql_exec(db, mark, NULL);
@@ -182,7 +190,7 @@ static int ready(void *arg)
 		trouble_tell("pgsql: its tables were made by a newer program");
 		return E_UNSUPPORTED;
 	}
-	return r == 0 && at < (int64_t)ARRAY_LEN(schema) ? migrate(o->db) : r;
+	return r == 0 && at < (int64_t)ARRAY_LEN(schema) ? migrate(o) : r;
 }
 
 /* --- the driver -------------------------------------------------------------------- */

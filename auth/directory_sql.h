@@ -55,7 +55,10 @@ enum sql_statement {
 	/* of databases that count their accounts by a sequence: the last number that was given; none up to this one again */
 	Q_NUMBER_LAST, Q_NUMBER_PAST, Q_DOMAIN_SIZE,
 	/* of databases that have arrays: the accounts of many names; two arrays of text, one element of each for a name */
-	Q_ACCOUNTS_NAMED, Q_MAX
+	Q_ACCOUNTS_NAMED,
+	/* of directory_names.c */
+	Q_NAMES_ACCOUNTS, Q_NAMES_ALIASES, Q_NAMES_TAKEN, Q_NAMES_MOVE_ACCOUNT, Q_NAMES_MOVE_ALIAS, Q_NAMES_MOVE_RIGHT, Q_NAMES_MOVE_HOLDER,
+	Q_NAMES_MOVE_OWNER, Q_NAMES_MOVE_RULE, Q_MAX
 };
 #define SQL_PARAMETERS 24
 

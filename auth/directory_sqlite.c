@@ -12,6 +12,7 @@
  */
 #include "auth/directory_sqlite.h"
 
+#include "auth/directory_names.h"
 #define BUSY_MS 5000
 
 static const char *const schema[] = {
@@ -296,6 +297,59 @@ static void sqlite_close(struct directory *d)
 	free(o);
 }
 
+/* --- names of before UsernameCaseMapped */
+
+#define NAMES_DONE "names-mapped"
+
+/* Its mail lies where it lay. */
+static int stays_at(struct directory *d, const struct directory_lost *v)
+{
+	struct directory_identity x = { .id = v->id, .backend = STR("sqlite"), .local = v->mapped_local, .domain = v->domain,
+		.home_local = v->local, .home_domain = v->domain };
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	x.key = str_of(arena_fmt(&a, "%llu", (unsigned long long)v->id));
+	r = identity_of(d, v->id, &a, &(struct directory_identity){ 0 });
+	if (r == E_NOTFOUND)
+		r = identity_add(d, &x);
+	arena_done(&a);
+	return r;
+}
+
+static int are_mapped(struct directory *d)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 16);
+	r = d->ops->setting(d, STR(NAMES_DONE), &b);
+	buf_done(&b);
+	return r;
+}
+
+/* Once for a database. */
+static int map_names(struct directory *d)
+{
+	int r = are_mapped(d);
+
+	if (r != E_NOTFOUND)
+		return r;
+	r = sql_transaction(d, SQL_WRITE);
+	if (r < 0)
+		return r;
+	r = are_mapped(d); /* by another process */
+	if (r == E_NOTFOUND)
+		r = directory_find_lost(d, stays_at);
+	if (r == 0)
+		r = d->ops->setting_put(d, STR(NAMES_DONE), STR("1"), true);
+	if (r == 0)
+		return sql_transaction(d, SQL_COMMIT);
+	(void)sql_transaction(d, SQL_ROLLBACK);
+	return r;
+}
+
 static int connect_db(sqlite3 **out)
 {
 	int r = db_open("directory.db", BUSY_MS, out);
@@ -331,6 +385,10 @@ int directory_sqlite_open(struct directory **out)
 	ops.copy = copy_to;
 	o->sql.d.name = "sqlite";
 	o->db = db;
-	*out = &o->sql.d;
-	return 0;
+	r = map_names(&o->sql.d);
+	if (r < 0)
+		sqlite_close(&o->sql.d);
+	else
+		*out = &o->sql.d;
+	return r;
 }

@@ -128,6 +128,18 @@ static const char *const sql[Q_MAX] = {
 		" AND (counter < $3 OR (counter = 0 AND $3 = 0))",
 	[Q_SECURITY_KEYS] = "SELECT id, label, credential, public_key, algorithm, rp_id, counter, created, last, peer FROM security_key"
 		" WHERE account = $1 ORDER BY created, id",
+	[Q_NAMES_ACCOUNTS] = "SELECT id, local, domain FROM account ORDER BY id",
+	[Q_NAMES_ALIASES] = "SELECT address, domain FROM alias ORDER BY address",
+	[Q_NAMES_TAKEN] = "SELECT (SELECT count(*) FROM account WHERE local = $1 AND domain = $2) + (SELECT count(*) FROM alias WHERE address = $3)",
+	[Q_NAMES_MOVE_ACCOUNT] = "UPDATE account SET local = $2 WHERE id = $1",
+	[Q_NAMES_MOVE_ALIAS] = "UPDATE alias SET address = $2 WHERE address = $1",
+	[Q_NAMES_MOVE_RIGHT] = "UPDATE delegation SET address = $2 WHERE address = $1 AND NOT EXISTS"
+		"(SELECT 1 FROM delegation x WHERE x.address = $2 AND x.who = delegation.who AND x.kind = delegation.kind)",
+	[Q_NAMES_MOVE_HOLDER] = "UPDATE delegation SET who = $2 WHERE who = $1 AND NOT EXISTS"
+		"(SELECT 1 FROM delegation x WHERE x.who = $2 AND x.address = delegation.address AND x.kind = delegation.kind)",
+	[Q_NAMES_MOVE_OWNER] = "UPDATE app_password SET owner = $2 WHERE owner = $1",
+	[Q_NAMES_MOVE_RULE] = "UPDATE rule SET who = $2 WHERE who = $1 AND NOT EXISTS"
+		"(SELECT 1 FROM rule x WHERE x.who = $2 AND x.kind = rule.kind)",
 	[Q_APPS] = "SELECT " APP_COLUMNS "WHERE account = $1 ORDER BY created, id",
 };
 

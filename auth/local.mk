@@ -44,7 +44,7 @@ auth_libauthd_a_SOURCES += auth/jwks.c auth/jwks.h auth/json.h auth/provider.c a
 # senders of forwards
 auth_libauthd_a_SOURCES += auth/srs.c auth/srs.h auth/bounce.c auth/bounce.h auth/verbs_srs.c
 # from one database into another
-auth_libauthd_a_SOURCES += auth/directory_copy.c auth/directory_copy.h auth/verbs_directory.c auth/verbs_book.c
+auth_libauthd_a_SOURCES += auth/directory_copy.c auth/directory_copy.h auth/directory_names.c auth/directory_names.h auth/verbs_directory.c auth/verbs_directory_check.c auth/verbs_book.c
 if WITH_PGSQL
 auth_libauthd_a_SOURCES += auth/pgsql.c auth/pgsql.h auth/directory_pgsql.c auth/directory_pgsql.h
 endif

@@ -270,8 +270,11 @@ static int set_up(struct pgsql *p)
 
 	snprintf(text, sizeof(text), "SET statement_timeout = %lld", (long long)p->set.timeout_ms);
 	r = pgsql_exec(p, text, NULL);
-	if (r == 0)
+	if (r == 0) {
+		p->pinned = true; /* what it asks (pgsql_run, too) is asked of this connection */
 		r = p->set.ready(p->set.arg);
+		p->pinned = false;
+	}
 	if (r == 0 && p->listens) {
 		snprintf(text, sizeof(text), "LISTEN %s", p->set.channel);
 		r = pgsql_exec(p, text, NULL);

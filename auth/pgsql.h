@@ -23,7 +23,7 @@ struct pgsql_settings {
 	int trust; /* file in memory with the authorities, -1: none */
 	int64_t timeout_ms, retry_ms;
 	const char *channel; /* what is listened to, once pgsql_listen was called */
-	/* Runs on every new connection by pgsql_exec: 0, or negative: it is of no use. */
+	/* Runs on every new connection, by pgsql_exec and pgsql_run: 0, or negative: it is of no use. */
 	int (*ready)(void *arg);
 	void *arg;
 };

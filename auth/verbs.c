@@ -60,6 +60,7 @@ static const struct {
 	{ "srs show", verb_srs_show },
 	{ "directory list", verb_directory_list },
 	{ "directory copy", verb_directory_copy },
+	{ "directory check", verb_directory_check },
 	{ "app-password add", verb_app_password_add },
 	{ "app-password list", verb_app_password_list },
 	{ "app-password remove", verb_app_password_remove },

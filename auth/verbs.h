@@ -134,6 +134,7 @@ void verb_srs_rotate(struct verb *v);
 void verb_srs_show(struct verb *v);
 void verb_directory_list(struct verb *v);
 void verb_directory_copy(struct verb *v);
+void verb_directory_check(struct verb *v);
 void verb_app_password_add(struct verb *v);
 void verb_app_password_list(struct verb *v);
 void verb_app_password_remove(struct verb *v);

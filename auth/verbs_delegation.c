@@ -86,9 +86,43 @@ static bool by_person(struct verb *v, struct str who)
 	return false;
 }
 
+struct made {
+	struct verb *v;
+	struct str owner, id; /* id: one that he made; NONE: none was found */
+};
+
+static bool made_by(const struct directory_app_password *p, void *arg)
+{
+	struct made *m = arg;
+
+	if (str_eq(p->owner, m->owner))
+		m->id = arena_str(&m->v->a, p->id);
+	return !m->id.p;
+}
+
+/* Those that he made when he was an owner before are void; they may be of somebody else who had this name. */
+static void forget_made(struct verb *v, struct str mailbox, struct str owner)
+{
+	const struct directory_ops *ops = v->d->ops;
+	struct directory_account box;
+	struct made m = { .v = v, .owner = owner };
+	int r = resolve_account(v->resolver, mailbox, &v->a, &box);
+
+	while (r == 0 && ops->app_passwords) {
+		m.id = STR_NONE;
+		r = ops->app_passwords(v->d, box.id, made_by, &m);
+		if (r < 0 || !m.id.p)
+			break;
+		r = ops->app_password_remove(v->d, box.id, m.id);
+	}
+	if (r < 0 && r != E_NOTFOUND && r != E_UNSUPPORTED)
+		verb_error(v, r, "app passwords of", owner);
+}
+
 static void grant(struct verb *v, struct str kind)
 {
 	struct directory_delegation row = { .kind = kind };
+	struct directory_account owner;
 	struct str domain;
 	int r;
 
@@ -101,6 +135,8 @@ static void grant(struct verb *v, struct str kind)
 		verb_fail(v, EX_DATAERR, "who: everybody has his own address, and all rights over it");
 		return;
 	}
+	if (str_eqc(kind, DELEGATION_OWNER) && delegation_owns(v->resolver, row.who, row.address, &v->a, &owner) == E_NOTFOUND)
+		forget_made(v, row.address, row.who);
 	r = v->d->ops->delegation_add ? v->d->ops->delegation_add(v->d, &row) : E_UNSUPPORTED;
 	if (r < 0)
 		verb_error(v, r, "right of", row.who);
@@ -211,10 +247,15 @@ static void take_away(struct verb *v, struct str kind)
 	if (subject(v, &row.address, &domain) < 0 || name_of(v, "who", &row.who) < 0)
 		return;
 	r = v->d->ops->delegation_remove ? v->d->ops->delegation_remove(v->d, &row) : E_NOTFOUND;
-	if (r < 0)
+	if (r == E_NOTFOUND && v->d->ops->delegation_remove) { /* as an older program wrote it */
+		row.who = ipc_get(v->m, "who");
+		r = v->d->ops->delegation_remove(v->d, &row);
+	}
+	if (r < 0) {
 		verb_error(v, r, "such right of", row.who);
-	else
-		v->changed = true;
+		return;
+	}
+	v->changed = true;
 }
 
 void verb_send_as_remove(struct verb *v)

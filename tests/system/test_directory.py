@@ -200,6 +200,61 @@ def test_no_name_is_more_than_a_value(served, postgres):
     assert login(s, anna) == "OK"
 
 
+def test_names_of_an_older_program_are_found_again(served, postgres):
+    """They were stored with capitals beyond ASCII (RFC 8265); where two would meet nobody's mail goes to another."""
+    s = served
+    s.account("anna")
+    digest = "{SHA}" + base64.b64encode(hashlib.sha1(b"a pass").digest()).decode()
+    for name in ("Ünal", "Özgür", "özgür", "Émile"):
+        postgres.sql(f"INSERT INTO account(local, domain, hash) VALUES('{name}', '{DOMAIN}', '{digest}')")
+    postgres.sql(f"INSERT INTO delegation(kind, address, who) VALUES('send-as', 'anna@{DOMAIN}', 'Ünal@{DOMAIN}'), ('owner', 'anna@{DOMAIN}', 'Özgür@{DOMAIN}');"
+                 "UPDATE mansio_version SET version = 12")
+    s.stop()
+    s.start()
+    s.cli("user", "show", f"ünal@{DOMAIN}")
+    assert postgres.sql("SELECT string_agg(local, ' ' ORDER BY id) FROM account") == "anna ünal Özgür özgür émile"
+    assert postgres.sql("SELECT string_agg(who, ' ' ORDER BY who) FROM delegation") == f"Özgür@{DOMAIN} ünal@{DOMAIN}"
+    assert "Özgür" in s.wait_log("is not found any more")
+    found = s.cli("directory", "check", check=False)
+    assert found.returncode == 65 and f"Özgür@{DOMAIN}" in found.stdout and "owner remove" in found.stdout and "ünal" not in found.stdout
+    postgres.sql("DELETE FROM account WHERE local = 'Özgür'")
+    assert s.cli("directory", "check", check=False).returncode == 65
+    s.cli("owner", "remove", f"anna@{DOMAIN}", f"Özgür@{DOMAIN}")
+    assert s.cli("directory", "check").returncode == 0
+
+
+def test_a_list_that_is_cut_off_is_asked_once_more_and_then_fails_whole(served, postgres):
+    s = served
+    s.account("anna")
+    s.account("ben")
+    waits = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'mansio'"
+
+    def cut(times):
+        """`user list`, whose connection ends so often while it waits for the table."""
+        with contextlib.closing(postgres.shell("BEGIN; LOCK TABLE account; SELECT pg_sleep(100)").stdout) as _:
+            wait_for(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1")
+            p = subprocess.Popen([MANSIO, "--state", s.state, "user", "list"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(times):
+                wait_for(lambda: postgres.sql(f"SELECT count(*) {waits}") != "0")
+                postgres.sql(f"SELECT pg_terminate_backend(pid) {waits}")
+            if times < 2:
+                wait_for(lambda: postgres.sql(f"SELECT count(*) {waits}") != "0")
+                postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+            out, err = p.communicate(timeout=60)
+            postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+            return p.returncode, out.count(f"@{DOMAIN}"), err
+    assert cut(1)[:2] == (0, 2)
+    code, rows, err = cut(2)
+    assert (code, rows) == (75, 0) and "temporary failure" in err
+    wait_for(lambda: s.cli("user", "list", check=False).returncode == 0)
+    postgres.kill()
+    assert s.cli("user", "list", check=False).returncode == 75
+    book = s.cli("directory", "list", check=False)
+    assert book.returncode == 75 and "pgsql" in book.stderr and "@" not in book.stdout
+    postgres.start(postgres.port)
+    wait_for(lambda: s.cli("directory", "list", check=False).stdout.count(f"@{DOMAIN}") == 2)
+
+
 # --- from one database into another -------------------------------------------------------------------
 
 def tables_here(s, folder):

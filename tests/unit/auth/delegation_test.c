@@ -266,6 +266,48 @@ static void a_shared_mailbox_gets_no_password(void **state)
 	assert_int_equal(verb("owner add", "who", "dora@b.example", "address", "box@a.example", "asker", "boss@a.example", NULL), 77);
 }
 
+static void an_owner_who_comes_back_has_no_old_app_password(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("user add", "address", "box@a.example", "shared", "yes", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "ben@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "anna@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "anna@a.example", NULL), 0);
+	assert_int_equal(verb("app-password add", "address", "box@a.example", "owner", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("owner remove", "who", "ben@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "ben@a.example", "address", "box@a.example", NULL), 0);
+	assert_int_equal(verb("app-password list", "address", "box@a.example", NULL), 0);
+	assert_int_equal(rows, 1);
+}
+
+static void tokens_of_who_is_gone(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("token add", "label", "mailer", "role", "send:ben@a.example", NULL), 0);
+	assert_int_equal(verb("token add", "label", "both", "role", "metrics,send:ben@a.example", NULL), 0);
+	assert_int_equal(verb("token add", "label", "another", "role", "send:anna@a.example", NULL), 0);
+	assert_int_equal(verb("user remove", "address", "ben@a.example", NULL), 0);
+	assert_int_equal(verb("token list", NULL), 0);
+	assert_int_equal(rows, 2);
+	assert_int_equal(verb("directory check", NULL), 0);
+}
+
+/* Another directory removes people and tells nobody. */
+static void rights_of_names_that_nobody_has(void **state)
+{
+	(void)state;
+	assert_int_equal(verb("directory check", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "ben@a.example", "address", "anna@a.example", NULL), 0);
+	assert_int_equal(verb("owner add", "who", "ben@a.example", "address", "carl@a.example", NULL), 0);
+	assert_int_equal(verb("send-as add", "who", "carl@a.example", "domain", "a.example", NULL), 0);
+	assert_int_equal(verb("token add", "label", "mailer", "role", "metrics,send:ben@a.example", NULL), 0);
+	assert_int_equal(verb("directory check", NULL), 0);
+	assert_int_equal(d->ops->account_remove(d, STR("ben"), STR("a.example")), 0);
+	assert_int_equal(verb("directory check", NULL), 65);
+	assert_int_equal(rows, 3);
+}
+
 static void what_cannot_be(void **state)
 {
 	(void)state;
@@ -355,6 +397,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_its_back_end_says, begin, end),
 		cmocka_unit_test_setup_teardown(an_owner_and_a_group_of_them, begin, end),
 		cmocka_unit_test_setup_teardown(a_shared_mailbox_gets_no_password, begin, end),
+		cmocka_unit_test_setup_teardown(an_owner_who_comes_back_has_no_old_app_password, begin, end),
+		cmocka_unit_test_setup_teardown(tokens_of_who_is_gone, begin, end),
+		cmocka_unit_test_setup_teardown(rights_of_names_that_nobody_has, begin, end),
 		cmocka_unit_test_setup_teardown(what_cannot_be, begin, end),
 		cmocka_unit_test_setup_teardown(who_left, begin, end),
 	};

@@ -2,6 +2,8 @@
  *
  * The SQLite directory, what addresses mean, and the verbs that change it.
  */
+#include "auth/directory_sqlite.h"
+#include "auth/directory_stack.h"
 #include "auth/resolve.h"
 #include "auth/route.h"
 #include "auth/rules.h"
@@ -652,6 +654,64 @@ static void two_connections_see_one_directory_and_one_secret(void **state)
 	other->ops->close(other);
 }
 
+static void sql(const char *text)
+{
+	assert_int_equal(db_exec(((struct sqlite_directory *)d)->db, text), 0);
+}
+
+static char home[100]; /* of who was found last */
+
+static bool has_account(const char *name)
+{
+	struct directory *stack = directory_stack(&d, 1, d);
+	struct directory_account acc;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = resolve_account(&(struct resolver){ .d = stack }, str_of(name), &a, &acc);
+	if (r == 0)
+		snprintf(home, sizeof(home), "%.*s", STRF(acc.home_local));
+	arena_done(&a);
+	free(stack);
+	return r == 0;
+}
+
+/* Names of before they were compared without regard to case beyond ASCII. */
+static void names_of_an_older_program(void **state)
+{
+	(void)state;
+#define OLD(local) "INSERT INTO account(local, domain, name, hash, scram, quota_bytes, quota_messages, active, roles, created)" \
+	" VALUES('" local "', 'example.org', '', '', '', 0, 0, 1, '', 0);"
+	sql(OLD("\xc3\x9cnal") OLD("\xc3\x96zg\xc3\xbcr") OLD("\xc3\xb6zg\xc3\xbcr") OLD("\xc3\x84") OLD("A\xcc\x88") OLD("\xc3\xa9t\xc3\xa9")
+		"INSERT INTO alias(address, domain, targets, created) VALUES('\xc3\x89mile@example.org', 'example.org', 'anna@example.org', 0);"
+		"INSERT INTO delegation VALUES('send-as', 'anna@example.org', '\xc3\x9cnal@example.org', 0),"
+		" ('owner', 'anna@example.org', '\xc3\x96zg\xc3\xbcr@example.org', 0);"
+		"DELETE FROM setting WHERE name = 'names-mapped'");
+	assert_false(has_account("\xc3\x9cnal@example.org"));
+	d->ops->close(d);
+	assert_int_equal(directory_sqlite_open(&d), 0);
+	/* found, and its mail where it was */
+	assert_true(has_account("\xc3\x9cnal@example.org") && has_account("\xc3\xbcnal@example.org"));
+	assert_string_equal(home, "\xc3\x9cnal");
+	assert_int_equal(identity_placed(d), 0);
+	assert_int_equal(verb("send-as list", "who", "\xc3\xbcnal@example.org", NULL), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(verb("alias show", "address", "\xc3\xa9mile@example.org", NULL), 0);
+	assert_true(has_account("\xc3\xa9t\xc3\xa9@example.org"));
+	/* whose rights would become another's stay as they are, and so do two that would be one */
+	assert_int_equal(verb("owner list", "who", "\xc3\xb6zg\xc3\xbcr@example.org", NULL), 0);
+	assert_int_equal(rows, 0);
+	assert_false(has_account("\xc3\xa4@example.org"));
+	assert_int_equal(verb("directory check", NULL), 65);
+	assert_int_equal(rows, 3 + 1); /* and a right of one who is not found */
+	/* once is enough */
+	sql(OLD("\xc3\x9c" "ber"));
+	d->ops->close(d);
+	assert_int_equal(directory_sqlite_open(&d), 0);
+	assert_false(has_account("\xc3\xbc" "ber@example.org"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -673,6 +733,7 @@ int main(void)
 		cmocka_unit_test(numbers_of_accounts_are_never_given_again),
 		cmocka_unit_test(scram_is_complete_while_every_active_account_has_keys),
 		cmocka_unit_test(two_connections_see_one_directory_and_one_secret),
+		cmocka_unit_test(names_of_an_older_program),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
