@@ -104,7 +104,7 @@ static int param_hold(struct session *s, struct str value, bool until, struct ma
 	if (!until)
 		n += now;
 	if (!r && !p->release && n <= now + max) {
-		p->release = MAX(n, 1); /* in the past: now */
+		p->release = until ? MAX(n, 1) : n + 1; /* in the past: now; this second has begun, and less than asked for is too early */
 		p->future = str_of(arena_fmt(&s->cmd, "%s;%.*s", until ? "until" : "for", STRF(value)));
 		return 0;
 	}
