@@ -245,7 +245,7 @@ def test_a_list_that_is_cut_off_is_asked_once_more_and_then_fails_whole(served, 
             return p.returncode, out.count(f"@{DOMAIN}"), err
     assert cut(1)[:2] == (0, 2)
     code, rows, err = cut(2)
-    assert (code, rows) == (75, 0) and "temporary failure" in err
+    assert (code, rows) == (75, 0) and "terminating connection" in err
     wait_for(lambda: s.cli("user", "list", check=False).returncode == 0)
     postgres.kill()
     assert s.cli("user", "list", check=False).returncode == 75

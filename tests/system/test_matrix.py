@@ -86,8 +86,8 @@ def allowed(who, asker, own, spec, name):
     if asker == "person":
         if who != "PERSON":
             return False
-        if "domain" in names:  # a domain is never a person's own
-            return False
+        if "domain" in names:  # a domain is never a person's own, but for its people
+            return own and name == "directory list"
         if scoped:
             return own or "user" not in names
         return concerns and own

@@ -46,7 +46,7 @@ def unescape(text):
 def envelopes(s):
     """What lies in the spool: [{"sender": ..., "rcpt": [{"address": ...}], "content": b"..."}]."""
     out = []
-    for path in (s.state / "spool").iterdir():
+    for path in (s.state / "spool").glob("[!.]*"):
         with contextlib.suppress(FileNotFoundError):
             raw = path.read_bytes()
             length = int(raw.split(b" ", 3)[2])
