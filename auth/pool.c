@@ -13,14 +13,12 @@
  * waits long for its directory, does nobody else's work meanwhile: whoever is idle gets the next job then, and if nobody is,
  * it waits here. None goes behind a verb; lookups all are worker 0's, and short.
  *
- * Invariants: answers come in the order of the jobs; done is called by the loop, never by a function of pool.h; a job pinned to a worker never
- * moves to another; a worker that breaks the rules, dies, or takes longer than
- * JOB_MS (after the last "working" of a verb) loses its link, and with it everything pinned to it. A lost one is
- * replaced through the parent of workers after a wait that doubles while
- * workers keep dying young. A worker's pinned jobs go first: they are the later
- * steps of exchanges that had their turn, and each of those is short. What is told
- * (words: settings, keys, links, ends of logins) needs no answer and goes before all jobs, in
- * the order in which it was said; what a full socket does not take waits.
+ * Invariants: answers come in the order of the jobs; done is called by the loop, never by a function of pool.h; a job pinned to
+ * a worker never moves to another; a worker that breaks the rules, dies, or takes longer than JOB_MS (after the last "working"
+ * of a verb) loses its link, and with it everything pinned to it. A lost one is replaced through the parent of workers after a
+ * wait that doubles while workers keep dying young. A worker's pinned jobs go first: they are the later steps of exchanges that
+ * had their turn, and each of those is short. What is told (words: settings, keys, links, ends of logins) needs no answer and
+ * goes before all jobs, in the order in which it was said; what a full socket does not take waits.
  */
 #include "auth/pool.h"
 

@@ -39,7 +39,8 @@ void pool_settings(struct pool *p, struct str settings, struct tables tables, si
 void pool_keys(struct pool *p, int fd);
 /* A link to pamd, taken over: each worker, also those that come, gets one of its own. */
 void pool_pamd(struct pool *p, int fd);
-/* From now on no job waits at a worker behind another one: a quick worker may wait long for others with its next job. */
+/* From now on a worker has one job at a time (but the lookups, which are worker 0's): a quick one may have to wait long for an old
+ * server (auth/oldserver.h), and what it was given ahead would wait with it though others are idle. */
 void pool_none_ahead(struct pool *p);
 struct pool_job *pool_job_new(const char *verb, void (*done)(struct pool_job *, struct ipc_msg *),
 	void *arg);

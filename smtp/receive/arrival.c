@@ -11,7 +11,6 @@
  */
 #include "smtp/receive/session.h"
 
-#define AUTHD_WAIT_MS 10000
 #define GOOD_MS 1000 /* between RCPT and RCPT lmtpd is asked, and may be slow */
 
 /* As auth_arrivals wants it: the fingerprints, then the address. */

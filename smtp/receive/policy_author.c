@@ -17,7 +17,6 @@
 #include "mail/address.h"
 #include "mail/header.h"
 
-#define AUTHD_WAIT_MS 10000
 #define SHOWN 100 /* bytes of an address in a reply */
 
 struct authors {

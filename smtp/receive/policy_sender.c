@@ -11,8 +11,6 @@
  */
 #include "smtp/receive/session.h"
 
-#define AUTHD_WAIT_MS 10000
-
 struct trust_client policy_client(const struct session *s)
 {
 	static const struct addr unknown;

@@ -13,8 +13,6 @@
 #include "mail/envelope.h"
 #include "net/spool.h"
 
-#define AUTHD_WAIT_MS 10000
-
 static int not_now(struct dsn *why, const char *who, int err)
 {
 	if (err == E_FULL)

@@ -17,7 +17,6 @@
 #include "base/rand.h"
 
 #define IN_CAP 65536 /* input buffer: as much of a stranger's as front keeps */
-#define AUTHD_WAIT_MS 10000
 #define RELINK_WAIT_MS 1000
 #define DRAIN_MS 2000
 #define DRAIN_BYTES (1024 * 1024)

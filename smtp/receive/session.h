@@ -27,6 +27,8 @@
 #include "smtp/receive/lmtp.h"
 #include "trace/trace.h"
 
+#define AUTHD_WAIT_MS 10000 /* for an answer to any question */
+
 /* What the process has, for all its sessions. Changed between two commands only. */
 struct room {
 	const struct conf *conf; /* may be another one after a reload */

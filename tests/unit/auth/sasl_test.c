@@ -2,6 +2,7 @@
  *
  * SASL exchanges against a real directory: who gets in, and that names from
  * outside do nothing but fail (C15), with one query and one hash like others (C16).
+ * One file, though a long one: all of it stands on one directory and the counters of what is asked of it.
  */
 #include "auth/app_password.h"
 #include "auth/cram.h"
